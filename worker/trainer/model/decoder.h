@@ -1,0 +1,57 @@
+// The frozen base model: one decoder described by data, for every family.
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "common/status.h"
+#include "worker/trainer/adapters/adapter.h"
+#include "worker/trainer/model/config.h"
+#include "worker/trainer/model/ragged.h"
+
+namespace prefixmem::trainer {
+
+struct DecoderOptions {
+  torch::Dtype dtype = torch::kBFloat16;  // of weights and activations
+  torch::Device device = torch::kCPU;
+};
+
+// Keys and values of the tokens seen so far of one row, for generation.
+struct RowCache;
+
+// Thread: one at a time. Weights never require gradients and are never written.
+class Decoder {
+ public:
+  // Reads config.json and the safetensors of a Hugging Face folder (memory-mapped). Errors: NOT_FOUND
+  // (folder, file), INVALID_ARGUMENT (a family or setting that is not supported, by name), DATA_LOSS
+  // (truncated or damaged file, tensor missing or of another shape).
+  static Result<std::unique_ptr<Decoder>> load(const std::filesystem::path& folder,
+                                               const DecoderOptions& options);
+  virtual ~Decoder() = default;
+
+  virtual const ModelConfig& config() const = 0;
+  virtual const DecoderOptions& options() const = 0;
+
+  // Final-normed hidden states at `sources` (stream indices, int64 [L]): [L, hidden] in dtype. The
+  // adapter, where given, takes part and receives gradients under autograd; below its first layer no
+  // graph is recorded. The last layer's output projection and MLP run at `sources` only.
+  virtual torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
+                               const torch::Tensor& sources) = 0;
+
+  // lm_head: [L, hidden] → fp32 [L, vocab].
+  virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;
+
+  // log p(id | hidden) for each row, fp32 [L], differentiable in `hidden`; never holds more than a
+  // fixed number of rows of logits at once, in forward or backward.
+  virtual torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) = 0;
+
+  // Generation: appends tokens of one row to a cache and returns the final-normed hidden state of the
+  // last one, [1, hidden]. No gradients.
+  virtual std::shared_ptr<RowCache> new_cache() = 0;
+  virtual torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
+                               Adapter* adapter) = 0;
+};
+
+}  // namespace prefixmem::trainer
