@@ -1,0 +1,30 @@
+// What make_collective chooses from.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "worker/trainer/collective/collective.h"
+
+namespace prefixmem::trainer {
+
+// True in a process that mpirun (or a PMIx launcher such as srun) started.
+bool started_by_mpi();
+
+std::unique_ptr<Collective> make_single_collective(torch::Device device);
+// Host memory only; `device` must be the CPU unless NCCL sums the tensors.
+Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
+                                                        const CollectiveOptions& options);
+// Sums tensors with NCCL on the device's current stream and all else through `host`.
+// FAILED_PRECONDITION where this build has no NCCL.
+Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
+                                                         torch::Device device,
+                                                         const CollectiveOptions& options);
+
+// The GPU's model name; "" where this build has no CUDA.
+std::string gpu_name(torch::Device device);
+
+// INTERNAL unless the tensor is contiguous fp32 on `device`.
+Status check_summable(const torch::Tensor& tensor, torch::Device device);
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,62 @@
+#include <torch/cuda.h>
+
+#include "worker/trainer/collective/backends.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+// Local ranks take the GPUs in turn.
+Result<torch::Device> pick_device(Device wanted, int local_rank) {
+  if (wanted == Device::kCpu) return torch::Device(torch::kCPU);
+  const auto gpus = static_cast<int>(torch::cuda::device_count());
+  if (gpus > 0) {
+    return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(local_rank % gpus));
+  }
+  if (wanted == Device::kAuto) return torch::Device(torch::kCPU);
+  return failed_precondition(
+      "resources.device is cuda, but this machine shows no CUDA device; allowed here: cpu, auto");
+}
+
+}  // namespace
+
+Status check_summable(const torch::Tensor& tensor, torch::Device device) {
+  if (tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32 &&
+      tensor.device().type() == device.type()) {
+    return {};
+  }
+  return internal_error("collective: all_reduce_sum needs a contiguous fp32 tensor on " +
+                        device.str() + ", not " + std::string(tensor.toString()));
+}
+
+Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& options) {
+  if (!started_by_mpi()) {
+    PM_ASSIGN(const torch::Device device, pick_device(options.device, 0));
+    return make_single_collective(device);
+  }
+  PM_ASSIGN(auto host, make_mpi_collective(torch::kCPU, options));
+  auto device = pick_device(options.device, host->local_rank());
+  PM_TRY(agree(*host, device.status()));
+  double on_cpu = device->is_cpu() ? 1 : 0;
+  PM_TRY(host->all_reduce_sum({&on_cpu, 1}));
+  if (on_cpu > 0) return host;
+  if (host->size() == 1) return make_single_collective(*device);
+  return make_nccl_collective(std::move(host), *device, options);
+}
+
+Status agree(Collective& collective, const Status& mine) {
+  double failures = mine.ok() ? 0 : 1;
+  PM_TRY(collective.all_reduce_sum({&failures, 1}));
+  if (failures == 0) return {};
+  const std::string encoded =
+      mine.ok() ? "" : std::string(code_name(mine.code())) + "\n" + mine.message();
+  PM_ASSIGN(const auto all, collective.all_gather(encoded));
+  for (const std::string& entry : all) {
+    if (entry.empty()) continue;
+    const size_t split = entry.find('\n');
+    const auto code = code_from_name(entry.substr(0, split)).value_or(Code::kInternal);
+    return {code, entry.substr(split + 1)};
+  }
+  return internal_error("collective: ranks disagree about who failed");
+}
+
+}  // namespace prefixmem::trainer

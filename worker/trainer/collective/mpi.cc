@@ -1,0 +1,133 @@
+#include <mpi.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "worker/trainer/collective/backends.h"
+#include "worker/trainer/collective/watchdog.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+constexpr int64_t kMaxCount = int64_t{1} << 28;  // elements in one MPI call, whose counts are int
+
+Status mpi_status(int code, const char* operation) {
+  if (code == MPI_SUCCESS) return {};
+  char text[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  return unavailable(std::string("collective: ") + operation + " failed: " + std::string(text, length));
+}
+
+Status stalled(const std::string& operation, std::chrono::milliseconds limit, int rank) {
+  return unavailable("collective: rank " + std::to_string(rank) + " waited " +
+                     std::to_string(limit.count() / 1000) + " s for the other ranks in " +
+                     operation + "; one of them hangs or is cut off");
+}
+
+class MpiCollective final : public Collective {
+ public:
+  MpiCollective(torch::Device device, const CollectiveOptions& options)
+      : device_(device), watchdog_(options.deadline, [this, options](const std::string& operation) {
+          const Status status = stalled(operation, options.deadline, rank_);
+          options.on_stall(status);
+          std::_Exit(exit_code(status));
+        }) {
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+    MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    MPI_Comm host;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &host);
+    MPI_Comm_rank(host, &local_rank_);
+    MPI_Comm_size(host, &local_size_);
+    MPI_Comm_free(&host);
+  }
+  ~MpiCollective() override {
+    const Watchdog::Watch watch(watchdog_, "finalize");
+    MPI_Finalize();
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  int local_rank() const override { return local_rank_; }
+  int local_size() const override { return local_size_; }
+  torch::Device device() const override { return device_; }
+
+  Status all_reduce_sum(torch::Tensor& tensor) override {
+    PM_TRY(check_summable(tensor, torch::kCPU));
+    return sum(tensor.data_ptr<float>(), tensor.numel(), MPI_FLOAT);
+  }
+  Status all_reduce_sum(std::span<double> values) override {
+    return sum(values.data(), static_cast<int64_t>(values.size()), MPI_DOUBLE);
+  }
+  Status broadcast(std::string& bytes) override;
+  Result<std::vector<std::string>> all_gather(const std::string& bytes) override;
+  Status barrier() override {
+    const Watchdog::Watch watch(watchdog_, "barrier");
+    return mpi_status(MPI_Barrier(MPI_COMM_WORLD), "barrier");
+  }
+  void abort(int exit_code) override {
+    MPI_Abort(MPI_COMM_WORLD, exit_code);
+    std::_Exit(exit_code);
+  }
+
+ private:
+  template <typename T>
+  Status sum(T* data, int64_t count, MPI_Datatype type) {
+    const Watchdog::Watch watch(watchdog_, "all_reduce");
+    for (int64_t done = 0; done < count; done += kMaxCount) {
+      const int part = static_cast<int>(std::min(kMaxCount, count - done));
+      PM_TRY(mpi_status(
+          MPI_Allreduce(MPI_IN_PLACE, data + done, part, type, MPI_SUM, MPI_COMM_WORLD),
+          "all_reduce"));
+    }
+    return {};
+  }
+
+  const torch::Device device_;
+  int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  Watchdog watchdog_;
+};
+
+Status MpiCollective::broadcast(std::string& bytes) {
+  const Watchdog::Watch watch(watchdog_, "broadcast");
+  int64_t length = static_cast<int64_t>(bytes.size());
+  PM_TRY(mpi_status(MPI_Bcast(&length, 1, MPI_INT64_T, 0, MPI_COMM_WORLD), "broadcast"));
+  bytes.resize(length);
+  for (int64_t done = 0; done < length; done += kMaxCount) {
+    const int part = static_cast<int>(std::min(kMaxCount, length - done));
+    PM_TRY(mpi_status(MPI_Bcast(bytes.data() + done, part, MPI_CHAR, 0, MPI_COMM_WORLD), "broadcast"));
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> MpiCollective::all_gather(const std::string& bytes) {
+  const Watchdog::Watch watch(watchdog_, "all_gather");
+  const int mine = static_cast<int>(bytes.size());
+  std::vector<int> sizes(size_), starts(size_, 0);
+  PM_TRY(mpi_status(MPI_Allgather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, MPI_COMM_WORLD),
+                    "all_gather"));
+  for (int i = 1; i < size_; ++i) starts[i] = starts[i - 1] + sizes[i - 1];
+  std::string all(starts.back() + sizes.back(), '\0');
+  PM_TRY(mpi_status(MPI_Allgatherv(bytes.data(), mine, MPI_CHAR, all.data(), sizes.data(),
+                                   starts.data(), MPI_CHAR, MPI_COMM_WORLD),
+                    "all_gather"));
+  std::vector<std::string> parts;
+  for (int i = 0; i < size_; ++i) parts.push_back(all.substr(starts[i], sizes[i]));
+  return parts;
+}
+
+}  // namespace
+
+bool started_by_mpi() {
+  return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
+}
+
+Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
+                                                        const CollectiveOptions& options) {
+  int provided = 0;
+  PM_TRY(mpi_status(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "init"));
+  return std::unique_ptr<Collective>(std::make_unique<MpiCollective>(device, options));
+}
+
+}  // namespace prefixmem::trainer

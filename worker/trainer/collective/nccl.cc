@@ -1,0 +1,101 @@
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+
+#include <cstring>
+
+#include "worker/trainer/collective/backends.h"
+#include "worker/trainer/collective/watchdog.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+Status nccl_status(ncclResult_t code, const char* operation) {
+  if (code == ncclSuccess) return {};
+  return unavailable(std::string("collective: nccl ") + operation +
+                     " failed: " + ncclGetErrorString(code));
+}
+
+Status cuda_status(cudaError_t code, const char* operation) {
+  if (code == cudaSuccess) return {};
+  return unavailable(std::string("collective: cuda ") + operation +
+                     " failed: " + cudaGetErrorString(code));
+}
+
+class NcclCollective final : public Collective {
+ public:
+  NcclCollective(std::unique_ptr<Collective> host, torch::Device device,
+                 const CollectiveOptions& options)
+      : host_(std::move(host)),
+        device_(device),
+        watchdog_(options.deadline, [this, options](const std::string& operation) {
+          const Status status = unavailable("collective: rank " + std::to_string(rank()) +
+                                            " waited too long in " + operation);
+          options.on_stall(status);
+          std::_Exit(exit_code(status));
+        }) {}
+  ~NcclCollective() override {
+    if (communicator_ != nullptr) ncclCommDestroy(communicator_);
+  }
+
+  // Collective: every rank calls it once.
+  Status start() {
+    ncclUniqueId id{};
+    if (rank() == 0) PM_TRY(nccl_status(ncclGetUniqueId(&id), "id"));
+    std::string bytes(reinterpret_cast<const char*>(&id), sizeof id);
+    PM_TRY(host_->broadcast(bytes));
+    std::memcpy(&id, bytes.data(), sizeof id);
+    PM_TRY(cuda_status(cudaSetDevice(device_.index()), "set device"));
+    const Watchdog::Watch watch(watchdog_, "nccl init");
+    return nccl_status(ncclCommInitRank(&communicator_, size(), id, rank()), "init");
+  }
+
+  int rank() const override { return host_->rank(); }
+  int size() const override { return host_->size(); }
+  int local_rank() const override { return host_->local_rank(); }
+  int local_size() const override { return host_->local_size(); }
+  torch::Device device() const override { return device_; }
+
+  // Waits for the stream, so that the deadline covers the sum itself.
+  Status all_reduce_sum(torch::Tensor& tensor) override {
+    PM_TRY(check_summable(tensor, device_));
+    const Watchdog::Watch watch(watchdog_, "nccl all_reduce");
+    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+    float* data = tensor.data_ptr<float>();
+    PM_TRY(nccl_status(
+        ncclAllReduce(data, data, tensor.numel(), ncclFloat32, ncclSum, communicator_, stream),
+        "all_reduce"));
+    return cuda_status(cudaStreamSynchronize(stream), "all_reduce");
+  }
+  Status all_reduce_sum(std::span<double> values) override { return host_->all_reduce_sum(values); }
+  Status broadcast(std::string& bytes) override { return host_->broadcast(bytes); }
+  Result<std::vector<std::string>> all_gather(const std::string& bytes) override {
+    return host_->all_gather(bytes);
+  }
+  Status barrier() override { return host_->barrier(); }
+  void abort(int exit_code) override { host_->abort(exit_code); }
+
+ private:
+  const std::unique_ptr<Collective> host_;
+  const torch::Device device_;
+  ncclComm_t communicator_ = nullptr;
+  Watchdog watchdog_;
+};
+
+}  // namespace
+
+std::string gpu_name(torch::Device device) {
+  cudaDeviceProp properties{};
+  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess) return "unknown GPU";
+  return properties.name;
+}
+
+Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
+                                                         torch::Device device,
+                                                         const CollectiveOptions& options) {
+  auto collective = std::make_unique<NcclCollective>(std::move(host), device, options);
+  PM_TRY(collective->start());
+  return std::unique_ptr<Collective>(std::move(collective));
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,14 @@
+// Stands in for nccl.cc where the build found no NCCL.
+#include "worker/trainer/collective/backends.h"
+
+namespace prefixmem::trainer {
+
+std::string gpu_name(torch::Device) { return ""; }
+
+Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective>, torch::Device,
+                                                         const CollectiveOptions&) {
+  return failed_precondition(
+      "resources.device is cuda with more than one rank, but this build has no NCCL");
+}
+
+}  // namespace prefixmem::trainer
