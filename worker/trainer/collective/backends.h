@@ -10,6 +10,8 @@ namespace prefixmem::trainer {
 
 // True in a process that mpirun (or a PMIx launcher such as srun) started.
 bool started_by_mpi();
+// This process's rank as the launcher's environment gives it; 0 without one.
+int launched_rank();
 
 std::unique_ptr<Collective> make_single_collective(torch::Device device);
 // Host memory only; `device` must be the CPU unless NCCL sums the tensors.

@@ -123,6 +123,13 @@ bool started_by_mpi() {
   return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
 }
 
+int launched_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"}) {
+    if (const char* value = std::getenv(name)) return std::atoi(value);
+  }
+  return 0;
+}
+
 Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
                                                         const CollectiveOptions& options) {
   int provided = 0;

@@ -1,0 +1,47 @@
+// Evaluation of the model with its adapter on held-out rows, the rows split over the ranks.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/event/event.h"
+#include "common/spec/job_spec.h"
+#include "worker/trainer/collective/collective.h"
+#include "worker/trainer/data/encode.h"
+#include "worker/trainer/model/decoder.h"
+
+namespace prefixmem::trainer {
+
+// Must live while the evaluation runs. Changes nothing that training depends on.
+struct EvalContext {
+  const EvalSpec& spec;
+  const std::vector<Example>& rows;
+  const std::vector<std::vector<int32_t>>& label_ids;  // label_likelihood: RowEncoder::encode_labels
+  const TextCodec& codec;
+  Decoder& model;
+  Adapter* adapter;  // null: the base
+  Collective& gang;
+  int64_t micro_batch_tokens;
+  std::function<bool()> should_stop;  // asked between forwards
+};
+
+// A sum over some rows and what to divide it by.
+struct Tally {
+  double value = 0;
+  double weight = 0;
+};
+
+// label_likelihood → accuracy, generate → exact_match, loss → loss. CANCELLED on every rank once
+// should_stop() is true on one.
+Result<EvalEvent> evaluate(const EvalContext& context, int64_t step);
+
+// The rows of spec.max_rows: a sample drawn by (seed, row), in file order; all where it is 0.
+std::vector<int64_t> sample_rows(int64_t count, const EvalSpec& spec);
+
+// One micro-batch (or row) of each mode.
+Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t>& rows);
+Result<Tally> score_generation(const EvalContext& context, int64_t row);
+Result<Tally> score_loss(const EvalContext& context, const std::vector<int64_t>& rows);
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,28 @@
+#include "worker/trainer/train/adamw.h"
+
+#include <torch/autograd.h>
+
+#include <cmath>
+
+namespace prefixmem::trainer {
+
+AdamW::AdamW(const torch::Tensor& values, const AdamWOptions& options)
+    : options_(options),
+      first_moment_(torch::zeros_like(values)),
+      second_moment_(torch::zeros_like(values)) {}
+
+void AdamW::step(torch::Tensor& values, const torch::Tensor& gradients, double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  ++steps_;
+  const double n = static_cast<double>(steps_);
+  const double correction1 = 1 - std::pow(options_.beta1, n);
+  const double correction2 = 1 - std::pow(options_.beta2, n);
+  if (options_.weight_decay != 0) values.mul_(1 - learning_rate * options_.weight_decay);
+  first_moment_.lerp_(gradients, 1 - options_.beta1);
+  second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1 - options_.beta2);
+  const torch::Tensor denominator =
+      second_moment_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
+  values.addcdiv_(first_moment_, denominator, -learning_rate / correction1);
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,42 @@
+#include "worker/trainer/train/guard.h"
+
+#include <c10/util/Exception.h>
+
+#include <new>
+#include <string>
+
+namespace prefixmem::trainer {
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+Status out_of_memory(const std::string& detail) {
+  return resource_exhausted(
+      "out of memory (" + detail +
+      "); lower train.micro_batch_tokens or resources.ranks, or use train.dtype bf16");
+}
+
+Status from_torch(const c10::Error& error) {
+  const std::string text = first_line(error.what_without_backtrace());
+  const bool memory = text.find("can't allocate memory") != std::string::npos ||
+                      text.find("not enough memory") != std::string::npos;
+  return memory ? out_of_memory(text) : internal_error("LibTorch: " + text);
+}
+
+}  // namespace
+
+Status guarded(const std::function<Status()>& work) {
+  try {
+    return work();
+  } catch (const c10::OutOfMemoryError& error) {
+    return out_of_memory(first_line(error.what_without_backtrace()));
+  } catch (const c10::Error& error) {
+    return from_torch(error);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory("an allocation failed");
+  } catch (const std::exception& error) {
+    return internal_error("trainer: " + first_line(error.what()));
+  }
+}
+
+}  // namespace prefixmem::trainer

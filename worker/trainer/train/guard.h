@@ -1,0 +1,14 @@
+// The boundary at which exceptions become Statuses.
+#pragma once
+
+#include <functional>
+
+#include "common/status.h"
+
+namespace prefixmem::trainer {
+
+// Runs `work`. An exception becomes one sentence: RESOURCE_EXHAUSTED where memory ran out (host or
+// GPU), INTERNAL otherwise.
+Status guarded(const std::function<Status()>& work);
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,183 @@
+#include "worker/trainer/train/loop.h"
+
+#include <array>
+
+#include "common/files.h"
+#include "common/spec/spec_io.h"
+#include "worker/trainer/eval/evaluate.h"
+#include "worker/trainer/train/fingerprint.h"
+#include "worker/trainer/train/memory.h"
+#include "worker/trainer/train/resume.h"
+#include "worker/trainer/train/stop_signal.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+constexpr int64_t kStepsBetweenMemoryReadings = 16;
+constexpr size_t kCheckpointsKept = 2;
+
+std::filesystem::path checkpoint_folder(const Session& session) {
+  return session.options.out / "checkpoints";
+}
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(Session& session)
+    : session_(session),
+      start_(std::chrono::steady_clock::now()),
+      spec_yaml_(to_yaml(session.spec)),
+      fingerprint_(machine_fingerprint(*session.gang)) {
+  if (!session.adapter) return;
+  trainer_ = std::make_unique<Trainer>(session.spec.train, session.data.train, *session.model,
+                                       *session.adapter, *session.gang);
+  total_steps_ = trainer_->total_steps();
+}
+
+double TrainingLoop::wall_seconds() const {
+  return progress_.wall_seconds +
+         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+Status TrainingLoop::run() {
+  if (session_.leads() && trainer_) {
+    PM_ASSIGN(metrics_, MetricsFile::open(session_.options.out / "metrics.jsonl", steps_done()));
+  }
+  while (true) {
+    if (evaluation_due()) PM_TRY(evaluate_now());
+    if (steps_done() == total_steps_) return {};
+    if (steps_of_this_process_ == 0 || evaluation_due()) PM_TRY(enter(PhaseEvent::Phase::kTraining));
+    PM_TRY(train_one_step());
+  }
+}
+
+Status TrainingLoop::train_one_step() {
+  PM_ASSIGN(StepEvent event, trainer_->step());
+  PM_ASSIGN(const bool stop, vote(event));
+  ++steps_of_this_process_;
+  progress_.tokens += event.tokens;
+  progress_.train_seconds += event.step_seconds;
+  progress_.last_loss = event.loss;
+  if (metrics_) PM_TRY(metrics_->append(event));
+  PM_TRY(session_.emit(event));
+  if (checkpoint_due() || stop) PM_TRY(write_checkpoint());
+  if (stop) return stop_here("after step " + std::to_string(event.step));
+  return {};
+}
+
+Result<bool> TrainingLoop::vote(StepEvent& event) {
+  if (steps_of_this_process_ % kStepsBetweenMemoryReadings == 0) own_bytes_ = proportional_bytes();
+  std::array<double, 2> votes = {stop_requested() ? 1.0 : 0.0, static_cast<double>(own_bytes_)};
+  PM_TRY(session_.gang->all_reduce_sum(votes));
+  event.resident_bytes = static_cast<int64_t>(votes[1]);
+  event.device_bytes = device_bytes(session_.gang->device());
+  return votes[0] > 0;
+}
+
+bool TrainingLoop::checkpoint_due() const {
+  const int64_t every = session_.spec.train.checkpoint_every;
+  return steps_done() == total_steps_ || (every > 0 && steps_done() % every == 0);
+}
+
+bool TrainingLoop::evaluation_due() const {
+  const auto& spec = session_.spec;
+  if (spec.data.eval.empty()) return false;
+  const int64_t step = steps_done();
+  for (const EvalEvent& done : progress_.evals) {
+    if (done.step == step) return false;
+  }
+  if (step == total_steps_) return true;
+  if (step == 0) return spec.eval.before;
+  return spec.train.eval_every > 0 && step % spec.train.eval_every == 0;
+}
+
+Status TrainingLoop::evaluate_now() {
+  PM_TRY(enter(PhaseEvent::Phase::kEvaluating));
+  const EvalContext context{session_.spec.eval,
+                            session_.data.eval,
+                            session_.data.label_ids,
+                            *session_.codec,
+                            *session_.model,
+                            session_.adapter.get(),
+                            *session_.gang,
+                            session_.spec.train.micro_batch_tokens,
+                            stop_requested};
+  auto event = evaluate(context, steps_done());
+  if (event.status().code() == Code::kCancelled) {
+    if (steps_done() > 0) PM_TRY(write_checkpoint());
+    return session_.together(event.status());
+  }
+  PM_TRY(event.status());
+  progress_.evals.push_back(*event);
+  return session_.emit(*event);
+}
+
+Status TrainingLoop::stop_here(const std::string& where) {
+  return session_.together(cancelled("stopped by a signal " + where + " of " +
+                                     std::to_string(total_steps_) +
+                                     "; --resume goes on from the checkpoint written there"));
+}
+
+Status TrainingLoop::enter(PhaseEvent::Phase phase) {
+  PhaseEvent event;
+  event.phase = phase;
+  event.total_steps = total_steps_;
+  event.trainable_parameters = trainer_ ? trainer_->parameters().count() : 0;
+  return session_.emit(event);
+}
+
+Status TrainingLoop::write_checkpoint() {
+  if (checkpointed_step_ == steps_done()) return {};
+  checkpointed_step_ = steps_done();
+  ArtifactEvent event;
+  PM_TRY(session_.agree(session_.leads() ? write_checkpoint_file(event) : Status()));
+  return session_.emit(event);
+}
+
+Status TrainingLoop::write_checkpoint_file(ArtifactEvent& event) {
+  const auto begin = std::chrono::steady_clock::now();
+  CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data.digest, progress_};
+  info.progress.wall_seconds = wall_seconds();
+  const std::string bytes =
+      serialize_checkpoint(info, session_.adapter->parameters(), *trainer_);
+  const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
+  PM_TRY(metrics_->sync());
+  PM_TRY(write_file_atomic(path, bytes));
+  PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
+  event.kind = ArtifactEvent::Kind::kCheckpoint;
+  event.path = path.lexically_relative(session_.options.out);
+  event.step = info.step;
+  event.bytes = static_cast<int64_t>(bytes.size());
+  event.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return {};
+}
+
+Status TrainingLoop::resume() {
+  if (!session_.options.resume || !trainer_) return {};
+  ResumeChoice choice;
+  Status chosen;
+  if (session_.leads()) {
+    auto result = choose_resume_point(checkpoint_folder(session_), spec_yaml_,
+                                      session_.data.digest, fingerprint_);
+    chosen = result.status();
+    if (result.ok()) choice = std::move(*result);
+  }
+  PM_TRY(session_.agree(chosen));
+  for (const auto& warning : choice.warnings) PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
+  std::string bytes = choice.point ? std::move(choice.point->bytes) : "";
+  PM_TRY(session_.gang->broadcast(bytes));
+  if (bytes.empty()) return {};
+  PM_TRY(session_.agree(take_up(bytes).with_context("resuming from a checkpoint")));
+  return session_.emit(
+      LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
+}
+
+Status TrainingLoop::take_up(const std::string& bytes) {
+  PM_ASSIGN(const CheckpointInfo info, read_checkpoint_info(bytes));
+  PM_TRY(restore_checkpoint(bytes, session_.adapter->parameters(), *trainer_));
+  progress_ = info.progress;
+  checkpointed_step_ = info.step;
+  return {};
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,25 @@
+// The output folder: what it may hold before a run and what a finished run leaves.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "common/event/event.h"
+#include "common/status.h"
+#include "worker/trainer/train/checkpoint.h"
+#include "worker/trainer/train/session.h"
+
+namespace prefixmem::trainer {
+
+// Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not set.
+Status prepare_output(const std::filesystem::path& out, bool resume);
+
+// DIR/adapter, complete or not there: written beside it, synced and renamed. Gives its bytes.
+Result<int64_t> write_adapter(const std::filesystem::path& out, const Adapter& adapter,
+                              const std::string& base_model);
+
+// DIR/result.json: status, message where it failed, ResultEvent's keys and the evaluations.
+Status write_result(const std::filesystem::path& out, const Status& status,
+                    const ResultEvent& result, const Progress& progress);
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,113 @@
+#include "worker/trainer/train/resume.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+namespace prefixmem::trainer {
+namespace {
+
+using Leaves = std::map<std::string, std::string>;
+
+void flatten(const YAML::Node& node, const std::string& path, Leaves& leaves) {
+  if (node.IsMap() && node.size() > 0) {
+    for (const auto& entry : node) {
+      const auto key = entry.first.as<std::string>();
+      flatten(entry.second, path.empty() ? key : path + "." + key, leaves);
+    }
+  } else {
+    leaves[path] = YAML::Dump(node);
+  }
+}
+
+bool may_change(const std::string& path) {
+  static const char* const kKeys[] = {"name", "priority", "labels", "resources", "eval", "data.eval",
+                                      "train.eval_every", "train.checkpoint_every"};
+  return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const std::string& key) {
+    return path == key || path.starts_with(key + ".");
+  });
+}
+
+Leaves leaves_of(const std::string& yaml) {
+  Leaves leaves;
+  flatten(YAML::Load(yaml), "", leaves);
+  return leaves;
+}
+
+Result<std::string> read_bytes(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << stream.rdbuf();
+  if (!stream) return data_loss("it cannot be read");
+  return std::move(bytes).str();
+}
+
+Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
+                      const std::string& data_digest) {
+  const auto keys = differing_keys(point.info.spec_yaml, spec_yaml);
+  if (!keys.empty()) {
+    std::string names;
+    for (const auto& key : keys) names += (names.empty() ? "" : ", ") + key;
+    return failed_precondition("checkpoint " + point.file.string() +
+                               " belongs to another job, whose spec differs in " + names);
+  }
+  if (point.info.data_digest != data_digest) {
+    return failed_precondition("checkpoint " + point.file.string() +
+                               " was trained on other rows: the data file has changed since");
+  }
+  return {};
+}
+
+Result<ResumePoint> open_point(const std::filesystem::path& file) {
+  ResumePoint point;
+  point.file = file;
+  PM_ASSIGN(point.bytes, read_bytes(file));
+  PM_ASSIGN(point.info, read_checkpoint_info(point.bytes));
+  return point;
+}
+
+}  // namespace
+
+std::vector<std::string> differing_keys(const std::string& yaml_a, const std::string& yaml_b) {
+  const Leaves a = leaves_of(yaml_a);
+  Leaves b = leaves_of(yaml_b);
+  std::vector<std::string> keys;
+  for (const auto& [path, value] : a) {
+    const auto other = b.find(path);
+    const bool equal = other != b.end() && other->second == value;
+    if (other != b.end()) b.erase(other);
+    if (!equal && !may_change(path)) keys.push_back(path);
+  }
+  for (const auto& [path, value] : b) {
+    if (!may_change(path)) keys.push_back(path);
+  }
+  return keys;
+}
+
+Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
+                                         const std::string& spec_yaml,
+                                         const std::string& data_digest,
+                                         const std::string& fingerprint) {
+  ResumeChoice choice;
+  for (const auto& file : list_checkpoints(folder)) {
+    auto point = open_point(file);
+    if (!point.ok()) {
+      choice.warnings.push_back("checkpoint " + file.string() + " is damaged and passed over: " +
+                                point.status().message());
+      continue;
+    }
+    PM_TRY(check_same_job(*point, spec_yaml, data_digest));
+    if (point->info.fingerprint != fingerprint) {
+      choice.warnings.push_back("resuming on another kind of machine: results may differ in their last bits (" +
+                                point->info.fingerprint + " before, " + fingerprint + " now)");
+    }
+    choice.point = std::move(*point);
+    break;
+  }
+  return choice;
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,58 @@
+// Everything that a rank holds while it runs a job.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/event/event.h"
+#include "common/spec/job_spec.h"
+#include "worker/trainer/adapters/adapter.h"
+#include "worker/trainer/collective/collective.h"
+#include "worker/trainer/data/encode.h"
+#include "worker/trainer/model/decoder.h"
+#include "worker/trainer/train/event_sink.h"
+
+namespace prefixmem::trainer {
+
+struct RunOptions {
+  std::filesystem::path spec;
+  std::filesystem::path out;
+  bool resume = false;
+  std::string events;  // Unix socket of the agent; empty: run by hand
+};
+
+// The rows of a job as tokens.
+struct Dataset {
+  std::vector<Example> train, eval;
+  std::vector<std::vector<int32_t>> label_ids;  // eval.mode label_likelihood only
+  std::string digest;                           // of every token of `train`, in order
+};
+
+struct Session {
+  RunOptions options;
+  JobSpec spec;
+  std::unique_ptr<EventSink> sink;  // outlives the gang, which may have to report to it
+  std::unique_ptr<Collective> gang;
+  std::unique_ptr<TextCodec> codec;
+  std::unique_ptr<Decoder> model;
+  std::unique_ptr<Adapter> adapter;  // null for method none
+  Dataset data;
+  // Set once every rank holds the same failure, so that all may end in order and one rank speaks for
+  // them; a rank that fails otherwise fails alone and has to take the gang down.
+  bool failed_together = false;
+
+  bool leads() const { return gang->rank() == 0; }
+  // Rank 0 speaks for the gang.
+  Status emit(const Event& event) { return leads() ? sink->emit(event) : Status(); }
+  // A failure that every rank has found in the same way.
+  Status together(Status status);
+  // Turns a failure of one rank into everybody's; every rank calls it.
+  Status agree(const Status& mine);
+};
+
+// Reads spec, tokenizer, data, model and adapter. Collective: every rank calls each in this order.
+Status load_session(Session& session);
+
+}  // namespace prefixmem::trainer

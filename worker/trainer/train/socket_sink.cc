@@ -1,0 +1,90 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "worker/trainer/train/event_sink.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+constexpr timeval kSendLimit{30, 0};
+
+class SocketSink final : public EventSink {
+ public:
+  explicit SocketSink(int socket) : socket_(socket), watcher_([this] { watch(); }) {}
+  ~SocketSink() override {
+    closing_ = true;
+    shutdown(socket_, SHUT_RDWR);
+    watcher_.join();
+    close(socket_);
+  }
+
+  Status emit(const Event& event) override { return send_line(to_json_line(event)); }
+
+  Status send_line(std::string line) {
+    line += '\n';
+    const std::lock_guard lock(mutex_);
+    for (size_t sent = 0; sent < line.size();) {
+      const ssize_t count = send(socket_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) {
+        return unavailable(std::string("events: the agent does not take them: ") +
+                           std::strerror(errno));
+      }
+      sent += static_cast<size_t>(count);
+    }
+    return {};
+  }
+
+ private:
+  void watch() const {
+    char byte = 0;
+    ssize_t count = 0;
+    while ((count = recv(socket_, &byte, 1, 0)) > 0 || (count < 0 && errno == EINTR)) {
+    }
+    if (closing_) return;
+    const Status status = unavailable("events: the agent closed its socket");
+    std::fprintf(stderr, "pmt-trainer: %s\n", status.message().c_str());
+    std::_Exit(exit_code(status));
+  }
+
+  const int socket_;
+  std::atomic<bool> closing_ = false;
+  std::mutex mutex_;  // one line at a time
+  std::thread watcher_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_path.size() >= sizeof address.sun_path) {
+    return invalid_argument("--events is " + std::to_string(socket_path.size()) +
+                            " bytes long; allowed: a socket path of at most 107");
+  }
+  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return from_errno("opening a socket", errno);
+  if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const Status status = from_errno("connecting to the agent at " + socket_path, errno);
+    close(socket);
+    return status;
+  }
+  setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof kSendLimit);
+  auto sink = std::make_unique<SocketSink>(socket);
+  const nlohmann::json hello = {{"hello", {{"rank", rank}, {"pid", getpid()}}}};
+  PM_TRY(sink->send_line(hello.dump()));
+  return std::unique_ptr<EventSink>(std::move(sink));
+}
+
+}  // namespace prefixmem::trainer
