@@ -1,0 +1,7 @@
+#include "common/version.h"
+
+namespace prefixmem {
+
+std::string_view version() { return PREFIXMEM_VERSION; }
+
+}  // namespace prefixmem
