@@ -1,0 +1,148 @@
+#include "common/event/event.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/event/event_json.h"
+
+namespace prefixmem {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// Visitors of describe_event (event_json.h). A double that JSON cannot say is text.
+class Writer {
+ public:
+  void field(const char* key, const int64_t& value) { object_[key] = value; }
+  void field(const char* key, const int& value) { object_[key] = value; }
+  void field(const char* key, const std::string& value) { object_[key] = value; }
+  void field(const char* key, const double& value) {
+    if (std::isfinite(value)) {
+      object_[key] = value;
+    } else {
+      object_[key] = std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+    }
+  }
+  template <class E>
+  void choice(const char* key, const E& value) {
+    object_[key] = event::kNames<E>[static_cast<size_t>(value)];
+  }
+  ordered_json take() { return std::move(object_); }
+
+ private:
+  ordered_json object_ = ordered_json::object();
+};
+
+class Reader {
+ public:
+  Reader(const json& object, std::string type) : object_(object), type_(std::move(type)) {}
+
+  void field(const char* key, int64_t& value) {
+    if (const json* found = find(key, "a whole number", &json::is_number_integer)) {
+      value = found->get<int64_t>();
+    }
+  }
+  void field(const char* key, int& value) {
+    int64_t wide = value;
+    field(key, wide);
+    value = static_cast<int>(wide);
+  }
+  void field(const char* key, std::string& value) {
+    if (const json* found = find(key, "text", &json::is_string)) value = found->get<std::string>();
+  }
+  void field(const char* key, double& value) {
+    if (const auto at = object_.find(key); at != object_.end() && at->is_string()) {
+      if (const auto special = from_text(at->get<std::string>())) {
+        value = *special;
+        return;
+      }
+    }
+    if (const json* found = find(key, "a number, nan, inf or -inf", &json::is_number)) {
+      value = found->get<double>();
+    }
+  }
+  template <class E>
+  void choice(const char* key, E& value) {
+    std::string name(event::kNames<E>[static_cast<size_t>(value)]);
+    field(key, name);
+    const auto& names = event::kNames<E>;
+    const auto at = std::find(names.begin(), names.end(), name);
+    if (at == names.end()) return fail(key, object_.at(key), event::all_names<E>());
+    value = static_cast<E>(at - names.begin());
+  }
+  Status take() { return std::move(status_); }
+
+ private:
+  static std::optional<double> from_text(const std::string& text) {
+    if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
+    if (text == "inf") return std::numeric_limits<double>::infinity();
+    if (text == "-inf") return -std::numeric_limits<double>::infinity();
+    return std::nullopt;
+  }
+
+  // Null where the key is absent (the default stays) or wrong (status_ says so).
+  const json* find(const char* key, const char* allowed, bool (json::*is)() const noexcept) {
+    const auto at = object_.find(key);
+    if (at == object_.end()) return nullptr;
+    if (((*at).*is)()) return &*at;
+    fail(key, *at, allowed);
+    return nullptr;
+  }
+
+  void fail(const char* key, const json& value, const std::string& allowed) {
+    if (!status_.ok()) return;
+    const std::string shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
+    status_ = invalid_argument("event " + type_ + "." + key + " is " + shown.substr(0, 80) +
+                               "; allowed: " + allowed);
+  }
+
+  const json& object_;
+  const std::string type_;
+  Status status_;
+};
+
+template <class E>
+bool read_as(const std::string& type, const json& body, Result<Event>& result) {
+  if (type != event::kType<E>) return false;
+  if (!body.is_object()) {
+    result = invalid_argument("event " + type + " is no object; allowed: an object of its keys");
+    return true;
+  }
+  E value;
+  Reader reader(body, type);
+  event::describe_event(reader, value);
+  const Status status = reader.take();
+  result = status.ok() ? Result<Event>(Event(std::move(value))) : Result<Event>(status);
+  return true;
+}
+
+template <class... E>
+Result<Event> read_any(const std::string& type, const json& body, const std::variant<E...>*) {
+  Result<Event> result =
+      invalid_argument("event type is \"" + type.substr(0, 80) + "\"; allowed: " + event::all_types());
+  (read_as<E>(type, body, result) || ...);
+  return result;
+}
+
+}  // namespace
+
+std::string to_json_line(const Event& event) {
+  return std::visit(
+      [](auto value) {
+        Writer writer;
+        event::describe_event(writer, value);
+        const ordered_json line = {{event::kType<decltype(value)>, writer.take()}};
+        return line.dump(-1, ' ', false, json::error_handler_t::replace);
+      },
+      event);
+}
+
+Result<Event> event_from_json(std::string_view line) {
+  const json object = json::parse(line, nullptr, false);
+  if (!object.is_object() || object.size() != 1) {
+    return invalid_argument("event line is not a JSON object with one key, the event's type");
+  }
+  return read_any(object.begin().key(), object.begin().value(), static_cast<Event*>(nullptr));
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,143 @@
+// The schema: every key of a job spec with its meaning and limits, once.
+//
+// describe(v, s) shows each key of struct s to a visitor: v.field(key, member, doc, limit). The
+// default of a key is the member's value in a struct made anew. Reader, writer and `explain` are such
+// visitors; nothing else in the project knows the keys. Members of type optional are keys that may
+// be absent, variants are unions with a tag key `type` (or the tag alone: `method: lora`).
+#pragma once
+
+#include "common/spec/job_spec.h"
+#include "common/spec/limit.h"
+
+namespace prefixmem::spec {
+
+template <class V>
+void describe(V& v, PrefixMemoryMethod& s) {
+  v.field("feature_map", s.feature_map, "The map phi that is applied to each query: elu(x) + 1.");
+  v.field("query", s.query, "Which query phi sees: the one after rotary embedding.");
+}
+
+template <class V>
+void describe(V& v, LoraMethod& s) {
+  v.field("r", s.r, "Rank of the update.", between(1, 4096));
+  v.field("alpha", s.alpha, "The update is scaled by alpha / r.", above(0));
+  v.field("target_modules", s.target_modules,
+          "Linear layers that get an update, by name (q_proj, down_proj, …), or all-linear: every "
+          "one but lm_head.");
+}
+
+template <class V>
+void describe(V&, NoMethod&) {}
+
+template <class V>
+void describe(V&, SftObjective&) {}
+
+template <class V>
+void describe(V& v, FewShotSpec& s) {
+  v.field("per_class", s.per_class, "Rows of each label.", at_least(1));
+  v.field("seed", s.seed, "Chooses the rows.", at_least(0));
+}
+
+template <class V>
+void describe(V& v, DataSpec& s) {
+  v.field("train", s.train, "JSONL file of training rows; required unless method is none.");
+  v.field("eval", s.eval, "JSONL file of held-out rows; empty: no evaluation.");
+  v.field("format", s.format,
+          "What a row holds: {prompt, completion}, {text, label}, or {messages} for the model's chat "
+          "template.");
+  v.field("template", s.prompt_template,
+          "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
+          "labels. Other braces stand for themselves.");
+  v.field("completion", s.completion_template,
+          "text_label: the completion, with {label} replaced by the row's label.");
+  v.field("few_shot", s.few_shot,
+          "text_label: train on a seeded sample with equally many rows of each label.");
+  v.field("max_tokens", s.max_tokens,
+          "Longest row allowed, in tokens; 0: the model's max_position_embeddings. A longer row is "
+          "refused, not cut.",
+          at_least(0));
+}
+
+template <class V>
+void describe(V& v, TrainSpec& s) {
+  v.field("max_steps", s.max_steps,
+          "Optimizer steps. Exactly one of max_steps and epochs, unless method is none.",
+          at_least(1));
+  v.field("epochs", s.epochs, "Passes over the training rows; a part of a step counts as one.",
+          above(0));
+  v.field("global_batch_size", s.global_batch_size, "Rows of one step, over all ranks.",
+          at_least(1));
+  v.field("micro_batch_tokens", s.micro_batch_tokens,
+          "Most tokens that one forward and backward pass holds on a rank; a longer row goes alone. "
+          "Changes memory and speed, not the result.",
+          at_least(1));
+  v.field("learning_rate", s.learning_rate, "AdamW's, at the end of the warm-up.", above(0));
+  v.field("schedule", s.schedule,
+          "How the learning rate goes on after the warm-up: it stays, or falls to 0 at the last step "
+          "on a line or half a cosine.");
+  v.field("warmup_steps", s.warmup_steps, "Steps in which the learning rate rises from 0 on a line.",
+          at_least(0));
+  v.field("max_grad_norm", s.max_grad_norm, "Norm that gradients are clipped to; 0: off.",
+          at_least(0));
+  v.field("weight_decay", s.weight_decay, "AdamW's.", at_least(0));
+  v.field("dtype", s.dtype,
+          "Of the frozen base. Adapters and optimizer state are fp32 always.");
+  v.field("seed", s.seed, "Order of rows and initial adapter weights.", at_least(0));
+  v.field("eval_every", s.eval_every, "Steps between evaluations; 0: only at the end.",
+          at_least(0));
+  v.field("checkpoint_every", s.checkpoint_every, "Steps between checkpoints; 0: only at the end.",
+          at_least(0));
+}
+
+template <class V>
+void describe(V& v, EvalSpec& s) {
+  v.field("mode", s.mode,
+          "label_likelihood: accuracy of the likeliest label (format text_label); generate: exact "
+          "match of a greedy answer; loss: mean loss of a label token.");
+  v.field("max_rows", s.max_rows, "Rows of a seeded sample; 0: all.", at_least(0));
+  v.field("seed", s.seed, "Chooses the sample.", at_least(0));
+  v.field("before", s.before, "Evaluate before the first step as well.");
+  v.field("length_normalized", s.length_normalized,
+          "label_likelihood: compare means, not sums, of the tokens' log-probabilities.");
+  v.field("max_new_tokens", s.max_new_tokens, "generate: longest answer, in tokens.", at_least(1));
+}
+
+template <class V>
+void describe(V& v, ResourcesSpec& s) {
+  v.field("ranks", s.ranks, "Processes that train together; the job starts when all of them fit.",
+          between(1, 1024));
+  v.field("device", s.device, "auto: cuda where the worker has a GPU, otherwise cpu.");
+  v.field("threads", s.threads,
+          "Of a rank, inside an operation; 0: the host's cores divided by its ranks.",
+          between(0, 4096));
+}
+
+template <class V>
+void describe(V& v, SweepSpec& s) {
+  v.field("grid", s.grid,
+          "Dotted path of a key to a list of values; every combination is a trial. A whole block may "
+          "be a value: method: [{type: lora, r: 8}, none].");
+  v.field("trials", s.trials,
+          "A list of maps from dotted path to value: trials given one by one. Each is combined with "
+          "the whole grid.");
+}
+
+template <class V>
+void describe(V& v, JobSpec& s) {
+  v.field("name", s.name, "Of the job, for people; need not be unique.", name_text());
+  v.field("model", s.model, "Hugging Face folder of the base model, as the worker sees it; required.");
+  v.field("method", s.method, "Which parameters are trained.");
+  v.field("objective", s.objective, "What the loss is.");
+  v.field("data", s.data, "Where rows come from and how they become prompts and completions.");
+  v.field("train", s.train, "The optimisation.");
+  v.field("eval", s.eval, "How held-out rows are scored.");
+  v.field("resources", s.resources, "What the job needs to run.");
+  v.field("priority", s.priority, "Jobs of higher priority start first; equal ones in the order submitted.",
+          between(-1000, 1000));
+  v.field("labels", s.labels, "Text for finding jobs by; `pmt list --label key=value`.");
+  v.field("sweep", s.sweep,
+          "Makes one job of each trial, named <name>-<number from 1>, with a label sweep.<path> for "
+          "each value given.");
+}
+
+}  // namespace prefixmem::spec

@@ -1,0 +1,17 @@
+// What somebody who misspelt a key may have meant.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prefixmem::spec {
+
+// "did you mean learning_rate?" where a key differs by at most a third of the letters (and one),
+// otherwise "allowed: " and all of them.
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys);
+
+// Fewest insertions, deletions and replacements of bytes (Levenshtein).
+size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace prefixmem::spec

@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "common/spec/limit.h"
+#include "common/spec/spec_io.h"
+#include "common/spec/spec_tree.h"
+
+namespace prefixmem {
+namespace {
+
+using spec::Tree;
+
+constexpr size_t kMaxTrials = 10000;
+
+// Overrides in the order they are applied: a block before its keys, a union's tag before the others.
+std::vector<Override> in_order(std::vector<Override> overrides) {
+  const auto rank = [](const Override& o) {
+    return std::tuple(std::count(o.path.begin(), o.path.end(), '.'), !o.path.ends_with(".type"),
+                      std::string_view(o.path));
+  };
+  std::sort(overrides.begin(), overrides.end(),
+            [&](const Override& a, const Override& b) { return rank(a) < rank(b); });
+  return overrides;
+}
+
+std::vector<std::string> split_path(const std::string& path) {
+  std::vector<std::string> keys = {""};
+  for (const char c : path) {
+    if (c == '.') {
+      keys.emplace_back();
+    } else {
+      keys.back() += c;
+    }
+  }
+  return keys;
+}
+
+Status check_path(const std::vector<std::string>& keys, const std::string& path) {
+  if (std::find(keys.begin(), keys.end(), "") != keys.end()) {
+    return invalid_argument("sweep path \"" + path + "\" has an empty part; allowed: keys with dots between");
+  }
+  if (keys.front() == "sweep") {
+    return invalid_argument("sweep path " + path + " is not a key of a trial; allowed: any key but sweep");
+  }
+  return {};
+}
+
+// Another tag makes the rest of the block meaningless, so the block starts anew.
+void set_key(Tree& map, const std::string& key, Tree value) {
+  const Tree* present = map.find(key);
+  if (key == "type" && present != nullptr && present->scalar != value.scalar) map = Tree::map();
+  map.set(key, std::move(value));
+}
+
+Status apply(const Override& override, Tree& tree) {
+  const auto keys = split_path(override.path);
+  PM_TRY(check_path(keys, override.path));
+  auto value = spec::parse_tree(override.yaml);
+  if (!value.ok()) return value.status().with_context(override.path);
+  Tree* map = &tree;
+  for (size_t i = 0; i + 1 < keys.size(); ++i) {
+    Tree* next = map->find(keys[i]);
+    if (next == nullptr || next->is_null()) {
+      map->set(keys[i], Tree::map());
+      next = map->find(keys[i]);
+    }
+    if (next->is_scalar()) {  // a union that stands as its tag alone
+      Tree block = Tree::map();
+      block.set("type", *next);
+      *next = std::move(block);
+    }
+    if (!next->is_map()) {
+      return invalid_argument(override.path + " is not a key; " + keys[i] + " is a list");
+    }
+    map = next;
+  }
+  set_key(*map, keys.back(), std::move(value).value());
+  return {};
+}
+
+std::string label_value(const std::string& yaml) {
+  const auto tree = spec::parse_tree(yaml);
+  return tree.ok() && tree->is_scalar() ? tree->scalar : yaml;
+}
+
+Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overrides, size_t number) {
+  Tree tree = base;
+  tree.set("name", Tree::text(base.find("name")->scalar + "-" + std::to_string(number)));
+  for (const Override& override : in_order(overrides)) PM_TRY(apply(override, tree));
+  PM_ASSIGN(JobSpec trial, spec::read_tree(tree));
+  for (const Override& override : overrides) {
+    trial.labels["sweep." + override.path] = label_value(override.yaml);
+  }
+  PM_TRY(validate(trial));
+  return trial;
+}
+
+Result<size_t> count_trials(const SweepSpec& sweep) {
+  if (sweep.grid.empty() && sweep.trials.empty()) {
+    return invalid_argument("sweep is empty; required: grid or trials");
+  }
+  size_t count = std::max<size_t>(1, sweep.trials.size());
+  for (const auto& [path, values] : sweep.grid) {
+    if (values.empty()) {
+      return invalid_argument("sweep.grid." + path + " is a list; allowed: a list of at least one value");
+    }
+    count *= std::min(values.size(), kMaxTrials + 1);
+    if (count > kMaxTrials) break;
+  }
+  if (count <= kMaxTrials) return count;
+  return invalid_argument("sweep gives more than " + std::to_string(kMaxTrials) +
+                          " trials; allowed: at most " + std::to_string(kMaxTrials));
+}
+
+Status check_disjoint(const SweepSpec& sweep) {
+  for (size_t i = 0; i < sweep.trials.size(); ++i) {
+    for (const auto& [path, yaml] : sweep.trials[i]) {
+      if (!sweep.grid.contains(path)) continue;
+      return invalid_argument("sweep.trials[" + std::to_string(i) + "]." + path +
+                              " is given in sweep.grid too; allowed: one of them");
+    }
+  }
+  return {};
+}
+
+// Trial `index` of the product; the last axis of the grid changes fastest.
+std::vector<Override> overrides_of(const SweepSpec& sweep, size_t index) {
+  std::vector<Override> overrides;
+  for (auto axis = sweep.grid.rbegin(); axis != sweep.grid.rend(); ++axis) {
+    const auto& [path, values] = *axis;
+    overrides.push_back({path, values[index % values.size()]});
+    index /= values.size();
+  }
+  if (sweep.trials.empty()) return overrides;
+  for (const auto& [path, yaml] : sweep.trials[index]) overrides.push_back({path, yaml});
+  return overrides;
+}
+
+}  // namespace
+
+Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
+  if (!spec.sweep) {
+    PM_TRY(validate(spec));
+    return std::vector<JobSpec>{spec};
+  }
+  if (!spec::is_name(spec.name)) {
+    return invalid_argument("name is \"" + spec.name + "\"; allowed: " + std::string(spec::kNameText));
+  }
+  PM_ASSIGN(const size_t count, count_trials(*spec.sweep));
+  PM_TRY(check_disjoint(*spec.sweep));
+  JobSpec base = spec;
+  base.sweep.reset();
+  const Tree tree = spec::write_tree(base);
+  std::vector<JobSpec> trials;
+  std::set<std::string> names;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string context = "sweep trial " + std::to_string(i + 1);
+    auto trial = make_trial(tree, overrides_of(*spec.sweep, i), i + 1);
+    if (!trial.ok()) return trial.status().with_context(context);
+    if (!names.insert(trial->name).second) {
+      return invalid_argument(context + ": name " + trial->name +
+                              " is that of an earlier trial; allowed: a name of its own");
+    }
+    trials.push_back(std::move(trial).value());
+  }
+  return trials;
+}
+
+}  // namespace prefixmem

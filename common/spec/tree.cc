@@ -1,0 +1,43 @@
+#include "common/spec/tree.h"
+
+#include <algorithm>
+
+namespace prefixmem::spec {
+
+Tree Tree::of(Kind kind) {
+  Tree tree;
+  tree.kind = kind;
+  return tree;
+}
+
+Tree Tree::plain(std::string text) {
+  Tree tree = of(Kind::kScalar);
+  tree.scalar = std::move(text);
+  return tree;
+}
+
+Tree Tree::text(std::string text) {
+  Tree tree = plain(std::move(text));
+  tree.quoted = true;
+  return tree;
+}
+
+const Tree* Tree::find(std::string_view key) const {
+  const auto at = std::find_if(entries.begin(), entries.end(),
+                               [&](const auto& entry) { return entry.first == key; });
+  return at == entries.end() ? nullptr : &at->second;
+}
+
+Tree* Tree::find(std::string_view key) {
+  return const_cast<Tree*>(static_cast<const Tree*>(this)->find(key));
+}
+
+void Tree::set(std::string_view key, Tree value) {
+  if (Tree* present = find(key)) {
+    *present = std::move(value);
+  } else {
+    entries.emplace_back(key, std::move(value));
+  }
+}
+
+}  // namespace prefixmem::spec
