@@ -2,13 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "common/version.h"
 #include "worker/trainer/train/run.h"
 
 int main(int argc, char** argv) {
   prefixmem::trainer::RunOptions options;
   std::string spec, out;
   CLI::App app("Trains the adapter that a job spec describes.");
-  app.set_version_flag("--version", "pmt-trainer " PREFIXMEM_VERSION);
+  app.set_version_flag("--version", "pmt-trainer " + std::string(prefixmem::version()));
   app.add_option("spec", spec, "Job spec (YAML)")->required();
   app.add_option("--out", out, "Folder for metrics, checkpoints, adapter and result")->required();
   app.add_flag("--resume", options.resume, "Go on from the newest complete checkpoint in --out");

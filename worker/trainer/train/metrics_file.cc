@@ -7,6 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/files.h"
+
 namespace prefixmem::trainer {
 namespace {
 
@@ -53,10 +55,7 @@ Result<std::unique_ptr<MetricsFile>> MetricsFile::open(const std::filesystem::pa
 MetricsFile::~MetricsFile() { close(file_); }
 
 Status MetricsFile::append(const StepEvent& step) {
-  const std::string line = step_object(step).dump() + "\n";
-  const ssize_t written = write(file_, line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) return {};
-  return from_errno("writing " + path_.string(), written < 0 ? errno : ENOSPC);
+  return write_all(file_, step_object(step).dump() + "\n", path_.string());
 }
 
 Status MetricsFile::sync() {

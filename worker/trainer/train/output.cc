@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
+#include "common/fd.h"
 #include "common/files.h"
 
 namespace prefixmem::trainer {
@@ -15,21 +15,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Status sync_path(const fs::path& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return from_errno("opening " + path.string(), errno);
-  const int failed = fsync(file) == 0 ? 0 : errno;
-  close(file);
-  return failed == 0 ? Status() : from_errno("syncing " + path.string(), failed);
-}
-
-Result<int64_t> sync_folder(const fs::path& folder) {
+// Makes every file of a folder durable; gives their bytes.
+Result<int64_t> sync_files(const fs::path& folder) {
   int64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    PM_TRY(sync_path(entry.path()));
+    const Fd file(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) return from_errno("opening " + entry.path().string(), errno);
+    if (fsync(file.get()) != 0) return from_errno("syncing " + entry.path().string(), errno);
     bytes += static_cast<int64_t>(entry.file_size());
   }
-  PM_TRY(sync_path(folder));
+  PM_TRY(sync_folder(folder));
   return bytes;
 }
 
@@ -41,10 +36,7 @@ Status prepare_output(const fs::path& out, bool resume) {
     return failed_precondition("--out " + out.string() + " already holds a run (" + name +
                                "); add --resume to go on with it, or choose another folder");
   }
-  std::error_code error;
-  fs::create_directories(out / "checkpoints", error);
-  if (error) return from_errno("creating " + (out / "checkpoints").string(), error.value());
-  return {};
+  return make_folders(out / "checkpoints");
 }
 
 Result<int64_t> write_adapter(const fs::path& out, const Adapter& adapter,
@@ -53,10 +45,10 @@ Result<int64_t> write_adapter(const fs::path& out, const Adapter& adapter,
   fs::remove_all(unfinished);
   fs::create_directory(unfinished);
   PM_TRY(adapter.save(unfinished, base_model));
-  PM_ASSIGN(const int64_t bytes, sync_folder(unfinished));
+  PM_ASSIGN(const int64_t bytes, sync_files(unfinished));
   fs::remove_all(out / "adapter");
   fs::rename(unfinished, out / "adapter");
-  PM_TRY(sync_path(out));
+  PM_TRY(sync_folder(out));
   return bytes;
 }
 

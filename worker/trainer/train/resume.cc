@@ -3,12 +3,14 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <sstream>
+
+#include "common/files.h"
 
 namespace prefixmem::trainer {
 namespace {
+
+constexpr int64_t kMostBytes = int64_t{1} << 40;
 
 using Leaves = std::map<std::string, std::string>;
 
@@ -37,14 +39,6 @@ Leaves leaves_of(const std::string& yaml) {
   return leaves;
 }
 
-Result<std::string> read_bytes(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << stream.rdbuf();
-  if (!stream) return data_loss("it cannot be read");
-  return std::move(bytes).str();
-}
-
 Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
                       const std::string& data_digest) {
   const auto keys = differing_keys(point.info.spec_yaml, spec_yaml);
@@ -64,7 +58,7 @@ Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
 Result<ResumePoint> open_point(const std::filesystem::path& file) {
   ResumePoint point;
   point.file = file;
-  PM_ASSIGN(point.bytes, read_bytes(file));
+  PM_ASSIGN(point.bytes, read_file(file, kMostBytes));
   PM_ASSIGN(point.info, read_checkpoint_info(point.bytes));
   return point;
 }

@@ -79,7 +79,8 @@ Status Trainer::sum_over_ranks(double& loss, StepEvent& event) {
 
 Status Trainer::check_finite(const char* what, double value) const {
   if (std::isfinite(value)) return {};
-  return failed_precondition(std::string(what) + " is " + std::to_string(value) + " at step " +
+  return failed_precondition(std::string(what) + " is " + (std::isnan(value) ? "nan" : "infinite") +
+                             " at step " +
                              std::to_string(steps_done() + 1) +
                              "; lower train.learning_rate, raise train.warmup_steps or set "
                              "train.max_grad_norm");

@@ -1,0 +1,108 @@
+"""The same job gives the same losses however it is cut, and the same bits wherever it is stopped."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import adapter_bytes, losses, metrics
+
+METHODS = [{"type": "prefix_memory"}, {"type": "lora", "r": 4, "alpha": 8}]
+
+
+def largest_difference(a, b):
+    assert len(a) == len(b)
+    return max(abs(x - y) for x, y in zip(a, b))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m["type"])
+def test_ranks_and_micro_batches_change_nothing(workspace, method):
+    expected = losses(workspace.train("whole", method=method))
+    assert len(expected) == 8
+    for tokens in (1, 60):
+        out = workspace.train(f"micro{tokens}", method=method, train__micro_batch_tokens=tokens)
+        assert largest_difference(losses(out), expected) < 1e-5
+    for ranks in (2, 3):
+        out = workspace.train(f"ranks{ranks}", ranks=ranks, method=method)
+        assert largest_difference(losses(out), expected) < 1e-5
+    cut = workspace.train("both", ranks=2, method=method, train__micro_batch_tokens=40)
+    assert largest_difference(losses(cut), expected) < 1e-5
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m["type"])
+def test_training_lowers_the_loss_and_raises_accuracy(workspace, method):
+    out = workspace.train(
+        "learn", method=method, train__max_steps=60, train__schedule="constant", eval__before=True
+    )
+    curve = losses(out)
+    assert curve[-1] < 0.5 * curve[0]
+    evals = __import__("json").loads((out / "result.json").read_text())["evals"]
+    assert [e["step"] for e in evals] == [0, 60]
+    assert evals[1]["value"] > evals[0]["value"]
+
+
+def test_the_same_job_twice_has_the_same_bits(workspace):
+    first, second = workspace.train("first", ranks=2), workspace.train("second", ranks=2)
+    assert losses(first) == losses(second)
+    assert adapter_bytes(first) == adapter_bytes(second)
+
+
+def wait_for_step(out, step, process):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if (out / "metrics.jsonl").read_text().count("\n") >= step:
+                return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.002)
+    assert process.poll() is None, f"ended with {process.returncode} before step {step}"
+
+
+def ranks_of(process):
+    """Process ids of the ranks below mpirun, or of the rank itself."""
+    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+    return [int(pid) for pid in children] or [process.pid]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+def test_stopped_and_resumed_is_never_stopped(workspace, how, ranks):
+    changes = {"train__max_steps": 40, "train__checkpoint_every": 1, "train__max_grad_norm": 1.0}
+    whole = workspace.train("whole", ranks=ranks, **changes)
+    spec = workspace.spec("stopped", **changes)
+    out = workspace.folder / "out-stopped"
+    stops = 0
+    for step in (1, 7, 19):
+        process = subprocess.Popen(
+            workspace.command(spec, out, ranks, ["--resume"]), stderr=subprocess.PIPE, text=True
+        )
+        wait_for_step(out, step, process)
+        for pid in ranks_of(process):
+            os.kill(pid, getattr(signal, how))
+        errors = process.communicate(timeout=60)[1]
+        if how == "SIGTERM":
+            assert process.returncode in (0, 17), errors
+            stops += process.returncode == 17
+        else:
+            stops += process.returncode != 0
+    assert stops > 0
+    workspace.run(spec, out, ranks, ["--resume"])
+    assert [m["step"] for m in metrics(out)] == list(range(1, 41))
+    assert losses(out) == losses(whole)
+    assert adapter_bytes(out) == adapter_bytes(whole)
+    assert len(list((out / "checkpoints").iterdir())) == 2
+
+
+def test_a_damaged_checkpoint_is_passed_over(workspace):
+    changes = {"train__checkpoint_every": 2}
+    whole = workspace.train("whole", **changes)
+    out = workspace.train("damaged", **changes)
+    newest = max((out / "checkpoints").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-1])
+    errors = workspace.run(workspace.spec("damaged", **changes), out, extra=["--resume"])
+    assert f"checkpoint {newest} is damaged and passed over" in errors
+    assert "resuming after step 6" in errors
+    assert losses(out) == losses(whole)
+    assert adapter_bytes(out) == adapter_bytes(whole)

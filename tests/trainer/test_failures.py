@@ -1,0 +1,166 @@
+"""Each failure ends in one clear sentence and its exit code, on one rank and on two."""
+
+import json
+import socket
+import subprocess
+import threading
+
+import pytest
+from conftest import TRAINER, losses
+
+INVALID, NOT_FOUND, PRECONDITION, DATA_LOSS, UNAVAILABLE, CANCELLED = 11, 12, 13, 14, 16, 17
+
+
+def failure(workspace, code, ranks=1, **changes):
+    """The sentence that the run ends with; the run must end with `code`."""
+    spec = workspace.spec("failing", **changes)
+    errors = workspace.run(spec, workspace.folder / "out-failing", ranks=ranks, code=code)
+    lines = [line for line in errors.splitlines() if line.startswith("pmt-trainer: ")]
+    assert len(lines) == 1, errors
+    return lines[0].removeprefix("pmt-trainer: ")
+
+
+@pytest.fixture(params=[1, 2], ids=["alone", "gang"])
+def ranks(request):
+    return request.param
+
+
+def test_missing_model(workspace, ranks):
+    sentence = failure(workspace, NOT_FOUND, ranks, model="/nowhere/model")
+    assert "/nowhere/model" in sentence
+
+
+def test_truncated_safetensors(workspace, ranks):
+    weights = workspace.model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "model.safetensors" in failure(workspace, DATA_LOSS, ranks)
+
+
+def test_loss_that_is_not_a_number(workspace, ranks):
+    sentence = failure(
+        workspace, PRECONDITION, ranks, train__learning_rate=1e30, train__warmup_steps=0
+    )
+    assert "at step" in sentence and "lower train.learning_rate" in sentence
+    result = json.loads((workspace.folder / "out-failing" / "result.json").read_text())
+    assert result["status"] == "FAILED_PRECONDITION" and result["message"] == sentence
+
+
+def test_no_label_token(workspace, ranks):
+    workspace.write_rows(
+        workspace.data, [{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": ""}]
+    )
+    sentence = failure(workspace, INVALID, ranks, data__format="prompt_completion")
+    assert sentence == f"{workspace.data} line 2 has no label token: its completion is empty"
+
+
+def test_completion_that_does_not_fit(workspace):
+    workspace.write_rows(workspace.data, [{"prompt": "a", "completion": "b" * 200}])
+    sentence = failure(
+        workspace, INVALID, data__format="prompt_completion", eval__mode="loss"
+    )
+    assert "line 1 holds a completion that does not fit" in sentence
+    assert "at most 128" in sentence
+
+
+def test_refused_spec(workspace, ranks):
+    sentence = failure(workspace, INVALID, ranks, train__learning_rate=-1)
+    assert "train.learning_rate" in sentence and "-1" in sentence
+
+
+def test_unknown_key(workspace):
+    assert "train.learning_rat" in failure(workspace, INVALID, train__learning_rat=1)
+
+
+def test_sweep_is_the_coordinators(workspace):
+    sentence = failure(workspace, INVALID, sweep={"grid": {"train.seed": [1, 2]}})
+    assert "sweep" in sentence
+
+
+def test_unknown_eval_label(workspace):
+    held_out = workspace.folder / "eval.jsonl"
+    workspace.write_rows(held_out, [{"text": "x", "label": "card"}, {"text": "x", "label": "new"}])
+    sentence = failure(workspace, INVALID, data__eval=str(held_out))
+    assert f'{held_out} line 2: label "new" does not occur in {workspace.data}' == sentence
+
+
+def test_damaged_row(workspace):
+    workspace.data.write_text(workspace.data.read_text() + '{"text": "x", "lab')
+    assert "line 24 is not valid JSON: it ends too early" in failure(workspace, INVALID)
+
+
+def test_a_folder_with_a_run_needs_resume(workspace):
+    out = workspace.train("twice")
+    errors = workspace.run(workspace.spec("twice"), out, code=PRECONDITION)
+    assert "already holds a run" in errors
+
+
+def test_resume_refuses_another_job(workspace):
+    out = workspace.train("job", train__checkpoint_every=4)
+    other = workspace.spec("job", train__checkpoint_every=2, train__seed=7)
+    errors = workspace.run(other, out, extra=["--resume"], code=PRECONDITION)
+    assert "whose spec differs in train.seed" in errors
+
+
+def test_resume_refuses_other_rows(workspace):
+    out = workspace.train("job")
+    workspace.data.write_text(workspace.data.read_text().replace("card lost", "card found"))
+    errors = workspace.run(workspace.spec("job"), out, extra=["--resume"], code=PRECONDITION)
+    assert "the data file has changed" in errors
+
+
+def test_version_and_usage():
+    version = subprocess.run([TRAINER, "--version"], capture_output=True, text=True)
+    assert version.returncode == 0 and version.stdout.startswith("pmt-trainer ")
+    assert subprocess.run([TRAINER], capture_output=True).returncode == 2
+
+
+class Agent:
+    """Takes the events of the ranks on a Unix socket."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen()
+        self.lines, self.connections = [], []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.server.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self.read, args=[connection], daemon=True).start()
+
+    def read(self, connection):
+        for line in connection.makefile():
+            self.lines.append(json.loads(line))
+
+
+def test_events_go_to_the_agent(workspace, ranks):
+    agent = Agent(workspace.folder / "s")
+    out = workspace.train("events", ranks, ["--events", agent.path], train__checkpoint_every=4)
+    hellos = [line["hello"] for line in agent.lines if "hello" in line]
+    assert sorted(hello["rank"] for hello in hellos) == list(range(ranks))
+    text = [json.dumps(line) for line in agent.lines]
+    assert len(losses(out)) == 8
+    assert sum("checkpoints/step-" in line for line in text) == 2
+    assert sum('"adapter"' in line for line in text) >= 1
+
+
+def test_a_rank_ends_with_its_agent(workspace):
+    agent = Agent(workspace.folder / "s")
+    spec = workspace.spec("orphan", train__max_steps=1000000)
+    process = subprocess.Popen(
+        workspace.command(spec, workspace.folder / "out", 1, ["--events", agent.path]),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(agent.lines) < 5:
+        assert process.poll() is None
+    for connection in agent.connections:
+        connection.shutdown(socket.SHUT_RDWR)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode == UNAVAILABLE and "agent" in errors

@@ -1,0 +1,120 @@
+// One test class for every backend: alone it is the null object, under `mpirun -n N` MPI, and with
+// PREFIXMEM_TEST_DEVICE=cuda NCCL (tests/gpu).
+#include "worker/trainer/collective/collective.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cstdlib>
+
+#include "worker/trainer/collective/watchdog.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+std::unique_ptr<Collective> gang;  // MPI starts once a process
+
+class GangEnvironment : public ::testing::Environment {
+  void SetUp() override {
+    const char* device = std::getenv("PREFIXMEM_TEST_DEVICE");
+    CollectiveOptions options;
+    options.device = device != nullptr && std::string(device) == "cuda" ? Device::kCuda : Device::kCpu;
+    auto made = make_collective(options);
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    gang = std::move(*made);
+  }
+  void TearDown() override { gang.reset(); }
+};
+const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GangEnvironment);
+
+double ranks_sum() { return gang->size() * (gang->size() - 1) / 2.0; }
+
+TEST(Collective, HasTheSizeItWasStartedWith) {
+  const char* expected = std::getenv("PREFIXMEM_TEST_RANKS");
+  EXPECT_EQ(gang->size(), expected == nullptr ? 1 : std::atoi(expected));
+  EXPECT_LT(gang->rank(), gang->size());
+  EXPECT_EQ(gang->local_size(), gang->size());
+  EXPECT_EQ(gang->local_rank(), gang->rank());
+}
+
+TEST(Collective, SumsTensorsInPlace) {
+  torch::Tensor values = torch::arange(1000, torch::kFloat32).to(gang->device()) + gang->rank();
+  ASSERT_TRUE(gang->all_reduce_sum(values).ok());
+  const torch::Tensor expected = torch::arange(1000, torch::kFloat32) * gang->size() + ranks_sum();
+  EXPECT_TRUE(values.cpu().equal(expected));
+}
+
+TEST(Collective, EveryRankGetsTheSameBits) {
+  torch::manual_seed(gang->rank());
+  torch::Tensor values = torch::randn({4097}).to(gang->device());
+  ASSERT_TRUE(gang->all_reduce_sum(values).ok());
+  const torch::Tensor host = values.cpu();
+  const auto all = gang->all_gather({static_cast<const char*>(host.data_ptr()), host.nbytes()});
+  ASSERT_TRUE(all.ok());
+  for (const auto& bytes : *all) EXPECT_TRUE(bytes == all->front());
+}
+
+TEST(Collective, RefusesATensorItCannotSum) {
+  torch::Tensor doubles = torch::zeros({3}, torch::kFloat64);
+  EXPECT_EQ(gang->all_reduce_sum(doubles).code(), Code::kInternal);
+  torch::Tensor strided = torch::zeros({4, 4}).to(gang->device()).t().slice(0, 0, 2);
+  EXPECT_EQ(gang->all_reduce_sum(strided).code(), Code::kInternal);
+}
+
+TEST(Collective, SumsHostValues) {
+  double values[2] = {1.0, static_cast<double>(gang->rank())};
+  ASSERT_TRUE(gang->all_reduce_sum(values).ok());
+  EXPECT_EQ(values[0], gang->size());
+  EXPECT_EQ(values[1], ranks_sum());
+}
+
+TEST(Collective, BroadcastsRankZerosBytes) {
+  std::string bytes = gang->rank() == 0 ? std::string("a\0b", 3) : "something else";
+  ASSERT_TRUE(gang->broadcast(bytes).ok());
+  EXPECT_EQ(bytes, std::string("a\0b", 3));
+}
+
+TEST(Collective, GathersBytesOfDifferentLengthsInRankOrder) {
+  const auto all = gang->all_gather(std::string(gang->rank(), 'x'));
+  ASSERT_TRUE(all.ok());
+  ASSERT_EQ(static_cast<int>(all->size()), gang->size());
+  for (int i = 0; i < gang->size(); ++i) EXPECT_EQ((*all)[i], std::string(i, 'x'));
+}
+
+TEST(Collective, AgreesOnTheFailureOfOneRank) {
+  const int last = gang->size() - 1;
+  const Status mine = gang->rank() == last ? not_found("no such\nfile") : Status();
+  const Status everybodys = agree(*gang, mine);
+  EXPECT_EQ(everybodys.code(), Code::kNotFound);
+  EXPECT_EQ(everybodys.message(), "no such\nfile");
+  EXPECT_TRUE(agree(*gang, {}).ok());
+}
+
+TEST(Collective, Barrier) { EXPECT_TRUE(gang->barrier().ok()); }
+
+TEST(Watchdog, NamesTheOperationThatDoesNotEnd) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string alarm;
+  Watchdog watchdog(std::chrono::milliseconds(1), [&](const std::string& operation) {
+    const std::lock_guard lock(mutex);
+    alarm = operation;
+    changed.notify_all();
+  });
+  const Watchdog::Watch watch(watchdog, "all_reduce");
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return !alarm.empty(); }));
+  EXPECT_EQ(alarm, "all_reduce");
+}
+
+TEST(Watchdog, SleepsThroughWhatEnds) {
+  bool alarmed = false;
+  {
+    Watchdog watchdog(std::chrono::hours(1), [&](const std::string&) { alarmed = true; });
+    for (int i = 0; i < 1000; ++i) const Watchdog::Watch watch(watchdog, "step");
+  }
+  EXPECT_FALSE(alarmed);
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer

@@ -1,0 +1,80 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "worker/trainer/train/adamw.h"
+#include "worker/trainer/train/flat_parameters.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+class AdamWTest : public ::testing::TestWithParam<double> {};
+
+TEST_P(AdamWTest, EqualsTorch) {
+  torch::manual_seed(0);
+  torch::Tensor mine = torch::randn({50});
+  torch::Tensor theirs = mine.clone().requires_grad_();
+  AdamW optimizer(mine, {.weight_decay = GetParam()});
+  torch::optim::AdamW reference({theirs}, torch::optim::AdamWOptions(1).weight_decay(GetParam()));
+  for (int step = 0; step < 20; ++step) {
+    const torch::Tensor gradient = torch::randn({50}) * std::pow(10.0, step % 5 - 4);
+    const double rate = 1e-2 * (step + 1);
+    for (auto& group : reference.param_groups()) {
+      static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
+    }
+    theirs.mutable_grad() = gradient.clone();
+    reference.step();
+    optimizer.step(mine, gradient, rate);
+    EXPECT_LE((mine - theirs).abs().max().item<float>(), 1e-6) << "step " << step;
+  }
+  EXPECT_EQ(optimizer.steps(), 20);
+}
+INSTANTIATE_TEST_SUITE_P(WeightDecay, AdamWTest, ::testing::Values(0.0, 0.1));
+
+std::vector<Parameter> two_parameters() {
+  std::vector<Parameter> parameters;
+  parameters.push_back({"a", torch::arange(6, torch::kFloat32).view({2, 3}).requires_grad_()});
+  parameters.push_back({"b", torch::ones({4}).requires_grad_()});
+  return parameters;
+}
+
+TEST(FlatParameters, AreViewsOfOneBuffer) {
+  auto parameters = two_parameters();
+  FlatParameters flat(parameters);
+  ASSERT_EQ(flat.count(), 10);
+  EXPECT_EQ(flat.values()[5].item<float>(), 5);
+  flat.values()[0] = 7;
+  EXPECT_EQ(parameters[0].value[0][0].item<float>(), 7);
+  EXPECT_TRUE(parameters[0].value.is_leaf());
+  EXPECT_TRUE(parameters[0].value.requires_grad());
+}
+
+TEST(FlatParameters, GradientsAddUpInOneBuffer) {
+  auto parameters = two_parameters();
+  FlatParameters flat(parameters);
+  for (int pass = 0; pass < 2; ++pass) {
+    (parameters[0].value.sum() * 2 + parameters[1].value.sum()).backward();
+  }
+  EXPECT_TRUE(flat.gradients().equal(torch::cat({torch::full({6}, 4.0F), torch::full({4}, 2.0F)})));
+  flat.zero_gradients();
+  parameters[1].value.sum().backward();
+  EXPECT_EQ(flat.gradients().sum().item<float>(), 4);
+}
+
+TEST(FlatParameters, ClipsAsTorchDoes) {
+  auto parameters = two_parameters();
+  FlatParameters flat(parameters);
+  flat.gradients().copy_(torch::arange(10, torch::kFloat32));
+  const double norm = torch::arange(10, torch::kFloat32).norm().item<double>();
+  EXPECT_DOUBLE_EQ(flat.clip_gradients(0), norm);
+  EXPECT_DOUBLE_EQ(flat.clip_gradients(100), norm);
+  EXPECT_DOUBLE_EQ(flat.clip_gradients(2), norm);
+  auto reference = two_parameters();
+  reference[0].value.mutable_grad() = torch::arange(6, torch::kFloat32).view({2, 3});
+  reference[1].value.mutable_grad() = torch::arange(6, 10, torch::kFloat32);
+  torch::nn::utils::clip_grad_norm_({reference[0].value, reference[1].value}, 2.0);
+  EXPECT_TRUE(torch::allclose(parameters[0].value.grad(), reference[0].value.grad(), 1e-6));
+  EXPECT_TRUE(torch::allclose(parameters[1].value.grad(), reference[1].value.grad(), 1e-6));
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer

@@ -1,0 +1,99 @@
+// A model small enough to reason about: the hidden state of a token is its embedding plus the mean of
+// the embeddings before it on its path, plus a trained vector. It obeys the Decoder's contract.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "worker/trainer/data/encode.h"
+#include "worker/trainer/model/decoder.h"
+
+namespace prefixmem::trainer {
+
+// Adds `bias` to hidden states; two parameters, so that flat buffers have something to lay out.
+class ToyAdapter : public Adapter {
+ public:
+  explicit ToyAdapter(int64_t hidden) {
+    parameters_.push_back({"toy.bias", torch::zeros({hidden}).requires_grad_()});
+    parameters_.push_back({"toy.gain", torch::ones({2, hidden / 2}).requires_grad_()});
+  }
+  int64_t first_layer() const override { return 0; }
+  std::vector<Parameter>& parameters() override { return parameters_; }
+  Status save(const std::filesystem::path&, const std::string&) const override { return {}; }
+  Status load(const std::filesystem::path&) override { return {}; }
+
+ private:
+  std::vector<Parameter> parameters_;
+};
+
+class ToyDecoder : public Decoder {
+ public:
+  static constexpr int64_t kVocab = 32, kHidden = 8;
+
+  ToyDecoder() : embedding_(make_embedding()) {}
+
+  const ModelConfig& config() const override { return config_; }
+  const DecoderOptions& options() const override { return options_; }
+
+  torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
+                       const torch::Tensor& sources) override {
+    std::vector<torch::Tensor> sums;  // over each segment's path, per token
+    std::vector<torch::Tensor> ends;
+    for (const Segment& segment : batch.segments) {
+      const auto ids = batch.tokens.slice(0, segment.begin, segment.begin + segment.length);
+      torch::Tensor sum = embedding_.index_select(0, ids).cumsum(0);
+      if (segment.parent >= 0) sum = sum + ends[segment.parent];
+      ends.push_back(sum[segment.length - 1]);
+      sums.push_back(sum);
+    }
+    const torch::Tensor mean = torch::cat(sums) / (batch.positions + 1).unsqueeze(1);
+    return adapt(mean + embedding_.index_select(0, batch.tokens), adapter).index_select(0, sources);
+  }
+
+  torch::Tensor logits(const torch::Tensor& hidden) override { return hidden.matmul(embedding_.t()); }
+
+  torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) override {
+    return logits(hidden).log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1);
+  }
+
+  std::shared_ptr<RowCache> new_cache() override { return nullptr; }
+  torch::Tensor extend(RowCache&, const std::vector<int32_t>&, Adapter*) override { return {}; }
+
+ private:
+  static torch::Tensor make_embedding() {
+    return torch::arange(kVocab * kHidden, torch::kFloat32).mul(0.7).sin().view({kVocab, kHidden});
+  }
+  static torch::Tensor adapt(const torch::Tensor& x, Adapter* adapter) {
+    if (adapter == nullptr) return x;
+    const auto& parameters = adapter->parameters();
+    return x * parameters[1].value.reshape({kHidden}) + parameters[0].value;
+  }
+
+  const torch::Tensor embedding_;
+  const ModelConfig config_{};
+  const DecoderOptions options_{.dtype = torch::kFloat32};
+};
+
+// Rows of 3 to 20 tokens, about half of them labels, the same on every call.
+inline std::vector<Example> toy_rows(int64_t count) {
+  std::vector<Example> rows;
+  uint32_t state = 12345;
+  const auto draw = [&](uint32_t below) {
+    state = state * 1664525U + 1013904223U;
+    return (state >> 16) % below;
+  };
+  for (int64_t i = 0; i < count; ++i) {
+    Example row;
+    row.line = i + 1;
+    const uint32_t length = 3 + draw(18);
+    for (uint32_t t = 0; t < length; ++t) row.ids.push_back(static_cast<int32_t>(draw(ToyDecoder::kVocab)));
+    row.prompt_tokens = 1 + draw(length - 1);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace prefixmem::trainer
