@@ -21,11 +21,10 @@ std::string shown(const Tree& tree) {
   if (tree.is_null()) return "empty";
   if (tree.is_map()) return "a map";
   if (tree.is_list()) return "a list";
-  if (!tree.quoted && tree.scalar.size() <= kShownBytes) return tree.scalar;
-  size_t cut = std::min(tree.scalar.size(), kShownBytes);
-  while (cut < tree.scalar.size() && (tree.scalar[cut] & 0xC0) == 0x80) --cut;
-  const bool whole = cut == tree.scalar.size();
-  return print_flow(Tree::text(tree.scalar.substr(0, cut) + (whole ? "" : "…")));
+  if (tree.scalar.size() <= kShownBytes) return print_flow(tree);
+  size_t cut = kShownBytes;
+  while ((tree.scalar[cut] & 0xC0) == 0x80) --cut;  // not inside a character
+  return print_flow(Tree::text(tree.scalar.substr(0, cut) + "…"));
 }
 
 Status refuse(const std::string& path, const Tree& tree, const std::string& allowed) {
