@@ -49,7 +49,7 @@ Status restore_checkpoint(const std::string& bytes, std::vector<Parameter>& para
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, int64_t step);
 // Complete checkpoint files of a folder, newest first; [] where there is no folder.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
-// Removes all but the newest `keep`.
+// Removes all but the newest `keep`, and what interrupted writes left.
 Status prune_checkpoints(const std::filesystem::path& folder, size_t keep);
 
 }  // namespace prefixmem::trainer

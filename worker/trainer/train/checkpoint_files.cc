@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <string>
 #include <system_error>
 
 #include "worker/trainer/train/checkpoint.h"
@@ -30,11 +31,15 @@ std::vector<fs::path> list_checkpoints(const fs::path& folder) {
 }
 
 Status prune_checkpoints(const fs::path& folder, size_t keep) {
-  const auto files = list_checkpoints(folder);
-  for (size_t i = keep; i < files.size(); ++i) {
+  auto files = list_checkpoints(folder);
+  files.erase(files.begin(), files.begin() + std::min(keep, files.size()));
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".tmp") files.push_back(entry.path());
+  }
+  for (const auto& file : files) {
     std::error_code error;
-    fs::remove(files[i], error);
-    if (error) return from_errno("removing " + files[i].string(), error.value());
+    fs::remove(file, error);
+    if (error) return from_errno("removing " + file.string(), error.value());
   }
   return {};
 }

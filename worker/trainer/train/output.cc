@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "common/fd.h"
 #include "common/files.h"
@@ -28,6 +29,16 @@ Result<int64_t> sync_files(const fs::path& folder) {
   return bytes;
 }
 
+// Removes a folder of files. (std::filesystem::remove_all must not be called here: LibTorch's wheel
+// exports a copy of it that jumps to a null pointer.)
+void remove_folder(const fs::path& folder) {
+  if (!fs::exists(folder)) return;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
+  for (const auto& file : files) fs::remove(file);
+  fs::remove(folder);
+}
+
 }  // namespace
 
 Status prepare_output(const fs::path& out, bool resume) {
@@ -42,11 +53,11 @@ Status prepare_output(const fs::path& out, bool resume) {
 Result<int64_t> write_adapter(const fs::path& out, const Adapter& adapter,
                               const std::string& base_model) {
   const fs::path unfinished = out / "adapter.unfinished";
-  fs::remove_all(unfinished);
+  remove_folder(unfinished);
   fs::create_directory(unfinished);
   PM_TRY(adapter.save(unfinished, base_model));
   PM_ASSIGN(const int64_t bytes, sync_files(unfinished));
-  fs::remove_all(out / "adapter");
+  remove_folder(out / "adapter");
   fs::rename(unfinished, out / "adapter");
   PM_TRY(sync_folder(out));
   return bytes;
