@@ -1,0 +1,143 @@
+#include <algorithm>
+
+#include "common/spec/keys.h"
+#include "common/spec/spec_io.h"
+#include "common/spec/suggest.h"
+
+namespace prefixmem {
+namespace {
+
+using spec::KeyInfo;
+
+std::string fallback_text(const KeyInfo& key) {
+  return key.optional ? "none" : key.fallback;
+}
+
+// One key in full.
+std::string describe_key(const KeyInfo& key) {
+  std::string text = key.path;
+  if (!key.union_type.empty()) text += " (type " + key.union_type + ")";
+  text += "\n  " + key.doc + "\n  allowed: " + key.allowed + "\n";
+  if (!key.section) text += "  default: " + fallback_text(key) + "\n";
+  return text;
+}
+
+// One key as a line of its section's list.
+std::string list_key(const KeyInfo& key, size_t width) {
+  std::string text = "  " + key.path + std::string(width - key.path.size() + 2, ' ');
+  if (!key.union_type.empty()) text += "[" + key.union_type + "] ";
+  text += key.allowed;
+  if (!key.section) text += "; default " + fallback_text(key);
+  return text + "\n";
+}
+
+std::string list_keys(const std::vector<KeyInfo>& keys) {
+  size_t width = 0;
+  for (const KeyInfo& key : keys) width = std::max(width, key.path.size());
+  std::string text;
+  for (const KeyInfo& key : keys) text += list_key(key, width);
+  return text;
+}
+
+std::string escape_cell(std::string text) {
+  for (size_t i = text.find('|'); i != text.npos; i = text.find('|', i + 2)) text.insert(i, "\\");
+  return text;
+}
+
+std::string code_cell(const std::string& text) {
+  return text.empty() ? "" : "`" + escape_cell(text) + "`";
+}
+
+std::string markdown_row(const KeyInfo& key) {
+  const std::string of = key.union_type.empty() ? "" : " (" + key.union_type + ")";
+  return "| `" + key.path + "`" + of + " | " + escape_cell(key.allowed) + " | " +
+         (key.optional ? "none" : code_cell(key.fallback)) + " | " + escape_cell(key.doc) + " |\n";
+}
+
+constexpr std::string_view kHead = R"(# The job spec
+
+This page is generated from the schema (`common/spec/schema.h`) by `pmt explain --markdown`; a test
+compares the two.
+
+A job spec is one YAML document (JSON is YAML too) of at most 1 MiB; the API takes it as text or as the message
+`prefixmem.v1.JobSpec`, whose fields have the same names and meanings. A key that is not listed here
+is refused, never ignored. Anchors, aliases, tags and keys given twice are refused as well.
+
+```yaml
+name: banking-lora
+model: /models/gemma3-270m
+method: {type: lora, r: 8}
+data:
+  train: train.jsonl
+  eval: test.jsonl
+  format: text_label
+  template: "Message: {text}\nIntent:"
+  completion: " {label}"
+  few_shot: {per_class: 1}
+train: {max_steps: 100, learning_rate: 1e-3}
+eval: {mode: label_likelihood, before: true}
+resources: {ranks: 2}
+```
+
+`method` and `objective` are unions: `type` chooses the alternative and with it the other keys. Where
+all of those are to be the defaults, the type alone will do: `method: lora`.
+
+## Keys
+
+| Key | Allowed | Default | Meaning |
+|---|---|---|---|
+)";
+
+constexpr std::string_view kTail = R"(
+## Rules across keys
+
+- `model` is required, and `data.train` unless the method is `none`.
+- Exactly one of `train.max_steps` and `train.epochs` is given; under method `none` neither.
+- `data.few_shot` and `eval.mode: label_likelihood` need `data.format: text_label`. With that format
+  `data.template` contains `{text}` and `data.completion` contains `{label}`.
+
+## Sweeps
+
+The trials of a `sweep` are each entry of `trials` (or one empty entry) combined with every combination of the
+`grid`, in that order; the grid's keys are sorted and the last one changes fastest. At most 10,000.
+A trial is the spec without `sweep` and with the given values put in at their dotted paths: a block
+before its keys, `type` before the keys beside it (another type drops them). `null` takes an optional key
+away, e.g. `train.max_steps: null` beside `train.epochs: 3`. Each trial is checked as a spec of its own,
+so what every trial gives need not be in the spec itself.
+
+A trial is named `<name>-<number>`, from 1, unless it gives a `name`; it gets the label
+`sweep.<path>` for each value given.
+
+```yaml
+sweep:
+  trials:
+    - {name: base, method: none, train.max_steps: null}
+    - {name: lora, method: {type: lora, r: 8}}
+    - {name: prefix-memory, method: prefix_memory, train.learning_rate: 1e-2}
+```
+)";
+
+}  // namespace
+
+Result<std::string> explain(std::string_view path) {
+  const auto keys = spec::schema_keys();
+  if (path.empty()) return list_keys(keys);
+  std::string text;
+  std::vector<KeyInfo> below;
+  for (const KeyInfo& key : keys) {
+    if (key.path == path) text += describe_key(key);
+    if (key.path.starts_with(std::string(path) + ".")) below.push_back(key);
+  }
+  if (!text.empty()) return text + list_keys(below);
+  std::vector<std::string_view> paths;
+  for (const KeyInfo& key : keys) paths.push_back(key.path);
+  return invalid_argument(std::string(path) + " is not a key; " + spec::suggestion(path, paths));
+}
+
+std::string job_spec_markdown() {
+  std::string text(kHead);
+  for (const KeyInfo& key : spec::schema_keys()) text += markdown_row(key);
+  return text + std::string(kTail);
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,22 @@
+// Every key of the schema as data, for `explain`, the documentation and tests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace prefixmem::spec {
+
+struct KeyInfo {
+  std::string path;        // "method.r"
+  std::string union_type;  // "lora" where the key belongs to one alternative of a union
+  std::string allowed;     // "a whole number of at least 1"
+  std::string fallback;    // the default as YAML; empty for sections and absent optional keys
+  std::string doc;
+  bool optional = false;   // may be absent and then has no value
+  bool section = false;    // has keys of its own
+};
+
+// In the order of the schema, a section before its keys.
+std::vector<KeyInfo> schema_keys();
+
+}  // namespace prefixmem::spec

@@ -1,0 +1,50 @@
+#include "common/spec/leaf_tree.h"
+
+namespace prefixmem::spec {
+namespace {
+
+Tree from_yaml(const std::string& yaml) {
+  auto tree = parse_tree(yaml);
+  return tree.ok() ? std::move(tree).value() : Tree::text(yaml);
+}
+
+}  // namespace
+
+Tree leaf_tree(const std::string& value) { return Tree::text(value); }
+Tree leaf_tree(int64_t value) { return Tree::plain(std::to_string(value)); }
+Tree leaf_tree(double value) { return Tree::plain(number_text(value)); }
+Tree leaf_tree(bool value) { return Tree::plain(value ? "true" : "false"); }
+
+Tree leaf_tree(const TextList& value) {
+  Tree list = Tree::list();
+  for (const std::string& item : value) list.items.push_back(Tree::text(item));
+  return list;
+}
+
+Tree leaf_tree(const TextMap& value) {
+  Tree map = Tree::map();
+  for (const auto& [key, item] : value) map.set(key, Tree::text(item));
+  return map;
+}
+
+Tree leaf_tree(const Grid& value) {
+  Tree map = Tree::map();
+  for (const auto& [key, values] : value) {
+    Tree list = Tree::list();
+    for (const std::string& yaml : values) list.items.push_back(from_yaml(yaml));
+    map.set(key, std::move(list));
+  }
+  return map;
+}
+
+Tree leaf_tree(const Trials& value) {
+  Tree list = Tree::list();
+  for (const TextMap& trial : value) {
+    Tree map = Tree::map();
+    for (const auto& [key, yaml] : trial) map.set(key, from_yaml(yaml));
+    list.items.push_back(std::move(map));
+  }
+  return list;
+}
+
+}  // namespace prefixmem::spec
