@@ -49,7 +49,9 @@ def test_no_label_token(workspace, ranks):
     workspace.write_rows(
         workspace.data, [{"prompt": "a", "completion": "b"}, {"prompt": "c", "completion": ""}]
     )
-    sentence = failure(workspace, INVALID, ranks, data__format="prompt_completion")
+    sentence = failure(
+        workspace, INVALID, ranks, data__format="prompt_completion", eval__mode="loss"
+    )
     assert sentence == f"{workspace.data} line 2 has no label token: its completion is empty"
 
 

@@ -23,10 +23,20 @@ namespace fs = std::filesystem;
 
 const char* const kSpec = "name: a\ntrain: {seed: 1, eval_every: 0}\nmodel: m\n";
 
+// In place of fs::remove_all, of which LibTorch exports a broken copy.
+void remove_tree(const fs::path& path) {
+  if (fs::is_directory(path)) {
+    std::vector<fs::path> children;
+    for (const auto& entry : fs::directory_iterator(path)) children.push_back(entry.path());
+    for (const auto& child : children) remove_tree(child);
+  }
+  fs::remove(path);
+}
+
 class ResumeTest : public ::testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
+  void TearDown() override { remove_tree(folder_); }
 
   fs::path save(int64_t step, const std::string& spec = kSpec) {
     const auto path = checkpoint_path(folder_, step);

@@ -35,10 +35,7 @@ Status for_each_tensor(std::vector<Parameter>& parameters, Trainer& trainer, con
 
 json progress_json(const Progress& progress) {
   json evals = json::array();
-  for (const EvalEvent& e : progress.evals) {
-    evals.push_back({{"step", e.step}, {"metric", e.metric}, {"value", e.value},
-                     {"rows", e.rows}, {"seconds", e.seconds}});
-  }
+  for (const EvalEvent& e : progress.evals) evals.push_back(json::parse(to_json_line(e)));
   return {{"tokens", progress.tokens},
           {"train_seconds", progress.train_seconds},
           {"wall_seconds", progress.wall_seconds},
@@ -46,15 +43,15 @@ json progress_json(const Progress& progress) {
           {"evals", evals}};
 }
 
-Progress progress_from(const json& object) {
+Result<Progress> progress_from(const json& object) {
   Progress progress;
   progress.tokens = object.at("tokens");
   progress.train_seconds = object.at("train_seconds");
   progress.wall_seconds = object.at("wall_seconds");
   progress.last_loss = object.at("last_loss");
   for (const json& e : object.at("evals")) {
-    progress.evals.push_back(
-        {e.at("step"), e.at("metric"), e.at("value"), e.at("rows"), e.at("seconds")});
+    PM_ASSIGN(const Event event, event_from_json(e.dump()));
+    progress.evals.push_back(std::get<EvalEvent>(event));
   }
   return progress;
 }
@@ -90,7 +87,7 @@ Result<CheckpointInfo> parse_info(const Regions& regions) {
   info.fingerprint = metadata.at("fingerprint");
   info.spec_yaml = metadata.at("spec");
   info.data_digest = metadata.at("data_digest");
-  info.progress = progress_from(json::parse(metadata.at("progress").get<std::string>()));
+  PM_ASSIGN(info.progress, progress_from(json::parse(metadata.at("progress").get<std::string>())));
   return info;
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
+#include "worker/trainer/train/event_object.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -22,21 +23,6 @@ int64_t length_to_keep(const std::filesystem::path& file, int64_t last_step) {
     length += static_cast<int64_t>(line.size()) + 1;
   }
   return length;
-}
-
-nlohmann::ordered_json step_object(const StepEvent& e) {
-  return {{"step", e.step},
-          {"total_steps", e.total_steps},
-          {"loss", e.loss},
-          {"learning_rate", e.learning_rate},
-          {"grad_norm", e.grad_norm},
-          {"tokens", e.tokens},
-          {"label_tokens", e.label_tokens},
-          {"step_seconds", e.step_seconds},
-          {"allreduce_seconds", e.allreduce_seconds},
-          {"resident_bytes", e.resident_bytes},
-          {"device_bytes", e.device_bytes},
-          {"device_utilization", e.device_utilization}};
 }
 
 }  // namespace
@@ -55,7 +41,7 @@ Result<std::unique_ptr<MetricsFile>> MetricsFile::open(const std::filesystem::pa
 MetricsFile::~MetricsFile() { close(file_); }
 
 Status MetricsFile::append(const StepEvent& step) {
-  return write_all(file_, step_object(step).dump() + "\n", path_.string());
+  return write_all(file_, event_object(step).dump() + "\n", path_.string());
 }
 
 Status MetricsFile::sync() {

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "common/fd.h"
 #include "common/files.h"
+#include "worker/trainer/train/event_object.h"
 
 namespace prefixmem::trainer {
 
@@ -67,16 +67,9 @@ Status write_result(const fs::path& out, const Status& status, const ResultEvent
                     const Progress& progress) {
   nlohmann::ordered_json object = {{"status", code_name(status.code())}};
   if (!status.ok()) object["message"] = status.message();
-  object["steps"] = result.steps;
-  object["final_loss"] = result.final_loss;
-  object["wall_seconds"] = result.wall_seconds;
-  object["tokens_per_second"] = result.tokens_per_second;
-  object["trainable_parameters"] = result.trainable_parameters;
+  object.update(event_object(result));
   object["evals"] = nlohmann::ordered_json::array();
-  for (const EvalEvent& e : progress.evals) {
-    object["evals"].push_back({{"step", e.step}, {"metric", e.metric}, {"value", e.value},
-                               {"rows", e.rows}, {"seconds", e.seconds}});
-  }
+  for (const EvalEvent& e : progress.evals) object["evals"].push_back(event_object(e));
   return write_file_atomic(out / "result.json", object.dump(2) + "\n");
 }
 
