@@ -215,7 +215,10 @@ def cpu_name():
 
 def report(args, results):
     commit = subprocess.run(
-        ["git", "-C", str(REPO), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+        ["git", "-C", str(REPO), "rev-parse", "--short", "HEAD"],
+        check=False,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     yield (
         f"{pathlib.Path(args.model).name}, {pathlib.Path(args.data).parent.name} one row a class, "
@@ -249,7 +252,10 @@ def main():
         for i in range(args.rounds):
             for name, run in contestants(args, folder, initial / "adapter").items():
                 results.setdefault(name, []).append(summary(*run()))
-                print(f"round {i + 1}: {name}: {results[name][-1]['tokens/s']:.0f} tokens/s", flush=True)
+                print(
+                    f"round {i + 1}: {name}: {results[name][-1]['tokens/s']:.0f} tokens/s",
+                    flush=True,
+                )
     text = "\n".join(report(args, results))
     print(text)
     if args.markdown:

@@ -131,7 +131,13 @@ class Workspace:
         self.model = folder / "model"
         write_model(self.model)
         self.data = folder / "train.jsonl"
-        texts = ["where is my card", "card lost", "top up failed", "exchange rate", "my pin is blocked"]
+        texts = [
+            "where is my card",
+            "card lost",
+            "top up failed",
+            "exchange rate",
+            "my pin is blocked",
+        ]
         labels = ["card", "lost", "top up", "rate", "pin"]
         rows = [
             {"text": f"{texts[i % 5]}{'?' * (i % 4)}", "label": labels[i % 5]} for i in range(23)
@@ -180,7 +186,11 @@ class Workspace:
 
     def run(self, spec, out, ranks=1, extra=(), code=0):
         done = subprocess.run(
-            self.command(spec, out, ranks, extra), capture_output=True, text=True, timeout=120
+            self.command(spec, out, ranks, extra),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stderr}"
         return done.stderr

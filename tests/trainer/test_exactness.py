@@ -1,6 +1,8 @@
 """The same job gives the same losses however it is cut, and the same bits wherever it is stopped."""
 
+import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -37,7 +39,7 @@ def test_training_lowers_the_loss_and_raises_accuracy(workspace, method):
     )
     curve = losses(out)
     assert curve[-1] < 0.5 * curve[0]
-    evals = __import__("json").loads((out / "result.json").read_text())["evals"]
+    evals = json.loads((out / "result.json").read_text())["evals"]
     assert [e["step"] for e in evals] == [0, 60]
     assert evals[1]["value"] > evals[0]["value"]
 
@@ -62,7 +64,7 @@ def wait_for_step(out, step, process):
 
 def ranks_of(process):
     """Process ids of the ranks below mpirun, or of the rank itself."""
-    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [int(pid) for pid in children] or [process.pid]
 
 

@@ -1,9 +1,13 @@
 """Each failure ends in one clear sentence and its exit code, on one rank and on two."""
 
 import json
+import os
+import pathlib
+import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import TRAINER, losses
@@ -57,9 +61,7 @@ def test_no_label_token(workspace, ranks):
 
 def test_completion_that_does_not_fit(workspace):
     workspace.write_rows(workspace.data, [{"prompt": "a", "completion": "b" * 200}])
-    sentence = failure(
-        workspace, INVALID, data__format="prompt_completion", eval__mode="loss"
-    )
+    sentence = failure(workspace, INVALID, data__format="prompt_completion", eval__mode="loss")
     assert "line 1 holds a completion that does not fit" in sentence
     assert "at most 128" in sentence
 
@@ -111,9 +113,9 @@ def test_resume_refuses_other_rows(workspace):
 
 
 def test_version_and_usage():
-    version = subprocess.run([TRAINER, "--version"], capture_output=True, text=True)
+    version = subprocess.run([TRAINER, "--version"], check=False, capture_output=True, text=True)
     assert version.returncode == 0 and version.stdout.startswith("pmt-trainer ")
-    assert subprocess.run([TRAINER], capture_output=True).returncode == 2
+    assert subprocess.run([TRAINER], check=False, capture_output=True).returncode == 2
 
 
 class Agent:
@@ -166,3 +168,47 @@ def test_a_rank_ends_with_its_agent(workspace):
         connection.shutdown(socket.SHUT_RDWR)
     errors = process.communicate(timeout=30)[1]
     assert process.returncode == UNAVAILABLE and "agent" in errors
+
+
+def runs(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_lost_rank_ends_the_gang(workspace):
+    agent = Agent(workspace.folder / "s")
+    spec = workspace.spec("lost", train__max_steps=1000000)
+    process = subprocess.Popen(
+        workspace.command(spec, workspace.folder / "out", 2, ["--events", agent.path]),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pids = {}
+    while len(pids) < 2 or len(agent.lines) < 8:
+        assert process.poll() is None
+        pids = {h["rank"]: h["pid"] for h in (x.get("hello") for x in list(agent.lines)) if h}
+    os.kill(pids[1], signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    deadline = time.monotonic() + 10
+    while runs(pids[0]):
+        assert time.monotonic() < deadline, "rank 0 outlives its gang"
+
+
+def test_mpirun_passes_a_stop_on(workspace):
+    """SIGUSR1, because mpirun gives its ranks no more than a second or two after a SIGTERM."""
+    agent = Agent(workspace.folder / "s")
+    spec = workspace.spec("stop", train__max_steps=1000000)
+    out = workspace.folder / "out"
+    process = subprocess.Popen(
+        workspace.command(spec, out, 2, ["--events", agent.path]), stderr=subprocess.PIPE, text=True
+    )
+    while len(agent.lines) < 8:
+        assert process.poll() is None
+    process.send_signal(signal.SIGUSR1)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode == CANCELLED, errors
+    assert "stopped by a signal after step" in errors
+    assert len(list((out / "checkpoints").iterdir())) == 1

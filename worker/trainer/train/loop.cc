@@ -70,6 +70,7 @@ Result<bool> TrainingLoop::vote(StepEvent& event) {
   PM_TRY(session_.gang->all_reduce_sum(votes));
   event.resident_bytes = static_cast<int64_t>(votes[1]);
   event.device_bytes = device_bytes(session_.gang->device());
+  event.device_utilization = device_utilization(session_.gang->device());
   return votes[0] > 0;
 }
 

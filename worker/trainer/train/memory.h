@@ -7,11 +7,15 @@
 
 namespace prefixmem::trainer {
 
-// Proportional set size: resident memory, shared pages split among their users; 0 where the kernel does not say.
-// Costs about a millisecond for each gigabyte mapped.
+// Proportional set size: resident memory, shared pages split among their users; 0 where the kernel
+// does not say. Costs about a millisecond for each gigabyte mapped.
 int64_t proportional_bytes();
 
 // Memory that this process holds on a GPU; 0 on the CPU.
 int64_t device_bytes(torch::Device device);
+
+// Share of the last sample period in which the GPU was busy, 0 to 1, as NVIDIA's management library
+// has it; -1 on the CPU and where that library is not installed.
+double device_utilization(torch::Device device);
 
 }  // namespace prefixmem::trainer
