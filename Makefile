@@ -1,0 +1,47 @@
+# The commands of the project. Each line calls CMake, ctest or a script that a person could call.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+MODEL ?=
+
+ifneq ($(wildcard ../shared/data),)
+  export PREFIXMEM_DATA ?= $(abspath ../shared/data)
+endif
+ifneq ($(wildcard ../shared),)
+  export PREFIXMEM_SHARED ?= $(abspath ../shared)
+endif
+
+.PHONY: help setup configure build test demo bench lint format clean clean-all
+.NOTPARALLEL:
+
+help:
+	@scripts/help.sh
+
+setup:
+	@scripts/setup.sh
+
+configure: setup
+	@cmake -S . -B $(BUILD) -G Ninja
+
+build: configure
+	cmake --build $(BUILD) --parallel $(JOBS)
+
+lint: configure
+	scripts/lint.sh $(BUILD)
+
+test: lint build
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900
+
+demo: build
+	.deps/venv/bin/python deploy/local/demo.py $(if $(MODEL),--model $(MODEL))
+
+bench: build
+	tests/bench/run.sh
+
+format: setup
+	scripts/format.sh
+
+clean:
+	rm -rf $(BUILD)
+
+clean-all: clean
+	rm -rf .deps

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Lists what `make` can do.
+cat <<'TEXT'
+make demo [MODEL=DIR]  set up, build, train a small sweep on this machine and print its table
+make test              set up, lint, build, run every test
+make build             set up and build; the programs land in build/bin/
+make setup             install what is missing (system packages; everything else under .deps/)
+make bench             benchmarks against Hugging Face PEFT
+make lint              clang-format, clang-tidy, rustfmt, clippy, ruff, proto and shell style
+make format            format every source file in place
+make clean             remove the build folder
+make clean-all         remove the build folder and .deps/
+TEXT
