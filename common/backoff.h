@@ -19,9 +19,9 @@ struct BackoffPolicy {
 // failed together do not come back together. Pure.
 inline std::chrono::milliseconds backoff_delay(const BackoffPolicy& policy, int retry,
                                                double random) {
-  const double full = std::min(static_cast<double>(policy.longest.count()),
-                               static_cast<double>(policy.first.count()) *
-                                   std::pow(policy.factor, std::max(retry, 0)));
+  const double full = std::min(
+      static_cast<double>(policy.longest.count()),
+      static_cast<double>(policy.first.count()) * std::pow(policy.factor, std::max(retry, 0)));
   return std::chrono::milliseconds(std::llround(full * (1 - policy.jitter * (1 - random))));
 }
 

@@ -70,7 +70,7 @@ Status write_file_atomic(const fs::path& file, std::string_view bytes) {
 Result<std::string> read_file(const fs::path& file, int64_t max_bytes) {
   const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return from_errno("opening " + file.string(), errno);
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd.get(), &info) != 0) return from_errno("examining " + file.string(), errno);
   if (S_ISDIR(info.st_mode)) {
     return failed_precondition(file.string() + " is a folder; allowed: a file");

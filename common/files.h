@@ -12,12 +12,13 @@
 namespace prefixmem {
 
 // Replaces `file` with `bytes`: writes a temporary file beside it, syncs it, renames it over `file`
-// and syncs the folder. After a crash `file` is the old one or the new one, never a part. The folder
-// must exist. Temporary files end in ".tmp"; one left by a crash may be removed.
+// and syncs the folder. After a crash `file` is the old one or the new one, never a part. The
+// folder must exist. Temporary files end in ".tmp"; one left by a crash may be removed.
 Status write_file_atomic(const std::filesystem::path& file, std::string_view bytes);
 
 // The last two steps alone, for a writer that streams: syncs `temporary` (closed or still open
-// elsewhere), renames it to `file` (same folder or same file system) and syncs the folder of `file`.
+// elsewhere), renames it to `file` (same folder or same file system) and syncs the folder of
+// `file`.
 Status publish_file(const std::filesystem::path& temporary, const std::filesystem::path& file);
 
 // Makes renames and removals in `folder` durable.

@@ -8,8 +8,9 @@ namespace prefixmem {
 namespace {
 
 constexpr std::array<std::string_view, 9> kNames = {
-    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION", "DATA_LOSS",
-    "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED", "INTERNAL"};
+    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION",
+    "DATA_LOSS", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED",
+    "INTERNAL"};
 constexpr int kExitBase = 10;
 
 Code code_of_errno(int error_number) {
@@ -62,7 +63,9 @@ Status Status::with_context(std::string_view context) const {
   return {code_, std::string(context) + ": " + message_};
 }
 
-Status invalid_argument(std::string message) { return {Code::kInvalidArgument, std::move(message)}; }
+Status invalid_argument(std::string message) {
+  return {Code::kInvalidArgument, std::move(message)};
+}
 Status not_found(std::string message) { return {Code::kNotFound, std::move(message)}; }
 Status failed_precondition(std::string message) {
   return {Code::kFailedPrecondition, std::move(message)};

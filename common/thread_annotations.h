@@ -1,5 +1,5 @@
-// Lock discipline that clang checks with -Wthread-safety; g++ sees plain code. A member protected by
-// a mutex says PM_GUARDED_BY(mutex_), a private function that needs it held PM_REQUIRES(mutex_).
+// Lock discipline that clang checks with -Wthread-safety; g++ sees plain code. A member protected
+// by a mutex says PM_GUARDED_BY(mutex_), a private function that needs it held PM_REQUIRES(mutex_).
 #pragma once
 
 #include <chrono>

@@ -118,8 +118,8 @@ bool read_as(const std::string& type, const json& body, Result<Event>& result) {
 
 template <class... E>
 Result<Event> read_any(const std::string& type, const json& body, const std::variant<E...>*) {
-  Result<Event> result =
-      invalid_argument("event type is \"" + type.substr(0, 80) + "\"; allowed: " + event::all_types());
+  Result<Event> result = invalid_argument("event type is \"" + type.substr(0, 80) +
+                                          "\"; allowed: " + event::all_types());
   (read_as<E>(type, body, result) || ...);
   return result;
 }

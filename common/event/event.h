@@ -1,7 +1,8 @@
 // What a trainer tells its agent while it runs: one JSON object a line over a Unix socket.
 //
 // Rank 0 speaks for the gang (steps, evaluations, checkpoints, results); any rank may send Failure
-// and Log. The agent numbers the events of an attempt from 1 and passes them on (docs/architecture.md).
+// and Log. The agent numbers the events of an attempt from 1 and passes them on
+// (docs/architecture.md).
 #pragma once
 
 #include <cstdint>
@@ -28,9 +29,9 @@ struct StepEvent {
   int64_t total_steps = 0;
   double loss = 0;
   double learning_rate = 0;
-  double grad_norm = 0;            // before clipping
-  int64_t tokens = 0;              // computed in this step, all ranks
-  int64_t label_tokens = 0;        // in this step, all ranks
+  double grad_norm = 0;      // before clipping
+  int64_t tokens = 0;        // computed in this step, all ranks
+  int64_t label_tokens = 0;  // in this step, all ranks
   double step_seconds = 0;
   double allreduce_seconds = 0;    // part of step_seconds
   int64_t resident_bytes = 0;      // PSS summed over the ranks of this host
@@ -39,8 +40,8 @@ struct StepEvent {
 };
 
 struct EvalEvent {
-  int64_t step = 0;       // 0: before training
-  std::string metric;     // accuracy | exact_match | loss
+  int64_t step = 0;    // 0: before training
+  std::string metric;  // accuracy | exact_match | loss
   double value = 0;
   int64_t rows = 0;
   double seconds = 0;
@@ -81,7 +82,7 @@ struct FailureEvent {
 using Event = std::variant<PhaseEvent, StepEvent, EvalEvent, ArtifactEvent, LogEvent, ResultEvent,
                            FailureEvent>;
 
-std::string to_json_line(const Event& event);               // no newline inside or at the end
-Result<Event> event_from_json(std::string_view line);       // INVALID_ARGUMENT naming the key
+std::string to_json_line(const Event& event);          // no newline inside or at the end
+Result<Event> event_from_json(std::string_view line);  // INVALID_ARGUMENT naming the key
 
 }  // namespace prefixmem

@@ -45,8 +45,9 @@ inline constexpr std::array<std::string_view, 4> kNames<ArtifactEvent::Kind> = {
     "checkpoint", "adapter", "result", "metrics"};
 template <>
 inline constexpr std::array<std::string_view, 9> kNames<Code> = {
-    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION", "DATA_LOSS",
-    "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED", "INTERNAL"};
+    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION",
+    "DATA_LOSS", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED",
+    "INTERNAL"};
 
 template <class E>
 std::string all_names() {

@@ -50,8 +50,9 @@ class Reader {
     if (at != names.end()) {
       value = static_cast<E>(at - names.begin());
     } else {
-      status_ = invalid_argument("event " + message_.GetDescriptor()->name() + "." + key + " is \"" +
-                                 name.substr(0, 80) + "\"; allowed: " + event::all_names<E>());
+      status_ =
+          invalid_argument("event " + message_.GetDescriptor()->name() + "." + key + " is \"" +
+                           name.substr(0, 80) + "\"; allowed: " + event::all_names<E>());
     }
   }
   Status take() { return std::move(status_); }
@@ -88,8 +89,7 @@ v1::TrainerEvent event_to_proto(const Event& event) {
   v1::TrainerEvent message;
   std::visit(
       [&](auto value) {
-        const auto* field =
-            message.GetDescriptor()->FindFieldByName(event::kType<decltype(value)>);
+        const auto* field = message.GetDescriptor()->FindFieldByName(event::kType<decltype(value)>);
         Writer writer(*message.GetReflection()->MutableMessage(&message, field));
         event::describe_event(writer, value);
       },

@@ -1,5 +1,6 @@
 #include <google/protobuf/descriptor.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,6 +23,15 @@ const FieldDescriptor& field_of(const Message& message, const std::string& key) 
   const auto* field = message.GetDescriptor()->FindFieldByName(key);
   if (field == nullptr) mismatch(message, key);
   return *field;
+}
+
+template <class T>
+T number_of(const Tree& tree, const Message& message) {
+  T value{};
+  const char* end = tree.scalar.data() + tree.scalar.size();
+  const auto result = std::from_chars(tree.scalar.data(), end, value);
+  if (result.ec != std::errc() || result.ptr != end) mismatch(message, tree.scalar);
+  return value;
 }
 
 void fill_field(const Tree& tree, const FieldDescriptor& field, Message& message);
@@ -55,9 +65,9 @@ void fill_field(const Tree& tree, const FieldDescriptor& field, Message& message
     case FieldDescriptor::CPPTYPE_STRING:
       return reflection.SetString(&message, &field, tree.scalar);
     case FieldDescriptor::CPPTYPE_INT64:
-      return reflection.SetInt64(&message, &field, std::stoll(tree.scalar));
+      return reflection.SetInt64(&message, &field, number_of<int64_t>(tree, message));
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return reflection.SetDouble(&message, &field, std::stod(tree.scalar));
+      return reflection.SetDouble(&message, &field, number_of<double>(tree, message));
     case FieldDescriptor::CPPTYPE_BOOL:
       return reflection.SetBool(&message, &field, tree.scalar == "true");
     default:

@@ -14,8 +14,8 @@ namespace prefixmem::spec {
 // Absent fields are absent keys. Fails only on a sweep value that is no YAML.
 Result<Tree> tree_of(const google::protobuf::Message& message);
 
-// Every key of `tree` must be a field of the right type, which write_tree's are (a test compares the
-// schema with the descriptors); otherwise the program ends.
+// Every key of `tree` must be a field of the right type, which write_tree's are (a test compares
+// the schema with the descriptors); otherwise the program ends.
 void fill_message(const Tree& tree, google::protobuf::Message& message);
 
 }  // namespace prefixmem::spec

@@ -9,9 +9,7 @@ namespace {
 
 using spec::KeyInfo;
 
-std::string fallback_text(const KeyInfo& key) {
-  return key.optional ? "none" : key.fallback;
-}
+std::string fallback_text(const KeyInfo& key) { return key.optional ? "none" : key.fallback; }
 
 // One key in full.
 std::string describe_key(const KeyInfo& key) {
@@ -56,8 +54,8 @@ std::string markdown_row(const KeyInfo& key) {
 
 constexpr std::string_view kHead = R"(# The job spec
 
-This page is generated from the schema (`common/spec/schema.h`) by `pmt explain --markdown`; a test
-compares the two.
+This page is generated from the schema (`common/spec/schema.h`). The test `job_spec_doc_test` compares
+the two; with PREFIXMEM_UPDATE_DOCS=1 in its environment it writes the page anew.
 
 A job spec is one YAML document (JSON is YAML too) of at most 1 MiB; the API takes it as text or as the message
 `prefixmem.v1.JobSpec`, whose fields have the same names and meanings. A key that is not listed here

@@ -1,8 +1,8 @@
 // The job spec: what a person writes as YAML and a client sends as proto, as one plain struct.
 //
-// The keys, their documentation, defaults and limits are declared once, in schema.cc, as a
-// description of these structs; the YAML reader and writer, the proto conversion, `pmt explain` and
-// docs/job-spec.md are all visitors of that description.
+// The keys, their documentation and limits are declared once, in schema.h, as a description of
+// these structs (the defaults are the members' values here); the YAML reader and writer, the proto
+// conversion, `pmt explain` and docs/job-spec.md all follow that description.
 #pragma once
 
 #include <cstdint>
@@ -63,8 +63,8 @@ struct DataSpec {
   DataFormat format = DataFormat::kPromptCompletion;
   // text_label only: prompt = template with {text} (and {labels}) replaced; completion likewise
   // with {label}.
-  std::string prompt_template = "{text}\n";     // key: template
-  std::string completion_template = " {label}"; // key: completion
+  std::string prompt_template = "{text}\n";      // key: template
+  std::string completion_template = " {label}";  // key: completion
   std::optional<FewShotSpec> few_shot;
   int64_t max_tokens = 0;  // longest row allowed; 0: the model's max_position_embeddings
 };
@@ -77,8 +77,9 @@ enum class Dtype { kBf16, kFp32 };
 struct TrainSpec {
   std::optional<int64_t> max_steps;  // exactly one of max_steps and epochs (method none: neither)
   std::optional<double> epochs;
-  int64_t global_batch_size = 8;        // rows a step, over all ranks
-  int64_t micro_batch_tokens = 4096;    // most tokens one forward/backward holds; a longer row goes alone
+  int64_t global_batch_size = 8;  // rows a step, over all ranks
+  int64_t micro_batch_tokens =
+      4096;  // most tokens one forward/backward holds; a longer row goes alone
   double learning_rate = 1e-3;
   Schedule schedule = Schedule::kConstant;
   int64_t warmup_steps = 0;
@@ -96,11 +97,11 @@ enum class EvalMode { kLabelLikelihood, kGenerate, kLoss };
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;
-  int64_t max_rows = 0;           // 0: all; otherwise a seeded sample
+  int64_t max_rows = 0;  // 0: all; otherwise a seeded sample
   int64_t seed = 0;
-  bool before = false;            // also evaluate before the first step
-  bool length_normalized = false; // label_likelihood: mean instead of sum of log-probabilities
-  int64_t max_new_tokens = 64;    // generate
+  bool before = false;             // also evaluate before the first step
+  bool length_normalized = false;  // label_likelihood: mean instead of sum of log-probabilities
+  int64_t max_new_tokens = 64;     // generate
 };
 
 // ---- resources ----------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ struct Override {
 
 // Trials = (each entry of `trials`, or one empty entry) × (the product of all `grid` axes).
 struct SweepSpec {
-  std::map<std::string, std::vector<std::string>> grid;  // path → YAML values
+  std::map<std::string, std::vector<std::string>> grid;    // path → YAML values
   std::vector<std::map<std::string, std::string>> trials;  // path → YAML value
 };
 

@@ -12,8 +12,8 @@ struct KeyInfo {
   std::string allowed;     // "a whole number of at least 1"
   std::string fallback;    // the default as YAML; empty for sections and absent optional keys
   std::string doc;
-  bool optional = false;   // may be absent and then has no value
-  bool section = false;    // has keys of its own
+  bool optional = false;  // may be absent and then has no value
+  bool section = false;   // has keys of its own
 };
 
 // In the order of the schema, a section before its keys.

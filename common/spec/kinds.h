@@ -27,7 +27,7 @@ struct IsUnion<std::variant<T...>> : std::true_type {};
 
 using TextList = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
-using Grid = std::map<std::string, std::vector<std::string>>;  // values are YAML
+using Grid = std::map<std::string, std::vector<std::string>>;    // values are YAML
 using Trials = std::vector<std::map<std::string, std::string>>;  // values are YAML
 
 template <class T>
@@ -62,20 +62,30 @@ std::string all_types() {
 // What may stand at a key of this kind, after "allowed: ".
 template <class T>
 std::string allowed_text(const Limit& limit) {
-  if constexpr (Optional<T>) return allowed_text<typename T::value_type>(limit);
-  else if constexpr (Union<T>) return all_types<T>();
-  else if constexpr (Enumeration<T>) return all_spellings<T>();
-  else if constexpr (std::same_as<T, int64_t>) return "a whole number" + limit.range();
-  else if constexpr (std::same_as<T, double>) return "a number" + limit.range();
-  else if constexpr (std::same_as<T, bool>) return "true or false";
+  if constexpr (Optional<T>)
+    return allowed_text<typename T::value_type>(limit);
+  else if constexpr (Union<T>)
+    return all_types<T>();
+  else if constexpr (Enumeration<T>)
+    return all_spellings<T>();
+  else if constexpr (std::same_as<T, int64_t>)
+    return "a whole number" + limit.range();
+  else if constexpr (std::same_as<T, double>)
+    return "a number" + limit.range();
+  else if constexpr (std::same_as<T, bool>)
+    return "true or false";
   else if constexpr (std::same_as<T, std::string>) {
     return limit.text.empty() ? "text" : std::string(limit.text);
-  }
-  else if constexpr (std::same_as<T, TextList>) return "a list of text";
-  else if constexpr (std::same_as<T, TextMap>) return "a map of text to text";
-  else if constexpr (std::same_as<T, Grid>) return "a map of dotted paths to lists of values";
-  else if constexpr (std::same_as<T, Trials>) return "a list of maps of dotted paths to values";
-  else return "a map of keys";
+  } else if constexpr (std::same_as<T, TextList>)
+    return "a list of text";
+  else if constexpr (std::same_as<T, TextMap>)
+    return "a map of text to text";
+  else if constexpr (std::same_as<T, Grid>)
+    return "a map of dotted paths to lists of values";
+  else if constexpr (std::same_as<T, Trials>)
+    return "a list of maps of dotted paths to values";
+  else
+    return "a map of keys";
 }
 
 }  // namespace prefixmem::spec

@@ -1,9 +1,9 @@
 // The schema: every key of a job spec with its meaning and limits, once.
 //
 // describe(v, s) shows each key of struct s to a visitor: v.field(key, member, doc, limit). The
-// default of a key is the member's value in a struct made anew. Reader, writer and `explain` are such
-// visitors; nothing else in the project knows the keys. Members of type optional are keys that may
-// be absent, variants are unions with a tag key `type` (or the tag alone: `method: lora`).
+// default of a key is the member's value in a struct made anew. Reader, writer and `explain` are
+// such visitors; nothing else in the project knows the keys. Members of type optional are keys that
+// may be absent, variants are unions with a tag key `type` (or the tag alone: `method: lora`).
 #pragma once
 
 #include "common/spec/job_spec.h"
@@ -42,12 +42,14 @@ template <class V>
 void describe(V& v, DataSpec& s) {
   v.field("train", s.train, "JSONL file of training rows; required unless method is none.");
   v.field("eval", s.eval, "JSONL file of held-out rows; empty: no evaluation.");
-  v.field("format", s.format,
-          "What a row holds: {prompt, completion}, {text, label}, or {messages} for the model's chat "
-          "template.");
-  v.field("template", s.prompt_template,
-          "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
-          "labels. Other braces stand for themselves.");
+  v.field(
+      "format", s.format,
+      "What a row holds: {prompt, completion}, {text, label}, or {messages} for the model's chat "
+      "template.");
+  v.field(
+      "template", s.prompt_template,
+      "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
+      "labels. Other braces stand for themselves.");
   v.field("completion", s.completion_template,
           "text_label: the completion, with {label} replaced by the row's label.");
   v.field("few_shot", s.few_shot,
@@ -67,21 +69,22 @@ void describe(V& v, TrainSpec& s) {
           above(0));
   v.field("global_batch_size", s.global_batch_size, "Rows of one step, over all ranks.",
           at_least(1));
-  v.field("micro_batch_tokens", s.micro_batch_tokens,
-          "Most tokens that one forward and backward pass holds on a rank; a longer row goes alone. "
-          "Changes memory and speed, not the result.",
-          at_least(1));
+  v.field(
+      "micro_batch_tokens", s.micro_batch_tokens,
+      "Most tokens that one forward and backward pass holds on a rank; a longer row goes alone. "
+      "Changes memory and speed, not the result.",
+      at_least(1));
   v.field("learning_rate", s.learning_rate, "AdamW's, at the end of the warm-up.", above(0));
-  v.field("schedule", s.schedule,
-          "How the learning rate goes on after the warm-up: it stays, or falls to 0 at the last step "
-          "on a line or half a cosine.");
-  v.field("warmup_steps", s.warmup_steps, "Steps in which the learning rate rises from 0 on a line.",
-          at_least(0));
+  v.field(
+      "schedule", s.schedule,
+      "How the learning rate goes on after the warm-up: it stays, or falls to 0 at the last step "
+      "on a line or half a cosine.");
+  v.field("warmup_steps", s.warmup_steps,
+          "Steps in which the learning rate rises from 0 on a line.", at_least(0));
   v.field("max_grad_norm", s.max_grad_norm, "Norm that gradients are clipped to; 0: off.",
           at_least(0));
   v.field("weight_decay", s.weight_decay, "AdamW's.", at_least(0));
-  v.field("dtype", s.dtype,
-          "Of the frozen base. Adapters and optimizer state are fp32 always.");
+  v.field("dtype", s.dtype, "Of the frozen base. Adapters and optimizer state are fp32 always.");
   v.field("seed", s.seed, "Order of rows and initial adapter weights.", at_least(0));
   v.field("eval_every", s.eval_every, "Steps between evaluations; 0: only at the end.",
           at_least(0));
@@ -114,30 +117,35 @@ void describe(V& v, ResourcesSpec& s) {
 
 template <class V>
 void describe(V& v, SweepSpec& s) {
-  v.field("grid", s.grid,
-          "Dotted path of a key to a list of values; every combination is a trial. A whole block may "
-          "be a value: method: [{type: lora, r: 8}, none].");
-  v.field("trials", s.trials,
-          "A list of maps from dotted path to value: trials given one by one. Each is combined with "
-          "the whole grid.");
+  v.field(
+      "grid", s.grid,
+      "Dotted path of a key to a list of values; every combination is a trial. A whole block may "
+      "be a value: method: [{type: lora, r: 8}, none].");
+  v.field(
+      "trials", s.trials,
+      "A list of maps from dotted path to value: trials given one by one. Each is combined with "
+      "the whole grid.");
 }
 
 template <class V>
 void describe(V& v, JobSpec& s) {
   v.field("name", s.name, "Of the job, for people; need not be unique.", name_text());
-  v.field("model", s.model, "Hugging Face folder of the base model, as the worker sees it; required.");
+  v.field("model", s.model,
+          "Hugging Face folder of the base model, as the worker sees it; required.");
   v.field("method", s.method, "Which parameters are trained.");
   v.field("objective", s.objective, "What the loss is.");
   v.field("data", s.data, "Where rows come from and how they become prompts and completions.");
   v.field("train", s.train, "The optimisation.");
   v.field("eval", s.eval, "How held-out rows are scored.");
   v.field("resources", s.resources, "What the job needs to run.");
-  v.field("priority", s.priority, "Jobs of higher priority start first; equal ones in the order submitted.",
+  v.field("priority", s.priority,
+          "Jobs of higher priority start first; equal ones in the order submitted.",
           between(-1000, 1000));
   v.field("labels", s.labels, "Text for finding jobs by; `pmt list --label key=value`.");
-  v.field("sweep", s.sweep,
-          "Makes one job of each trial, named <name>-<number from 1>, with a label sweep.<path> for "
-          "each value given.");
+  v.field(
+      "sweep", s.sweep,
+      "Makes one job of each trial, named <name>-<number from 1>, with a label sweep.<path> for "
+      "each value given.");
 }
 
 }  // namespace prefixmem::spec

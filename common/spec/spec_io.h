@@ -17,17 +17,22 @@ namespace prefixmem {
 Result<JobSpec> parse_job_spec(std::string_view yaml);
 Result<JobSpec> load_job_spec(const std::filesystem::path& file);
 
-// Checks across fields (one of max_steps and epochs, …); parse_job_spec has already called it.
+// Checks across fields (one of max_steps and epochs, …); parse_job_spec has already called it. A
+// spec with `sweep` is good when each of its trials is: its base alone need not be whole.
 Status validate(const JobSpec& spec);
 
-// Every key written out, defaults included; parse_job_spec(to_yaml(s)) equals s.
+// Every key that has a value written out, defaults included; parse_job_spec(to_yaml(s)) equals s
+// for every valid s, doubles to the bit.
 std::string to_yaml(const JobSpec& spec);
 
-// The trials of a spec with a `sweep` block, in a fixed order: each a spec without `sweep`, named
-// "<name>-<index>" with a label for each overridden path. A spec without one is its own only trial.
+// The trials of a spec with a `sweep` block, in a fixed order (docs/job-spec.md, "Sweeps"): each a
+// valid spec without `sweep`, named "<name>-<number from 1>" unless the trial gives a name, with a
+// label sweep.<path> for each overridden path. A spec without one is its own only trial. Failures
+// name the trial and the path; at most 10,000 trials.
 Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec);
 
-// What `pmt explain [path]` prints: key, type, default, allowed values and documentation.
+// What `pmt explain [path]` prints: meaning, allowed values and default of a key and the list of
+// the keys below it; for an empty path the list of all. INVALID_ARGUMENT for a path that is no key.
 Result<std::string> explain(std::string_view path);
 // docs/job-spec.md, generated; a test keeps the file equal to it.
 std::string job_spec_markdown();

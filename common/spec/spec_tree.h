@@ -7,8 +7,8 @@
 
 namespace prefixmem::spec {
 
-// Unknown keys, wrong types and values out of range are INVALID_ARGUMENT with path, value and what is
-// allowed. Checks no rule across fields.
+// Unknown keys, wrong types and values out of range are INVALID_ARGUMENT with path, value and what
+// is allowed. Checks no rule across fields.
 Result<JobSpec> read_tree(const Tree& tree);
 
 // Every key but absent optional ones.

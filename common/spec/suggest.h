@@ -7,11 +7,12 @@
 
 namespace prefixmem::spec {
 
-// "did you mean learning_rate?" where a key differs by at most a third of the letters (and one),
-// otherwise "allowed: " and all of them.
+// "did you mean learning_rate?" where a key differs by at most a third of the letters (at least
+// one), otherwise "allowed: " and all of them.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys);
 
-// Fewest insertions, deletions and replacements of bytes (Levenshtein).
+// Fewest insertions, deletions, replacements and swaps of neighbouring bytes (optimal string
+// alignment).
 size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace prefixmem::spec

@@ -13,7 +13,8 @@ using spec::Tree;
 
 constexpr size_t kMaxTrials = 10000;
 
-// Overrides in the order they are applied: a block before its keys, a union's tag before the others.
+// Overrides in the order they are applied: a block before its keys, a union's tag before the
+// others.
 std::vector<Override> in_order(std::vector<Override> overrides) {
   const auto rank = [](const Override& o) {
     return std::tuple(std::count(o.path.begin(), o.path.end(), '.'), !o.path.ends_with(".type"),
@@ -38,10 +39,12 @@ std::vector<std::string> split_path(const std::string& path) {
 
 Status check_path(const std::vector<std::string>& keys, const std::string& path) {
   if (std::find(keys.begin(), keys.end(), "") != keys.end()) {
-    return invalid_argument("sweep path \"" + path + "\" has an empty part; allowed: keys with dots between");
+    return invalid_argument("sweep path \"" + path +
+                            "\" has an empty part; allowed: keys with dots between");
   }
   if (keys.front() == "sweep") {
-    return invalid_argument("sweep path " + path + " is not a key of a trial; allowed: any key but sweep");
+    return invalid_argument("sweep path " + path +
+                            " is not a key of a trial; allowed: any key but sweep");
   }
   return {};
 }
@@ -84,7 +87,8 @@ std::string label_value(const std::string& yaml) {
   return tree.ok() && tree->is_scalar() ? tree->scalar : yaml;
 }
 
-Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overrides, size_t number) {
+Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overrides,
+                           size_t number) {
   Tree tree = base;
   tree.set("name", Tree::text(base.find("name")->scalar + "-" + std::to_string(number)));
   for (const Override& override : in_order(overrides)) PM_TRY(apply(override, tree));
@@ -103,7 +107,8 @@ Result<size_t> count_trials(const SweepSpec& sweep) {
   size_t count = std::max<size_t>(1, sweep.trials.size());
   for (const auto& [path, values] : sweep.grid) {
     if (values.empty()) {
-      return invalid_argument("sweep.grid." + path + " is a list; allowed: a list of at least one value");
+      return invalid_argument("sweep.grid." + path +
+                              " is a list; allowed: a list of at least one value");
     }
     count *= std::min(values.size(), kMaxTrials + 1);
     if (count > kMaxTrials) break;
@@ -145,7 +150,8 @@ Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
     return std::vector<JobSpec>{spec};
   }
   if (!spec::is_name(spec.name)) {
-    return invalid_argument("name is \"" + spec.name + "\"; allowed: " + std::string(spec::kNameText));
+    return invalid_argument("name is \"" + spec.name +
+                            "\"; allowed: " + std::string(spec::kNameText));
   }
   PM_ASSIGN(const size_t count, count_trials(*spec.sweep));
   PM_TRY(check_disjoint(*spec.sweep));

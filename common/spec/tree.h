@@ -1,8 +1,8 @@
 // A YAML document as plain values: the one form between text, Protobuf and the spec's structs.
 //
-// Only what a spec needs is read: maps with scalar keys, lists, scalars. Anchors, aliases, duplicate
-// keys, nesting above kMaxDepth and texts above kMaxBytes are refused, so that a hostile text costs
-// no more than its length.
+// Only what a spec needs is read: maps with scalar keys, lists, scalars. Anchors, aliases,
+// duplicate keys, nesting above kMaxDepth and texts above kMaxBytes are refused, so that a hostile
+// text costs no more than its length.
 #pragma once
 
 #include <cstddef>

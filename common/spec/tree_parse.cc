@@ -15,7 +15,8 @@ namespace {
   throw YAML::ParserException(mark, reason);
 }
 
-// Builds a Tree from the parser's events. Leaves by YAML::ParserException, which parse_tree catches.
+// Builds a Tree from the parser's events. Leaves by YAML::ParserException, which parse_tree
+// catches.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   Tree take() { return std::move(root_); }
@@ -54,13 +55,15 @@ class TreeBuilder final : public YAML::EventHandler {
 
   static void check(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
     if (anchor != YAML::NullAnchor) refuse(mark, "anchors (&name) are not allowed");
-    if (!tag.empty() && tag != "!" && tag != "?") refuse(mark, "tags (" + tag + ") are not allowed");
+    if (!tag.empty() && tag != "!" && tag != "?")
+      refuse(mark, "tags (" + tag + ") are not allowed");
   }
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag, Tree tree) {
     check(mark, anchor, tag);
     if (levels_.size() >= kMaxDepth) {
-      refuse(mark, "nesting is too deep; allowed: at most " + std::to_string(kMaxDepth) + " levels");
+      refuse(mark,
+             "nesting is too deep; allowed: at most " + std::to_string(kMaxDepth) + " levels");
     }
     if (expects_key()) refuse(mark, "a key is a list or a map; allowed: text");
     levels_.push_back({std::move(tree), "", false, {}});

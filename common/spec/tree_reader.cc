@@ -56,7 +56,8 @@ class TreeReader {
   void field(std::string_view key, T& value, std::string_view, const Limit& limit = {}) {
     keys_.push_back(key);
     const Tree* tree = map_.find(key);
-    if (tree != nullptr && status_.ok()) status_ = read_value(*tree, join(path_, key), limit, value);
+    if (tree != nullptr && status_.ok())
+      status_ = read_value(*tree, join(path_, key), limit, value);
   }
 
   // After describe: the first failure. A misspelt key comes before a wrong value.
@@ -129,7 +130,8 @@ Status read_trials(const Tree& tree, const std::string& path, Trials& value) {
 Status read_text_list(const Tree& tree, const std::string& path, TextList& value) {
   value.clear();
   for (const Tree& item : tree.items) {
-    if (!item.is_scalar()) return refuse(path + "[" + std::to_string(value.size()) + "]", item, "text");
+    if (!item.is_scalar())
+      return refuse(path + "[" + std::to_string(value.size()) + "]", item, "text");
     value.push_back(item.scalar);
   }
   return {};

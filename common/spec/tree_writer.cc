@@ -42,9 +42,12 @@ Tree union_tree(T& value) {
 
 template <class T>
 Tree to_tree(T& value) {
-  if constexpr (Union<T>) return union_tree(value);
-  else if constexpr (Leaf<T>) return leaf_tree(value);
-  else return section_tree(Tree::map(), value);
+  if constexpr (Union<T>)
+    return union_tree(value);
+  else if constexpr (Leaf<T>)
+    return leaf_tree(value);
+  else
+    return section_tree(Tree::map(), value);
 }
 
 }  // namespace

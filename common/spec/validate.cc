@@ -41,7 +41,8 @@ Status check_length(const JobSpec& spec) {
         "train.max_steps and train.epochs are both given; allowed: exactly one of them");
   }
   if (!steps && !epochs) {
-    return invalid_argument("train.max_steps is missing; required: exactly one of max_steps and epochs");
+    return invalid_argument(
+        "train.max_steps is missing; required: exactly one of max_steps and epochs");
   }
   return {};
 }
@@ -81,7 +82,8 @@ Status check_method(const JobSpec& spec) {
   if (lora == nullptr) return {};
   for (const std::string& module : lora->target_modules) {
     if (module.empty()) {
-      return invalid_argument("method.target_modules holds an empty name; allowed: names of modules");
+      return invalid_argument(
+          "method.target_modules holds an empty name; allowed: names of modules");
     }
   }
   if (!lora->target_modules.empty()) return {};

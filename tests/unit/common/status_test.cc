@@ -8,7 +8,8 @@ namespace prefixmem {
 namespace {
 
 Result<int> half(int n) {
-  if (n % 2 != 0) return invalid_argument("n is " + std::to_string(n) + "; allowed: an even number");
+  if (n % 2 != 0)
+    return invalid_argument("n is " + std::to_string(n) + "; allowed: an even number");
   return n / 2;
 }
 
@@ -25,7 +26,8 @@ Status check(int n) {
 TEST(Status, PassesFailuresOn) {
   EXPECT_EQ(*quarter(8), 2);
   EXPECT_EQ(check(6).code(), Code::kInvalidArgument);
-  EXPECT_EQ(check(6).with_context("checking").message(), "checking: n is 3; allowed: an even number");
+  EXPECT_EQ(check(6).with_context("checking").message(),
+            "checking: n is 3; allowed: an even number");
   EXPECT_TRUE(check(4).ok());
 }
 
@@ -40,7 +42,8 @@ TEST(Status, EveryCodeHasANameAndAnExitCode) {
 }
 
 TEST(Status, FromErrno) {
-  EXPECT_EQ(from_errno("opening x", ENOENT).to_string(), "NOT_FOUND: opening x: No such file or directory");
+  EXPECT_EQ(from_errno("opening x", ENOENT).to_string(),
+            "NOT_FOUND: opening x: No such file or directory");
   EXPECT_EQ(from_errno("writing x", ENOSPC).code(), Code::kResourceExhausted);
 }
 

@@ -1,0 +1,203 @@
+// Each way in which a spec can be wrong, and the sentence it gets, word for word.
+#include <gtest/gtest.h>
+
+#include "common/spec/spec_io.h"
+
+namespace prefixmem {
+namespace {
+
+struct Case {
+  std::string yaml;
+  std::string message;
+};
+
+void expect_refused(const std::vector<Case>& cases) {
+  for (const auto& [yaml, message] : cases) {
+    const Status status = parse_job_spec(yaml).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << yaml;
+    EXPECT_EQ(status.message(), message) << yaml;
+  }
+}
+
+const std::string kName = "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";
+
+TEST(BadSpec, UnknownKeys) {
+  expect_refused({
+      {"train: {learning_rat: 1}", "train.learning_rat is not a key; did you mean learning_rate?"},
+      {"nam: a", "nam is not a key; did you mean name?"},
+      {"data: {x: 1}",
+       "data.x is not a key; allowed: train, eval, format, template, completion, few_shot, "
+       "max_tokens"},
+      {"method: {type: lora, rank: 8}",
+       "method.rank is not a key of lora; allowed: type, r, alpha, target_modules"},
+      {"method: {type: prefix_memory, r: 8}",
+       "method.r is not a key of prefix_memory; allowed: type, feature_map, query"},
+      {"method: {type: none, r: 8}", "method.r is not a key of none; allowed: type"},
+      {"data: {few_shot: {per_clas: 1}}",
+       "data.few_shot.per_clas is not a key; did you mean per_class?"},
+      {"sweep: {gird: {}}", "sweep.gird is not a key; did you mean grid?"},
+      {"<<: {name: a}",
+       "<< is not a key; allowed: name, model, method, objective, data, train, eval, "
+       "resources, priority, labels, sweep"},
+      {"train: {learning_rat: 1, seed: -1}",
+       "train.learning_rat is not a key; did you mean learning_rate?"},
+  });
+}
+
+TEST(BadSpec, WrongTypes) {
+  expect_refused({
+      {"", "the spec is empty; allowed: a map of keys"},
+      {"[1]", "the spec is a list; allowed: a map of keys"},
+      {"hello", "the spec is hello; allowed: a map of keys"},
+      {"train: 3", "train is 3; allowed: a map of keys"},
+      {"train: [1]", "train is a list; allowed: a map of keys"},
+      {"train:", "train is empty; allowed: a map of keys"},
+      {"name: [a]", "name is a list; allowed: " + kName},
+      {"name: null", "name is empty; allowed: " + kName},
+      {"model: {a: b}", "model is a map; allowed: text"},
+      {"train: {max_steps: 1.5}", "train.max_steps is 1.5; allowed: a whole number of at least 1"},
+      {"train: {max_steps: ten}", "train.max_steps is ten; allowed: a whole number of at least 1"},
+      {"train: {max_steps: \"10\"}",
+       "train.max_steps is \"10\"; allowed: a whole number of at least 1"},
+      {"train: {max_steps: 99999999999999999999}",
+       "train.max_steps is 99999999999999999999; allowed: a whole number of at least 1"},
+      {"train: {max_steps: 0x10}",
+       "train.max_steps is 0x10; allowed: a whole number of at least 1"},
+      {"train: {learning_rate: .nan}", "train.learning_rate is .nan; allowed: a number above 0"},
+      {"train: {learning_rate: inf}", "train.learning_rate is inf; allowed: a number above 0"},
+      {"train: {learning_rate: 1e999}", "train.learning_rate is 1e999; allowed: a number above 0"},
+      {"train: {learning_rate: 1e-3x}", "train.learning_rate is 1e-3x; allowed: a number above 0"},
+      {"eval: {before: yes}", "eval.before is yes; allowed: true or false"},
+      {"eval: {before: \"true\"}", "eval.before is \"true\"; allowed: true or false"},
+      {"labels: [a]", "labels is a list; allowed: a map of text to text"},
+      {"labels: {a: {b: c}}", "labels.a is a map; allowed: text"},
+      {"method: {type: lora, target_modules: q_proj}",
+       "method.target_modules is q_proj; allowed: a list of text"},
+      {"method: {type: lora, target_modules: [q, [v]]}",
+       "method.target_modules[1] is a list; allowed: text"},
+      {"method: [lora]", "method is a list; allowed: prefix_memory, lora, none"},
+      {"method: {r: 8}", "method.type is missing; allowed: prefix_memory, lora, none"},
+      {"method: lorra", "method is lorra; allowed: prefix_memory, lora, none"},
+      {"method: {type: lorra}", "method.type is lorra; allowed: prefix_memory, lora, none"},
+      {"objective: dpo", "objective is dpo; allowed: sft"},
+      {"sweep: []", "sweep is a list; allowed: a map of keys"},
+      {"sweep: {grid: []}",
+       "sweep.grid is a list; allowed: a map of dotted paths to lists of values"},
+      {"sweep: {grid: {train.seed: 3}}",
+       "sweep.grid.train.seed is 3; allowed: a list of at least one value"},
+      {"sweep: {grid: {train.seed: []}}",
+       "sweep.grid.train.seed is a list; allowed: a list of at least one value"},
+      {"sweep: {trials: {}}",
+       "sweep.trials is a map; allowed: a list of maps of dotted paths to values"},
+      {"sweep: {trials: [a]}", "sweep.trials[0] is a; allowed: a map of dotted paths to values"},
+  });
+}
+
+TEST(BadSpec, OutOfRange) {
+  expect_refused({
+      {"name: Bad Name", "name is \"Bad Name\"; allowed: " + kName},
+      {"name: -a", "name is -a; allowed: " + kName},
+      {"name: " + std::string(64, 'a'), "name is " + std::string(64, 'a') + "; allowed: " + kName},
+      {"name: " + std::string(100, 'A'),
+       "name is \"" + std::string(80, 'A') + "…\"; allowed: " + kName},
+      {"train: {learning_rate: -1}", "train.learning_rate is -1; allowed: a number above 0"},
+      {"train: {learning_rate: 0}", "train.learning_rate is 0; allowed: a number above 0"},
+      {"train: {max_steps: 0}", "train.max_steps is 0; allowed: a whole number of at least 1"},
+      {"train: {epochs: 0}", "train.epochs is 0; allowed: a number above 0"},
+      {"train: {global_batch_size: 0}",
+       "train.global_batch_size is 0; allowed: a whole number of at least 1"},
+      {"train: {micro_batch_tokens: 0}",
+       "train.micro_batch_tokens is 0; allowed: a whole number of at least 1"},
+      {"train: {warmup_steps: -1}",
+       "train.warmup_steps is -1; allowed: a whole number of at least 0"},
+      {"train: {max_grad_norm: -0.5}",
+       "train.max_grad_norm is -0.5; allowed: a number of at least 0"},
+      {"train: {schedule: step}", "train.schedule is step; allowed: constant, linear, cosine"},
+      {"train: {dtype: fp16}", "train.dtype is fp16; allowed: bf16, fp32"},
+      {"data: {format: csv}",
+       "data.format is csv; allowed: prompt_completion, text_label, messages"},
+      {"data: {few_shot: {per_class: 0}}",
+       "data.few_shot.per_class is 0; allowed: a whole number of at least 1"},
+      {"eval: {mode: f1}", "eval.mode is f1; allowed: label_likelihood, generate, loss"},
+      {"eval: {max_new_tokens: 0}",
+       "eval.max_new_tokens is 0; allowed: a whole number of at least 1"},
+      {"resources: {ranks: 0}",
+       "resources.ranks is 0; allowed: a whole number of at least 1 and at most 1024"},
+      {"resources: {ranks: 1025}",
+       "resources.ranks is 1025; allowed: a whole number of at least 1 and at most 1024"},
+      {"resources: {device: tpu}", "resources.device is tpu; allowed: auto, cpu, cuda"},
+      {"method: {type: lora, r: 0}",
+       "method.r is 0; allowed: a whole number of at least 1 and at most 4096"},
+      {"method: {type: lora, alpha: 0}", "method.alpha is 0; allowed: a number above 0"},
+      {"method: {type: prefix_memory, feature_map: relu}",
+       "method.feature_map is relu; allowed: elu"},
+      {"method: {type: prefix_memory, query: pre_rope}",
+       "method.query is pre_rope; allowed: post_rope"},
+      {"priority: 5000",
+       "priority is 5000; allowed: a whole number of at least -1000 and at most 1000"},
+  });
+}
+
+TEST(BadSpec, RulesAcrossKeys) {
+  const std::string head = "name: a\nmodel: /m\n";
+  const std::string data = head + "data: {train: t}\n";
+  const std::string full = data + "train: {max_steps: 1}\n";
+  const std::string labels = head + "train: {max_steps: 1}\n";
+  expect_refused({
+      {"{}", "name is missing; required: " + kName},
+      {"name: a", "model is missing; required: a Hugging Face folder"},
+      {data, "train.max_steps is missing; required: exactly one of max_steps and epochs"},
+      {data + "train: {max_steps: 1, epochs: 1}",
+       "train.max_steps and train.epochs are both given; allowed: exactly one of them"},
+      {head + "method: none\ntrain: {max_steps: 1}",
+       "train.max_steps is given; allowed under method none: neither max_steps nor epochs"},
+      {head + "method: none\ntrain: {epochs: 1}",
+       "train.epochs is given; allowed under method none: neither max_steps nor epochs"},
+      {head + "train: {epochs: 1}",
+       "data.train is missing; required: a JSONL file of training rows"},
+      {full + "eval: {mode: label_likelihood}",
+       "eval.mode is label_likelihood with data.format prompt_completion; allowed: only with "
+       "text_label"},
+      {labels + "data: {train: t, format: messages, few_shot: {}}",
+       "data.few_shot is given with data.format messages; allowed: only with text_label"},
+      {labels + "data: {train: t, format: text_label, template: \"{txt}\"}",
+       "data.template is \"{txt}\"; allowed: text that contains {text}"},
+      {labels + "data: {train: t, format: text_label, completion: x}",
+       "data.completion is \"x\"; allowed: text that contains {label}"},
+      {full + "method: {type: lora, target_modules: []}",
+       "method.target_modules is empty; allowed: at least one name"},
+      {full + "method: {type: lora, target_modules: [\"\"]}",
+       "method.target_modules holds an empty name; allowed: names of modules"},
+  });
+}
+
+TEST(BadSpec, TextThatIsNoYamlOfOurs) {
+  expect_refused({
+      {"a: b: c", "line 1, column 5: illegal map value"},
+      {"name: a\nname: b", "line 2, column 1: key name is given twice"},
+      {"train: {seed: 1, seed: 1}", "line 1, column 18: key seed is given twice"},
+      {"name: &x a", "line 1, column 7: anchors (&name) are not allowed"},
+      {"name: !!str a", "line 1, column 7: tags (tag:yaml.org,2002:str) are not allowed"},
+      {"? [a]\n: b", "line 1, column 3: a key is a list or a map; allowed: text"},
+      {"~: b", "line 1, column 1: a key is empty; allowed: text"},
+      {"name: a\n---\nname: b", "the text holds more than one YAML document; allowed: one"},
+      {std::string("name: \0", 7), "the text holds a zero byte; allowed: UTF-8 text"},
+      {"name: \xC0\xAF", "the text is no valid UTF-8; allowed: UTF-8 text"},
+      {std::string(1048577, ' '), "the text is 1048577 bytes long; allowed: at most 1048576"},
+  });
+}
+
+TEST(BadSpec, HostileNestingIsRefused) {
+  std::string flow, block;
+  for (int i = 0; i < 100000; ++i) flow += '[';
+  for (int i = 0; i < 300; ++i) block += std::string(static_cast<size_t>(i), ' ') + "a:\n";
+  for (int i = 0; i < 200000; ++i) flow += ']';
+  EXPECT_EQ(parse_job_spec(flow).status().code(), Code::kInvalidArgument);
+  EXPECT_EQ(parse_job_spec(block).status().message(),
+            "line 33, column 33: nesting is too deep; allowed: at most 32 levels");
+  EXPECT_EQ(parse_job_spec("a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]").status().code(),
+            Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace prefixmem

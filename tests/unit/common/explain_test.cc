@@ -1,0 +1,46 @@
+#include <gtest/gtest.h>
+
+#include "common/spec/keys.h"
+#include "common/spec/spec_io.h"
+
+namespace prefixmem {
+namespace {
+
+TEST(Explain, OneKey) {
+  EXPECT_EQ(*explain("train.learning_rate"),
+            "train.learning_rate\n"
+            "  AdamW's, at the end of the warm-up.\n"
+            "  allowed: a number above 0\n"
+            "  default: 0.001\n");
+  EXPECT_EQ(*explain("method.alpha"),
+            "method.alpha (type lora)\n"
+            "  The update is scaled by alpha / r.\n"
+            "  allowed: a number above 0\n"
+            "  default: 16\n");
+}
+
+TEST(Explain, ASectionListsItsKeys) {
+  EXPECT_EQ(*explain("data.few_shot"),
+            "data.few_shot\n"
+            "  text_label: train on a seeded sample with equally many rows of each label.\n"
+            "  allowed: a map of keys\n"
+            "  data.few_shot.per_class  a whole number of at least 1; default 1\n"
+            "  data.few_shot.seed       a whole number of at least 0; default 0\n");
+}
+
+TEST(Explain, WithoutAPathEveryKeyIsThere) {
+  const std::string all = *explain("");
+  for (const auto& key : spec::schema_keys()) {
+    EXPECT_NE(all.find("  " + key.path + " "), std::string::npos) << key.path;
+    EXPECT_FALSE(key.doc.empty()) << key.path;
+    EXPECT_TRUE(explain(key.path).ok()) << key.path;
+  }
+}
+
+TEST(Explain, SuggestsAKey) {
+  EXPECT_EQ(explain("train.learning_rat").status().message(),
+            "train.learning_rat is not a key; did you mean train.learning_rate?");
+}
+
+}  // namespace
+}  // namespace prefixmem

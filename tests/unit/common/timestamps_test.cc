@@ -1,0 +1,20 @@
+#include "common/proto/timestamps.h"
+
+#include <gtest/gtest.h>
+
+namespace prefixmem {
+namespace {
+
+TEST(Timestamps, KeepMilliseconds) {
+  for (const int64_t millis : {int64_t{0}, int64_t{1}, int64_t{1767225600123}, int64_t{-1}}) {
+    const auto timestamp = to_timestamp(from_unix_millis(millis));
+    EXPECT_GE(timestamp.nanos(), 0);
+    EXPECT_EQ(to_unix_millis(from_timestamp(timestamp)), millis);
+  }
+  const auto timestamp = to_timestamp(from_unix_millis(1500));
+  EXPECT_EQ(timestamp.seconds(), 1);
+  EXPECT_EQ(timestamp.nanos(), 500000000);
+}
+
+}  // namespace
+}  // namespace prefixmem
