@@ -25,8 +25,8 @@ enum class Code {
   kInternal,            // a fault of ours
 };
 
-std::string_view code_name(Code code);                       // "INVALID_ARGUMENT"
-std::optional<Code> code_from_name(std::string_view name);   // the inverse
+std::string_view code_name(Code code);                      // "INVALID_ARGUMENT"
+std::optional<Code> code_from_name(std::string_view name);  // the inverse
 
 class [[nodiscard]] Status {
  public:
@@ -63,8 +63,8 @@ Status from_errno(std::string_view what, int error_number);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   Status status() const { return ok() ? Status() : std::get<Status>(state_); }
@@ -92,8 +92,8 @@ std::optional<Code> code_from_exit(int exit_code);
 #define PM_CONCAT(a, b) PM_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function with the failure of `expr` (a Status), if it failed.
-#define PM_TRY(expr)                                       \
-  do {                                                     \
+#define PM_TRY(expr)                                                               \
+  do {                                                                             \
     if (::prefixmem::Status pm_status = (expr); !pm_status.ok()) return pm_status; \
   } while (false)
 

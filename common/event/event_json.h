@@ -44,10 +44,11 @@ template <>
 inline constexpr std::array<std::string_view, 4> kNames<ArtifactEvent::Kind> = {
     "checkpoint", "adapter", "result", "metrics"};
 template <>
-inline constexpr std::array<std::string_view, 9> kNames<Code> = {
-    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION",
-    "DATA_LOSS", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED",
-    "INTERNAL"};
+inline const auto kNames<Code> = [] {
+  std::array<std::string_view, static_cast<size_t>(Code::kInternal) + 1> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = code_name(static_cast<Code>(i));
+  return names;
+}();
 
 template <class E>
 std::string all_names() {

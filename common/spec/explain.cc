@@ -11,12 +11,14 @@ using spec::KeyInfo;
 
 std::string fallback_text(const KeyInfo& key) { return key.optional ? "none" : key.fallback; }
 
+bool has_fallback(const KeyInfo& key) { return !key.section || !key.fallback.empty(); }
+
 // One key in full.
 std::string describe_key(const KeyInfo& key) {
   std::string text = key.path;
   if (!key.union_type.empty()) text += " (type " + key.union_type + ")";
   text += "\n  " + key.doc + "\n  allowed: " + key.allowed + "\n";
-  if (!key.section) text += "  default: " + fallback_text(key) + "\n";
+  if (has_fallback(key)) text += "  default: " + fallback_text(key) + "\n";
   return text;
 }
 
@@ -25,7 +27,7 @@ std::string list_key(const KeyInfo& key, size_t width) {
   std::string text = "  " + key.path + std::string(width - key.path.size() + 2, ' ');
   if (!key.union_type.empty()) text += "[" + key.union_type + "] ";
   text += key.allowed;
-  if (!key.section) text += "; default " + fallback_text(key);
+  if (has_fallback(key)) text += "; default " + fallback_text(key);
   return text + "\n";
 }
 

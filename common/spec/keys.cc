@@ -33,6 +33,9 @@ class KeyLister {
     if constexpr (Leaf<T>) {
       if (!info.optional) info.fallback = print_flow(leaf_tree(value));
     }
+    if constexpr (Union<T>) {
+      info.fallback = std::visit([](const auto& alternative) { return alternative.kType; }, value);
+    }
     keys_.push_back(std::move(info));
     if constexpr (Union<T>) {
       for_each_alternative(&value, [&](auto alternative) {

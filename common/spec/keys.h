@@ -10,7 +10,7 @@ struct KeyInfo {
   std::string path;        // "method.r"
   std::string union_type;  // "lora" where the key belongs to one alternative of a union
   std::string allowed;     // "a whole number of at least 1"
-  std::string fallback;    // the default as YAML; empty for sections and absent optional keys
+  std::string fallback;    // the default as YAML; empty for maps of keys and optional ones
   std::string doc;
   bool optional = false;  // may be absent and then has no value
   bool section = false;   // has keys of its own

@@ -75,10 +75,9 @@ void describe(V& v, TrainSpec& s) {
       "Changes memory and speed, not the result.",
       at_least(1));
   v.field("learning_rate", s.learning_rate, "AdamW's, at the end of the warm-up.", above(0));
-  v.field(
-      "schedule", s.schedule,
-      "How the learning rate goes on after the warm-up: it stays, or falls to 0 at the last step "
-      "on a line or half a cosine.");
+  v.field("schedule", s.schedule,
+          "How the learning rate goes on after the warm-up: it stays, or falls on a line or half a "
+          "cosine that reaches 0 after the last step.");
   v.field("warmup_steps", s.warmup_steps,
           "Steps in which the learning rate rises from 0 on a line.", at_least(0));
   v.field("max_grad_norm", s.max_grad_norm, "Norm that gradients are clipped to; 0: off.",
