@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over our own sources of a build folder and remembers what passed.
+
+usage: clang_tidy.py BUILD [FILE ...] [--jobs N] [--no-cache] [--times]
+
+A source is skipped when it passed before with the same content, the same content of every header
+of ours that it reaches, the same generated code, compile command, .clang-tidy, pinned packages and
+Debian packages. What passed is kept as empty files, named by that hash, in .deps/cache/clang-tidy.
+"""
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("common", "coordinator", "worker", "client", "tests")
+INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
+# Options that g++ knows and clang does not, and CMake's precompiled headers.
+DROPPED = re.compile(
+    r"-fpch-preprocess|-Winvalid-pch|-fno-omit-frame-pointer|-fsanitize=.*|-Wno-unknown-warning-option"
+    r"|-fconcepts.*|-fdiagnostics-.*|-g1|-Werror.*|-ffile-prefix-map=.*"
+)
+DROPPED_WITH_VALUE = {"-o", "-MF", "-MT", "-MQ"}
+
+
+def arguments_for_clang(entry):
+    """The compile command without compiler, launcher, output and g++-only options."""
+    words = entry.get("arguments") or shlex.split(entry["command"])
+    compiler = re.compile(r"(\+\+|g?cc|clang)(-\d+)?$")
+    start = next(i for i, w in enumerate(words) if compiler.search(w) and "=" not in w)
+    kept, skip = [], 0
+    rest = words[start + 1 :]
+    for at, word in enumerate(rest):
+        if skip:
+            skip -= 1
+        elif word in DROPPED_WITH_VALUE or (
+            word == "-include" and at + 1 < len(rest) and "cmake_pch" in rest[at + 1]
+        ):
+            skip = 1
+        elif not (
+            DROPPED.fullmatch(word) or word in ("-c", "-MD", "-MMD") or word.endswith(entry["file"])
+        ):
+            kept.append(word)
+    return kept
+
+
+@cache
+def content(path):
+    return Path(path).read_bytes()
+
+
+@cache
+def includes(path, places):
+    """Headers of ours and generated ones that `path` names in quotes, resolved."""
+    found = []
+    for name in INCLUDE.findall(content(path)):
+        for place in (Path(path).parent, *map(Path, places)):
+            candidate = place / name.decode()
+            if candidate.is_file():
+                found.append(str(candidate.resolve()))
+                break
+    return found
+
+
+def reached(path, places):
+    """`path` and every quoted header that it reaches, in a fixed order."""
+    seen, todo = set(), [str(path)]
+    while todo:
+        at = todo.pop()
+        if at not in seen:
+            seen.add(at)
+            todo += includes(at, places)
+    return sorted(seen)
+
+
+def environment_hash():
+    """Hash of everything that is the same for all sources of a run."""
+    digest = hashlib.sha256()
+    for name in (
+        ".clang-tidy",
+        "requirements/lock.txt",
+        "requirements/debian.txt",
+        "scripts/clang_tidy.py",
+    ):
+        digest.update((ROOT / name).read_bytes())
+    packages = [
+        w for w in (ROOT / "requirements/debian.txt").read_text().splitlines() if w and w[0] != "#"
+    ]
+    versions = subprocess.run(
+        ["dpkg-query", "-W", "-f=${Package} ${Version}\n", *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    digest.update(versions.stdout.encode())
+    return digest.hexdigest()
+
+
+def key_of(entry, environment, build):
+    arguments = arguments_for_clang(entry)
+    places = (str(ROOT), str(build / "proto_gen"))
+    digest = hashlib.sha256(environment.encode())
+    portable = " ".join(arguments).replace(str(build), "BUILD").replace(str(ROOT), "ROOT")
+    digest.update(portable.encode())
+    for path in reached(entry["file"], places):
+        digest.update(hashlib.sha256(content(path)).digest())
+    return digest.hexdigest()
+
+
+def check(entry, tidy):
+    """(passed, text, seconds) of one source."""
+    started = time.monotonic()
+    command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy", entry["file"], "--"]
+    command += [*arguments_for_clang(entry), "-Wthread-safety", "-Wno-unknown-warning-option"]
+    run = subprocess.run(
+        command, cwd=entry["directory"], capture_output=True, text=True, check=False
+    )
+    noise = re.compile(
+        r"\d+ warnings? (generated|treated as errors?)\.?|Suppressed .*|Use -header-filter.*"
+    )
+    text = "\n".join(
+        line
+        for line in (run.stdout + run.stderr).splitlines()
+        if line.strip() and not noise.match(line)
+    )
+    return run.returncode == 0, text, time.monotonic() - started
+
+
+def ours(entry):
+    path = Path(entry["file"])
+    return (
+        path.is_relative_to(ROOT)
+        and path.relative_to(ROOT).parts[0] in FOLDERS
+        and path.suffix == ".cc"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("build", type=Path)
+    parser.add_argument("files", nargs="*", type=Path, help="only these sources")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--no-cache", action="store_true", help="check even what passed before")
+    parser.add_argument(
+        "--times", action="store_true", help="print the seconds that each source took"
+    )
+    args = parser.parse_intermixed_args()
+
+    build = args.build.resolve()
+    database = build / "compile_commands.json"
+    if not database.is_file():
+        sys.exit(f"clang-tidy: {database} is missing; run 'make configure' first.")
+    entries = {e["file"]: e for e in json.loads(database.read_text()) if ours(e)}
+    if args.files:
+        wanted = {str(f.resolve()) for f in args.files}
+        entries = {path: e for path, e in entries.items() if path in wanted}
+    tidy = str(ROOT / ".deps/venv/bin/clang-tidy")
+    cache_folder = ROOT / ".deps/cache/clang-tidy"
+    cache_folder.mkdir(parents=True, exist_ok=True)
+    environment = environment_hash()
+    keys = {path: key_of(e, environment, build) for path, e in entries.items()}
+    todo = [p for p in entries if args.no_cache or not (cache_folder / keys[p]).exists()]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        runs = {pool.submit(check, entries[p], tidy): p for p in todo}
+        for run in concurrent.futures.as_completed(runs):
+            path = runs[run]
+            passed, text, seconds = run.result()
+            if args.times:
+                print(f"{seconds:6.1f} s  {Path(path).relative_to(ROOT)}", flush=True)
+            if passed:
+                (cache_folder / keys[path]).touch()
+            else:
+                failed += 1
+                print(text or f"{path}: clang-tidy failed without a word", flush=True)
+    skipped = len(entries) - len(todo)
+    print(f"clang-tidy: {skipped} unchanged, {len(todo) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
