@@ -1,16 +1,11 @@
 #include "common/status.h"
 
-#include <array>
 #include <cerrno>
 #include <system_error>
 
 namespace prefixmem {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames = {
-    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION",
-    "DATA_LOSS", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED",
-    "INTERNAL"};
 constexpr int kExitBase = 10;
 
 Code code_of_errno(int error_number) {
@@ -44,11 +39,11 @@ Code code_of_errno(int error_number) {
 
 }  // namespace
 
-std::string_view code_name(Code code) { return kNames[static_cast<size_t>(code)]; }
+std::string_view code_name(Code code) { return kCodeNames[static_cast<size_t>(code)]; }
 
 std::optional<Code> code_from_name(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<Code>(i);
+  for (size_t i = 0; i < kCodeNames.size(); ++i) {
+    if (kCodeNames[i] == name) return static_cast<Code>(i);
   }
   return std::nullopt;
 }
@@ -90,7 +85,7 @@ int exit_code(const Status& status) {
 std::optional<Code> code_from_exit(int exit_code) {
   if (exit_code == 0) return Code::kOk;
   const int index = exit_code - kExitBase;
-  if (index <= 0 || index >= static_cast<int>(kNames.size())) return std::nullopt;
+  if (index <= 0 || index >= static_cast<int>(kCodeNames.size())) return std::nullopt;
   return static_cast<Code>(index);
 }
 

@@ -5,6 +5,7 @@
 // the process ends, and `grpc_status` / `exit_code` are the only places that map them outwards.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ enum class Code {
   kInternal,            // a fault of ours
 };
 
+// In the order of the codes.
+inline constexpr std::array<std::string_view, 9> kCodeNames = {
+    "OK",        "INVALID_ARGUMENT",   "NOT_FOUND",   "FAILED_PRECONDITION",
+    "DATA_LOSS", "RESOURCE_EXHAUSTED", "UNAVAILABLE", "CANCELLED",
+    "INTERNAL"};
 std::string_view code_name(Code code);                      // "INVALID_ARGUMENT"
 std::optional<Code> code_from_name(std::string_view name);  // the inverse
 
@@ -91,6 +97,7 @@ std::optional<Code> code_from_exit(int exit_code);
 #define PM_CONCAT_INNER(a, b) a##b
 #define PM_CONCAT(a, b) PM_CONCAT_INNER(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a target may be a declaration.
 // Returns from the enclosing function with the failure of `expr` (a Status), if it failed.
 #define PM_TRY(expr)                                                               \
   do {                                                                             \
@@ -103,3 +110,4 @@ std::optional<Code> code_from_exit(int exit_code);
   auto result = (expr);                       \
   if (!result.ok()) return result.status();   \
   target = std::move(result).value()
+// NOLINTEND(bugprone-macro-parentheses)

@@ -44,11 +44,7 @@ template <>
 inline constexpr std::array<std::string_view, 4> kNames<ArtifactEvent::Kind> = {
     "checkpoint", "adapter", "result", "metrics"};
 template <>
-inline const auto kNames<Code> = [] {
-  std::array<std::string_view, static_cast<size_t>(Code::kInternal) + 1> names;
-  for (size_t i = 0; i < names.size(); ++i) names[i] = code_name(static_cast<Code>(i));
-  return names;
-}();
+inline constexpr auto kNames<Code> = kCodeNames;
 
 template <class E>
 std::string all_names() {

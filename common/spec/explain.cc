@@ -130,6 +130,7 @@ Result<std::string> explain(std::string_view path) {
   }
   if (!text.empty()) return text + list_keys(below);
   std::vector<std::string_view> paths;
+  paths.reserve(keys.size());
   for (const KeyInfo& key : keys) paths.push_back(key.path);
   return invalid_argument(std::string(path) + " is not a key; " + spec::suggestion(path, paths));
 }

@@ -53,7 +53,7 @@ void for_each_alternative(const std::variant<T...>*, F f) {
 template <Union T>
 std::string all_types() {
   std::string all;
-  for_each_alternative(static_cast<T*>(nullptr), [&](auto alternative) {
+  for_each_alternative(static_cast<T*>(nullptr), [&](const auto& alternative) {
     all += (all.empty() ? "" : ", ") + std::string(alternative.kType);
   });
   return all;

@@ -1,6 +1,7 @@
 #include "common/spec/tree.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace prefixmem::spec {
 
@@ -9,6 +10,9 @@ Tree Tree::of(Kind kind) {
   tree.kind = kind;
   return tree;
 }
+
+Tree Tree::list() { return of(Kind::kList); }
+Tree Tree::map() { return of(Kind::kMap); }
 
 Tree Tree::plain(std::string text) {
   Tree tree = of(Kind::kScalar);
@@ -24,8 +28,8 @@ Tree Tree::text(std::string text) {
 
 const Tree* Tree::find(std::string_view key) const {
   const auto at = std::find_if(entries.begin(), entries.end(),
-                               [&](const auto& entry) { return entry.first == key; });
-  return at == entries.end() ? nullptr : &at->second;
+                               [&](const auto& entry) { return entry.key == key; });
+  return at == entries.end() ? nullptr : &at->value;
 }
 
 Tree* Tree::find(std::string_view key) {
@@ -36,7 +40,7 @@ void Tree::set(std::string_view key, Tree value) {
   if (Tree* present = find(key)) {
     *present = std::move(value);
   } else {
-    entries.emplace_back(key, std::move(value));
+    entries.push_back({std::string(key), std::move(value)});
   }
 }
 

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "common/status.h"
@@ -17,17 +16,18 @@ namespace prefixmem::spec {
 
 struct Tree {
   enum class Kind { kNull, kScalar, kList, kMap };
+  struct Entry;
 
   Kind kind = Kind::kNull;
   std::string scalar;
   bool quoted = false;  // a quoted scalar is text, never a number, true or null
   std::vector<Tree> items;
-  std::vector<std::pair<std::string, Tree>> entries;  // in the order written; keys are unique
+  std::vector<Entry> entries;  // in the order written; keys are unique
 
   static Tree plain(std::string text);  // must be no empty text
   static Tree text(std::string text);   // quoted
-  static Tree list() { return of(Kind::kList); }
-  static Tree map() { return of(Kind::kMap); }
+  static Tree list();
+  static Tree map();
 
   bool is_map() const { return kind == Kind::kMap; }
   bool is_list() const { return kind == Kind::kList; }
@@ -42,6 +42,11 @@ struct Tree {
 
  private:
   static Tree of(Kind kind);
+};
+
+struct Tree::Entry {
+  std::string key;
+  Tree value;
 };
 
 inline constexpr size_t kMaxBytes = size_t{1} << 20;

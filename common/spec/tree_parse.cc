@@ -100,7 +100,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (level.tree.is_list()) {
       level.tree.items.push_back(std::move(tree));
     } else {
-      level.tree.entries.emplace_back(std::move(level.key), std::move(tree));
+      level.tree.entries.push_back({std::move(level.key), std::move(tree)});
       level.has_key = false;
     }
   }

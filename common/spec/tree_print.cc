@@ -68,7 +68,7 @@ void print_block(const Tree& tree, const std::string& indent, std::string& out) 
     return;
   }
   for (const auto& [key, value] : tree.entries) {
-    out += indent + print_key(key) + ":";
+    out += indent + print_key(key) + ':';
     if (fits_one_line(value)) {
       out += " " + print_flow(value) + "\n";
     } else {

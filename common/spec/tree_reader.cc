@@ -16,6 +16,10 @@ std::string join(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : path + "." + std::string(key);
 }
 
+std::string join(const std::string& path, size_t index) {
+  return path + "[" + std::to_string(index) + "]";
+}
+
 // A value as an error shows it.
 std::string shown(const Tree& tree) {
   if (tree.is_null()) return "empty";
@@ -112,7 +116,7 @@ Status read_grid(const Tree& tree, const std::string& path, Grid& value) {
   value.clear();
   for (const auto& [key, values] : tree.entries) {
     if (!values.is_list() || values.items.empty()) {
-      return refuse(path + "." + key, values, "a list of at least one value");
+      return refuse(join(path, key), values, "a list of at least one value");
     }
     for (const Tree& item : values.items) value[key].push_back(print_flow(item));
   }
@@ -122,7 +126,7 @@ Status read_grid(const Tree& tree, const std::string& path, Grid& value) {
 Status read_trials(const Tree& tree, const std::string& path, Trials& value) {
   value.assign(tree.items.size(), {});
   for (size_t i = 0; i < tree.items.size(); ++i) {
-    PM_TRY(read_yaml_map(tree.items[i], path + "[" + std::to_string(i) + "]", value[i]));
+    PM_TRY(read_yaml_map(tree.items[i], join(path, i), value[i]));
   }
   return {};
 }
@@ -130,8 +134,7 @@ Status read_trials(const Tree& tree, const std::string& path, Trials& value) {
 Status read_text_list(const Tree& tree, const std::string& path, TextList& value) {
   value.clear();
   for (const Tree& item : tree.items) {
-    if (!item.is_scalar())
-      return refuse(path + "[" + std::to_string(value.size()) + "]", item, "text");
+    if (!item.is_scalar()) return refuse(join(path, value.size()), item, "text");
     value.push_back(item.scalar);
   }
   return {};
@@ -140,7 +143,7 @@ Status read_text_list(const Tree& tree, const std::string& path, TextList& value
 Status read_text_map(const Tree& tree, const std::string& path, TextMap& value) {
   value.clear();
   for (const auto& [key, item] : tree.entries) {
-    if (!item.is_scalar()) return refuse(path + "." + key, item, "text");
+    if (!item.is_scalar()) return refuse(join(path, key), item, "text");
     value[key] = item.scalar;
   }
   return {};
