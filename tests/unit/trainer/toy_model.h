@@ -59,8 +59,21 @@ class ToyDecoder : public Decoder {
     return logits(hidden).log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1);
   }
 
-  std::shared_ptr<RowCache> new_cache() override { return nullptr; }
-  torch::Tensor extend(RowCache&, const std::vector<int32_t>&, Adapter*) override { return {}; }
+  // The cache is the row so far. RowCache belongs to the real decoder, so it is only a name here.
+  std::shared_ptr<RowCache> new_cache() override {
+    auto row = std::make_shared<std::vector<int32_t>>();
+    return {row, reinterpret_cast<RowCache*>(row.get())};
+  }
+  torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
+                       Adapter* adapter) override {
+    auto& row = reinterpret_cast<std::vector<int32_t>&>(cache);
+    row.insert(row.end(), tokens.begin(), tokens.end());
+    RaggedBuilder builder;
+    builder.add(row);
+    builder.label(0, -1, 0);
+    const RaggedBatch batch = std::move(builder).build();
+    return hidden(batch, adapter, batch.label_sources);
+  }
 
  private:
   static torch::Tensor make_embedding() {

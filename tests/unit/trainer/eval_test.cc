@@ -1,0 +1,150 @@
+// Evaluation on the toy model against one row, one label at a time; run alone and in a gang of two.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/trainer/toy_model.h"
+#include "worker/trainer/eval/evaluate.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+std::unique_ptr<Collective> gang;
+
+class GangEnvironment : public ::testing::Environment {
+  void SetUp() override { gang = std::move(make_collective({.device = Device::kCpu})).value(); }
+  void TearDown() override { gang.reset(); }
+};
+const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GangEnvironment);
+
+constexpr int32_t kEos = 2;
+
+// Writes ids as letters.
+class LetterCodec : public TextCodec {
+ public:
+  Result<std::vector<int32_t>> encode(std::string_view, bool) const override {
+    return internal_error("not used");
+  }
+  Result<std::string> decode(const std::vector<int32_t>& ids) const override {
+    std::string text;
+    for (const int32_t id : ids) text += static_cast<char>('A' + id);
+    return text;
+  }
+  Result<std::string> render_chat(const std::string&, bool) const override {
+    return internal_error("not used");
+  }
+  int32_t eos_id() const override { return kEos; }
+};
+
+class EvalTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const torch::NoGradGuard no_grad;
+    adapter_.parameters()[0].value.copy_(torch::arange(ToyDecoder::kHidden).mul(1.3).cos());
+    for (size_t i = 0; i < rows_.size(); ++i) rows_[i].label = static_cast<int64_t>(i % labels_.size());
+  }
+  Result<EvalEvent> run(int64_t micro_batch_tokens = 4096, bool stop = false) {
+    return evaluate({spec_, rows_, labels_, codec_, model_, &adapter_, *gang, micro_batch_tokens,
+                     [stop] { return stop; }},
+                    7);
+  }
+  // log p(tokens | prompt), the whole row computed for it.
+  double score(const Example& row, const std::vector<int32_t>& tokens) {
+    const torch::NoGradGuard no_grad;
+    std::vector<int32_t> ids(row.ids.begin(), row.ids.begin() + row.prompt_tokens);
+    double sum = 0;
+    for (const int32_t token : tokens) {
+      const auto cache = model_.new_cache();
+      const auto hidden = model_.extend(*cache, ids, &adapter_);
+      sum += model_.logits(hidden).log_softmax(1)[0][token].item<double>();
+      ids.push_back(token);
+    }
+    return sum;
+  }
+  double brute_force_accuracy() {
+    double correct = 0;
+    for (const Example& row : rows_) {
+      std::vector<double> scores;
+      for (const auto& label : labels_) {
+        const double length = spec_.length_normalized ? static_cast<double>(label.size()) : 1;
+        scores.push_back(score(row, label) / length);
+      }
+      const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+      correct += best == row.label ? 1 : 0;
+    }
+    return correct / static_cast<double>(rows_.size());
+  }
+
+  EvalSpec spec_{.mode = EvalMode::kLabelLikelihood};
+  std::vector<Example> rows_ = toy_rows(40);
+  std::vector<std::vector<int32_t>> labels_ = {{5, 6, 7, kEos}, {5, 6, kEos}, {5, 9, kEos}, {11, kEos}};
+  const LetterCodec codec_;
+  ToyDecoder model_;
+  ToyAdapter adapter_{ToyDecoder::kHidden};
+};
+
+TEST_F(EvalTest, LabelLikelihoodEqualsBruteForce) {
+  for (const bool normalized : {false, true}) {
+    spec_.length_normalized = normalized;
+    const double expected = brute_force_accuracy();
+    EXPECT_GT(expected, 0);
+    EXPECT_LT(expected, 1);
+    for (const int64_t tokens : {1, 50, 4096}) {
+      const auto event = run(tokens);
+      ASSERT_TRUE(event.ok()) << event.status().message();
+      EXPECT_EQ(event->metric, "accuracy");
+      EXPECT_EQ(event->step, 7);
+      EXPECT_EQ(event->rows, 40);
+      EXPECT_DOUBLE_EQ(event->value, expected);
+    }
+  }
+}
+
+TEST_F(EvalTest, LossIsTheMeanOverLabelTokens) {
+  spec_.mode = EvalMode::kLoss;
+  double sum = 0, count = 0;
+  for (const Example& row : rows_) {
+    sum -= score(row, {row.ids.begin() + row.prompt_tokens, row.ids.end()});
+    count += static_cast<double>(row.label_tokens());
+  }
+  for (const int64_t tokens : {1, 4096}) EXPECT_NEAR(run(tokens)->value, sum / count, 1e-5);
+}
+
+TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
+  spec_.mode = EvalMode::kGenerate;
+  spec_.max_new_tokens = 3;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    std::vector<int32_t> ids(rows_[i].ids.begin(), rows_[i].ids.begin() + rows_[i].prompt_tokens);
+    std::vector<int32_t> grown;
+    while (grown.size() < 3) {
+      const auto cache = model_.new_cache();
+      const auto next = model_.logits(model_.extend(*cache, ids, &adapter_)).argmax(1).item<int64_t>();
+      if (next == kEos) break;
+      grown.push_back(static_cast<int32_t>(next));
+      ids.push_back(grown.back());
+    }
+    rows_[i].completion = i % 4 == 0 ? "no match" : " " + *codec_.decode(grown) + "\n";
+  }
+  const auto event = run();
+  ASSERT_TRUE(event.ok());
+  EXPECT_EQ(event->metric, "exact_match");
+  EXPECT_DOUBLE_EQ(event->value, 0.75);
+}
+
+TEST_F(EvalTest, AStopOnOneRankStopsAll) {
+  const auto event = run(4096, gang->rank() == 0);
+  EXPECT_EQ(event.status().code(), Code::kCancelled);
+}
+
+TEST(SampleRows, IsSeededAndInFileOrder) {
+  EXPECT_THAT(sample_rows(4, {}), ::testing::ElementsAre(0, 1, 2, 3));
+  const auto sample = sample_rows(1000, {.max_rows = 50, .seed = 1});
+  EXPECT_EQ(sample.size(), 50U);
+  EXPECT_TRUE(std::is_sorted(sample.begin(), sample.end()));
+  EXPECT_EQ(sample, sample_rows(1000, {.max_rows = 50, .seed = 1}));
+  EXPECT_NE(sample, sample_rows(1000, {.max_rows = 50, .seed = 2}));
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer
