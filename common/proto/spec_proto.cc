@@ -1,7 +1,6 @@
 #include "common/proto/spec_proto.h"
 
 #include "common/proto/message_tree.h"
-#include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
 
 namespace prefixmem {
@@ -18,9 +17,7 @@ Result<JobSpec> job_spec_from_proto(const v1::JobSpec& message) {
                             " bytes long; allowed: at most " + std::to_string(spec::kMaxBytes));
   }
   PM_ASSIGN(const spec::Tree tree, spec::tree_of(message));
-  PM_ASSIGN(JobSpec spec, spec::read_tree(tree));
-  PM_TRY(validate(spec));
-  return spec;
+  return spec::read_valid(tree);
 }
 
 }  // namespace prefixmem

@@ -4,6 +4,7 @@
 
 #include "common/proto/message_tree.h"
 #include "common/spec/limit.h"
+#include "common/spec/utf8.h"
 #include "prefixmem/v1/job.pb.h"
 
 namespace prefixmem::spec {
@@ -65,7 +66,7 @@ Result<Tree> tree_of_trial(const v1::SweepTrial& trial) {
   Tree map = Tree::map();
   for (const auto& [path, yaml] : trial.overrides()) {
     PM_ASSIGN(Tree item, parse_tree(yaml));
-    map.set(path, std::move(item));
+    map.entries.push_back({path, std::move(item)});
   }
   return map;
 }
@@ -78,8 +79,8 @@ Result<Tree> tree_of_map(const Message& message, const FieldDescriptor& field) {
     const Message& entry = Value(message, field, i).message();
     const std::string name = Value(entry, key).text();
     auto item = Value(entry, value).tree();
-    if (!item.ok()) return item.status().with_context(field.name() + "." + name);
-    map.set(name, std::move(item).value());
+    if (!item.ok()) return item.status().with_context(field.name() + "." + shortened(name, 80));
+    map.entries.push_back({name, std::move(item).value()});
   }
   return map;
 }

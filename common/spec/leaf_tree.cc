@@ -23,7 +23,7 @@ Tree leaf_tree(const TextList& value) {
 
 Tree leaf_tree(const TextMap& value) {
   Tree map = Tree::map();
-  for (const auto& [key, item] : value) map.set(key, Tree::text(item));
+  for (const auto& [key, item] : value) map.entries.push_back({key, Tree::text(item)});
   return map;
 }
 
@@ -32,7 +32,7 @@ Tree leaf_tree(const Grid& value) {
   for (const auto& [key, values] : value) {
     Tree list = Tree::list();
     for (const std::string& yaml : values) list.items.push_back(from_yaml(yaml));
-    map.set(key, std::move(list));
+    map.entries.push_back({key, std::move(list)});
   }
   return map;
 }
@@ -41,7 +41,7 @@ Tree leaf_tree(const Trials& value) {
   Tree list = Tree::list();
   for (const TextMap& trial : value) {
     Tree map = Tree::map();
-    for (const auto& [key, yaml] : trial) map.set(key, from_yaml(yaml));
+    for (const auto& [key, yaml] : trial) map.entries.push_back({key, from_yaml(yaml)});
     list.items.push_back(std::move(map));
   }
   return list;

@@ -7,9 +7,7 @@ namespace prefixmem {
 
 Result<JobSpec> parse_job_spec(std::string_view yaml) {
   PM_ASSIGN(const spec::Tree tree, spec::parse_tree(yaml));
-  PM_ASSIGN(JobSpec spec, spec::read_tree(tree));
-  PM_TRY(validate(spec));
-  return spec;
+  return spec::read_valid(tree);
 }
 
 Result<JobSpec> load_job_spec(const std::filesystem::path& file) {

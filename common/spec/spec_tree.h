@@ -11,6 +11,11 @@ namespace prefixmem::spec {
 // is allowed. Checks no rule across fields.
 Result<JobSpec> read_tree(const Tree& tree);
 
+// read_tree and validate. A sentence is at most kMaxSentence bytes long, as gRPC carries it in a
+// header.
+Result<JobSpec> read_valid(const Tree& tree);
+inline constexpr size_t kMaxSentence = 1000;
+
 // Every key but absent optional ones.
 Tree write_tree(const JobSpec& spec);
 

@@ -5,6 +5,7 @@
 #include "common/spec/limit.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
+#include "common/spec/utf8.h"
 
 namespace prefixmem {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 using spec::Tree;
 
 constexpr size_t kMaxTrials = 10000;
+constexpr size_t kMaxExpandedBytes = size_t{256} << 20;
 
 // Overrides in the order they are applied: a block before its keys, a union's tag before the
 // others.
@@ -60,7 +62,7 @@ Status apply(const Override& override, Tree& tree) {
   const auto keys = split_path(override.path);
   PM_TRY(check_path(keys, override.path));
   auto value = spec::parse_tree(override.yaml);
-  if (!value.ok()) return value.status().with_context(override.path);
+  if (!value.ok()) return value.status().with_context(spec::shortened(override.path, 80));
   Tree* map = &tree;
   for (size_t i = 0; i + 1 < keys.size(); ++i) {
     Tree* next = map->find(keys[i]);
@@ -118,6 +120,14 @@ Result<size_t> count_trials(const SweepSpec& sweep) {
                           " trials; allowed: at most " + std::to_string(kMaxTrials));
 }
 
+Status check_size(const Tree& base, size_t count) {
+  const size_t bytes = spec::print_tree(base).size() * count;
+  if (bytes <= kMaxExpandedBytes) return {};
+  return invalid_argument("sweep gives " + std::to_string(count) + " trials of together " +
+                          std::to_string(bytes) + " bytes; allowed: at most " +
+                          std::to_string(kMaxExpandedBytes));
+}
+
 Status check_disjoint(const SweepSpec& sweep) {
   for (size_t i = 0; i < sweep.trials.size(); ++i) {
     for (const auto& [path, yaml] : sweep.trials[i]) {
@@ -158,6 +168,7 @@ Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
   JobSpec base = spec;
   base.sweep.reset();
   const Tree tree = spec::write_tree(base);
+  PM_TRY(check_size(tree, count));
   std::vector<JobSpec> trials;
   std::set<std::string> names;
   for (size_t i = 0; i < count; ++i) {

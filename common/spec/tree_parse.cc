@@ -81,7 +81,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!tree.is_scalar()) refuse(mark, "a key is empty; allowed: text");
     Level& level = levels_.back();
     if (!level.keys.insert(tree.scalar).second) {
-      refuse(mark, "key " + tree.scalar + " is given twice");
+      refuse(mark, "key " + shortened(tree.scalar, 80) + " is given twice");
     }
     level.key = tree.scalar;
     level.has_key = true;
@@ -137,6 +137,8 @@ Result<Tree> parse_tree(std::string_view yaml) {
   } catch (const YAML::Exception& error) {
     return invalid_argument("line " + std::to_string(error.mark.line + 1) + ", column " +
                             std::to_string(error.mark.column + 1) + ": " + error.msg);
+  } catch (const std::exception& error) {
+    return invalid_argument(std::string("the text cannot be read as YAML: ") + error.what());
   }
 }
 

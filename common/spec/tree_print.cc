@@ -72,7 +72,7 @@ void print_block(const Tree& tree, const std::string& indent, std::string& out) 
     if (fits_one_line(value)) {
       out += " " + print_flow(value) + "\n";
     } else {
-      out += "\n";
+      out += '\n';
       print_block(value, indent + "  ", out);
     }
   }

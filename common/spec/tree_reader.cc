@@ -6,6 +6,7 @@
 #include "common/spec/schema.h"
 #include "common/spec/spec_tree.h"
 #include "common/spec/suggest.h"
+#include "common/spec/utf8.h"
 
 namespace prefixmem::spec {
 namespace {
@@ -26,9 +27,7 @@ std::string shown(const Tree& tree) {
   if (tree.is_map()) return "a map";
   if (tree.is_list()) return "a list";
   if (tree.scalar.size() <= kShownBytes) return print_flow(tree);
-  size_t cut = kShownBytes;
-  while ((tree.scalar[cut] & 0xC0) == 0x80) --cut;  // not inside a character
-  return print_flow(Tree::text(tree.scalar.substr(0, cut) + "…"));
+  return print_flow(Tree::text(shortened(tree.scalar, kShownBytes)));
 }
 
 Status refuse(const std::string& path, const Tree& tree, const std::string& allowed) {
@@ -68,7 +67,7 @@ class TreeReader {
   Status finish() const {
     for (const auto& [key, value] : map_.entries) {
       if (std::find(keys_.begin(), keys_.end(), key) != keys_.end()) continue;
-      return invalid_argument(join(path_, key) + " is not a key" +
+      return invalid_argument(join(path_, shortened(key, kShownBytes)) + " is not a key" +
                               (type_.empty() ? "" : " of " + type_) + "; " +
                               suggestion(key, keys_));
     }

@@ -38,4 +38,11 @@ bool is_utf8(std::string_view bytes) {
   return true;
 }
 
+std::string shortened(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  size_t cut = most;
+  while (cut > 0 && (static_cast<uint8_t>(text[cut]) & 0xC0U) == 0x80U) --cut;
+  return std::string(text.substr(0, cut)) + "…";
+}
+
 }  // namespace prefixmem::spec

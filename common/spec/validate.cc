@@ -1,18 +1,15 @@
 #include "common/spec/enums.h"
 #include "common/spec/limit.h"
 #include "common/spec/spec_io.h"
-#include "common/spec/tree.h"
+#include "common/spec/spec_tree.h"
+#include "common/spec/utf8.h"
 
 namespace prefixmem {
 namespace {
 
 bool is_untrained(const JobSpec& spec) { return std::holds_alternative<NoMethod>(spec.method); }
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  out += text.size() > 80 ? text.substr(0, 80) + "…" : text;
-  return out + "\"";
-}
+std::string quoted(const std::string& text) { return '"' + spec::shortened(text, 80) + '"'; }
 
 Status check_identity(const JobSpec& spec) {
   if (spec.name.empty()) {
@@ -100,4 +97,14 @@ Status validate(const JobSpec& spec) {
   return check_method(spec);
 }
 
+namespace spec {
+
+Result<JobSpec> read_valid(const Tree& tree) {
+  auto spec = read_tree(tree);
+  const Status status = spec.ok() ? validate(*spec) : spec.status();
+  if (status.ok()) return spec;
+  return Status(status.code(), shortened(status.message(), kMaxSentence));
+}
+
+}  // namespace spec
 }  // namespace prefixmem

@@ -187,6 +187,26 @@ TEST(BadSpec, TextThatIsNoYamlOfOurs) {
   });
 }
 
+// gRPC carries a status in headers of at most 8 KiB.
+TEST(BadSpec, SentencesStayShort) {
+  const std::string word(100000, 'y');
+  const std::string head = "name: a\nmodel: /m\nmethod: none\n";
+  for (const std::string& yaml :
+       {word + ": 1", "train: {" + word + ": 1}", "train: {dtype: " + word + "}", "name: " + word,
+        "labels: {" + word + ": [1]}", "sweep: {grid: {" + word + ": 1}}",
+        head + "sweep: {grid: {" + word + ": [1]}}",
+        head + "sweep: {grid: {train." + word + ": [1]}}",
+        head + "sweep: {grid: {train.seed." + word + ": [1]}}",
+        head + "sweep: {grid: {data.." + word + ": [1]}}",
+        head + "sweep: {grid: {a: [1]}, trials: [{" + word + ": 1}]}",
+        head + "sweep: {grid: {" + word + ": [1]}, trials: [{" + word + ": 1}]}",
+        head + "data: {format: text_label, template: " + word + "}"}) {
+    const Status status = parse_job_spec(yaml).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << yaml.substr(0, 100);
+    EXPECT_LT(status.message().size(), 1200u) << yaml.substr(0, 100);
+  }
+}
+
 TEST(BadSpec, HostileNestingIsRefused) {
   std::string flow, block;
   for (int i = 0; i < 100000; ++i) flow += '[';

@@ -94,6 +94,14 @@ TEST(SpecProto, BadSweepValuesAreNamed) {
             "sweep.grid.train.seed is a list; allowed: a list of at least one value");
 }
 
+TEST(SpecProto, ManyLabelsAreNoTrouble) {
+  v1::JobSpec message = minimal();
+  for (int i = 0; i < 50000; ++i) (*message.mutable_labels())["k" + std::to_string(i)] = "v";
+  const auto spec = job_spec_from_proto(message);
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(job_spec_to_proto(*spec).labels().size(), 50000u);
+}
+
 TEST(SpecProto, AHugeSpecIsRefused) {
   v1::JobSpec message = minimal();
   message.mutable_data()->set_eval(std::string(size_t{2} << 20, 'x'));

@@ -135,6 +135,15 @@ TEST(Sweep, HasAtMostTenThousandTrials) {
             "sweep gives more than 10000 trials; allowed: at most 10000");
 }
 
+TEST(Sweep, ALongSpecHasFewTrials) {
+  std::string seeds;
+  for (int i = 0; i < 1000; ++i) seeds += std::to_string(i) + ",";
+  const std::string labels = "labels: {a: " + std::string(500000, 'x') + "}\n";
+  EXPECT_TRUE(refusal(labels + "sweep: {grid: {train.seed: [" + seeds + "]}}")
+                  .ends_with(" bytes; allowed: at most 268435456"));
+  EXPECT_EQ(trials_of(kMinimalSpec + labels + "sweep: {grid: {train.seed: [1, 2]}}").size(), 2u);
+}
+
 TEST(Sweep, SurvivesYaml) {
   const std::string yaml =
       kMinimalSpec +

@@ -84,6 +84,13 @@ TEST(Utf8, KnowsWellFormedText) {
   }
 }
 
+TEST(Utf8, ShortensBetweenCharacters) {
+  EXPECT_EQ(shortened("aé", 3), "aé");
+  EXPECT_EQ(shortened("aéb", 3), "aé…");
+  EXPECT_EQ(shortened("aéb", 2), "a…");
+  EXPECT_EQ(shortened("\x80\x80", 1), "…");
+}
+
 TEST(Suggest, CountsEdits) {
   EXPECT_EQ(edit_distance("", "abc"), 3u);
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
