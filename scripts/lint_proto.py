@@ -97,7 +97,7 @@ class Linter:
 
 
 def descriptors(files, root):
-    """The FileDescriptorProtos of `files`, source locations included; exits where protoc refuses."""
+    """The FileDescriptorProtos of `files`, source locations included; exits if protoc refuses."""
     from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
     with tempfile.NamedTemporaryFile() as out:
