@@ -2,6 +2,8 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 MODEL ?=
+PYTHON := .deps/venv/bin/python
+MODEL_FOLDER = $(or $(MODEL),"$$($(PYTHON) scripts/fetch_model.py gemma3-270m)")
 
 ifneq ($(wildcard ../shared/data),)
   export PREFIXMEM_DATA ?= $(abspath ../shared/data)
@@ -32,10 +34,10 @@ test: lint build
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900
 
 demo: build
-	.deps/venv/bin/python deploy/local/demo.py $(if $(MODEL),--model $(MODEL))
+	$(PYTHON) deploy/local/demo.py --model $(MODEL_FOLDER)
 
 bench: build
-	tests/bench/run.sh
+	tests/bench/run.sh $(MODEL_FOLDER)
 
 format: setup
 	scripts/format.sh

@@ -29,6 +29,8 @@ DROPPED = re.compile(
     r"-fpch-preprocess|-Winvalid-pch|-fno-omit-frame-pointer|-fsanitize=.*|-Wno-unknown-warning-option"
     r"|-fconcepts.*|-fdiagnostics-.*|-g1|-Werror.*|-ffile-prefix-map=.*"
 )
+# What only warns about the insides of g++ 12's library, or about g++'s own options.
+QUIET = ["-Wno-deprecated-declarations", "-Wno-unknown-warning-option"]
 DROPPED_WITH_VALUE = {"-o", "-MF", "-MT", "-MQ"}
 
 
@@ -120,7 +122,7 @@ def check(entry, tidy):
     """(passed, text, seconds) of one source."""
     started = time.monotonic()
     command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy", entry["file"], "--"]
-    command += [*arguments_for_clang(entry), "-Wthread-safety", "-Wno-unknown-warning-option"]
+    command += [*arguments_for_clang(entry), "-Wthread-safety", *QUIET]
     run = subprocess.run(
         command, cwd=entry["directory"], capture_output=True, text=True, check=False
     )

@@ -17,7 +17,7 @@ namespace prefixmem::trainer {
 
 // A trainable tensor: a fp32 leaf that requires gradients, on the model's device.
 struct Parameter {
-  std::string name;      // key in adapter_model.safetensors
+  std::string name;  // key in adapter_model.safetensors
   torch::Tensor value;
 };
 
@@ -53,8 +53,8 @@ class Adapter {
   int64_t parameter_count();
 };
 
-// Creates the adapter of a spec, initialised from `seed` alone (the same bits on every rank); null for
-// method none. INVALID_ARGUMENT where the model has no such module.
+// Creates the adapter of a spec, initialised from `seed` alone (the same bits on every rank); null
+// for method none. INVALID_ARGUMENT where the model has no such module.
 Result<std::unique_ptr<Adapter>> make_adapter(const MethodSpec& method, const ModelConfig& model,
                                               uint64_t seed, torch::Device device);
 

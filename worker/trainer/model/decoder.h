@@ -24,9 +24,9 @@ struct RowCache;
 // Thread: one at a time. Weights never require gradients and are never written.
 class Decoder {
  public:
-  // Reads config.json and the safetensors of a Hugging Face folder (memory-mapped). Errors: NOT_FOUND
-  // (folder, file), INVALID_ARGUMENT (a family or setting that is not supported, by name), DATA_LOSS
-  // (truncated or damaged file, tensor missing or of another shape).
+  // Reads config.json and the safetensors of a Hugging Face folder (memory-mapped). Errors:
+  // NOT_FOUND (folder, file), INVALID_ARGUMENT (a family or setting that is not supported, by
+  // name), DATA_LOSS (truncated or damaged file, tensor missing or of another shape).
   static Result<std::unique_ptr<Decoder>> load(const std::filesystem::path& folder,
                                                const DecoderOptions& options);
   virtual ~Decoder() = default;
@@ -35,8 +35,8 @@ class Decoder {
   virtual const DecoderOptions& options() const = 0;
 
   // Final-normed hidden states at `sources` (stream indices, int64 [L]): [L, hidden] in dtype. The
-  // adapter, where given, takes part and receives gradients under autograd; below its first layer no
-  // graph is recorded. The last layer's output projection and MLP run at `sources` only.
+  // adapter, where given, takes part and receives gradients under autograd; below its first layer
+  // no graph is recorded. The last layer's output projection and MLP run at `sources` only.
   virtual torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
                                const torch::Tensor& sources) = 0;
 
@@ -47,8 +47,8 @@ class Decoder {
   // fixed number of rows of logits at once, in forward or backward.
   virtual torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) = 0;
 
-  // Generation: appends tokens of one row to a cache and returns the final-normed hidden state of the
-  // last one, [1, hidden]. No gradients.
+  // Generation: appends tokens of one row to a cache and returns the final-normed hidden state of
+  // the last one, [1, hidden]. No gradients.
   virtual std::shared_ptr<RowCache> new_cache() = 0;
   virtual torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
                                Adapter* adapter) = 0;

@@ -12,17 +12,17 @@ namespace prefixmem::trainer {
 // parent, parent's parent, …: a row is a path from a root to a leaf. Segments that share a parent
 // share its computation; causal attention makes that exact, gradients included.
 struct Segment {
-  int64_t begin = 0;    // index of the first token in the stream
-  int64_t length = 0;   // tokens, at least 1
-  int32_t parent = -1;  // index of an earlier segment; -1: a root
-  int64_t position = 0; // rotary position of the first token: the sum of the ancestors' lengths
+  int64_t begin = 0;     // index of the first token in the stream
+  int64_t length = 0;    // tokens, at least 1
+  int32_t parent = -1;   // index of an earlier segment; -1: a root
+  int64_t position = 0;  // rotary position of the first token: the sum of the ancestors' lengths
 };
 
-// `label_sources[i]` is a stream index whose hidden state predicts token `label_ids[i]`. Sources may
-// repeat: the last token of a shared prompt predicts the first token of every continuation.
+// `label_sources[i]` is a stream index whose hidden state predicts token `label_ids[i]`. Sources
+// may repeat: the last token of a shared prompt predicts the first token of every continuation.
 struct RaggedBatch {
-  torch::Tensor tokens;         // int64 [T]
-  torch::Tensor positions;      // int64 [T]
+  torch::Tensor tokens;     // int64 [T]
+  torch::Tensor positions;  // int64 [T]
   std::vector<Segment> segments;
   torch::Tensor label_sources;  // int64 [L]
   torch::Tensor label_ids;      // int64 [L]
