@@ -1,4 +1,4 @@
-"""The trainer's choice and order of rows, in Python: both sides train on the same batches."""
+"""The trainer's choice and order of rows in Python: both sides train on the same batches."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The same job gives the same losses however cut, and the same bits wherever it is stopped."""
+"""The same job: equal losses however it is cut, equal bits wherever it is stopped."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-// pmt-trainer SPEC --out DIR [--resume] [--events SOCKET]: one rank of a job, under mpirun or alone.
+// pmt-trainer SPEC --out DIR [--resume] [--events SOCKET]: one rank of a job, under mpirun or
+// alone.
 #include <CLI/CLI.hpp>
 #include <string>
 

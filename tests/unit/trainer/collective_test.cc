@@ -18,7 +18,8 @@ class GangEnvironment : public ::testing::Environment {
   void SetUp() override {
     const char* device = std::getenv("PREFIXMEM_TEST_DEVICE");
     CollectiveOptions options;
-    options.device = device != nullptr && std::string(device) == "cuda" ? Device::kCuda : Device::kCpu;
+    options.device =
+        device != nullptr && std::string(device) == "cuda" ? Device::kCuda : Device::kCpu;
     auto made = make_collective(options);
     ASSERT_TRUE(made.ok()) << made.status().message();
     gang = std::move(*made);

@@ -57,7 +57,8 @@ TEST(Encode, TextLabelFillsItsTemplates) {
   spec.completion_template = "{label}";
   const auto out = encode(spec, {1, "t", "yy", ""});
   ASSERT_TRUE(out.ok());
-  EXPECT_EQ(*kCodec.decode({out->front().ids.begin() + 1, out->front().ids.end() - 1}), "x, yy|t>yy");
+  EXPECT_EQ(*kCodec.decode({out->front().ids.begin() + 1, out->front().ids.end() - 1}),
+            "x, yy|t>yy");
   EXPECT_EQ(out->front().label, 1);
   EXPECT_EQ(out->front().completion, "yy");
 }
@@ -108,13 +109,20 @@ TEST_P(RefusedRowTest, NamesTheRow) {
 INSTANTIATE_TEST_SUITE_P(
     Rows, RefusedRowTest,
     ::testing::Values(
-        Refused{"NoLabelToken", DataFormat::kPromptCompletion, {4, "p", "", ""}, 100,
+        Refused{"NoLabelToken",
+                DataFormat::kPromptCompletion,
+                {4, "p", "", ""},
+                100,
                 "t.jsonl line 4 has no label token: its completion is empty"},
         Refused{"EmptyAnswer", DataFormat::kMessages, chat(""), 100,
                 "t.jsonl line 3 has no label token"},
-        Refused{"DoesNotFit", DataFormat::kPromptCompletion, {9, "pp", "cccc", ""}, 7,
-                "t.jsonl line 9 holds a completion that does not fit: prompt and completion are 3 + "
-                "5 = 8 tokens; allowed: at most 7"}),
+        Refused{
+            "DoesNotFit",
+            DataFormat::kPromptCompletion,
+            {9, "pp", "cccc", ""},
+            7,
+            "t.jsonl line 9 holds a completion that does not fit: prompt and completion are 3 + "
+            "5 = 8 tokens; allowed: at most 7"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(EncodeLabels, AreCompletionsWithEos) {

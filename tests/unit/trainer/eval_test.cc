@@ -42,7 +42,8 @@ class EvalTest : public ::testing::Test {
   void SetUp() override {
     const torch::NoGradGuard no_grad;
     adapter_.parameters()[0].value.copy_(torch::arange(ToyDecoder::kHidden).mul(1.3).cos());
-    for (size_t i = 0; i < rows_.size(); ++i) rows_[i].label = static_cast<int64_t>(i % labels_.size());
+    for (size_t i = 0; i < rows_.size(); ++i)
+      rows_[i].label = static_cast<int64_t>(i % labels_.size());
   }
   Result<EvalEvent> run(int64_t micro_batch_tokens = 4096, bool stop = false) {
     return evaluate({spec_, rows_, labels_, codec_, model_, &adapter_, *gang, micro_batch_tokens,
@@ -78,7 +79,8 @@ class EvalTest : public ::testing::Test {
 
   EvalSpec spec_{.mode = EvalMode::kLabelLikelihood};
   std::vector<Example> rows_ = toy_rows(40);
-  std::vector<std::vector<int32_t>> labels_ = {{5, 6, 7, kEos}, {5, 6, kEos}, {5, 9, kEos}, {11, kEos}};
+  std::vector<std::vector<int32_t>> labels_ = {
+      {5, 6, 7, kEos}, {5, 6, kEos}, {5, 9, kEos}, {11, kEos}};
   const LetterCodec codec_;
   ToyDecoder model_;
   ToyAdapter adapter_{ToyDecoder::kHidden};
@@ -119,7 +121,8 @@ TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
     std::vector<int32_t> grown;
     while (grown.size() < 3) {
       const auto cache = model_.new_cache();
-      const auto next = model_.logits(model_.extend(*cache, ids, &adapter_)).argmax(1).item<int64_t>();
+      const auto next =
+          model_.logits(model_.extend(*cache, ids, &adapter_)).argmax(1).item<int64_t>();
       if (next == kEos) break;
       grown.push_back(static_cast<int32_t>(next));
       ids.push_back(grown.back());

@@ -70,7 +70,8 @@ TEST_F(RowsTest, MissingFileIsNotFound) {
 }
 
 TEST_F(RowsTest, SkipsBlankLinesAndKeepsLineNumbers) {
-  const auto rows = read_rows(write("\n{\"text\": \"a\", \"label\": \"x\", \"extra\": 1}\n"), kLabel);
+  const auto rows =
+      read_rows(write("\n{\"text\": \"a\", \"label\": \"x\", \"extra\": 1}\n"), kLabel);
   ASSERT_TRUE(rows.ok()) << rows.status().message();
   ASSERT_EQ(rows->size(), 1U);
   EXPECT_EQ(rows->front().line, 2);
@@ -118,8 +119,9 @@ TEST(FewShot, IsTheSameEverywhere) {
 TEST(FewShot, NamesAClassThatHasTooFew) {
   const auto chosen = select_few_shot(labelled_rows(4, 3), {.per_class = 2, .seed = 0}, "f.jsonl");
   ASSERT_FALSE(chosen.ok());
-  EXPECT_THAT(chosen.status().message(),
-              HasSubstr("data.few_shot.per_class is 2, but label \"label 1\" has 1 rows in f.jsonl"));
+  EXPECT_THAT(
+      chosen.status().message(),
+      HasSubstr("data.few_shot.per_class is 2, but label \"label 1\" has 1 rows in f.jsonl"));
 }
 
 TEST(Template, FillsFieldsOnceAndLeavesTheRest) {

@@ -68,8 +68,7 @@ TEST(Sampler, TotalSteps) {
 }
 
 TEST(Partition, BalancesTokensOverRanks) {
-  EXPECT_THAT(split_over_ranks({5, 9, 4, 1}, 2),
-              ElementsAre(ElementsAre(1, 3), ElementsAre(0, 2)));
+  EXPECT_THAT(split_over_ranks({5, 9, 4, 1}, 2), ElementsAre(ElementsAre(1, 3), ElementsAre(0, 2)));
   EXPECT_THAT(split_over_ranks({5}, 3), ElementsAre(ElementsAre(0), ElementsAre(), ElementsAre()));
 }
 

@@ -1,5 +1,5 @@
-// A model small enough to reason about: the hidden state of a token is its embedding plus the mean of
-// the embeddings before it on its path, plus a trained vector. It obeys the Decoder's contract.
+// A model small enough to reason about: the hidden state of a token is its embedding plus the mean
+// of the embeddings before it on its path, plus a trained vector. It obeys the Decoder's contract.
 #pragma once
 
 #include <torch/torch.h>
@@ -53,7 +53,9 @@ class ToyDecoder : public Decoder {
     return adapt(mean + embedding_.index_select(0, batch.tokens), adapter).index_select(0, sources);
   }
 
-  torch::Tensor logits(const torch::Tensor& hidden) override { return hidden.matmul(embedding_.t()); }
+  torch::Tensor logits(const torch::Tensor& hidden) override {
+    return hidden.matmul(embedding_.t());
+  }
 
   torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) override {
     return logits(hidden).log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1);
@@ -102,7 +104,8 @@ inline std::vector<Example> toy_rows(int64_t count) {
     Example row;
     row.line = i + 1;
     const uint32_t length = 3 + draw(18);
-    for (uint32_t t = 0; t < length; ++t) row.ids.push_back(static_cast<int32_t>(draw(ToyDecoder::kVocab)));
+    for (uint32_t t = 0; t < length; ++t)
+      row.ids.push_back(static_cast<int32_t>(draw(ToyDecoder::kVocab)));
     row.prompt_tokens = 1 + draw(length - 1);
     rows.push_back(row);
   }

@@ -38,7 +38,9 @@ TrainSpec toy_spec() {
 
 struct Toy {
   Toy(const TrainSpec& train, Collective& collective)
-      : spec(train), rows(toy_rows(13)), adapter(ToyDecoder::kHidden),
+      : spec(train),
+        rows(toy_rows(13)),
+        adapter(ToyDecoder::kHidden),
         trainer(spec, rows, model, adapter, collective) {}
 
   std::vector<double> losses(int64_t steps) {
@@ -61,7 +63,8 @@ std::vector<double> reference_losses(const TrainSpec& spec, int64_t steps) {
   ToyAdapter adapter(ToyDecoder::kHidden);
   std::vector<torch::Tensor> values;
   for (auto& parameter : adapter.parameters()) values.push_back(parameter.value);
-  torch::optim::AdamW optimizer(values, torch::optim::AdamWOptions(1).weight_decay(spec.weight_decay));
+  torch::optim::AdamW optimizer(values,
+                                torch::optim::AdamWOptions(1).weight_decay(spec.weight_decay));
   Sampler sampler(13, spec.global_batch_size, spec.seed);
   std::vector<double> losses;
   for (int64_t step = 0; step < steps; ++step) {
@@ -177,7 +180,8 @@ TEST(Checkpoint, KeepsItsMetadata) {
   Toy toy(toy_spec(), *gang);
   CheckpointInfo info{7, "AVX512 | 2 ranks", "name: x\n", "abc", {}};
   info.progress = {100, 1.5, 2.5, 0.1 + 0.2, {{0, "accuracy", 0.25, 40, 1.0}}};
-  const auto read = read_checkpoint_info(serialize_checkpoint(info, toy.adapter.parameters(), toy.trainer));
+  const auto read =
+      read_checkpoint_info(serialize_checkpoint(info, toy.adapter.parameters(), toy.trainer));
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->step, 7);
   EXPECT_EQ(read->fingerprint, info.fingerprint);

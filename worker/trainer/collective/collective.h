@@ -16,8 +16,8 @@
 
 namespace prefixmem::trainer {
 
-// Thread: one at a time. Every rank makes the same calls in the same order. A failure is UNAVAILABLE:
-// a peer is gone, and the collective is of no more use.
+// Thread: one at a time. Every rank makes the same calls in the same order. A failure is
+// UNAVAILABLE: a peer is gone, and the collective is of no more use.
 class Collective {
  public:
   virtual ~Collective() = default;
@@ -29,7 +29,8 @@ class Collective {
   // Where this rank computes, and where the tensors of all_reduce_sum live.
   virtual torch::Device device() const = 0;
 
-  // Element-wise sum of a contiguous fp32 tensor over all ranks, in place; every rank gets the same bits.
+  // Element-wise sum of a contiguous fp32 tensor over all ranks, in place; every rank gets the same
+  // bits.
   virtual Status all_reduce_sum(torch::Tensor& tensor) = 0;
   // The same for a few host values (votes, counts, losses).
   virtual Status all_reduce_sum(std::span<double> values) = 0;
@@ -54,8 +55,8 @@ struct CollectiveOptions {
 };
 
 // Starts MPI (once a process; finalised when the collective goes) and picks the backend for the
-// device. A process that was not started by mpirun is a gang of one. FAILED_PRECONDITION where CUDA is
-// asked for and this build or machine has none.
+// device. A process that was not started by mpirun is a gang of one. FAILED_PRECONDITION where CUDA
+// is asked for and this build or machine has none.
 Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& options);
 
 // The failure of the lowest rank that has one, on every rank.

@@ -16,7 +16,8 @@ Status mpi_status(int code, const char* operation) {
   char text[MPI_MAX_ERROR_STRING];
   int length = 0;
   MPI_Error_string(code, text, &length);
-  return unavailable(std::string("collective: ") + operation + " failed: " + std::string(text, length));
+  return unavailable(std::string("collective: ") + operation +
+                     " failed: " + std::string(text, length));
 }
 
 Status stalled(const std::string& operation, std::chrono::milliseconds limit, int rank) {
@@ -77,9 +78,9 @@ class MpiCollective final : public Collective {
     const Watchdog::Watch watch(watchdog_, "all_reduce");
     for (int64_t done = 0; done < count; done += kMaxCount) {
       const int part = static_cast<int>(std::min(kMaxCount, count - done));
-      PM_TRY(mpi_status(
-          MPI_Allreduce(MPI_IN_PLACE, data + done, part, type, MPI_SUM, MPI_COMM_WORLD),
-          "all_reduce"));
+      PM_TRY(
+          mpi_status(MPI_Allreduce(MPI_IN_PLACE, data + done, part, type, MPI_SUM, MPI_COMM_WORLD),
+                     "all_reduce"));
     }
     return {};
   }
@@ -96,7 +97,8 @@ Status MpiCollective::broadcast(std::string& bytes) {
   bytes.resize(length);
   for (int64_t done = 0; done < length; done += kMaxCount) {
     const int part = static_cast<int>(std::min(kMaxCount, length - done));
-    PM_TRY(mpi_status(MPI_Bcast(bytes.data() + done, part, MPI_CHAR, 0, MPI_COMM_WORLD), "broadcast"));
+    PM_TRY(
+        mpi_status(MPI_Bcast(bytes.data() + done, part, MPI_CHAR, 0, MPI_COMM_WORLD), "broadcast"));
   }
   return {};
 }

@@ -13,13 +13,14 @@
 
 namespace prefixmem::trainer {
 
-// What encoding needs from a tokenizer; the Tokenizer of a model stands behind it (codec.h), tests put
-// a small one of their own there.
+// What encoding needs from a tokenizer; the Tokenizer of a model stands behind it (codec.h), tests
+// put a small one of their own there.
 class TextCodec {
  public:
   virtual ~TextCodec() = default;
   virtual Result<std::vector<int32_t>> encode(std::string_view text, bool add_special) const = 0;
-  virtual Result<std::string> decode(const std::vector<int32_t>& ids) const = 0;  // without special tokens
+  virtual Result<std::string> decode(
+      const std::vector<int32_t>& ids) const = 0;  // without special tokens
   virtual Result<std::string> render_chat(const std::string& messages_json,
                                           bool add_generation_prompt) const = 0;
   virtual int32_t eos_id() const = 0;
@@ -39,9 +40,10 @@ struct Example {
   int64_t label_tokens() const { return static_cast<int64_t>(ids.size()) - first_label(); }
 };
 
-// prompt_completion, text_label: ids = encode(prompt, special tokens) + encode(completion, none) + eos.
-// messages: the chat template renders the prompt (all but the last message, with the generation
-// prompt) and the whole; the completion is what the whole adds, eos is appended where it has none.
+// prompt_completion, text_label: ids = encode(prompt, special tokens) + encode(completion, none) +
+// eos. messages: the chat template renders the prompt (all but the last message, with the
+// generation prompt) and the whole; the completion is what the whole adds, eos is appended where it
+// has none.
 class RowEncoder {
  public:
   // `codec` must outlive the encoder. `limit`: most ids of a row.

@@ -12,11 +12,10 @@ Result<nlohmann::json> parse_object(const std::string& text, const std::string& 
     object = nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     const bool truncated = error.byte > text.size();
-    return invalid_argument(where + " is not valid JSON: " +
-                            (truncated ? "it ends too early, after " + std::to_string(text.size()) +
-                                             " bytes"
-                                       : "unexpected character at column " +
-                                             std::to_string(error.byte)));
+    return invalid_argument(
+        where + " is not valid JSON: " +
+        (truncated ? "it ends too early, after " + std::to_string(text.size()) + " bytes"
+                   : "unexpected character at column " + std::to_string(error.byte)));
   }
   if (!object.is_object()) {
     return invalid_argument(where + " is a JSON " + object.type_name() + "; allowed: an object");

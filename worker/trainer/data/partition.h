@@ -10,11 +10,12 @@
 namespace prefixmem::trainer {
 
 // rows[i] costs tokens[i]; the longest goes first, to the rank with the fewest tokens so far (the
-// lowest of equals). Returns indices into `tokens` for each rank, longest first; a rank may get none.
+// lowest of equals). Returns indices into `tokens` for each rank, longest first; a rank may get
+// none.
 std::vector<std::vector<int64_t>> split_over_ranks(const std::vector<int64_t>& tokens, int ranks);
 
-// First fit over `members` (indices into `tokens`, in the order given): each micro-batch holds at most
-// `limit` tokens, a longer row goes alone.
+// First fit over `members` (indices into `tokens`, in the order given): each micro-batch holds at
+// most `limit` tokens, a longer row goes alone.
 std::vector<std::vector<int64_t>> split_micro_batches(const std::vector<int64_t>& members,
                                                       const std::vector<int64_t>& tokens,
                                                       int64_t limit);

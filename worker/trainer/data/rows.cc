@@ -123,9 +123,8 @@ std::string fill_template(std::string_view pattern, const TemplateValues& values
       {"{text}", values.text}, {"{label}", values.label}, {"{labels}", values.labels}};
   std::string out;
   while (!pattern.empty()) {
-    const auto* field = std::find_if(std::begin(fields), std::end(fields), [&](const auto& f) {
-      return pattern.starts_with(f.first);
-    });
+    const auto* field = std::find_if(std::begin(fields), std::end(fields),
+                                     [&](const auto& f) { return pattern.starts_with(f.first); });
     if (field != std::end(fields)) {
       out += field->second;
       pattern.remove_prefix(field->first.size());

@@ -26,13 +26,13 @@ Result<std::vector<Row>> read_rows(const std::filesystem::path& file, DataFormat
 // Distinct labels in the order in which the rows first show them.
 std::vector<std::string> distinct_labels(const std::vector<Row>& rows);
 
-// `per_class` rows of each label, chosen by (seed, label, index of the row in `rows`), in file order.
-// INVALID_ARGUMENT where a label has fewer. `file` is for messages.
+// `per_class` rows of each label, chosen by (seed, label, index of the row in `rows`), in file
+// order. INVALID_ARGUMENT where a label has fewer. `file` is for messages.
 Result<std::vector<Row>> select_few_shot(const std::vector<Row>& rows, const FewShotSpec& spec,
                                          const std::filesystem::path& file);
 
-// What a template's {text}, {label} and {labels} (all labels, joined by ", ") stand for. Other braces
-// are left alone, and text that is filled in is not searched again.
+// What a template's {text}, {label} and {labels} (all labels, joined by ", ") stand for. Other
+// braces are left alone, and text that is filled in is not searched again.
 struct TemplateValues {
   std::string_view text;
   std::string_view label;

@@ -17,7 +17,8 @@ namespace prefixmem::trainer {
 struct EvalContext {
   const EvalSpec& spec;
   const std::vector<Example>& rows;
-  const std::vector<std::vector<int32_t>>& label_ids;  // label_likelihood: RowEncoder::encode_labels
+  const std::vector<std::vector<int32_t>>&
+      label_ids;  // label_likelihood: RowEncoder::encode_labels
   const TextCodec& codec;
   Decoder& model;
   Adapter* adapter;  // null: the base

@@ -19,8 +19,7 @@ std::vector<int32_t> continue_greedily(const EvalContext& context,
   torch::Tensor hidden = context.model.extend(*cache, prompt, context.adapter);
   std::vector<int32_t> ids;
   while (static_cast<int64_t>(ids.size()) < context.spec.max_new_tokens) {
-    const auto id =
-        static_cast<int32_t>(context.model.logits(hidden).argmax(-1).item<int64_t>());
+    const auto id = static_cast<int32_t>(context.model.logits(hidden).argmax(-1).item<int64_t>());
     if (id == context.codec.eos_id()) break;
     ids.push_back(id);
     if (static_cast<int64_t>(ids.size()) < context.spec.max_new_tokens) {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kLogitRows = 64;  // rows of logits held at once
 
-// Adds a row's prompt with the labels' tree below it and marks each source once, in the tree's order.
+// Adds a row's prompt with the labels' tree below it and marks each source once, in the tree's
+// order.
 void add_row(RaggedBuilder& builder, const Example& row, const LabelTrie& trie) {
   const int32_t prompt = builder.add({row.ids.begin(), row.ids.begin() + row.prompt_tokens});
   std::vector<int32_t> segments;
@@ -85,8 +86,8 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   const auto scores = edge_scores(context.model, hidden, edges);
   Tally tally;
   for (size_t i = 0; i < rows.size(); ++i) {
-    const int64_t best = best_label(trie, scores.data() + i * trie.edges.size(),
-                                    context.spec.length_normalized);
+    const int64_t best =
+        best_label(trie, scores.data() + i * trie.edges.size(), context.spec.length_normalized);
     tally.value += best == context.rows[rows[i]].label ? 1 : 0;
     tally.weight += 1;
   }

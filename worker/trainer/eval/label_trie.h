@@ -1,5 +1,5 @@
-// The labels of a classification as one tree of segments behind a prompt: what labels have in common
-// is computed, and scored, once.
+// The labels of a classification as one tree of segments behind a prompt: what labels have in
+// common is computed, and scored, once.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@ Result<Tally> score_loss(const EvalContext& context, const std::vector<int64_t>&
   const torch::Tensor hidden = context.model.hidden(batch, context.adapter, batch.label_sources);
   const torch::Tensor log_probs = context.model.token_log_probs(hidden, batch.label_ids);
   return Tally{-log_probs.to(torch::kFloat64).sum().item<double>(),
-          static_cast<double>(log_probs.numel())};
+               static_cast<double>(log_probs.numel())};
 }
 
 }  // namespace prefixmem::trainer

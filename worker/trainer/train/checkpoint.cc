@@ -63,7 +63,8 @@ struct Regions {
 
 Result<Regions> split_regions(const std::string& bytes) {
   uint64_t length = 0;
-  if (bytes.size() < sizeof length) return data_loss("it holds " + std::to_string(bytes.size()) + " bytes");
+  if (bytes.size() < sizeof length)
+    return data_loss("it holds " + std::to_string(bytes.size()) + " bytes");
   std::memcpy(&length, bytes.data(), sizeof length);
   if (length > bytes.size() - sizeof length) return data_loss("its header is cut short");
   Regions regions;
@@ -104,8 +105,8 @@ std::string serialize_checkpoint(const CheckpointInfo& info, std::vector<Paramet
         const torch::Tensor part = flat.slice(0, begin, end).cpu().contiguous();
         const size_t start = data.size();
         data.append(static_cast<const char*>(part.data_ptr()), part.nbytes());
-        header[name] = {{"dtype", "F32"}, {"shape", {end - begin}},
-                        {"data_offsets", {start, data.size()}}};
+        header[name] = {
+            {"dtype", "F32"}, {"shape", {end - begin}}, {"data_offsets", {start, data.size()}}};
         return {};
       });
   if (!copied.ok()) std::terminate();  // the visitor above never fails

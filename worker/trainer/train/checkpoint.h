@@ -1,9 +1,10 @@
 // The state of a run as one safetensors file, DIR/checkpoints/step-00000010.safetensors.
 //
-// Tensors: "adapter.<name>", "exp_avg.<name>", "exp_avg_sq.<name>" for each trained parameter, fp32.
-// Metadata (strings): format, step, fingerprint, spec (the whole spec as YAML), data_digest, progress
-// (JSON: sums and evaluations so far) and sha256 of the data region. The position in the data is the
-// step (Sampler), and random numbers are counter-based on (train.seed, step), so nothing else is needed.
+// Tensors: "adapter.<name>", "exp_avg.<name>", "exp_avg_sq.<name>" for each trained parameter,
+// fp32. Metadata (strings): format, step, fingerprint, spec (the whole spec as YAML), data_digest,
+// progress (JSON: sums and evaluations so far) and sha256 of the data region. The position in the
+// data is the step (Sampler), and random numbers are counter-based on (train.seed, step), so
+// nothing else is needed.
 #pragma once
 
 #include <cstdint>

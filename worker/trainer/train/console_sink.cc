@@ -43,7 +43,8 @@ class ConsoleSink final : public EventSink {
     shown_ = now;
     const double elapsed = std::chrono::duration<double>(now - first_time_).count();
     const double per_step = elapsed / static_cast<double>(e.step - first_step_ + 1);
-    const auto left = static_cast<long>(per_step * static_cast<double>(e.total_steps - e.step) + 0.5);
+    const auto left =
+        static_cast<long>(per_step * static_cast<double>(e.total_steps - e.step) + 0.5);
     std::fprintf(stderr, "step %ld/%ld  loss %.4f  lr %.2e  %.0f tokens/s  ETA %ld:%02ld\n", e.step,
                  e.total_steps, e.loss, e.learning_rate,
                  static_cast<double>(e.tokens) / e.step_seconds, left / 60, left % 60);

@@ -17,13 +17,14 @@ class EventSink {
   virtual Status emit(const Event& event) = 0;
 };
 
-// Connects to the agent's Unix stream socket and says hello: {"hello": {"rank": R, "pid": P}}. A rank
-// does not outlive its agent: once the agent closes the socket this process ends with UNAVAILABLE's
-// exit code, wherever it is. INVALID_ARGUMENT for a path over the system's limit of 107 bytes.
+// Connects to the agent's Unix stream socket and says hello: {"hello": {"rank": R, "pid": P}}. A
+// rank does not outlive its agent: once the agent closes the socket this process ends with
+// UNAVAILABLE's exit code, wherever it is. INVALID_ARGUMENT for a path over the system's limit of
+// 107 bytes.
 Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank);
 
-// Progress lines on stderr. Steps are shown at most twice a second, the last one always; ranks above 0
-// show failures, warnings and nothing else.
+// Progress lines on stderr. Steps are shown at most twice a second, the last one always; ranks
+// above 0 show failures, warnings and nothing else.
 std::unique_ptr<EventSink> make_console_sink(int rank);
 
 }  // namespace prefixmem::trainer

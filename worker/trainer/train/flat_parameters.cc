@@ -8,7 +8,8 @@ FlatParameters::FlatParameters(std::vector<Parameter>& parameters) {
   const torch::NoGradGuard no_grad;
   int64_t count = 0;
   for (const Parameter& parameter : parameters) count += parameter.value.numel();
-  const auto device = parameters.empty() ? torch::Device(torch::kCPU) : parameters[0].value.device();
+  const auto device =
+      parameters.empty() ? torch::Device(torch::kCPU) : parameters[0].value.device();
   const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(device);
   values_ = torch::empty({count}, options);
   gradients_ = torch::zeros({count}, options);

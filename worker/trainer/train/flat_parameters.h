@@ -12,8 +12,9 @@ namespace prefixmem::trainer {
 
 class FlatParameters {
  public:
-  // Moves the parameters' values into the buffer, in their order; from then on each Parameter::value
-  // and its .grad() are views of it. The parameters must be fp32 leaves on one device and outlive this.
+  // Moves the parameters' values into the buffer, in their order; from then on each
+  // Parameter::value and its .grad() are views of it. The parameters must be fp32 leaves on one
+  // device and outlive this.
   explicit FlatParameters(std::vector<Parameter>& parameters);
 
   torch::Tensor& values() { return values_; }        // fp32 [count]

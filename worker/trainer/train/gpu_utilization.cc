@@ -1,6 +1,8 @@
 // NVML, loaded at run time: it comes with the driver, not with LibTorch. Its C interface is stable.
 #include <dlfcn.h>
 
+#include <cstdlib>
+
 #include "worker/trainer/train/memory.h"
 
 namespace prefixmem::trainer {
@@ -42,7 +44,8 @@ class Nvml {
 }  // namespace
 
 double device_utilization(torch::Device device) {
-  if (device.is_cpu()) return -1;
+  // With a choice of visible GPUs, CUDA's numbers are not NVML's.
+  if (device.is_cpu() || std::getenv("CUDA_VISIBLE_DEVICES") != nullptr) return -1;
   static const Nvml nvml;  // for the life of the process
   return nvml.utilization(static_cast<unsigned>(device.index()));
 }

@@ -45,7 +45,8 @@ Status TrainingLoop::run() {
   while (true) {
     if (evaluation_due()) PM_TRY(evaluate_now());
     if (steps_done() == total_steps_) return {};
-    if (steps_of_this_process_ == 0 || evaluation_due()) PM_TRY(enter(PhaseEvent::Phase::kTraining));
+    if (steps_of_this_process_ == 0 || evaluation_due())
+      PM_TRY(enter(PhaseEvent::Phase::kTraining));
     PM_TRY(train_one_step());
   }
 }
@@ -93,14 +94,10 @@ bool TrainingLoop::evaluation_due() const {
 
 Status TrainingLoop::evaluate_now() {
   PM_TRY(enter(PhaseEvent::Phase::kEvaluating));
-  const EvalContext context{session_.spec.eval,
-                            session_.data.eval,
-                            session_.data.label_ids,
-                            *session_.codec,
-                            *session_.model,
-                            session_.adapter.get(),
-                            *session_.gang,
-                            session_.spec.train.micro_batch_tokens,
+  const EvalContext context{session_.spec.eval,      session_.data.eval,
+                            session_.data.label_ids, *session_.codec,
+                            *session_.model,         session_.adapter.get(),
+                            *session_.gang,          session_.spec.train.micro_batch_tokens,
                             stop_requested};
   auto event = evaluate(context, steps_done());
   if (event.status().code() == Code::kCancelled) {
@@ -138,8 +135,7 @@ Status TrainingLoop::write_checkpoint_file(ArtifactEvent& event) {
   const auto begin = std::chrono::steady_clock::now();
   CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data.digest, progress_};
   info.progress.wall_seconds = wall_seconds();
-  const std::string bytes =
-      serialize_checkpoint(info, session_.adapter->parameters(), *trainer_);
+  const std::string bytes = serialize_checkpoint(info, session_.adapter->parameters(), *trainer_);
   const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
   PM_TRY(metrics_->sync());
   PM_TRY(write_file_atomic(path, bytes));
@@ -148,8 +144,7 @@ Status TrainingLoop::write_checkpoint_file(ArtifactEvent& event) {
   event.path = path.lexically_relative(session_.options.out);
   event.step = info.step;
   event.bytes = static_cast<int64_t>(bytes.size());
-  event.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return {};
 }
 
@@ -158,19 +153,19 @@ Status TrainingLoop::resume() {
   ResumeChoice choice;
   Status chosen;
   if (session_.leads()) {
-    auto result = choose_resume_point(checkpoint_folder(session_), spec_yaml_,
-                                      session_.data.digest, fingerprint_);
+    auto result = choose_resume_point(checkpoint_folder(session_), spec_yaml_, session_.data.digest,
+                                      fingerprint_);
     chosen = result.status();
     if (result.ok()) choice = std::move(*result);
   }
   PM_TRY(session_.agree(chosen));
-  for (const auto& warning : choice.warnings) PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
+  for (const auto& warning : choice.warnings)
+    PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
   std::string bytes = choice.point ? std::move(choice.point->bytes) : "";
   PM_TRY(session_.gang->broadcast(bytes));
   if (bytes.empty()) return {};
   PM_TRY(session_.agree(take_up(bytes).with_context("resuming from a checkpoint")));
-  return session_.emit(
-      LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
+  return session_.emit(LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
 }
 
 Status TrainingLoop::take_up(const std::string& bytes) {

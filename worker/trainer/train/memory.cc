@@ -20,7 +20,8 @@ int64_t proportional_bytes() {
 int64_t device_bytes(torch::Device device) {
   if (device.is_cpu()) return 0;
   const auto stats = at::accelerator::getDeviceStats(device.index());
-  return stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].current;
+  return stats.reserved_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)]
+      .current;
 }
 
 }  // namespace prefixmem::trainer

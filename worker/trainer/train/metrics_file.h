@@ -12,8 +12,8 @@ namespace prefixmem::trainer {
 
 class MetricsFile {
  public:
-  // Opens the file for more lines. Lines of steps above `last_step` (of a run that went on after the
-  // checkpoint that is resumed) and a line that was cut short are dropped.
+  // Opens the file for more lines. Lines of steps above `last_step` (of a run that went on after
+  // the checkpoint that is resumed) and a line that was cut short are dropped.
   static Result<std::unique_ptr<MetricsFile>> open(const std::filesystem::path& file,
                                                    int64_t last_step);
   ~MetricsFile();

@@ -11,7 +11,8 @@
 
 namespace prefixmem::trainer {
 
-// Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not set.
+// Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not
+// set.
 Status prepare_output(const std::filesystem::path& out, bool resume);
 
 // DIR/adapter, complete or not there: written beside it, synced and renamed. Gives its bytes.

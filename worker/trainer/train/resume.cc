@@ -26,8 +26,9 @@ void flatten(const YAML::Node& node, const std::string& path, Leaves& leaves) {
 }
 
 bool may_change(const std::string& path) {
-  static const char* const kKeys[] = {"name", "priority", "labels", "resources", "eval", "data.eval",
-                                      "train.eval_every", "train.checkpoint_every"};
+  static const char* const kKeys[] = {
+      "name", "priority",  "labels",           "resources",
+      "eval", "data.eval", "train.eval_every", "train.checkpoint_every"};
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const std::string& key) {
     return path == key || path.starts_with(key + ".");
   });
@@ -89,14 +90,15 @@ Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
   for (const auto& file : list_checkpoints(folder)) {
     auto point = open_point(file);
     if (!point.ok()) {
-      choice.warnings.push_back("checkpoint " + file.string() + " is damaged and passed over: " +
-                                point.status().message());
+      choice.warnings.push_back("checkpoint " + file.string() +
+                                " is damaged and passed over: " + point.status().message());
       continue;
     }
     PM_TRY(check_same_job(*point, spec_yaml, data_digest));
     if (point->info.fingerprint != fingerprint) {
-      choice.warnings.push_back("resuming on another kind of machine: results may differ in their last bits (" +
-                                point->info.fingerprint + " before, " + fingerprint + " now)");
+      choice.warnings.push_back(
+          "resuming on another kind of machine: results may differ in their last bits (" +
+          point->info.fingerprint + " before, " + fingerprint + " now)");
     }
     choice.point = std::move(*point);
     break;

@@ -68,8 +68,7 @@ Status save_adapter(Session& session, int64_t step) {
   phase.phase = PhaseEvent::Phase::kSaving;
   PM_TRY(session.emit(phase));
   ArtifactEvent event{ArtifactEvent::Kind::kAdapter, "adapter", step, 0, 0};
-  PM_ASSIGN(event.bytes,
-            write_adapter(session.options.out, *session.adapter, session.spec.model));
+  PM_ASSIGN(event.bytes, write_adapter(session.options.out, *session.adapter, session.spec.model));
   return session.emit(event);
 }
 

@@ -5,8 +5,8 @@
 
 namespace prefixmem::trainer {
 
-// Runs the job and returns the process's exit code: 0, or exit_code() of the failure, which has been
-// written to stderr and sent as a FailureEvent. Throws nothing.
+// Runs the job and returns the process's exit code: 0, or exit_code() of the failure, which has
+// been written to stderr and sent as a FailureEvent. Throws nothing.
 int run_trainer(const RunOptions& options);
 
 }  // namespace prefixmem::trainer

@@ -39,8 +39,8 @@ struct Session {
   std::unique_ptr<Decoder> model;
   std::unique_ptr<Adapter> adapter;  // null for method none
   Dataset data;
-  // Set once every rank holds the same failure, so that all may end in order and one rank speaks for
-  // them; a rank that fails otherwise fails alone and has to take the gang down.
+  // Set once every rank holds the same failure, so that all may end in order and one rank speaks
+  // for them; a rank that fails otherwise fails alone and has to take the gang down.
   bool failed_together = false;
 
   bool leads() const { return gang->rank() == 0; }

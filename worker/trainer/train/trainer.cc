@@ -34,8 +34,8 @@ Trainer::Trainer(const TrainSpec& spec, const std::vector<Example>& rows, Decode
 Result<StepEvent> Trainer::step() {
   const auto start = Clock::now();
   const int64_t done = steps_done();
-  const StepPlan plan = plan_step(sampler_.batch(done), rows_, gang_.rank(), gang_.size(),
-                                  spec_.micro_batch_tokens);
+  const StepPlan plan =
+      plan_step(sampler_.batch(done), rows_, gang_.rank(), gang_.size(), spec_.micro_batch_tokens);
   StepEvent event;
   event.step = done + 1;
   event.total_steps = total_steps_;
@@ -80,8 +80,7 @@ Status Trainer::sum_over_ranks(double& loss, StepEvent& event) {
 Status Trainer::check_finite(const char* what, double value) const {
   if (std::isfinite(value)) return {};
   return failed_precondition(std::string(what) + " is " + (std::isnan(value) ? "nan" : "infinite") +
-                             " at step " +
-                             std::to_string(steps_done() + 1) +
+                             " at step " + std::to_string(steps_done() + 1) +
                              "; lower train.learning_rate, raise train.warmup_steps or set "
                              "train.max_grad_norm");
 }

@@ -27,9 +27,9 @@ class Trainer {
   int64_t steps_done() const { return optimizer_.steps(); }
   int64_t total_steps() const { return total_steps_; }
 
-  // Makes the next step; the same on every rank up to the event's memory figures, which are not set.
-  // FAILED_PRECONDITION, on every rank and before the update, where the loss or the gradient is not
-  // finite.
+  // Makes the next step; the same on every rank up to the event's memory figures, which are not
+  // set. FAILED_PRECONDITION, on every rank and before the update, where the loss or the gradient
+  // is not finite.
   Result<StepEvent> step();
 
   // The whole state besides the number of steps, which is the optimizer's.
