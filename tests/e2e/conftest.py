@@ -1,0 +1,86 @@
+"""Real processes on one machine: a service shared by tests that spare it, and empty clusters."""
+
+import copy
+import json
+import pathlib
+import sys
+
+import pytest
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "deploy" / "local"))
+
+import tiny  # noqa: E402
+from cluster import Cluster  # noqa: E402
+
+# Quick to find a lost worker, and to forget the series of a job.
+COORDINATOR = {"lease_seconds": 3, "heartbeat_seconds": 0.5, "grace_seconds": 3}
+
+
+class Lab:
+    """The tiny model, its rows, and specs that train on them."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.model = folder / "model"
+        tiny.write_model(self.model)
+        self.data = tiny.write_rows(folder / "train.jsonl", tiny.labelled_rows())
+
+    def spec(self, name, **changes):
+        """Writes a spec; `train__seed=3` changes train.seed, None removes a key."""
+        spec = {
+            "name": name,
+            "model": str(self.model),
+            "method": {"type": "prefix_memory"},
+            "data": {"train": str(self.data), "eval": str(self.data), "format": "text_label"},
+            "train": {
+                "max_steps": 12,
+                "global_batch_size": 6,
+                "learning_rate": 0.02,
+                "dtype": "fp32",
+            },
+            "eval": {"mode": "label_likelihood"},
+            "resources": {"device": "cpu", "ranks": 2, "threads": 1},
+        }
+        for path, value in changes.items():
+            *parents, key = path.split("__")
+            node = spec
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[key] = copy.deepcopy(value)
+            if value is None:
+                del node[key]
+        file = self.folder / f"{name}.yaml"
+        file.write_text(json.dumps(spec))
+        return file
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="session")
+def service():
+    """A coordinator and one worker with two slots."""
+    with Cluster() as cluster:
+        cluster.start_coordinator(**COORDINATOR)
+        cluster.start_worker(metrics_retention_seconds=2)
+        yield cluster
+
+
+@pytest.fixture
+def cluster():
+    """Nothing started yet."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for name in {"service", "cluster"} & set(item.fixturenames):
+            if name in item.funcargs:
+                report.sections.append((f"logs of {name}", item.funcargs[name].logs()))
+    return report

@@ -1,0 +1,61 @@
+"""What the tests ask of `pmt`, and how they read an event."""
+
+
+def submit(cluster, spec, *args):
+    """Id of the one job that the spec makes."""
+    done = cluster.pmt("submit", spec, "-o", "json", *args)
+    assert done.code == 0, done
+    (job,) = done.json["jobs"]
+    return job["id"]
+
+
+def show(cluster, job):
+    done = cluster.pmt("show", job, "-o", "json")
+    assert done.code == 0, done
+    return done.json
+
+
+def state(cluster, job):
+    return show(cluster, job)["state"].removeprefix("JOB_STATE_").lower()
+
+
+def succeeded(cluster, job):
+    """Waits for the end, which must be a good one; every event."""
+    with cluster.watch(job) as watch:
+        code, events, errors = watch.finish()
+    assert code == 0, f"{errors}\n{show(cluster, job)}"
+    return events
+
+
+def trainer_event(event, kind):
+    """The step, eval, artifact, … that an event carries, or None."""
+    return event.get("trainer", {}).get(kind)
+
+
+def number(event):
+    return int(event["number"])
+
+
+def at_step(least):
+    """Says whether an event is that of a step from `least` on."""
+    return lambda e: (step := trainer_event(e, "step")) and int(step["step"]) >= least
+
+
+def checkpointed(least):
+    """Says whether an event is that of a checkpoint of a step from `least` on."""
+
+    def check(event):
+        artifact = trainer_event(event, "artifact")
+        return artifact and artifact["kind"] == "checkpoint" and int(artifact["step"]) >= least
+
+    return check
+
+
+def losses(events):
+    """{step: loss} of the newest event of each step."""
+    steps = (trainer_event(e, "step") for e in events)
+    return {int(s["step"]): s["loss"] for s in steps if s}
+
+
+def log_lines(events):
+    return [log["message"] for e in events if (log := trainer_event(e, "log"))]

@@ -1,0 +1,72 @@
+"""The demo on a tiny model: its table, its adapters, and nothing left however it ends."""
+
+import signal
+import subprocess
+import sys
+
+import demo
+import pytest
+import tiny
+from conftest import REPO
+from processes import alive, descendants
+from programs import die_with_parent
+
+INTENTS = REPO / "tests" / "data" / "intents"
+JOBS = ("demo-base", "demo-prefix-memory", "demo-lora")
+
+
+@pytest.fixture(scope="module")
+def model(lab):
+    folder = lab.folder / "demo-model"
+    tiny.write_model(folder, positions=512)
+    return folder
+
+
+@pytest.fixture
+def started(model, tmp_path):
+    """The demo, its output in a pipe."""
+    out = tmp_path / "out"
+    command = [sys.executable, demo.__file__, "--model", model, "--data", INTENTS]
+    process = subprocess.Popen(
+        [*command, "--rows", "5", "--out", out],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_table_and_adapters(started, tmp_path):
+    text = started.communicate(timeout=240)[0]
+    assert started.returncode == 0, text
+    assert all(job in text for job in JOBS) and "/metrics" in text
+    for job in JOBS[1:]:
+        folder = tmp_path / "out" / job / "adapter"
+        assert str(folder) in text
+        assert (folder / "adapter_model.safetensors").stat().st_size > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(started, number):
+    lines = []
+    for line in started.stdout:
+        lines.append(line)
+        if "pmt watch" in line:
+            break
+    family = descendants(started.pid)
+    assert sum("pmt-worker" in p.command for p in family) == 2, "".join(lines)
+    started.send_signal(number)
+    started.communicate(timeout=60)
+    assert started.returncode == 128 + number
+    assert not [p for p in family if alive(p)]
+
+
+def test_without_a_source_of_the_data(monkeypatch, capsys):
+    fetch = [sys.executable, "-c", "import sys; sys.exit('The source cannot be reached.')"]
+    monkeypatch.setattr(demo, "FETCH", fetch)
+    assert demo.data_folder() == INTENTS
+    said = capsys.readouterr().out
+    assert "The source cannot be reached." in said and "tests/data/intents instead" in said

@@ -1,0 +1,120 @@
+"""A job goes in, is followed, and its results come out."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+from jobs import losses, number, show, submit, succeeded, trainer_event
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+
+@pytest.fixture(scope="module")
+def lora_job(lab, service):
+    """A finished LoRA job: (id, events)."""
+    spec = lab.spec(
+        "lora",
+        method={"type": "lora", "r": 4, "alpha": 8},
+        eval={"mode": "loss", "before": True},
+    )
+    job = submit(service, spec)
+    return job, succeeded(service, job)
+
+
+def test_events_tell_the_whole_story(lora_job):
+    job, events = lora_job
+    assert [number(e) for e in events] == list(range(1, len(events) + 1))
+    assert {e["job_id"] for e in events} == {job}
+    states = [e["state"]["state"] for e in events if "state" in e]
+    expected = ["QUEUED", "STARTING", "RUNNING", "SUCCEEDED"]
+    assert states == [f"JOB_STATE_{name}" for name in expected]
+    curve = losses(events)
+    assert sorted(curve) == list(range(1, 13))
+    assert curve[12] < curve[1]
+    evals = [e for event in events if (e := trainer_event(event, "eval"))]
+    assert [int(e.get("step", 0)) for e in evals] == [0, 12]
+    assert evals[1]["value"] < evals[0]["value"]
+
+
+def test_show_and_results(lora_job, service):
+    job, _ = lora_job
+    shown = show(service, job)
+    assert shown["state"] == "JOB_STATE_SUCCEEDED"
+    assert int(shown["progress"]["step"]) == 12
+    for command in (["show", job], ["results", job], ["list"]):
+        done = service.pmt(*command)
+        assert done.code == 0 and "lora" in done.out, done
+
+
+def test_watch_can_start_from_a_past_event(lora_job, service):
+    job, events = lora_job
+    with service.watch(job, "--from", 5) as watch:
+        code, later, _ = watch.finish()
+    assert code == 0 and later == events[4:]
+
+
+def test_download_and_load_with_peft(lora_job, lab, service, tmp_path):
+    job, events = lora_job
+    done = service.pmt("download", job, "--out", tmp_path, "-o", "json")
+    assert done.code == 0, done
+    listed = {a["path"]: a for a in artifacts(done)}
+    for path in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json"):
+        assert hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() == listed[path]["sha256"]
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["steps"] == 12
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["loss"] for line in lines] == list(losses(events).values())
+    final = [e for event in events if (e := trainer_event(event, "eval"))][-1]
+    assert peft_loss(lab, tmp_path / "adapter") == pytest.approx(final["value"], rel=1e-4)
+
+
+def artifacts(done):
+    return done.json["artifacts"] if isinstance(done.json, dict) else done.json
+
+
+def peft_loss(lab, adapter):
+    """Mean loss of a label token over all rows, by transformers and PEFT."""
+    tokenizer = AutoTokenizer.from_pretrained(lab.model)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(lab.model), adapter)
+    total, count = 0.0, 0
+    for line in lab.data.read_text().splitlines():
+        row = json.loads(line)
+        prompt = tokenizer(row["text"] + "\n")["input_ids"]
+        answer = tokenizer(" " + row["label"], add_special_tokens=False)["input_ids"]
+        answer = [*answer, tokenizer.eos_token_id]
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+        total += torch.nn.functional.cross_entropy(
+            logits, torch.tensor(answer), reduction="sum"
+        ).item()
+        count += len(answer)
+    return total / count
+
+
+def test_a_sweep_with_the_untuned_model(lab, service):
+    spec = lab.spec(
+        "sweep",
+        train__max_steps=None,
+        sweep={
+            "trials": [
+                {"name": "sweep-base", "method": "none"},
+                {"name": "sweep-memory", "method": "prefix_memory", "train.max_steps": 4},
+                {"name": "sweep-lora", "method": {"type": "lora", "r": 2}, "train.max_steps": 4},
+            ]
+        },
+    )
+    sweep = service.pmt("submit", spec, "-o", "json").json["sweep_id"]
+    watched = service.pmt("watch", sweep)
+    assert watched.code == 0, watched
+    table = service.pmt("results", sweep)
+    assert table.code == 0, table
+    for name in ("sweep-base", "sweep-memory", "sweep-lora"):
+        assert name in table.out
+
+
+def test_the_same_key_submits_once(lab, service):
+    spec = lab.spec("once", train__max_steps=1)
+    first = submit(service, spec, "--idempotency-key", "once")
+    assert submit(service, spec, "--idempotency-key", "once") == first
+    succeeded(service, first)

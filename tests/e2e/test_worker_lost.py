@@ -1,0 +1,54 @@
+"""A worker dies: its job goes on from the checkpoint on another one, to the same bits."""
+
+import pytest
+from conftest import COORDINATOR
+from jobs import at_step, checkpointed, log_lines, losses, show, submit, succeeded
+from processes import alive, descendants
+from programs import eventually
+
+STEPS, EVERY = 600, 50
+
+
+@pytest.fixture
+def job_spec(lab):
+    return lab.spec("lost", train__max_steps=STEPS, train__checkpoint_every=EVERY)
+
+
+def adapter_digest(cluster, job, folder):
+    done = cluster.pmt("download", job, "--out", folder)
+    assert done.code == 0, done
+    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_killed_worker(job_spec, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    first = cluster.start_worker()
+    undisturbed = submit(cluster, job_spec)
+    expected = losses(succeeded(cluster, undisturbed))
+    assert sorted(expected) == list(range(1, STEPS + 1))
+
+    job = submit(cluster, job_spec)
+    with cluster.watch(job) as watch:
+        watch.until(checkpointed(EVERY))
+        watch.until(at_step(EVERY + 10))
+        gang = descendants(first.pid)
+        first.kill()
+        eventually(lambda: not any(map(alive, gang)), 10, f"all of {gang} gone with their agent")
+        cluster.start_worker()
+        code, events, errors = watch.finish()
+    assert code == 0, errors
+
+    again = [e for e in events if e.get("attempt") == 2]
+    resumed = [line for line in log_lines(again) if "resuming after step" in line]
+    assert len(resumed) == 1, log_lines(again)
+    step = int(resumed[0].split("after step ")[1].split()[0])
+    assert step >= EVERY and step % EVERY == 0
+    assert min(losses(again)) == step + 1
+    assert resumed[0] in cluster.pmt("logs", job).out
+
+    one = losses(e for e in events if e.get("attempt") == 1)
+    assert {**one, **losses(again)} == expected
+    assert all(expected[s] == loss for s, loss in one.items())
+    assert show(cluster, job)["attempt"] == 2
+    digests = [adapter_digest(cluster, j, tmp_path / j) for j in (undisturbed, job)]
+    assert digests[0] == digests[1]
