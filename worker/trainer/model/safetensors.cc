@@ -1,0 +1,113 @@
+#include "worker/trainer/model/safetensors.h"
+
+#include <ATen/ATen.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "common/fd.h"
+#include "common/files.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Mapping {
+  std::shared_ptr<const void> owner;
+  std::string_view bytes;
+};
+
+Result<Mapping> map_file(const fs::path& file) {
+  const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return from_errno("opening " + file.string(), errno);
+  struct stat info{};
+  if (fstat(fd.get(), &info) != 0) return from_errno("examining " + file.string(), errno);
+  if (!S_ISREG(info.st_mode)) return failed_precondition(file.string() + " is no regular file");
+  const auto size = static_cast<size_t>(info.st_size);
+  if (size == 0) return Mapping{};
+  void* const address = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (address == MAP_FAILED) return from_errno("mapping " + file.string(), errno);
+  return Mapping{{address, [size](void* begin) { munmap(begin, size); }},
+                 {static_cast<const char*>(address), size}};
+}
+
+nlohmann::ordered_json header_of(const std::vector<NamedTensor>& tensors,
+                                 const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  size_t begin = 0;
+  for (const auto& [name, value] : tensors) {
+    const auto dtype = safetensors_dtype_name(value.scalar_type());
+    if (!dtype) throw std::invalid_argument("no safetensors dtype for tensor " + name);
+    const size_t end = begin + value.nbytes();
+    header[name] = {
+        {"dtype", *dtype}, {"shape", value.sizes().vec()}, {"data_offsets", {begin, end}}};
+    begin = end;
+  }
+  return header;
+}
+
+}  // namespace
+
+Result<SafetensorsFile> SafetensorsFile::open(const fs::path& file) {
+  PM_ASSIGN(Mapping mapping, map_file(file));
+  auto opened = over(mapping.bytes);
+  if (!opened.ok()) return opened.status().with_context(file.string());
+  opened->what_ = file.string();
+  opened->owner_ = std::move(mapping.owner);
+  return opened;
+}
+
+Result<SafetensorsFile> SafetensorsFile::over(std::string_view bytes) {
+  PM_ASSIGN(SafetensorsHeader header, parse_safetensors_header(bytes));
+  SafetensorsFile file;
+  file.bytes_ = bytes;
+  file.header_ = std::make_shared<const SafetensorsHeader>(std::move(header));
+  return file;
+}
+
+std::string_view SafetensorsFile::data() const { return bytes_.substr(header_->data_begin); }
+
+Result<torch::Tensor> SafetensorsFile::tensor(const std::string& name) const {
+  const auto found = header_->tensors.find(name);
+  if (found == header_->tensors.end()) return data_loss(what_ + " has no tensor " + name);
+  const SafetensorsEntry& entry = found->second;
+  const auto options = at::TensorOptions(entry.dtype);
+  if (entry.begin == entry.end) return at::empty(entry.shape, options);
+  // from_blob wants a mutable pointer; nobody writes through it.
+  char* const address = const_cast<char*>(bytes_.data()) + entry.begin;
+  if (reinterpret_cast<uintptr_t>(address) % c10::elementSize(entry.dtype) == 0) {
+    return at::from_blob(address, entry.shape, [owner = owner_](void*) {}, options);
+  }
+  torch::Tensor copy = at::empty(entry.shape, options);
+  std::memcpy(copy.mutable_data_ptr(), address, entry.end - entry.begin);
+  return copy;
+}
+
+std::string serialize_safetensors(const std::vector<NamedTensor>& tensors,
+                                  const std::map<std::string, std::string>& metadata) {
+  std::string text = header_of(tensors, metadata).dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t length = text.size();
+  std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+  bytes += text;
+  for (const auto& [name, value] : tensors) {
+    const torch::Tensor flat = value.detach().cpu().contiguous();
+    bytes.append(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());
+  }
+  return bytes;
+}
+
+Status write_safetensors(const fs::path& file, const std::vector<NamedTensor>& tensors,
+                         const std::map<std::string, std::string>& metadata) {
+  return write_file_atomic(file, serialize_safetensors(tensors, metadata));
+}
+
+}  // namespace prefixmem::trainer
