@@ -1,0 +1,172 @@
+#include "worker/trainer/model/transformer.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/api/include/torch/utils.h>
+
+#include <map>
+
+#include "worker/trainer/ops/attention.h"
+#include "worker/trainer/ops/gated_activation.h"
+#include "worker/trainer/ops/rms_norm.h"
+#include "worker/trainer/ops/token_log_probs.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+// A plan for each window that the layers have.
+std::map<int64_t, AttentionPlan> plan_layers(const ModelConfig& config,
+                                             const std::function<AttentionPlan(int64_t)>& plan) {
+  std::map<int64_t, AttentionPlan> plans;
+  for (const LayerConfig& layer : config.layers) {
+    if (plans.count(layer.sliding_window) == 0) {
+      plans.emplace(layer.sliding_window, plan(layer.sliding_window));
+    }
+  }
+  return plans;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> Decoder::load(const std::filesystem::path& folder,
+                                               const DecoderOptions& options) {
+  PM_ASSIGN(ModelConfig config, load_model_config(folder));
+  PM_ASSIGN(ModelWeights weights, load_weights(folder, config, options));
+  return std::unique_ptr<Decoder>(
+      std::make_unique<Transformer>(std::move(config), options, std::move(weights)));
+}
+
+Transformer::Transformer(ModelConfig config, const DecoderOptions& options, ModelWeights weights)
+    : config_(std::move(config)), options_(options), weights_(std::move(weights)) {
+  for (const Rope& rope : config_.ropes) {
+    inverse_frequencies_.push_back(
+        at::tensor(rope.inv_freq, at::kDouble).to(options_.device, at::kFloat));
+  }
+}
+
+torch::Tensor Transformer::hidden(const RaggedBatch& batch, Adapter* adapter,
+                                  const torch::Tensor& sources) {
+  const auto plans = plan_layers(config_, [&](int64_t window) {
+    return plan_attention(batch.segments, window, options_.device);
+  });
+  const Pass pass = start_pass(adapter, batch.positions,
+                               [&](int64_t layer, const torch::Tensor& query,
+                                   const torch::Tensor& key, const torch::Tensor& value) {
+                                 return attention(query, key, value,
+                                                  plans.at(config_.layers[layer].sliding_window),
+                                                  config_.attention_scale);
+                               });
+  const auto [rows, where] = at::_unique(sources, true, true);
+  return run(pass, batch.tokens, rows).index_select(0, where);
+}
+
+torch::Tensor Transformer::logits(const torch::Tensor& hidden) {
+  return at::linear(hidden, weights_.head).to(at::kFloat);
+}
+
+torch::Tensor Transformer::token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) {
+  return trainer::token_log_probs(hidden, weights_.head, ids);
+}
+
+std::shared_ptr<RowCache> Transformer::new_cache() {
+  return std::make_shared<RowCache>(config_.num_layers);
+}
+
+torch::Tensor Transformer::extend(RowCache& cache, const std::vector<int32_t>& tokens,
+                                  Adapter* adapter) {
+  const torch::NoGradGuard no_grad;
+  const auto count = static_cast<int64_t>(tokens.size());
+  const int64_t end = cache.length + count;
+  const auto plans = plan_layers(config_, [&](int64_t window) {
+    return plan_extension(cache.length, count, window, options_.device);
+  });
+  const auto on_device = at::TensorOptions(options_.device).dtype(at::kLong);
+  const Pass pass = start_pass(
+      adapter, at::arange(cache.length, end, on_device),
+      [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
+          const torch::Tensor& value) {
+        cache.write(layer, key, value);
+        return attention(query, cache.keys(layer, end), cache.values(layer, end),
+                         plans.at(config_.layers[layer].sliding_window), config_.attention_scale);
+      });
+  torch::Tensor last =
+      run(pass, at::tensor(tokens, on_device), at::full({1}, count - 1, on_device));
+  cache.length = end;
+  return last;
+}
+
+Transformer::Pass Transformer::start_pass(Adapter* adapter, const torch::Tensor& positions,
+                                          Attend attend) const {
+  Pass pass{adapter, {}, std::move(attend)};
+  for (size_t i = 0; i < config_.ropes.size(); ++i) {
+    pass.tables.push_back(
+        rotary_tables(positions, inverse_frequencies_[i], config_.ropes[i].attention_factor));
+  }
+  return pass;
+}
+
+torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
+  torch::Tensor x = weights_.embedding.index_select(0, tokens);
+  if (config_.embedding_scale == 1) return x;
+  return x.mul_(at::scalar_tensor(config_.embedding_scale, x.options()));
+}
+
+torch::Tensor Transformer::run(const Pass& pass, const torch::Tensor& tokens,
+                               const torch::Tensor& rows) const {
+  torch::Tensor x = embed(tokens);
+  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
+    x = block(layer, pass, x, layer + 1 == config_.num_layers ? rows : torch::Tensor());
+  }
+  return norm(x, weights_.final_norm);
+}
+
+torch::Tensor Transformer::block(int64_t layer, const Pass& pass, const torch::Tensor& x,
+                                 const torch::Tensor& rows) const {
+  const LayerWeights& weights = weights_.layers[layer];
+  const torch::Tensor attended = attend(layer, pass, norm(x, weights.before_attention), rows);
+  const torch::Tensor kept = rows.defined() ? x.index_select(0, rows) : x;
+  const torch::Tensor middle = kept + norm(attended, weights.after_attention);
+  const torch::Tensor changed = mlp(layer, pass, norm(middle, weights.before_mlp));
+  return middle + norm(changed, weights.after_mlp);
+}
+
+torch::Tensor Transformer::attend(int64_t layer, const Pass& pass, const torch::Tensor& x,
+                                  const torch::Tensor& rows) const {
+  const LayerWeights& weights = weights_.layers[layer];
+  const RotaryTables& tables = pass.tables[config_.layers[layer].rope];
+  const auto by_head = [&](Site site) {
+    return linear(layer, site, pass, x).unflatten(-1, {-1, config_.head_dim});
+  };
+  torch::Tensor query = rotate(norm(by_head(Site::kQ), weights.query_norm), tables);
+  const torch::Tensor key = rotate(norm(by_head(Site::kK), weights.key_norm), tables);
+  torch::Tensor mixed = pass.attend(layer, query, key, by_head(Site::kV));
+  if (rows.defined()) {
+    mixed = mixed.index_select(0, rows);
+    query = query.index_select(0, rows);
+  }
+  if (pass.adapter != nullptr) {
+    const torch::Tensor delta = pass.adapter->attention_delta(layer, query);
+    if (delta.defined()) mixed = mixed + delta;
+  }
+  return linear(layer, Site::kO, pass, mixed.flatten(1));
+}
+
+torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const {
+  const torch::Tensor gate = linear(layer, Site::kGate, pass, x);
+  const torch::Tensor up = linear(layer, Site::kUp, pass, x);
+  return linear(layer, Site::kDown, pass, gated_activation(gate, up, config_.activation));
+}
+
+torch::Tensor Transformer::linear(int64_t layer, Site site, const Pass& pass,
+                                  const torch::Tensor& x) const {
+  const LinearWeights& weights = weights_.layers[layer].linear[static_cast<size_t>(site)];
+  torch::Tensor y = at::linear(x, weights.weight, weights.bias);
+  if (pass.adapter == nullptr) return y;
+  const torch::Tensor delta = pass.adapter->linear_delta(layer, site, x);
+  return delta.defined() ? y.add_(delta) : y;
+}
+
+torch::Tensor Transformer::norm(const torch::Tensor& x, const torch::Tensor& weight) const {
+  return weight.defined() ? rms_norm(x, weight, config_.rms_norm_eps) : x;
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,44 @@
+// The frozen tensors of a decoder.
+#pragma once
+
+#include <torch/types.h>
+
+#include <array>
+#include <filesystem>
+#include <vector>
+
+#include "common/status.h"
+#include "worker/trainer/adapters/adapter.h"
+#include "worker/trainer/model/config.h"
+#include "worker/trainer/model/decoder.h"
+
+namespace prefixmem::trainer {
+
+struct LinearWeights {
+  torch::Tensor weight;  // [out, in], in the model's dtype
+  torch::Tensor bias;    // [out] or undefined
+};
+
+inline constexpr size_t kSites = 7;
+
+// Norm weights are fp32 and hold the family's offset (1 + w for Gemma); undefined where the family
+// has no such norm.
+struct LayerWeights {
+  torch::Tensor before_attention, after_attention, before_mlp, after_mlp;  // [hidden]
+  torch::Tensor query_norm, key_norm;                                      // [head_dim]
+  std::array<LinearWeights, kSites> linear;                                // by Site
+};
+
+struct ModelWeights {
+  torch::Tensor embedding;  // [vocab, hidden]
+  torch::Tensor head;       // [vocab, hidden]; the embedding itself where they are tied
+  torch::Tensor final_norm;
+  std::vector<LayerWeights> layers;
+};
+
+// From model.safetensors or its shards. On the CPU, tensors already of the wanted dtype stay mapped
+// from the file. Errors as Decoder::load.
+Result<ModelWeights> load_weights(const std::filesystem::path& folder, const ModelConfig& config,
+                                  const DecoderOptions& options);
+
+}  // namespace prefixmem::trainer
