@@ -1,0 +1,40 @@
+"""What a benchmark says about the machine it ran on."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+TELLING_FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16")
+
+
+def cpu_line(key):
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith(key):
+            return line.split(": ", 1)[1]
+    return ""
+
+
+def memory_gib():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def matmul_rates(threads):
+    """{dtype: GFLOP/s}, each in a process of its own."""
+    rates = {}
+    for dtype in ("bf16", "fp32"):
+        command = [sys.executable, HERE / "matmul.py", dtype, str(threads)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        rates[dtype] = float(done.stdout)
+    return rates
+
+
+def lines(threads):
+    flags = set(cpu_line("flags").split())
+    rates = ", ".join(f"{r:.0f} GFLOP/s in {d}" for d, r in matmul_rates(threads).items())
+    yield (
+        f"- machine: {cpu_line('model name') or 'unknown CPU'}, {os.cpu_count()} cores, "
+        f"{memory_gib():.0f} GiB, {' '.join(f for f in TELLING_FLAGS if f in flags)}"
+    )
+    yield f"- best matmul with {threads} threads: {rates}"
