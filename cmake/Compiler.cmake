@@ -23,7 +23,7 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wno-unknown-warning-option)
+add_compile_options(-Wall -Wextra)
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
 set(PREFIXMEM_SANITIZE "" CACHE STRING "address,undefined or thread: builds everything with it")

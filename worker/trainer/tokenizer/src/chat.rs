@@ -1,0 +1,174 @@
+use crate::error::{damaged, invalid, Result};
+use crate::python;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::Environment;
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+/// Where a message may keep what the model thought, newest name first.
+const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+
+/// A Jinja template with the settings, functions and variables that transformers gives it.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    /// bos_token, eos_token and the like.
+    tokens: BTreeMap<String, String>,
+}
+
+impl ChatTemplate {
+    pub fn compile(source: String, tokens: BTreeMap<String, String>) -> Result<ChatTemplate> {
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build();
+        environment.set_syntax(syntax.map_err(|e| invalid(e.to_string()))?);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", python::raise_exception);
+        environment.add_function("strftime_now", python::strftime_now);
+        environment.add_filter("tojson", python::tojson);
+        environment
+            .add_template_owned("chat", without_generation_marks(&source))
+            .map_err(|e| damaged("the model's chat template", e))?;
+        Ok(ChatTemplate {
+            environment,
+            tokens,
+        })
+    }
+
+    /// `messages`: a JSON list of objects.
+    pub fn render(&self, messages: &str, add_generation_prompt: bool) -> Result<String> {
+        let mut variables: BTreeMap<&str, Value> = BTreeMap::from([
+            ("messages", Value::from(Serde(chat(messages)?))),
+            ("add_generation_prompt", add_generation_prompt.into()),
+            ("tools", ().into()),
+            ("documents", ().into()),
+        ]);
+        for (role, token) in &self.tokens {
+            variables.insert(role, token.into());
+        }
+        let template = self.environment.get_template("chat");
+        template
+            .and_then(|template| template.render(variables))
+            .map_err(|e| {
+                invalid(format!(
+                    "the model's chat template refuses the messages: {e}"
+                ))
+            })
+    }
+}
+
+/// `{% generation %}` only marks the answer for those who ask transformers for a mask of it.
+fn without_generation_marks(source: &str) -> String {
+    let mark = Regex::new(r"(\{%[-+]?\s*)(end)?generation(\s*[-+]?%\})");
+    let mark = mark.expect("the pattern is constant");
+    mark.replace_all(source, "${1}${2}with${3}").into_owned()
+}
+
+fn chat(messages: &str) -> Result<Vec<Map<String, Json>>> {
+    let chat: Vec<Map<String, Json>> = serde_json::from_str(messages)
+        .map_err(|e| invalid(format!("the messages are no JSON list of objects: {e}")))?;
+    if chat.is_empty() {
+        return Err(invalid("a chat needs at least one message"));
+    }
+    Ok(chat.into_iter().map(as_templates_expect).collect())
+}
+
+/// Templates handle a missing key better than null, and find reasoning under one of two names.
+fn as_templates_expect(mut message: Map<String, Json>) -> Map<String, Json> {
+    message.retain(|_, value| !value.is_null());
+    if let Some(reasoning) = REASONING.iter().find_map(|key| message.get(*key)).cloned() {
+        message
+            .entry("thinking")
+            .or_insert_with(|| reasoning.clone());
+        message.insert("reasoning_content".into(), reasoning);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn template(source: &str) -> ChatTemplate {
+        let tokens = BTreeMap::from([("bos_token".into(), "<s>".into())]);
+        ChatTemplate::compile(source.into(), tokens).unwrap()
+    }
+
+    fn render(source: &str) -> String {
+        let messages = r#"[{"role": "user", "content": " Hi ", "name": null},
+                           {"role": "assistant", "reasoning": "hm", "content": "Ho"}]"#;
+        template(source).render(messages, true).unwrap()
+    }
+
+    #[test]
+    fn variables_are_those_of_transformers() {
+        let all = "{{ bos_token }} {{ messages|length }} {{ add_generation_prompt }} \
+                   {{ tools is none and tools is defined }} {{ documents }} {{ eos_token is defined }}";
+        assert_eq!(render(all), "<s> 2 True True None False");
+    }
+
+    #[test]
+    fn blocks_leave_no_lines_behind() {
+        assert_eq!(
+            render("{% if true %}\n  {% set a = 1 %}\nx\n{% endif %}\n"),
+            "x\n"
+        );
+    }
+
+    #[test]
+    fn python_idioms_work() {
+        for (source, expected) in [
+            ("{{ messages[0].content.strip() }}", "Hi"),
+            ("{{ messages[0]['content'].lstrip().startswith('Hi') }}", "True"),
+            ("{{ 'a</t>b'.split('</t>')[-1] }}", "b"),
+            ("{{ messages[::-1][0].role }}", "assistant"),
+            ("{% for m in messages[1:] %}{{ loop.index0 }}{{ m.role }}{% endfor %}", "0assistant"),
+            ("{% for m in messages %}{% if loop.last %}{% continue %}{% endif %}{{ loop.nextitem.role }}{% endfor %}", "assistant"),
+            ("{% set n = namespace(x=0) %}{% for m in messages %}{% set n.x = n.x + 1 %}{% endfor %}{{ n.x }}", "2"),
+            ("{{ 'name' in messages[0] }} {{ messages[0].get('x', 'y') }}", "False y"),
+            ("{{ messages[0] | tojson }}", r#"{"role": "user", "content": " Hi "}"#),
+            ("{{ ['a', none, true, 1.0] }}", "['a', None, True, 1.0]"),
+            ("{{ messages[1].reasoning_content + messages[1].thinking }}", "hmhm"),
+            ("{% generation %}x{%- endgeneration -%} y", "xy"),
+            ("{{ strftime_now('%Y') }}", "2024"),
+        ] {
+            assert_eq!(render(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn an_exception_of_the_template_is_the_reason() {
+        let error = template("{{ raise_exception('roles must alternate') }}")
+            .render(r#"[{"role": "user"}]"#, false)
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid);
+        assert!(
+            error.message.contains("roles must alternate"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn a_wrong_template_is_damage() {
+        let error = ChatTemplate::compile("{% if %}".into(), BTreeMap::new()).unwrap_err();
+        assert_eq!(error.kind, Kind::Damaged);
+        assert!(error
+            .message
+            .starts_with("the model's chat template is damaged"));
+    }
+
+    #[test]
+    fn messages_have_to_be_a_list_of_objects() {
+        for messages in ["", "{}", "[]", "[1]", "[[]]"] {
+            let error = template("x").render(messages, false).unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid, "{messages}");
+        }
+    }
+}
