@@ -144,13 +144,15 @@ class Cluster:
 
     def pmt_here(self, *args):
         """Runs `pmt ARGS` on this process's own terminal; its exit code."""
-        command = [self.bin / "pmt", *map(str, args)]
         return subprocess.run(
-            command, env=self.environment(), check=False, preexec_fn=die_with_parent
+            [self.bin / "pmt", *map(str, args)],
+            env=self.environment(),
+            check=False,
+            preexec_fn=die_with_parent,
         ).returncode
 
-    def watch(self, job, *args, seconds=120):
-        command = [self.bin / "pmt", "watch", job, *map(str, args), "-o", "json"]
+    def watch(self, job, seconds=120):
+        command = [self.bin / "pmt", "watch", job, "-o", "json"]
         return Watch(command, self.environment(), seconds)
 
     def logs(self):

@@ -94,10 +94,10 @@ def submit(cluster, spec):
 
 
 def download(cluster, jobs, out):
-    """The adapters, each in a folder of its job's name."""
+    """{name of a job: folder of its adapter}, where `pmt download` puts it."""
     places = {}
     for job in jobs:
-        folder = out / job["name"]
+        folder = out / job["id"]
         done = cluster.pmt("download", job["id"], "--out", folder)
         if done.code != 0:
             sys.exit(done.err.strip())

@@ -1,11 +1,12 @@
 """A client that has nothing but the server: reflection tells it services and messages."""
 
 import json
+import re
 import subprocess
 
 import pytest
 from conftest import REPO
-from jobs import succeeded
+from jobs import number, succeeded
 
 GRPCURL = REPO / ".deps" / "bin" / "grpcurl"
 SERVICE = "prefixmem.v1.JobService"
@@ -39,13 +40,19 @@ def test_the_server_is_healthy(grpcurl):
     assert code == 0 and json.loads(out) == {"status": "SERVING"}, err
 
 
-def test_submits_a_job(grpcurl, lab, service):
+def test_submits_and_watches_a_job(grpcurl, lab, service):
     spec = json.loads(lab.spec("curl", train__max_steps=2).read_text())
     spec["method"] = {spec["method"]["type"]: {}}
     code, out, err = grpcurl(f"{SERVICE}/SubmitJob", request={"spec": spec})
     assert code == 0, err
     (job,) = json.loads(out)["jobs"]
-    succeeded(service, job["id"])
+    events = succeeded(service, job["id"])
+    request = {"job": job["id"], "from_number": 5}
+    code, out, err = grpcurl(f"{SERVICE}/WatchJob", request=request)
+    assert code == 0, err
+    assert [int(n) for n in re.findall(r'"number": "(\d+)"', out)] == [
+        number(event) for event in events[4:]
+    ]
 
 
 def test_a_bad_spec_is_an_invalid_argument(grpcurl, lab):

@@ -47,18 +47,11 @@ def test_show_and_results(lora_job, service):
         assert done.code == 0 and "lora" in done.out, done
 
 
-def test_watch_can_start_from_a_past_event(lora_job, service):
-    job, events = lora_job
-    with service.watch(job, "--from", 5) as watch:
-        code, later, _ = watch.finish()
-    assert code == 0 and later == events[4:]
-
-
 def test_download_and_load_with_peft(lora_job, lab, service, tmp_path):
     job, events = lora_job
     done = service.pmt("download", job, "--out", tmp_path, "-o", "json")
     assert done.code == 0, done
-    listed = {a["path"]: a for a in artifacts(done)}
+    listed = {file["path"]: file for file in done.json["files"]}
     for path in ("adapter/adapter_model.safetensors", "adapter/adapter_config.json"):
         assert hashlib.sha256((tmp_path / path).read_bytes()).hexdigest() == listed[path]["sha256"]
     result = json.loads((tmp_path / "result.json").read_text())
@@ -67,10 +60,6 @@ def test_download_and_load_with_peft(lora_job, lab, service, tmp_path):
     assert [json.loads(line)["loss"] for line in lines] == list(losses(events).values())
     final = [e for event in events if (e := trainer_event(event, "eval"))][-1]
     assert peft_loss(lab, tmp_path / "adapter") == pytest.approx(final["value"], rel=1e-4)
-
-
-def artifacts(done):
-    return done.json["artifacts"] if isinstance(done.json, dict) else done.json
 
 
 def peft_loss(lab, adapter):

@@ -1,12 +1,14 @@
 """A gang starts when all of its ranks fit, never partly."""
 
+import datetime
+
 from jobs import at_step, show, submit, succeeded
 
 
 def event_time(events, state):
-    """When a job came into a state, as text that sorts."""
+    """When a job came into a state."""
     (event,) = (e for e in events if e.get("state", {}).get("state") == f"JOB_STATE_{state}")
-    return event["time"]
+    return datetime.datetime.fromisoformat(event["time"])
 
 
 def test_a_gang_waits_for_room(lab, service):
