@@ -1,0 +1,199 @@
+"""Token ids, texts and chats equal those of transformers, for every model folder at hand."""
+
+import datetime
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tokenizer_folders
+import transformers
+from transformers.utils import chat_template_utils
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PREFIXMEM_BUILD", REPO / "build"))
+PROBE = BUILD / "tests" / "tokenizer_probe"
+
+TEXTS = [
+    "",
+    " ",
+    "\n",
+    "a",
+    " leading and trailing ",
+    "two  blanks,   three\t\ttabs\r\n\r\n\n",
+    "I've 1234567 reasons; you'll SEE'S them, won't you?",
+    "e\u0301 é Å A\u030a ﬁ ½ ① ⅷ",
+    "👩‍👩‍👧‍👦 👍🏽 🇩🇪 \U0010ffff \u200b\u200d\ufeff",
+    "नमस्ते สวัสดี שלום مرحبا 我的卡丢了 カード 한국어",
+    "\x00\x01\x7f\x85\u2028\u00a0\u3000",
+    "<|eot_id|><|im_end|> <end_of_turn>x<eos></s><s> <unk> [multimodal]",
+    " topup topup\ttopup<tool_call>",
+    "▁▁ ▁a<0x0A>",
+    "x" * 3000,
+]
+CHATS = {
+    "one": [{"role": "user", "content": "  Where is my card?\n"}],
+    "system": [
+        {"role": "system", "content": "Be brief. "},
+        {"role": "user", "content": "é 😀 <|eot_id|>"},
+    ],
+    "turns": [
+        {"role": "user", "content": "Hi", "name": None},
+        {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello"},
+        {"role": "user", "content": ""},
+    ],
+    "calls": [
+        {"role": "user", "content": "pay"},
+        {
+            "role": "assistant",
+            "content": "so",
+            "tool_calls": [{"name": "p&<'", "arguments": {"z": 1, "a": [2.5, None, True, "é"]}}],
+        },
+    ],
+    "parts": [{"role": "user", "content": [{"type": "text", "text": " a "}, {"type": "image"}]}],
+    "strange": [{"role": "user", "content": "a"}, {"role": "judge", "content": "b"}],
+    "twice": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}],
+    "empty": [],
+}
+
+
+def long_text():
+    """100,000 characters: words in several scripts, their letters shuffled."""
+    draw = random.Random(1)
+    words = " ".join(tokenizer_folders.TEXT).split(" ")
+    parts = []
+    for _ in range(40_000):
+        word = draw.choice(words)
+        parts += [*draw.sample(word, len(word)), draw.choice([" ", " ", "\n", "", "  "])]
+    return "".join(parts)[:100_000]
+
+
+def random_texts(count):
+    draw = random.Random(2)
+    ranges = [(0, 0x80), (0x80, 0x800), (0x800, 0xD800), (0xE000, 0x10000), (0x10000, 0x110000)]
+    return [
+        "".join(chr(draw.randrange(*draw.choice(ranges))) for _ in range(draw.randrange(1, 40)))
+        for _ in range(count)
+    ]
+
+
+def gemma3(folder):
+    """The tokenizer of the real model with a chat template of its family."""
+    script = REPO / "scripts" / "fetch_model.py"
+    fetched = subprocess.run(
+        [sys.executable, script, "gemma3-270m"], check=True, capture_output=True, text=True
+    )
+    folder.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
+        shutil.copy(pathlib.Path(fetched.stdout.strip()) / name, folder)
+    (folder / "chat_template.jinja").write_text(tokenizer_folders.chat_template("gemma3"))
+    return folder
+
+
+def stories260k(_):
+    shared = os.environ.get("PREFIXMEM_SHARED")
+    if shared is None or not (pathlib.Path(shared) / "models" / "stories260k").is_dir():
+        pytest.skip("PREFIXMEM_SHARED names no folder with models/stories260k.")
+    return pathlib.Path(shared) / "models" / "stories260k"
+
+
+FOLDERS = {
+    "llama3": tokenizer_folders.write_llama3,
+    "qwen2": tokenizer_folders.write_qwen2,
+    "gemma3": gemma3,
+    "stories260k": stories260k,
+}
+
+
+class Pair:
+    """The same folder in our hands and in those of transformers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.reference = transformers.AutoTokenizer.from_pretrained(folder)
+
+    def ask(self, questions):
+        assert PROBE.exists(), f"{PROBE} is not built; PREFIXMEM_BUILD names the build folder"
+        done = subprocess.run(
+            [PROBE, self.folder], input=json.dumps(questions), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def pair(request, tmp_path_factory):
+    return Pair(FOLDERS[request.param](tmp_path_factory.mktemp("tokenizer") / request.param))
+
+
+@pytest.mark.parametrize("special", [True, False], ids=["special", "plain"])
+def test_token_ids(pair, special):
+    texts = [*TEXTS, *random_texts(200), long_text()]
+    answers = pair.ask([{"encode": text, "special": special} for text in texts])
+    for text, answer in zip(texts, answers, strict=True):
+        expected = pair.reference(text, add_special_tokens=special)["input_ids"]
+        assert answer.get("ids") == expected, (text[:100], answer.get("error"))
+
+
+@pytest.mark.parametrize("special", [True, False], ids=["special", "plain"])
+def test_texts(pair, special):
+    draw = random.Random(3)
+    size = len(pair.reference)
+    rows = [[], [0], [1], [2], [size - 1], [size + 5, 3]]
+    rows += [[draw.randrange(size) for _ in range(draw.randrange(1, 40))] for _ in range(200)]
+    rows += [pair.reference(text)["input_ids"] for text in TEXTS]
+    answers = pair.ask([{"decode": row, "special": special} for row in rows])
+    for row, answer in zip(rows, answers, strict=True):
+        expected = pair.reference.decode(row, skip_special_tokens=not special)
+        assert answer.get("text") == expected, (row, answer.get("error"))
+
+
+def test_eos(pair):
+    assert pair.ask([{"eos": None}]) == [{"ids": [pair.reference.eos_token_id]}]
+
+
+def rendered(tokenizer, chat, prompt):
+    """None where the template refuses."""
+    try:
+        return tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt)
+    except Exception as refusal:  # whatever transformers raises
+        print(refusal)
+        return None
+
+
+class July(datetime.datetime):
+    """The day on which all our chats take place."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2024, 7, 26, tzinfo=tz)
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_chats(pair, name, monkeypatch):
+    monkeypatch.setattr(chat_template_utils, "datetime", July)
+    answers = pair.ask([{"chat": CHATS[name], "prompt": prompt} for prompt in (True, False)])
+    for prompt, answer in zip((True, False), answers, strict=True):
+        expected = rendered(pair.reference, CHATS[name], prompt)
+        assert answer.get("text") == expected, answer
+        assert (expected is None) == ("INVALID_ARGUMENT" in answer.get("error", "")), answer
+
+
+def test_chats_are_rendered_at_all(pair):
+    """Each template renders what its family knows, so that test_chats compares texts too."""
+    if pair.folder.name == "stories260k":
+        assert all(rendered(pair.reference, chat, True) is None for chat in CHATS.values())
+        return
+    refused = {name for name, chat in CHATS.items() if rendered(pair.reference, chat, True) is None}
+    assert (
+        refused
+        == {
+            "llama3": {"empty"},
+            "qwen2": {"strange", "empty"},
+            "gemma3": {"twice", "empty"},
+        }[pair.folder.name]
+    )
