@@ -3,9 +3,9 @@
 #include <tuple>
 
 #include "common/spec/limit.h"
+#include "common/spec/override.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
-#include "common/spec/utf8.h"
 
 namespace prefixmem {
 namespace {
@@ -27,61 +27,10 @@ std::vector<Override> in_order(std::vector<Override> overrides) {
   return overrides;
 }
 
-std::vector<std::string> split_path(const std::string& path) {
-  std::vector<std::string> keys = {""};
-  for (const char c : path) {
-    if (c == '.') {
-      keys.emplace_back();
-    } else {
-      keys.back() += c;
-    }
-  }
-  return keys;
-}
-
-Status check_path(const std::vector<std::string>& keys, const std::string& path) {
-  if (std::find(keys.begin(), keys.end(), "") != keys.end()) {
-    return invalid_argument("sweep path \"" + path +
-                            "\" has an empty part; allowed: keys with dots between");
-  }
-  if (keys.front() == "sweep") {
-    return invalid_argument("sweep path " + path +
-                            " is not a key of a trial; allowed: any key but sweep");
-  }
-  return {};
-}
-
-// Another tag makes the rest of the block meaningless, so the block starts anew.
-void set_key(Tree& map, const std::string& key, Tree value) {
-  const Tree* present = map.find(key);
-  if (key == "type" && present != nullptr && present->scalar != value.scalar) map = Tree::map();
-  map.set(key, std::move(value));
-}
-
-Status apply(const Override& override, Tree& tree) {
-  const auto keys = split_path(override.path);
-  PM_TRY(check_path(keys, override.path));
-  auto value = spec::parse_tree(override.yaml);
-  if (!value.ok()) return value.status().with_context(spec::shortened(override.path, 80));
-  Tree* map = &tree;
-  for (size_t i = 0; i + 1 < keys.size(); ++i) {
-    Tree* next = map->find(keys[i]);
-    if (next == nullptr || next->is_null()) {
-      map->set(keys[i], Tree::map());
-      next = map->find(keys[i]);
-    }
-    if (next->is_scalar()) {  // a union that stands as its tag alone
-      Tree block = Tree::map();
-      block.set("type", *next);
-      *next = std::move(block);
-    }
-    if (!next->is_map()) {
-      return invalid_argument(override.path + " is not a key; " + keys[i] + " is a list");
-    }
-    map = next;
-  }
-  set_key(*map, keys.back(), std::move(value).value());
-  return {};
+Status check_path(const std::string& path) {
+  if (path != "sweep" && !path.starts_with("sweep.")) return {};
+  return invalid_argument("sweep path " + path +
+                          " is not a key of a trial; allowed: any key but sweep");
 }
 
 std::string label_value(const std::string& yaml) {
@@ -93,7 +42,10 @@ Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overri
                            size_t number) {
   Tree tree = base;
   tree.set("name", Tree::text(base.find("name")->scalar + "-" + std::to_string(number)));
-  for (const Override& override : in_order(overrides)) PM_TRY(apply(override, tree));
+  for (const Override& override : in_order(overrides)) {
+    PM_TRY(check_path(override.path));
+    PM_TRY(spec::apply_override(override, tree));
+  }
   PM_ASSIGN(JobSpec trial, spec::read_tree(tree));
   for (const Override& override : overrides) {
     trial.labels["sweep." + override.path] = label_value(override.yaml);

@@ -104,7 +104,7 @@ TEST(Sweep, FailuresNameTrialAndPath) {
       {"sweep: {grid: {train.seed.x: [1]}}",
        "sweep trial 1: train.seed is a map; allowed: a whole number of at least 0"},
       {"sweep: {grid: {train..seed: [1]}}",
-       "sweep trial 1: sweep path \"train..seed\" has an empty part; allowed: keys with dots "
+       "sweep trial 1: path \"train..seed\" has an empty part; allowed: keys with dots "
        "between"},
       {"sweep: {grid: {sweep: [1]}}",
        "sweep trial 1: sweep path sweep is not a key of a trial; allowed: any key but sweep"},
