@@ -1,0 +1,81 @@
+#include "worker/agent/devices/devices.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "common/files.h"
+
+namespace prefixmem::agent {
+namespace {
+
+// The value of the first "key : value" line.
+std::string cpu_model() {
+  const auto text = read_file("/proc/cpuinfo");
+  if (!text.ok()) return "unknown CPU";
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown CPU";
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+}  // namespace
+
+HostDevices find_devices() {
+  HostDevices host{cpu_model(), usable_cores(), list_gpus()};
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
+    host.gpus = visible_gpus(host.gpus, visible);
+  }
+  return host;
+}
+
+std::vector<Gpu> visible_gpus(const std::vector<Gpu>& all, const std::string& list) {
+  std::vector<Gpu> visible;
+  std::istringstream ids(list);
+  for (std::string id; std::getline(ids, id, ',');) {
+    const auto same = [&](const Gpu& gpu) { return gpu.id == id; };
+    const auto known = std::find_if(all.begin(), all.end(), same);
+    if (known != all.end()) {
+      visible.push_back(*known);
+    } else if (id.starts_with("GPU-") || id.starts_with("MIG-")) {
+      visible.push_back({id, all.empty() ? id : all.front().name});
+    } else {
+      break;  // CUDA ignores what follows an id that is not there
+    }
+  }
+  return visible;
+}
+
+Result<WorkerDevice> choose_device(const std::string& wanted, const HostDevices& host) {
+  WorkerDevice device;
+  device.cuda = wanted == "cuda" || (wanted == "auto" && !host.gpus.empty());
+  if (device.cuda && host.gpus.empty()) {
+    return failed_precondition(
+        "--device is cuda, but this host has no NVIDIA GPU that the driver shows");
+  }
+  if (!device.cuda && wanted != "auto" && wanted != "cpu") {
+    return invalid_argument("--device is " + wanted + "; allowed: auto, cpu, cuda");
+  }
+  if (!device.cuda) {
+    device.names = {host.cpu_name + ", " + std::to_string(host.cores) + " cores"};
+    device.default_slots = host.cores;
+    return device;
+  }
+  device.gpus = host.gpus;
+  for (const Gpu& gpu : host.gpus) device.names.push_back(gpu.name);
+  device.default_slots = static_cast<int>(host.gpus.size());
+  return device;
+}
+
+}  // namespace prefixmem::agent

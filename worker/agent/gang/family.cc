@@ -1,0 +1,75 @@
+#include "worker/agent/gang/family.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/fd.h"
+
+namespace prefixmem::agent {
+
+Family::Family(pid_t root, std::string mark, Launcher& launcher)
+    : root_(root), mark_(std::move(mark)), launcher_(launcher) {}
+
+bool Family::is_seed(const Process& process) const {
+  if (process.pid == root_) return true;
+  const auto known = known_.find(process.pid);
+  if (known != known_.end() && known->second == process.start_time) return true;
+  return process.parent == getpid() && !launcher_.started(process.pid) &&
+         has_environment(process.pid, mark_);
+}
+
+void Family::look() {
+  const auto processes = list_processes();
+  std::multimap<pid_t, const Process*> children;
+  std::vector<const Process*> members;
+  for (const Process& process : processes) {
+    children.emplace(process.parent, &process);
+    if (is_seed(process)) members.push_back(&process);
+    // Orphans of whichever gang: their end interests nobody.
+    if (process.dead() && process.parent == getpid() && !launcher_.started(process.pid)) {
+      waitpid(process.pid, nullptr, WNOHANG);
+    }
+  }
+  std::map<pid_t, uint64_t> found;
+  live_.clear();
+  for (size_t i = 0; i < members.size(); ++i) {
+    const Process& member = *members[i];
+    if (!found.emplace(member.pid, member.start_time).second) continue;
+    if (!member.dead()) live_.push_back(member);
+    const auto [begin, end] = children.equal_range(member.pid);
+    for (auto child = begin; child != end; ++child) members.push_back(child->second);
+  }
+  known_ = std::move(found);
+}
+
+int64_t Family::largest_resident_bytes() const {
+  int64_t largest = 0;
+  for (const Process& process : live_) largest = std::max(largest, process.resident_bytes);
+  return largest;
+}
+
+bool Family::kill_all(Millis limit) {
+  const auto deadline = real_clock().monotonic() + limit;
+  while (true) {
+    look();
+    if (live_.empty()) return true;
+    for (const Process& process : live_) kill(process.pid, SIGKILL);
+    const Millis left = deadline - real_clock().monotonic();
+    if (left <= Millis(0)) return false;
+    wait_for_one(std::min(left, Millis(100)));
+  }
+}
+
+void Family::wait_for_one(Millis limit) const {
+  const Fd fd(static_cast<int>(syscall(SYS_pidfd_open, live_.front().pid, 0U)));
+  if (!fd.valid()) return;
+  pollfd waiting{fd.get(), POLLIN, 0};
+  poll(&waiting, 1, static_cast<int>(limit.count()));
+}
+
+}  // namespace prefixmem::agent

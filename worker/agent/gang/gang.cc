@@ -1,0 +1,206 @@
+#include "worker/agent/gang/gang.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "worker/agent/gang/event_server.h"
+#include "worker/agent/gang/family.h"
+#include "worker/agent/gang/output_log.h"
+
+namespace prefixmem::agent {
+namespace {
+
+class Gang final : private EventServer::Listener {
+ public:
+  Gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
+       const std::function<Status(const Event&)>& on_event)
+      : plan_(plan), world_(world), stop_(stop), on_event_(on_event) {}
+
+  GangEnd run() {
+    end_.trouble = start();
+    if (pid_ > 0) {
+      watch();
+      finish();
+    }
+    if (log_) {
+      log_->finish();
+      end_.output = log_->lines();
+      end_.output_tail = log_->tail();
+    }
+    return std::move(end_);
+  }
+
+ private:
+  Status start() {
+    PM_ASSIGN(auto log, OutputLog::create(plan_.output_file));
+    log_ = std::make_unique<OutputLog>(std::move(log));
+    PM_ASSIGN(auto server, EventServer::listen(plan_.socket));
+    server_ = std::make_unique<EventServer>(std::move(server));
+    int ends[2] = {-1, -1};
+    if (pipe2(ends, O_CLOEXEC) != 0) return from_errno("opening a pipe", errno);
+    output_ = Fd(ends[0]);
+    const Fd child_end(ends[1]);
+    if (fcntl(output_.get(), F_SETFL, O_NONBLOCK) != 0) return from_errno("setting a pipe", errno);
+    Command command = plan_.command;
+    command.output = child_end.get();
+    memory_at_start_ = memory_at_look_ = world_.memory();
+    PM_ASSIGN(pid_, world_.launcher.start(command));
+    started_at_ = next_look_ = now();
+    family_ = std::make_unique<Family>(pid_, plan_.mark, world_.launcher);
+    alive_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0U)));
+    if (!alive_.valid()) return from_errno("watching mpirun", errno);
+    return {};
+  }
+
+  // Until mpirun has ended or everything was killed.
+  void watch() {
+    while (end_.trouble.ok()) {
+      obey_stop();
+      if (const auto deadline = kill_at(); deadline && now() >= *deadline) return;
+      std::vector<pollfd> polled = {{alive_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}};
+      if (!asked_) polled.push_back({stop_.fd(), POLLIN, 0});
+      server_->add_to(polled);
+      poll(polled.data(), polled.size(), wait_millis());
+      const bool gone = polled[0].revents != 0;
+      take_what_came();
+      if (gone) return;
+      if (now() >= next_look_) look();
+    }
+  }
+
+  bool ended() const {
+    pollfd waiting{alive_.get(), POLLIN, 0};
+    return poll(&waiting, 1, 0) > 0;
+  }
+
+  void take_what_came() {
+    Status status = read_output();
+    if (status.ok()) status = server_->serve(*this);
+    if (end_.trouble.ok()) end_.trouble = status;
+  }
+
+  void look() {
+    family_->look();
+    memory_at_look_ = world_.memory();
+    next_look_ = now() + world_.limits.look;
+    if (!joined_ && !asked_ && now() - started_at_ >= world_.limits.start) {
+      end_.trouble =
+          internal_error("no rank has reported within " +
+                         std::to_string(world_.limits.start.count() / 1000) + " s of the start");
+    }
+  }
+
+  void obey_stop() {
+    if (asked_ || !stop_.kill_at()) return;
+    asked_ = true;
+    // Only mpirun itself: its forwarding reaches every rank.
+    if (joined_) kill(pid_, SIGUSR1);
+  }
+
+  std::optional<MonotonicTime> kill_at() const {
+    auto at = stop_.kill_at();
+    if (at && !joined_) at = now();
+    if (failed_at_) {
+      const MonotonicTime patience = *failed_at_ + world_.limits.failure;
+      at = at ? std::min(*at, patience) : patience;
+    }
+    return at;
+  }
+
+  int wait_millis() const {
+    MonotonicTime until = next_look_;
+    if (const auto deadline = kill_at()) until = std::min(until, *deadline);
+    return static_cast<int>(std::max<int64_t>(0, (until - now()).count()));
+  }
+
+  // Reads until empty; at the end of the stream the pipe is closed.
+  Status read_output() {
+    char block[1 << 16];
+    while (output_.valid()) {
+      const ssize_t count = read(output_.get(), block, sizeof block);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && errno == EAGAIN) return {};
+      if (count <= 0) {
+        output_.reset();
+        return {};
+      }
+      PM_TRY(log_->add({block, static_cast<size_t>(count)}));
+    }
+    return {};
+  }
+
+  // Kills what is left, reads what they said, waits for mpirun. Its pid is free only after that.
+  void finish() {
+    const int64_t largest = family_->largest_resident_bytes();
+    end_.killed_here = !ended();
+    const bool gone = family_->kill_all(world_.limits.kill);
+    take_what_came();
+    server_->stop_accepting();
+    drain(gone);
+    if (!gone && end_.trouble.ok()) {
+      end_.trouble = internal_error("a process of the gang resists SIGKILL");
+    }
+    if (ended()) end_.exit = world_.launcher.wait(pid_);
+    end_.memory_ran_out =
+        memory_ran_out(memory_at_start_, memory_at_look_, largest, world_.memory());
+  }
+
+  // With every writer gone, both kinds of stream come to their ends.
+  void drain(bool gone) {
+    do {
+      std::vector<pollfd> polled;
+      if (output_.valid()) polled.push_back({output_.get(), POLLIN, 0});
+      server_->add_to(polled);
+      if (gone && !polled.empty()) poll(polled.data(), polled.size(), 100);
+      take_what_came();
+    } while (gone && end_.trouble.ok() && (output_.valid() || server_->has_ranks()));
+  }
+
+  Status on_event(const Event& event) override {
+    if (const auto* failure = std::get_if<FailureEvent>(&event); failure && !end_.failure) {
+      end_.failure = *failure;
+      end_.failed_before_loss = !end_.first_lost_rank;
+      failed_at_ = now();
+    }
+    return on_event_(event);
+  }
+  void on_rank_joined(int) override { joined_ = true; }
+  void on_rank_left(int rank) override {
+    if (!end_.first_lost_rank) end_.first_lost_rank = rank;
+  }
+
+  static MonotonicTime now() { return real_clock().monotonic(); }
+
+  const GangPlan& plan_;
+  const GangWorld& world_;
+  const StopRequest& stop_;
+  const std::function<Status(const Event&)>& on_event_;
+
+  std::unique_ptr<OutputLog> log_;
+  std::unique_ptr<EventServer> server_;
+  std::unique_ptr<Family> family_;
+  Fd output_, alive_;
+  pid_t pid_ = 0;
+  MonotonicTime started_at_, next_look_;
+  MemoryReading memory_at_start_, memory_at_look_;
+  bool joined_ = false, asked_ = false;
+  std::optional<MonotonicTime> failed_at_;
+  GangEnd end_;
+};
+
+}  // namespace
+
+GangEnd run_gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
+                 const std::function<Status(const Event&)>& on_event) {
+  return Gang(plan, world, stop, on_event).run();
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,50 @@
+// Runs one gang from start to end: mpirun, its ranks' events, its stderr, its stop.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/event/event.h"
+#include "worker/agent/gang/gang_end.h"
+#include "worker/agent/gang/launcher.h"
+#include "worker/agent/gang/memory_probe.h"
+#include "worker/agent/gang/stop_request.h"
+
+namespace prefixmem::agent {
+
+struct GangPlan {
+  Command command;  // `output` is set by run_gang
+  std::filesystem::path socket;
+  std::filesystem::path output_file;  // stderr and stdout
+  // "KEY=value" of the command's environment that no other gang has.
+  std::string mark;
+};
+
+struct GangLimits {
+  // From a stop or a kill to giving up on a process that cannot be killed.
+  Millis kill{2000};
+  // Between two looks at the processes and the memory.
+  Millis look{1000};
+  // For the first rank to report.
+  Millis start{300000};
+  // For the gang to end by itself after a rank has reported its failure.
+  Millis failure{30000};
+};
+
+// What a gang needs of the world; outlives it.
+struct GangWorld {
+  Launcher& launcher;
+  MemoryProbe memory;
+  GangLimits limits;
+};
+
+// Returns when mpirun has ended and no process of the gang is left. `on_event` is called on the
+// calling thread for every event, in the order of arrival; its failure kills the gang and becomes
+// GangEnd::trouble. `stop` asks the ranks with SIGUSR1, which mpirun passes on; a gang of which no
+// rank has reported yet has nothing to save and is killed at once.
+GangEnd run_gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
+                 const std::function<Status(const Event&)>& on_event);
+
+}  // namespace prefixmem::agent
