@@ -1,0 +1,39 @@
+// Files to and from the coordinator's store.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "common/clock.h"
+#include "common/status.h"
+#include "worker/agent/attempt/assignment.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace prefixmem::agent {
+
+// Thread-safe. Both calls try once; a raised `stop` ends them early with CANCELLED.
+class ArtifactStore {
+ public:
+  virtual ~ArtifactStore() = default;
+
+  // Sends `file` as `artifact` (its bytes and sha256 are filled in here). NOT_FOUND where the file
+  // is gone, FAILED_PRECONDITION where the attempt is not the job's current one, UNAVAILABLE where
+  // another try may succeed.
+  virtual Status upload(const AttemptKey& key, Artifact artifact, const std::filesystem::path& file,
+                        std::stop_token stop) = 0;
+  // Writes the stored file to `file`, whole and checked against artifact.sha256 (DATA_LOSS) or not
+  // at all. Its folder must exist.
+  virtual Status fetch(const std::string& job_id, const Artifact& artifact,
+                       const std::filesystem::path& file, std::stop_token stop) = 0;
+};
+
+// Over WorkerService, in chunks of at most 1 MiB.
+std::unique_ptr<ArtifactStore> make_grpc_artifact_store(std::shared_ptr<grpc::Channel> channel);
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,23 @@
+// Tries again what failed because a peer was away.
+#pragma once
+
+#include <functional>
+#include <stop_token>
+
+#include "common/backoff.h"
+#include "common/status.h"
+
+namespace prefixmem::agent {
+
+// Calls `attempt` until it gives anything but UNAVAILABLE, with a back-off in between; CANCELLED
+// once `stop` is raised.
+Status retry_while_unavailable(const BackoffPolicy& policy, std::stop_token stop,
+                               const std::function<Status()>& attempt);
+
+// A random number in [0, 1) for backoff_delay.
+double random_share();
+
+// Waits; false where `stop` was raised before the end.
+bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& stop);
+
+}  // namespace prefixmem::agent
