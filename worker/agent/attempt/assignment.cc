@@ -1,0 +1,41 @@
+#include "worker/agent/attempt/assignment.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+namespace prefixmem::agent {
+namespace {
+
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= 64 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char letter) {
+           return std::isalnum(letter) != 0 || letter == '-' || letter == '_';
+         });
+}
+
+bool stays_inside(const std::filesystem::path& path) {
+  if (path.empty() || path.is_absolute()) return false;
+  return std::none_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+}
+
+}  // namespace
+
+Status check(const Assignment& assignment) {
+  const std::string where = "assignment of " + assignment.key.text();
+  if (!is_plain_name(assignment.key.job_id)) {
+    return invalid_argument(where + ": job id is \"" + assignment.key.job_id +
+                            "\"; allowed: 1 to 64 letters, digits, '-' and '_'");
+  }
+  if (assignment.ranks < 1) {
+    return invalid_argument(where + ": ranks is " + std::to_string(assignment.ranks) +
+                            "; allowed: at least 1");
+  }
+  if (assignment.resume_from && !stays_inside(assignment.resume_from->path)) {
+    return invalid_argument(where + ": resume_from.path is \"" + assignment.resume_from->path +
+                            "\"; allowed: a path inside the job's output");
+  }
+  return {};
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,172 @@
+// From the spool to the coordinator: uploads first, then the event that names them.
+#include <algorithm>
+#include <system_error>
+
+#include "common/event/event_json.h"
+#include "common/log.h"
+#include "worker/agent/attempt/attempt.h"
+#include "worker/agent/guarded.h"
+#include "worker/agent/transfer/retry.h"
+
+namespace prefixmem::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Paths relative to `out` of the file or of every file in the folder that an event names.
+Result<std::vector<std::string>> files_of(const fs::path& out, const std::string& path) {
+  const fs::path named = (out / path).lexically_normal();
+  if (!named.string().starts_with(out.lexically_normal().string() + "/")) {
+    return internal_error("the trainer named the artifact " + path + " outside its output folder");
+  }
+  std::error_code error;
+  if (!fs::is_directory(named, error)) return std::vector<std::string>{path};
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(named)) {
+    if (entry.is_regular_file()) files.push_back(entry.path().lexically_relative(out).string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+void Attempt::wake_relay() {
+  {
+    const MutexLock lock(mutex_);  // so that no waiter is between its check and its wait
+  }
+  progress_.notify_all();
+}
+
+void Attempt::relay() {
+  while (const auto event = wait_for_event()) release(replacement_of(*event));
+}
+
+// None: there will be no more, or nobody wants them.
+std::optional<Event> Attempt::wait_for_event() {
+  const MutexLock lock(mutex_);
+  while (!spool_->has_unready() && !gang_gone_ && !broken_off()) progress_.wait(mutex_);
+  if (broken_off() || spool_failed_) return std::nullopt;
+  auto next = spool_->next_unready();
+  if (next.ok()) return std::move(*next);
+  fail_spool(next.status());
+  return std::nullopt;
+}
+
+std::optional<Event> Attempt::replacement_of(const Event& event) {
+  const auto* artifact = std::get_if<ArtifactEvent>(&event);
+  if (artifact == nullptr) return std::nullopt;
+  const Status earlier = failure();
+  const Status status = earlier.ok() ? guarded([&] { return upload(*artifact); }) : earlier;
+  if (status.ok()) return std::nullopt;
+  const bool pruned =
+      status.code() == Code::kNotFound && artifact->kind == ArtifactEvent::Kind::kCheckpoint;
+  if (pruned) {
+    return Event(
+        LogEvent{0, "info", artifact->path + " gave way to a newer checkpoint before its upload"});
+  }
+  if (!broken_off()) fail(status);
+  return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
+}
+
+void Attempt::release(const std::optional<Event>& replacement) {
+  {
+    const MutexLock lock(mutex_);
+    const Status status = replacement ? spool_->mark_ready_as(*replacement) : spool_->mark_ready();
+    if (!status.ok()) fail_spool(status);
+  }
+  changed_();
+}
+
+Status Attempt::upload(const ArtifactEvent& event) {
+  PM_ASSIGN(const auto files, files_of(folder_->out(), event.path));
+  for (const std::string& file : files) PM_TRY(upload_file(event, file));
+  return {};
+}
+
+Status Attempt::upload_file(const ArtifactEvent& event, const std::string& path) {
+  Artifact artifact;
+  artifact.path = path;
+  artifact.kind = event::kNames<ArtifactEvent::Kind>[static_cast<size_t>(event.kind)];
+  artifact.step = event.step;
+  return retry_while_unavailable(world_.options.transfer_backoff, transfers_.get_token(), [&] {
+    return world_.store.upload(key(), artifact, folder_->out() / path, transfers_.get_token());
+  });
+}
+
+Status Attempt::failure() const {
+  const MutexLock lock(mutex_);
+  return failure_;
+}
+
+// What cannot be handed over makes the rest of the run worthless.
+void Attempt::fail(const Status& status) {
+  spdlog::error("{}: {}", key().text(), status.to_string());
+  {
+    const MutexLock lock(mutex_);
+    if (failure_.ok()) failure_ = status;
+  }
+  stop_.request(Millis(0));
+}
+
+void Attempt::fail_spool(const Status& status) {
+  spdlog::error("{}: {}", key().text(), status.to_string());
+  spool_failed_ = true;
+  if (failure_.ok()) failure_ = status;
+  if (end_) end_->status = failure_;
+  stop_.request(Millis(0));
+}
+
+std::optional<AttemptReport> Attempt::next_report() {
+  const MutexLock lock(mutex_);
+  if (stop_kind_ == StopKind::kAbandon) return std::nullopt;
+  if (spool_ && !spool_failed_) {
+    auto batch = spool_->take_batch();
+    if (!batch.ok()) fail_spool(batch.status());
+    if (batch.ok() && !batch->events.empty()) return AttemptReport{key(), std::move(*batch)};
+  }
+  const bool told_all = !spool_ || spool_failed_ || spool_->empty();
+  if (!end_ || end_told_ || !told_all) return std::nullopt;
+  end_told_ = true;
+  return AttemptReport{key(), *end_};
+}
+
+void Attempt::rewind() {
+  const MutexLock lock(mutex_);
+  if (spool_) spool_->rewind();
+  end_told_ = false;
+}
+
+void Attempt::acknowledge_events(int64_t up_to) {
+  {
+    const MutexLock lock(mutex_);
+    if (!spool_) return;
+    if (const Status status = spool_->acknowledge(up_to); !status.ok()) fail_spool(status);
+  }
+  changed_();
+}
+
+void Attempt::acknowledge_end() {
+  {
+    const MutexLock lock(mutex_);
+    end_acknowledged_ = end_.has_value();
+  }
+  changed_();
+}
+
+bool Attempt::holds_slots() const {
+  const MutexLock lock(mutex_);
+  return !gang_gone_;
+}
+
+bool Attempt::finished() const {
+  const MutexLock lock(mutex_);
+  return end_ && (end_acknowledged_ || stop_kind_ == StopKind::kAbandon);
+}
+
+int64_t Attempt::spooled() const {
+  const MutexLock lock(mutex_);
+  return spool_ ? spool_->depth() : 0;
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,162 @@
+#include "worker/agent/attempt/roster.h"
+
+#include <algorithm>
+
+#include "common/log.h"
+
+namespace prefixmem::agent {
+
+void Roster::assign(Assignment assignment) {
+  const AttemptKey key = assignment.key;
+  {
+    const MutexLock lock(mutex_);
+    if (attempts_.contains(key)) return;
+    if (closed_) {
+      answers_.push_back({key, AttemptEnd{unavailable(*closed_), ""}});
+    } else {
+      spdlog::info("{} ({}) starts with {} ranks", key.text(), assignment.job_name,
+                   assignment.ranks);
+      auto gpus = gpus_for(assignment.ranks);
+      attempts_[key] = std::make_shared<Attempt>(std::move(assignment), std::move(gpus), world_,
+                                                 [this] { bell_.ring(); });
+    }
+  }
+  bell_.ring();
+}
+
+std::vector<std::string> Roster::gpus_for(int ranks) const {
+  const auto& gpus = world_.options.device.gpus;
+  if (gpus.size() < 2) return {};
+  std::map<std::string, int> gangs_on;
+  for (const auto& [key, attempt] : attempts_) {
+    if (!attempt->holds_slots()) continue;
+    for (const std::string& id : attempt->gpus()) ++gangs_on[id];
+  }
+  return choose_gpus(gpus, gangs_on, ranks);
+}
+
+void Roster::cancel(const AttemptKey& key, const std::string& reason) {
+  spdlog::info("{} is to stop: {}", key.text(), reason);
+  if (const auto attempt = find(key)) {
+    attempt->stop(StopKind::kCancel, reason);
+    return;
+  }
+  {
+    const MutexLock lock(mutex_);
+    answers_.push_back({key, AttemptEnd{cancelled(reason), ""}});
+  }
+  bell_.ring();
+}
+
+void Roster::abandon(const std::vector<AttemptKey>& stale) {
+  for (const AttemptKey& key : stale) {
+    spdlog::warn("{} is not current any more and is killed", key.text());
+    if (const auto attempt = find(key)) {
+      attempt->stop(StopKind::kAbandon, "the attempt is not current any more");
+    }
+  }
+  bell_.ring();
+}
+
+void Roster::shut_down(const std::string& reason) {
+  {
+    const MutexLock lock(mutex_);
+    closed_ = reason;
+  }
+  for (const auto& attempt : all()) attempt->stop(StopKind::kShutDown, reason);
+}
+
+void Roster::acknowledge_events(const AttemptKey& key, int64_t up_to) {
+  if (const auto attempt = find(key)) attempt->acknowledge_events(up_to);
+}
+
+void Roster::acknowledge_end(const AttemptKey& key) {
+  if (const auto attempt = find(key)) attempt->acknowledge_end();
+}
+
+void Roster::rewind() {
+  for (const auto& attempt : all()) attempt->rewind();
+  bell_.ring();
+}
+
+std::optional<AttemptReport> Roster::next_report() {
+  const MutexLock lock(mutex_);
+  if (!answers_.empty()) {
+    AttemptReport report = std::move(answers_.front());
+    answers_.pop_front();
+    return report;
+  }
+  auto at = attempts_.upper_bound(last_told_);
+  for (size_t i = 0; i < attempts_.size(); ++i, ++at) {
+    if (at == attempts_.end()) at = attempts_.begin();
+    if (auto report = at->second->next_report()) {
+      last_told_ = at->first;
+      return report;
+    }
+  }
+  return std::nullopt;
+}
+
+void Roster::sweep() {
+  std::vector<std::shared_ptr<Attempt>> finished;  // destroyed without the lock
+  {
+    const MutexLock lock(mutex_);
+    std::erase_if(attempts_, [&](const auto& entry) {
+      if (!entry.second->finished()) return false;
+      finished.push_back(entry.second);
+      return true;
+    });
+  }
+  if (finished.empty()) return;
+  finished.clear();
+  emptied_.notify_all();
+}
+
+bool Roster::wait_until_empty(MonotonicTime deadline) {
+  const MutexLock lock(mutex_);
+  while (!attempts_.empty()) {
+    if (!emptied_.wait_until(mutex_, deadline)) return attempts_.empty();
+  }
+  return true;
+}
+
+std::shared_ptr<Attempt> Roster::find(const AttemptKey& key) const {
+  const MutexLock lock(mutex_);
+  const auto at = attempts_.find(key);
+  return at == attempts_.end() ? nullptr : at->second;
+}
+
+std::vector<std::shared_ptr<Attempt>> Roster::all() const {
+  const MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<Attempt>> found;
+  for (const auto& [key, attempt] : attempts_) found.push_back(attempt);
+  return found;
+}
+
+std::vector<AttemptKey> Roster::known() const {
+  std::vector<AttemptKey> keys;
+  for (const auto& attempt : all()) keys.push_back(attempt->key());
+  return keys;
+}
+
+std::vector<AttemptKey> Roster::running() const {
+  std::vector<AttemptKey> keys;
+  for (const auto& attempt : all()) {
+    if (attempt->holds_slots()) keys.push_back(attempt->key());
+  }
+  return keys;
+}
+
+int Roster::used_slots() const {
+  int slots = 0;
+  for (const auto& attempt : all()) slots += attempt->holds_slots() ? attempt->ranks() : 0;
+  return slots;
+}
+
+int64_t Roster::spooled_events() const {
+  int64_t events = 0;
+  for (const auto& attempt : all()) events += attempt->spooled();
+  return events;
+}
+
+}  // namespace prefixmem::agent

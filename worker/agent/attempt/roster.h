@@ -1,0 +1,69 @@
+// The attempts of this worker.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/thread_annotations.h"
+#include "worker/agent/attempt/attempt.h"
+#include "worker/agent/attempt/bell.h"
+
+namespace prefixmem::agent {
+
+// Thread-safe. Rings its bell when there may be something new for next_report() or something to
+// remove.
+class Roster {
+ public:
+  explicit Roster(AttemptWorld world) : world_(std::move(world)) {}
+
+  // Starts an attempt; one that is known already is left alone.
+  void assign(Assignment assignment);
+  // An attempt that is not known is reported as ended all the same, so that the asker has an
+  // answer.
+  void cancel(const AttemptKey& key, const std::string& reason);
+  // Kills what is not current any more, without reports.
+  void abandon(const std::vector<AttemptKey>& stale);
+  // The worker goes away: stops all, and starts none any more.
+  void shut_down(const std::string& reason);
+
+  void acknowledge_events(const AttemptKey& key, int64_t up_to);
+  void acknowledge_end(const AttemptKey& key);
+
+  // A new connection: everything unacknowledged is told again.
+  void rewind();
+  // What is next to be told, in turn over the attempts.
+  std::optional<AttemptReport> next_report();
+
+  // Removes finished attempts and their folders.
+  void sweep();
+  // Until all have finished and are swept: true; or until `deadline`. Its reports must meanwhile be
+  // sent by somebody else.
+  bool wait_until_empty(MonotonicTime deadline);
+
+  std::vector<AttemptKey> known() const;    // with those that wait for acknowledgement
+  std::vector<AttemptKey> running() const;  // their gangs may still live
+  int used_slots() const;
+  int64_t spooled_events() const;
+  Bell& bell() { return bell_; }
+
+ private:
+  std::shared_ptr<Attempt> find(const AttemptKey& key) const;
+  std::vector<std::shared_ptr<Attempt>> all() const;
+  std::vector<std::string> gpus_for(int ranks) const PM_REQUIRES(mutex_);
+
+  const AttemptWorld world_;
+  Bell bell_;
+
+  mutable Mutex mutex_;
+  CondVar emptied_;
+  std::map<AttemptKey, std::shared_ptr<Attempt>> attempts_ PM_GUARDED_BY(mutex_);
+  std::deque<AttemptReport> answers_ PM_GUARDED_BY(mutex_);  // for attempts that are not here
+  AttemptKey last_told_ PM_GUARDED_BY(mutex_);
+  std::optional<std::string> closed_ PM_GUARDED_BY(mutex_);  // why nothing is started any more
+};
+
+}  // namespace prefixmem::agent

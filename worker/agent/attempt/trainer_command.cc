@@ -1,0 +1,71 @@
+#include "worker/agent/attempt/trainer_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/spec/spec_io.h"
+
+namespace prefixmem::agent {
+
+Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& device,
+                                int threads_per_rank) {
+  PM_ASSIGN(JobSpec spec, parse_job_spec(yaml));
+  Device& wanted = spec.resources.device;
+  if (wanted == Device::kCuda && !device.cuda) {
+    return failed_precondition(
+        "resources.device is cuda, but this worker offers cpu only; submit it with auto or cpu, or "
+        "start a worker with a GPU");
+  }
+  if (wanted == Device::kAuto) wanted = device.cuda ? Device::kCuda : Device::kCpu;
+  if (spec.resources.threads == 0) spec.resources.threads = threads_per_rank;
+  LocalSpec local;
+  local.yaml = to_yaml(spec);
+  local.method = std::visit([](const auto& method) { return method.kType; }, spec.method);
+  local.uses_gpu = wanted == Device::kCuda;
+  return local;
+}
+
+Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& folder, int ranks,
+                        const std::vector<std::string>& gpus) {
+  Command command;
+  command.folder = ".";  // relative paths of a spec are the agent's
+  command.environment = {folder.mark()};
+  std::string visible;
+  for (const std::string& gpu : gpus) visible += (visible.empty() ? "" : ",") + gpu;
+  if (!gpus.empty()) command.environment.push_back("CUDA_VISIBLE_DEVICES=" + visible);
+
+  auto& argv = command.argv;
+  const auto add = [&argv](std::initializer_list<std::string> words) {
+    argv.insert(argv.end(), words);
+  };
+  add({programs.mpirun.string(), "-n", std::to_string(ranks)});
+  // Open MPI binds one or two ranks to cores from core 0 on: two gangs would share them.
+  add({"--bind-to", "none", "--oversubscribe"});
+  if (geteuid() == 0) add({"--allow-run-as-root"});
+  add({"--mca", "mpi_yield_when_idle", "1"});
+  add({"--mca", "orte_tmpdir_base", folder.run().string()});
+  add({"--mca", "btl_vader_backing_directory", folder.run().string()});
+  add({programs.trainer.string(), folder.spec().string(), "--out", folder.out().string()});
+  add({"--resume", "--events", folder.socket().string()});
+  return command;
+}
+
+std::vector<std::string> choose_gpus(const std::vector<Gpu>& gpus,
+                                     const std::map<std::string, int>& gangs_on, int ranks) {
+  std::vector<size_t> order(gpus.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto load = [&](size_t i) {
+    const auto at = gangs_on.find(gpus[i].id);
+    return at == gangs_on.end() ? 0 : at->second;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return load(a) < load(b); });
+  order.resize(std::min(order.size(), static_cast<size_t>(ranks)));
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> chosen;
+  for (const size_t i : order) chosen.push_back(gpus[i].id);
+  return chosen;
+}
+
+}  // namespace prefixmem::agent

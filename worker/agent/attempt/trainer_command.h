@@ -1,0 +1,43 @@
+// How a gang is started: its spec file, its command line, its GPUs.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+#include "worker/agent/attempt/attempt_folder.h"
+#include "worker/agent/devices/devices.h"
+#include "worker/agent/gang/launcher.h"
+
+namespace prefixmem::agent {
+
+struct TrainerPrograms {
+  std::filesystem::path mpirun, trainer;  // absolute
+};
+
+// What the trainer will read.
+struct LocalSpec {
+  std::string yaml;
+  std::string method;  // key of the method: prefix_memory, lora, none
+  bool uses_gpu = false;
+};
+
+// Fills in what only the worker knows: the device where the spec leaves it open, the threads of a
+// rank where it asks for the default. INVALID_ARGUMENT for a bad spec, FAILED_PRECONDITION for one
+// that wants a GPU from a worker that offers none. Pure.
+Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& device,
+                                int threads_per_rank);
+
+// mpirun with the trainer's ranks. `gpus`: ids that the gang may see; empty: as the agent. Pure but
+// for the question whether this is root.
+Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& folder, int ranks,
+                        const std::vector<std::string>& gpus);
+
+// The `ranks` GPUs with the fewest gangs on them, in the host's order; all of them where there are
+// not so many. `gangs_on`: gangs by GPU id. Pure.
+std::vector<std::string> choose_gpus(const std::vector<Gpu>& gpus,
+                                     const std::map<std::string, int>& gangs_on, int ranks);
+
+}  // namespace prefixmem::agent
