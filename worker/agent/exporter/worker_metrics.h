@@ -1,0 +1,31 @@
+// The series of the worker itself.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace prometheus {
+class Registry;
+}
+
+namespace prefixmem::agent {
+
+// Thread-safe.
+class WorkerMetrics {
+ public:
+  WorkerMetrics(prometheus::Registry& registry, const std::string& worker, int slots);
+  ~WorkerMetrics();
+
+  void count_heartbeat();
+  void count_reconnect();
+  void set_connected(bool connected);
+  void set_used_slots(int64_t slots);
+  void set_spooled_events(int64_t events);
+
+ private:
+  struct Series;
+  const std::unique_ptr<Series> series_;
+};
+
+}  // namespace prefixmem::agent
