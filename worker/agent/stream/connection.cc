@@ -1,0 +1,142 @@
+#include "worker/agent/stream/connection.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <utility>
+
+#include "common/log.h"
+#include "common/proto/status_grpc.h"
+#include "prefixmem/v1/worker_service.grpc.pb.h"
+#include "worker/agent/transfer/retry.h"
+
+namespace prefixmem::agent {
+namespace {
+
+constexpr Millis kPatienceForRegistered{10000};
+constexpr Millis kShortestBeat{100};
+constexpr Millis kLongestBeat{60000};
+
+// One stream, from dialling to its break. The calling thread writes, another reads.
+class Session {
+ public:
+  Session(const ConnectionWorld& world, v1::WorkerService::Stub& stub) : world_(world) {
+    stream_ = stub.Connect(&context_);
+  }
+
+  Status run(const std::stop_token& stop) {
+    const std::stop_callback end(stop, [this] { context_.TryCancel(); });
+    std::thread reader([this] { read(); });
+    if (say(register_message(world_.card, world_.roster.known()))) write();
+    context_.TryCancel();
+    reader.join();
+    world_.metrics.set_connected(false);
+    const Status status = from_grpc(stream_->Finish());
+    return late_ ? unavailable("no answer to the registration") : status;
+  }
+
+  bool was_registered() const { return registered_; }
+
+ private:
+  using Message = v1::CoordinatorMessage;
+
+  bool say(const v1::WorkerMessage& message) { return stream_->Write(message); }
+
+  void write() {
+    const MonotonicTime patience_ends = now() + kPatienceForRegistered;
+    MonotonicTime next_beat = now();
+    while (!broken_) {
+      world_.roster.sweep();
+      if (!registered_) {
+        late_ = now() >= patience_ends;
+        if (late_) return;
+        world_.roster.bell().wait_until(patience_ends);
+        continue;
+      }
+      if (now() >= next_beat) {
+        if (!say(heartbeat_message(world_.clock.wall(), world_.roster.running()))) return;
+        world_.metrics.count_heartbeat();
+        next_beat = now() + beat_.load();
+      }
+      if (const auto report = world_.roster.next_report()) {
+        if (!say(report_message(*report))) return;
+      } else {
+        world_.roster.bell().wait_until(next_beat);
+      }
+    }
+  }
+
+  void read() {
+    Message message;
+    while (stream_->Read(&message)) obey(message);
+    broken_ = true;
+    world_.roster.bell().ring();
+  }
+
+  void obey(const Message& message) {
+    Roster& roster = world_.roster;
+    switch (message.message_case()) {
+      case Message::kRegistered:
+        return on_registered(message.registered());
+      case Message::kAssign:
+        return roster.assign(assignment_of(message.assign()));
+      case Message::kCancel:
+        return roster.cancel(key_of(message.cancel().id()), message.cancel().reason());
+      case Message::kEventsAcknowledged:
+        return roster.acknowledge_events(key_of(message.events_acknowledged().id()),
+                                         message.events_acknowledged().up_to_number());
+      case Message::kEndAcknowledged:
+        return roster.acknowledge_end(key_of(message.end_acknowledged().id()));
+      case Message::MESSAGE_NOT_SET:
+        spdlog::warn("the coordinator sent a message of a kind that this version does not know");
+    }
+  }
+
+  void on_registered(const v1::Registered& registered) {
+    beat_ = std::clamp(Millis(static_cast<int64_t>(registered.heartbeat_seconds() * 1000)),
+                       kShortestBeat, kLongestBeat);
+    std::vector<AttemptKey> stale;
+    for (const v1::AttemptId& id : registered.stale()) stale.push_back(key_of(id));
+    world_.roster.abandon(stale);
+    world_.roster.rewind();
+    world_.metrics.set_connected(true);
+    spdlog::info("registered as {}", world_.card.id);
+    registered_ = true;
+    world_.roster.bell().ring();
+  }
+
+  static MonotonicTime now() { return real_clock().monotonic(); }
+
+  const ConnectionWorld& world_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, Message>> stream_;
+  std::atomic<bool> registered_ = false, broken_ = false;
+  std::atomic<Millis> beat_ = kShortestBeat;
+  bool late_ = false;  // writer only
+};
+
+}  // namespace
+
+void keep_connected(const ConnectionWorld& world, const std::stop_token& stop) {
+  const auto stub = v1::WorkerService::NewStub(world.channel);
+  bool registered_before = false;
+  for (int failures = 0; !stop.stop_requested();) {
+    Session session(world, *stub);
+    const Status status = session.run(stop);
+    if (stop.stop_requested()) return;
+    if (session.was_registered()) {
+      if (std::exchange(registered_before, true)) world.metrics.count_reconnect();
+      failures = 0;
+    }
+    const Millis delay = backoff_delay(world.backoff, failures++, random_share());
+    spdlog::warn("coordinator: {}; again in {} ms", status.to_string(), delay.count());
+    world.roster.sweep();
+    wait_unless_stopped(delay, stop);
+  }
+}
+
+}  // namespace prefixmem::agent

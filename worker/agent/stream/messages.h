@@ -1,0 +1,28 @@
+// The agent's own words from and to the messages of WorkerService.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "prefixmem/v1/worker_service.pb.h"
+#include "worker/agent/attempt/assignment.h"
+#include "worker/agent/attempt/attempt.h"
+
+namespace prefixmem::agent {
+
+// Who this worker is.
+struct WorkerCard {
+  std::string id, host, device;
+  int slots = 1;
+  std::vector<std::string> device_names;
+  std::string metrics_address;
+};
+
+v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<AttemptKey>& known);
+v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running);
+v1::WorkerMessage report_message(const AttemptReport& report);
+
+AttemptKey key_of(const v1::AttemptId& id);
+Assignment assignment_of(const v1::Assign& assign);
+
+}  // namespace prefixmem::agent
