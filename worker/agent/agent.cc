@@ -1,0 +1,211 @@
+#include "worker/agent/agent.h"
+
+#include <poll.h>
+#include <prometheus/registry.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stop_token>
+#include <thread>
+
+#include "common/files.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "worker/agent/attempt/roster.h"
+#include "worker/agent/exporter/metrics_server.h"
+#include "worker/agent/exporter/worker_metrics.h"
+#include "worker/agent/guarded.h"
+#include "worker/agent/stream/channel.h"
+#include "worker/agent/stream/connection.h"
+
+namespace prefixmem::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Millis kPatienceForAcknowledgement{5000};
+
+std::string host_name() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+// Kept in the work folder, so that a worker is the same one after a restart.
+Result<std::string> persistent_id(const fs::path& work_dir) {
+  const fs::path file = work_dir / "worker_id";
+  auto known = read_file(file, 256);
+  if (known.ok()) {
+    std::string id = *known;
+    while (!id.empty() && id.back() == '\n') id.pop_back();
+    if (!id.empty()) return id;
+  } else if (known.status().code() != Code::kNotFound) {
+    return known.status();
+  }
+  const std::string id = new_id("worker");
+  PM_TRY(write_file_atomic(file, id + "\n"));
+  return id;
+}
+
+Result<TrainerPrograms> find_programs(const AgentOptions& options) {
+  std::string trainer = options.trainer;
+  if (trainer.empty()) trainer = (fs::read_symlink("/proc/self/exe").parent_path() / "pmt-trainer");
+  const auto mpirun = find_program(options.mpirun);
+  if (!mpirun.ok()) return mpirun.status().with_context("--mpirun");
+  const auto found = find_program(trainer);
+  if (!found.ok()) return found.status().with_context("--trainer");
+  return TrainerPrograms{*mpirun, *found};
+}
+
+Status check(const AgentOptions& options) {
+  if (options.work_dir.empty()) return invalid_argument("--work-dir is empty; allowed: a folder");
+  const auto whole = [](const char* flag, int value, int most) {
+    if (value >= 0 && value <= most) return Status();
+    return invalid_argument(std::string(flag) + " is " + std::to_string(value) +
+                            "; allowed: a whole number from 0 to " + std::to_string(most));
+  };
+  PM_TRY(whole("--slots", options.slots, 4096));
+  PM_TRY(whole("--threads-per-rank", options.threads_per_rank, 4096));
+  PM_TRY(whole("--metrics-retention-seconds", options.metrics_retention_seconds, 1 << 30));
+  return parse_host_port("--coordinator", options.coordinator).status();
+}
+
+}  // namespace
+
+// In the order in which they need each other.
+struct Agent::State {
+  State(const AgentOptions& given, const Clock& given_clock) : options(given), clock(given_clock) {}
+
+  Status set_up();
+  void serve();
+
+  const AgentOptions options;
+  const Clock& clock;
+  std::optional<FileLock> lock;
+  WorkerCard card;
+  prometheus::Registry registry;
+  std::unique_ptr<JobMetrics> job_metrics;
+  std::unique_ptr<WorkerMetrics> worker_metrics;
+  std::unique_ptr<Launcher> launcher;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<ArtifactStore> store;
+  std::unique_ptr<Roster> roster;
+  std::unique_ptr<MetricsServer> metrics_server;
+  std::stop_source stop;
+  const Fd ended{eventfd(0, EFD_CLOEXEC)};
+  std::thread stream;
+  Status failure;  // of `stream`; read after its end
+};
+
+Status Agent::State::set_up() {
+  PM_TRY(check(options));
+  const fs::path work_dir = fs::absolute(options.work_dir);
+  PM_TRY(make_folders(work_dir));
+  PM_ASSIGN(lock, FileLock::acquire(work_dir / "lock"));
+  PM_TRY(clean_up_after_crash(work_dir));
+  AttemptOptions attempts;
+  attempts.work_dir = work_dir;
+  PM_ASSIGN(attempts.programs, find_programs(options));
+  const HostDevices devices = find_devices();
+  PM_ASSIGN(attempts.device, choose_device(options.device, devices));
+  card.slots = options.slots > 0 ? options.slots : attempts.device.default_slots;
+  attempts.threads_per_rank = options.threads_per_rank > 0
+                                  ? options.threads_per_rank
+                                  : std::max(1, devices.cores / card.slots);
+  attempts.shut_down_grace = options.shut_down_grace;
+  attempts.transfer_backoff.first = options.backoff.first;
+  PM_ASSIGN(card.id, persistent_id(work_dir));
+  card.host = host_name();
+  card.device = attempts.device.kind();
+  card.device_names = attempts.device.names;
+
+  PM_ASSIGN(launcher, make_launcher());
+  channel = dial(options.coordinator);
+  store = make_grpc_artifact_store(channel);
+  worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
+  job_metrics = std::make_unique<JobMetrics>(
+      registry, card.id, clock, std::chrono::seconds(options.metrics_retention_seconds));
+  roster = std::make_unique<Roster>(AttemptWorld{
+      std::move(attempts), clock, GangWorld{*launcher, read_memory, {}}, *store, *job_metrics});
+  PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
+  PM_ASSIGN(metrics_server, MetricsServer::start(address, registry, [this] {
+              job_metrics->drop_expired();
+              worker_metrics->set_used_slots(roster->used_slots());
+              worker_metrics->set_spooled_events(roster->spooled_events());
+            }));
+  card.metrics_address = metrics_server->address();
+  return {};
+}
+
+void Agent::State::serve() {
+  const ConnectionWorld world{channel, card, *roster, *worker_metrics, clock, options.backoff};
+  failure = guarded([&] {
+    keep_connected(world, stop.get_token());
+    return Status();
+  });
+  eventfd_write(ended.get(), 1);
+}
+
+Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Agent::~Agent() { stop(); }
+
+Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options, const Clock& clock) {
+  auto state = std::make_unique<State>(options, clock);
+  PM_TRY(guarded([&] { return state->set_up(); }));
+  state->stream = std::thread([&state = *state] { state.serve(); });
+  spdlog::info("worker {} with {} {} slots, metrics on {}, coordinator {}", state->card.id,
+               state->card.slots, state->card.device, state->card.metrics_address,
+               options.coordinator);
+  return std::unique_ptr<Agent>(new Agent(std::move(state)));
+}
+
+void Agent::stop() {
+  if (!state_->stream.joinable()) return;
+  state_->roster->shut_down("worker " + state_->card.id + " is shutting down");
+  const Millis patience = state_->options.shut_down_grace + kPatienceForAcknowledgement;
+  if (!state_->roster->wait_until_empty(real_clock().monotonic() + patience)) {
+    spdlog::warn("the coordinator has not acknowledged every attempt's end");
+  }
+  state_->stop.request_stop();
+  state_->stream.join();
+  state_->metrics_server.reset();
+  state_->roster.reset();
+}
+
+Status Agent::failure() const { return state_->failure; }
+const std::string& Agent::worker_id() const { return state_->card.id; }
+const std::string& Agent::metrics_address() const { return state_->card.metrics_address; }
+int Agent::ended_fd() const { return state_->ended.get(); }
+
+Status run_agent(const AgentOptions& options) {
+  PM_TRY(set_up_log("pmt-worker", options.log_level));
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const Fd signals(signalfd(-1, &ends, SFD_CLOEXEC));
+  if (!signals.valid()) return from_errno("waiting for signals", errno);
+
+  PM_ASSIGN(const auto agent, Agent::start(options));
+  if (!options.ready_file.empty()) {
+    const nlohmann::json ready = {{"metrics", agent->metrics_address()}, {"pid", getpid()}};
+    PM_TRY(write_file_atomic(options.ready_file, ready.dump() + "\n"));
+  }
+  pollfd waiting[] = {{signals.get(), POLLIN, 0}, {agent->ended_fd(), POLLIN, 0}};
+  while (poll(waiting, 2, -1) < 0 && errno == EINTR) {
+  }
+  const bool asked = waiting[0].revents != 0;
+  spdlog::info("stopping{}", asked ? "" : ": the stream's loop has ended");
+  agent->stop();
+  return asked ? Status() : agent->failure();
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,59 @@
+// The worker agent as a whole.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "common/backoff.h"
+#include "common/clock.h"
+#include "common/status.h"
+
+namespace prefixmem::agent {
+
+struct AgentOptions {
+  std::string coordinator = "127.0.0.1:7070";
+  std::filesystem::path work_dir;       // made where missing; one agent at a time
+  int slots = 0;                        // ranks that fit; 0: one a GPU, or one a core
+  std::string metrics = "127.0.0.1:0";  // where /metrics is served
+  std::string device = "auto";          // auto | cpu | cuda
+  int threads_per_rank = 0;             // where a spec leaves it open; 0: cores / slots, at least 1
+  std::string trainer;                  // empty: pmt-trainer beside this program
+  std::string mpirun = "mpirun";        // path, or name to be found by $PATH
+  std::filesystem::path ready_file;     // empty: none; written when /metrics is served
+  int metrics_retention_seconds = 300;  // a job's series stay so long after its end
+  std::string log_level = "info";
+  // For tests only; no flags.
+  BackoffPolicy backoff;
+  Millis shut_down_grace{10000};
+};
+
+// Runs from start() to stop().
+class Agent {
+ public:
+  // Fails where the options are wrong, a program is missing or the work folder is taken. A
+  // coordinator that is away is no failure. `clock` outlives the agent.
+  static Result<std::unique_ptr<Agent>> start(const AgentOptions& options,
+                                              const Clock& clock = real_clock());
+  ~Agent();
+
+  const std::string& worker_id() const;
+  const std::string& metrics_address() const;
+  // Readable once the agent's loop has ended, which without stop() is a failure.
+  int ended_fd() const;
+  Status failure() const;
+
+  // Stops the gangs, which may write a checkpoint, tells the coordinator and ends the connection.
+  // Idempotent; the destructor does it too.
+  void stop();
+
+ private:
+  struct State;
+  explicit Agent(std::unique_ptr<State> state);
+  const std::unique_ptr<State> state_;
+};
+
+// The whole program: runs an agent until SIGTERM or SIGINT. Called before any thread is started.
+Status run_agent(const AgentOptions& options);
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,47 @@
+#include "worker/agent/options.h"
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "common/version.h"
+
+namespace prefixmem::agent {
+
+ParsedOptions parse_options(int argc, char** argv) {
+  AgentOptions options;
+  std::string work_dir, ready_file;
+  CLI::App app("Runs training jobs for a coordinator on this host.");
+  app.set_version_flag("--version", "pmt-worker " + std::string(version()));
+  app.add_option("--coordinator", options.coordinator, "HOST:PORT of the coordinator")
+      ->capture_default_str();
+  app.add_option("--work-dir", work_dir, "Folder for the jobs' files and this worker's id")
+      ->required();
+  app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
+      ->capture_default_str();
+  app.add_option("--metrics", options.metrics, "HOST:PORT to serve /metrics on; port 0: a free one")
+      ->capture_default_str();
+  app.add_option("--device", options.device, "What ranks compute on")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads-per-rank", options.threads_per_rank,
+                 "Threads of a rank where the job leaves it open; 0: cores / slots")
+      ->capture_default_str();
+  app.add_option("--trainer", options.trainer, "Path of pmt-trainer; default: beside this program");
+  app.add_option("--mpirun", options.mpirun, "Path or name of mpirun")->capture_default_str();
+  app.add_option("--ready-file", ready_file, "File to write once /metrics is served");
+  app.add_option("--metrics-retention-seconds", options.metrics_retention_seconds,
+                 "How long the series of a job stay after its end")
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error or off")
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return {std::nullopt, app.exit(error) == 0 ? 0 : 2};
+  }
+  options.work_dir = work_dir;
+  options.ready_file = ready_file;
+  return {options, 0};
+}
+
+}  // namespace prefixmem::agent
