@@ -1,0 +1,58 @@
+#include "client/render/job_text.h"
+
+#include <algorithm>
+
+#include "common/proto/timestamps.h"
+
+namespace prefixmem::client {
+namespace {
+
+constexpr std::string_view kPrefix = "JOB_STATE_";
+
+}  // namespace
+
+std::string state_name(v1::JobState state) {
+  if (!v1::JobState_IsValid(state)) return "state " + std::to_string(state);
+  std::string name = v1::JobState_Name(state).substr(kPrefix.size());
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return static_cast<char>(c - 'A' + 'a'); });
+  return name;
+}
+
+std::optional<v1::JobState> state_from_name(std::string_view state) {
+  for (int i = v1::JOB_STATE_QUEUED; i <= v1::JobState_MAX; ++i) {
+    const auto candidate = static_cast<v1::JobState>(i);
+    if (state_name(candidate) == state) return candidate;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> all_states() {
+  std::vector<std::string> names;
+  for (int i = v1::JOB_STATE_QUEUED; i <= v1::JobState_MAX; ++i) {
+    names.push_back(state_name(static_cast<v1::JobState>(i)));
+  }
+  return names;
+}
+
+bool has_ended(v1::JobState state) {
+  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
+         state == v1::JOB_STATE_CANCELLED;
+}
+
+std::string method_text(const v1::JobSpec& spec) {
+  const v1::MethodSpec& method = spec.method();
+  if (method.has_lora()) return "lora r=" + std::to_string(method.lora().r());
+  const auto* field = v1::MethodSpec::descriptor()->FindFieldByNumber(method.type_case());
+  return field == nullptr ? "" : field->name();
+}
+
+double run_seconds(const v1::Job& job, int64_t now_unix_millis) {
+  if (!job.has_start_time()) return -1;
+  const int64_t start = to_unix_millis(from_timestamp(job.start_time()));
+  const int64_t end =
+      job.has_end_time() ? to_unix_millis(from_timestamp(job.end_time())) : now_unix_millis;
+  return static_cast<double>(std::max<int64_t>(0, end - start)) / 1000;
+}
+
+}  // namespace prefixmem::client

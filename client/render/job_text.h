@@ -1,0 +1,24 @@
+// Parts of a job in words.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "prefixmem/v1/job.pb.h"
+
+namespace prefixmem::client {
+
+std::string state_name(v1::JobState state);                           // "running"
+std::optional<v1::JobState> state_from_name(std::string_view state);  // the inverse
+std::vector<std::string> all_states();                                // in their order
+
+bool has_ended(v1::JobState state);
+
+std::string method_text(const v1::JobSpec& spec);  // "lora r=8", "prefix_memory", "none"
+
+// Seconds from its start to its end, or to `now`; below 0 before it starts.
+double run_seconds(const v1::Job& job, int64_t now_unix_millis);
+
+}  // namespace prefixmem::client
