@@ -1,0 +1,124 @@
+#include "client/channel/server.h"
+
+#include <charconv>
+#include <cstdint>
+
+#include "client/channel/connection.h"
+#include "common/backoff.h"
+
+namespace prefixmem::client {
+namespace {
+
+constexpr int kSubmitRetries = 3;
+constexpr BackoffPolicy kSubmitBackoff{Millis(200), Millis(2000), 2, 0};
+
+bool is_host_and_port(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == address.npos || colon == 0) return false;
+  const char* const end = address.data() + address.size();
+  uint16_t port = 0;
+  const auto [rest, error] = std::from_chars(address.data() + colon + 1, end, port);
+  return error == std::errc() && rest == end && port > 0;
+}
+
+template <class Request, class Response>
+using Method = grpc::Status (v1::JobService::Stub::*)(grpc::ClientContext*, const Request&,
+                                                      Response*);
+
+template <class Request, class Response>
+Result<Response> call(Connection& connection, Method<Request, Response> method,
+                      const Request& request) {
+  grpc::ClientContext context;
+  set_deadline(context, connection.timeout);
+  Response response;
+  const grpc::Status status = ((*connection.stub).*method)(&context, request, &response);
+  if (!status.ok()) return call_status(status, connection.address, connection.timeout);
+  return response;
+}
+
+template <class Message>
+Status read_stream(grpc::ClientContext& context, grpc::ClientReader<Message>& reader,
+                   const Connection& connection, Millis limit,
+                   const std::function<Status(const Message&)>& take) {
+  Message message;
+  Status taken;
+  while (taken.ok() && reader.Read(&message)) taken = take(message);
+  if (!taken.ok()) context.TryCancel();
+  const grpc::Status end = reader.Finish();
+  return taken.ok() ? call_status(end, connection.address, limit) : taken;
+}
+
+}  // namespace
+
+Result<Server> Server::at(const std::string& address, Millis timeout) {
+  if (!is_host_and_port(address)) {
+    return invalid_argument("--server is \"" + address +
+                            "\"; allowed: HOST:PORT, e.g. 127.0.0.1:7070");
+  }
+  return Server(make_connection(address, timeout));
+}
+
+Server::Server(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+Server::~Server() = default;
+
+const std::string& Server::address() const { return connection_->address; }
+Millis Server::timeout() const { return connection_->timeout; }
+
+bool Server::wait_until_back(Millis limit) {
+  return connection_->channel->WaitForConnected(std::chrono::system_clock::now() + limit);
+}
+
+Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request) {
+  for (int retry = 0;; ++retry) {
+    auto response = call(*connection_, &v1::JobService::Stub::SubmitJob, request);
+    const bool away = response.status().code() == Code::kUnavailable;
+    if (!away || retry == kSubmitRetries) return response;
+    wait_until_back(backoff_delay(kSubmitBackoff, retry, 0));  // the next call tells whether it is
+  }
+}
+
+Result<v1::Job> Server::job(const std::string& id_or_name) {
+  v1::GetJobRequest request;
+  request.set_job(id_or_name);
+  return call(*connection_, &v1::JobService::Stub::GetJob, request);
+}
+
+Result<v1::ListJobsResponse> Server::list(const v1::ListJobsRequest& request) {
+  return call(*connection_, &v1::JobService::Stub::ListJobs, request);
+}
+
+Result<v1::Job> Server::cancel(const std::string& id_or_name) {
+  v1::CancelJobRequest request;
+  request.set_job(id_or_name);
+  return call(*connection_, &v1::JobService::Stub::CancelJob, request);
+}
+
+Result<v1::ListArtifactsResponse> Server::artifacts(const std::string& id_or_name) {
+  v1::ListArtifactsRequest request;
+  request.set_job(id_or_name);
+  return call(*connection_, &v1::JobService::Stub::ListArtifacts, request);
+}
+
+Result<v1::ListWorkersResponse> Server::workers() {
+  return call(*connection_, &v1::JobService::Stub::ListWorkers, v1::ListWorkersRequest());
+}
+
+Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,
+                    const std::function<Status(const v1::LogLine&)>& take) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  const auto reader = connection_->stub->StreamLogs(&context, request);
+  return read_stream(context, *reader, *connection_, limit, take);
+}
+
+Status Server::download(const v1::DownloadArtifactRequest& request, Millis limit,
+                        const std::function<Status(const v1::DownloadArtifactResponse&)>& take) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  const auto reader = connection_->stub->DownloadArtifact(&context, request);
+  return read_stream(context, *reader, *connection_, limit, take);
+}
+
+}  // namespace prefixmem::client

@@ -1,0 +1,55 @@
+// The coordinator's JobService as functions: every call has a deadline and every failure is a
+// sentence that says where it came from.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/clock.h"
+#include "common/status.h"
+#include "prefixmem/v1/job_service.pb.h"
+
+namespace prefixmem::client {
+
+struct Connection;
+
+// Thread-safe.
+class Server {
+ public:
+  // Does not dial yet. INVALID_ARGUMENT where the address is no HOST:PORT. `timeout` is the
+  // deadline of a call that answers at once.
+  static Result<Server> at(const std::string& address, Millis timeout);
+  Server(Server&&) noexcept;
+  Server& operator=(Server&&) noexcept;
+  ~Server();
+
+  // Tried again (three times at most) while the server is away: the idempotency key, which must be
+  // there, makes that safe.
+  Result<v1::SubmitJobResponse> submit(const v1::SubmitJobRequest& request);
+  Result<v1::Job> job(const std::string& id_or_name);
+  Result<v1::ListJobsResponse> list(const v1::ListJobsRequest& request);
+  Result<v1::Job> cancel(const std::string& id_or_name);
+  Result<v1::ListArtifactsResponse> artifacts(const std::string& id_or_name);
+  Result<v1::ListWorkersResponse> workers();
+
+  // Calls `take` with each message until the stream ends; a failing `take` ends it with that
+  // failure. The whole stream is given `limit`.
+  Status logs(const v1::StreamLogsRequest& request, Millis limit,
+              const std::function<Status(const v1::LogLine&)>& take);
+  Status download(const v1::DownloadArtifactRequest& request, Millis limit,
+                  const std::function<Status(const v1::DownloadArtifactResponse&)>& take);
+
+  // False where the server is still away after `limit`.
+  bool wait_until_back(Millis limit);
+
+  const std::string& address() const;
+  Millis timeout() const;
+  Connection& connection() const { return *connection_; }
+
+ private:
+  explicit Server(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace prefixmem::client
