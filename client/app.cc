@@ -1,0 +1,87 @@
+#include "client/app.h"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <ostream>
+#include <vector>
+
+#include "client/commands/commands.h"
+#include "client/exit_codes.h"
+#include "client/render/text.h"
+#include "common/version.h"
+
+namespace prefixmem::client {
+namespace {
+
+void add_common_options(CLI::App& app, Session& session) {
+  app.add_option("--server", session.address, "HOST:PORT of the coordinator")
+      ->envname("PREFIXMEM_SERVER")
+      ->capture_default_str();
+  app.add_option("--timeout", session.timeout_seconds, "Seconds that a call may take")
+      ->check(CLI::Range(0.001, 86400.0))
+      ->capture_default_str();
+  app.add_option_function<std::string>(
+         "-o,--output", [&](const std::string& form) { session.json = form == "json"; },
+         "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->default_str("table");
+}
+
+std::vector<Command> add_commands(CLI::App& app) {
+  return {add_submit(app),  add_list(app),    add_show(app),    add_watch(app),
+          add_logs(app),    add_cancel(app),  add_results(app), add_download(app),
+          add_workers(app), add_explain(app), add_version(app)};
+}
+
+// A wrong command line in one sentence.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  const auto given = app->get_subcommands();
+  const auto unknown = app->remaining();
+  if (given.empty() && !unknown.empty() && !unknown[0].starts_with('-')) {
+    std::string names;
+    for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; })) {
+      names += (names.empty() ? "" : ", ") + command->get_name();
+    }
+    return "pmt: \"" + printable(unknown[0]) + "\" is no command; allowed: " + names + "\n";
+  }
+  const std::string command = given.empty() ? "" : " " + given[0]->get_name();
+  return "pmt: " + printable(error.what()) + " (see pmt" + command + " --help)\n";
+}
+
+Result<int> run_command(const std::vector<Command>& commands, Session& session) {
+  try {
+    for (const Command& command : commands) {
+      if (command.app->parsed()) return command.run(session);
+    }
+  } catch (const std::exception& error) {
+    return internal_error(error.what());
+  }
+  return internal_error("no command was given");
+}
+
+int report(const Result<int>& result, Session& session) {
+  if (result.ok()) return *result;
+  session.note(result.status().message());
+  return exit_code(result.status());
+}
+
+}  // namespace
+
+int run_pmt(int argc, const char* const* argv, Environment& environment) {
+  Session session(environment);
+  CLI::App app("Submits, follows and fetches training jobs of a prefixmem coordinator.", "pmt");
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "pmt " + std::string(version()));
+  app.failure_message(usage_error);
+  add_common_options(app, session);
+  const auto commands = add_commands(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, environment.out, environment.err) == 0 ? kExitDone : kExitUsage;
+  }
+  return report(run_command(commands, session), session);
+}
+
+}  // namespace prefixmem::client

@@ -1,0 +1,89 @@
+#include <CLI/CLI.hpp>
+
+#include "client/commands/commands.h"
+#include "client/commands/lookup.h"
+#include "client/exit_codes.h"
+#include "client/render/job_text.h"
+#include "client/render/json.h"
+#include "client/render/table.h"
+
+namespace prefixmem::client {
+namespace {
+
+struct Options {
+  std::vector<std::string> jobs;
+};
+
+// Asks jobs to stop and keeps the answers.
+class Canceller {
+ public:
+  Canceller(Server& server, Session& session) : server_(server), session_(session) {}
+
+  // A job, or those trials of a sweep that have not ended.
+  void cancel(const std::string& wanted) {
+    const auto jobs = find_jobs(server_, {wanted});
+    if (!jobs.ok()) return refuse(jobs.status());
+    if (jobs->size() == 1) return ask(jobs->front());
+    bool any = false;
+    for (const v1::Job& job : *jobs) {
+      if (has_ended(job.state())) continue;
+      ask(job);
+      any = true;
+    }
+    if (!any) refuse(failed_precondition("all jobs of " + wanted + " have already ended"));
+  }
+
+  const v1::ListJobsResponse& asked() const { return asked_; }
+  // The first refusal; the others were noted. They keep no other job from being asked.
+  const Status& refusal() const { return refusal_; }
+
+ private:
+  void ask(const v1::Job& job) {
+    auto answer = server_.cancel(job.id());
+    if (!answer.ok()) return refuse(answer.status());
+    *asked_.add_jobs() = *std::move(answer);
+  }
+
+  void refuse(Status status) {
+    if (refusal_.ok()) {
+      refusal_ = std::move(status);
+    } else {
+      session_.note(status.message());
+    }
+  }
+
+  Server& server_;
+  Session& session_;
+  v1::ListJobsResponse asked_;
+  Status refusal_;
+};
+
+Result<std::string> text_of(const v1::ListJobsResponse& asked, bool json) {
+  if (json) return json_document(asked);
+  Table table({{"job"}, {"name"}, {"state"}, {"reason"}});
+  for (const v1::Job& job : asked.jobs()) {
+    table.add({job.id(), job.name(), state_name(job.state()), job.reason()});
+  }
+  return table.empty() ? "" : table.text();
+}
+
+Result<int> cancel(const Options& options, Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  Canceller canceller(*server, session);
+  for (const std::string& wanted : options.jobs) canceller.cancel(wanted);
+  PM_ASSIGN(const std::string text, text_of(canceller.asked(), session.json));
+  PM_TRY(session.print(text));
+  PM_TRY(canceller.refusal());
+  return kExitDone;
+}
+
+}  // namespace
+
+Command add_cancel(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("cancel", "Ask jobs to stop");
+  command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
+  return {command, [options](Session& session) { return cancel(*options, session); }};
+}
+
+}  // namespace prefixmem::client

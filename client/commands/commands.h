@@ -1,0 +1,32 @@
+// The commands of pmt, one a file. Each add_… declares its name, arguments and options.
+#pragma once
+
+#include <functional>
+
+#include "client/session.h"
+
+namespace CLI {
+class App;
+}
+
+namespace prefixmem::client {
+
+struct Command {
+  CLI::App* app = nullptr;  // its part of the command line
+  // The exit code, or why it could not do its work.
+  std::function<Result<int>(Session&)> run;
+};
+
+Command add_submit(CLI::App& app);
+Command add_list(CLI::App& app);
+Command add_show(CLI::App& app);
+Command add_watch(CLI::App& app);
+Command add_logs(CLI::App& app);
+Command add_cancel(CLI::App& app);
+Command add_results(CLI::App& app);
+Command add_download(CLI::App& app);
+Command add_workers(CLI::App& app);
+Command add_explain(CLI::App& app);
+Command add_version(CLI::App& app);
+
+}  // namespace prefixmem::client

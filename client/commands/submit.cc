@@ -1,0 +1,95 @@
+#include <CLI/CLI.hpp>
+#include <istream>
+#include <iterator>
+
+#include "client/commands/commands.h"
+#include "client/commands/watch.h"
+#include "client/exit_codes.h"
+#include "client/render/job_text.h"
+#include "client/render/json.h"
+#include "client/render/table.h"
+#include "client/submission/submission.h"
+#include "common/files.h"
+#include "common/id.h"
+#include "common/spec/tree.h"
+
+namespace prefixmem::client {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> settings;
+  std::string idempotency_key;
+  bool watch = false;
+};
+
+Result<std::string> read_spec(const std::string& file, Session& session) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(session.env.in), {});
+  return read_file(session.env.working_folder / file, spec::kMaxBytes);
+}
+
+Result<v1::SubmitJobRequest> make_request(const Options& options, Session& session) {
+  const std::filesystem::path& here = session.env.working_folder;
+  const auto folder = options.file == "-" ? here : (here / options.file).parent_path();
+  PM_ASSIGN(const std::string text, read_spec(options.file, session));
+  v1::SubmitJobRequest request;
+  PM_ASSIGN(*request.mutable_yaml(), prepare_submission(text, folder, options.settings, here));
+  request.set_idempotency_key(options.idempotency_key.empty() ? new_id("submit")
+                                                              : options.idempotency_key);
+  return request;
+}
+
+Result<std::string> text_of(const v1::SubmitJobResponse& response, bool json, bool watch) {
+  if (json) return watch ? json_line(response) : json_document(response);
+  Table table({{"job"}, {"name"}, {"state"}, {"reason"}});
+  for (const v1::Job& job : response.jobs()) {
+    table.add({job.id(), job.name(), state_name(job.state()), job.reason()});
+  }
+  const std::string& sweep = response.sweep_id();
+  return (sweep.empty() ? "" : "sweep " + sweep + "\n") + table.text();
+}
+
+Result<int> submit(const Options& options, Session& session) {
+  auto request = make_request(options, session);
+  if (!request.ok()) {
+    return request.status().with_context(options.file == "-" ? "standard input" : options.file);
+  }
+  PM_ASSIGN(Server * server, session.server());
+  const auto response = server->submit(*request);
+  if (response.status().code() == Code::kUnavailable) {
+    return response.status().with_context(
+        "whether the job was stored is not known; submit it "
+        "again with --idempotency-key " +
+        request->idempotency_key());
+  }
+  PM_TRY(response.status());
+  PM_ASSIGN(const auto text, text_of(*response, session.json, options.watch));
+  PM_TRY(session.print(text));
+  if (!options.watch) return kExitDone;
+  return watch_jobs({response->jobs().begin(), response->jobs().end()}, session);
+}
+
+}  // namespace
+
+Command add_submit(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("submit", "Submit a job or a sweep");
+  command->add_option("file", options->file, "Job spec as YAML or JSON; - for standard input")
+      ->required();
+  command
+      ->add_option("--set", options->settings,
+                   "PATH=VALUE: a value of the spec, e.g. train.seed=1; may be repeated")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--idempotency-key", options->idempotency_key,
+                   "Submitting again with the same key makes no second job; default: a new one")
+      ->check(CLI::Validator(
+          [](std::string& key) {
+            return key.size() <= 128 ? "" : std::string("a key has at most 128 bytes");
+          },
+          ""));
+  command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
+  return {command, [options](Session& session) { return submit(*options, session); }};
+}
+
+}  // namespace prefixmem::client
