@@ -1,0 +1,85 @@
+// A coordinator's JobService in this process, on a port of its own, that says what it is told to.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "prefixmem/v1/job_service.grpc.pb.h"
+
+namespace prefixmem::client {
+
+// What a stream sends, and how it ends.
+template <class Message>
+struct Script {
+  std::vector<Message> messages;
+  grpc::Status end;
+};
+
+class FakeService final : public v1::JobService::Service {
+ public:
+  FakeService();
+  ~FakeService() override;
+
+  const std::string& address() const { return address_; }
+
+  // Set before a command runs, read after it has ended.
+  std::vector<v1::Job> jobs;  // the newest first
+  std::vector<v1::Worker> workers;
+  size_t largest_page = 1000;
+  std::map<std::string, std::vector<v1::JobEvent>> events;
+  std::deque<size_t> breaks;  // the next watch streams fail after so many events each
+  bool forgetful = false;     // watch streams begin one event too early
+  Script<v1::LogLine> logs;
+  std::map<std::string, std::vector<v1::Artifact>> artifacts;         // by job id
+  std::map<std::string, Script<v1::DownloadArtifactResponse>> files;  // by path
+  std::deque<grpc::Status> submit_failures;                           // after the jobs were stored
+  std::map<std::string, grpc::Status> refuse;                         // by method name
+
+  // What was asked, in order.
+  std::vector<v1::SubmitJobRequest> submitted;
+  std::vector<v1::ListJobsRequest> listed;
+  std::vector<v1::WatchJobRequest> watched;
+  std::vector<v1::StreamLogsRequest> logs_asked;
+  std::vector<std::string> cancelled;
+  std::map<std::string, v1::SubmitJobResponse> submissions;  // by idempotency key
+
+  // Adds a file that arrives in chunks of `chunk` bytes.
+  void add_file(const std::string& job, const std::string& path, const std::string& kind,
+                const std::string& bytes, size_t chunk = 1000);
+
+ private:
+  grpc::Status SubmitJob(grpc::ServerContext*, const v1::SubmitJobRequest* request,
+                         v1::SubmitJobResponse* response) override;
+  grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
+                      v1::Job* response) override;
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
+                        v1::ListJobsResponse* response) override;
+  grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
+                         v1::Job* response) override;
+  grpc::Status WatchJob(grpc::ServerContext*, const v1::WatchJobRequest* request,
+                        grpc::ServerWriter<v1::JobEvent>* writer) override;
+  grpc::Status StreamLogs(grpc::ServerContext*, const v1::StreamLogsRequest* request,
+                          grpc::ServerWriter<v1::LogLine>* writer) override;
+  grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest* request,
+                             v1::ListArtifactsResponse* response) override;
+  grpc::Status DownloadArtifact(grpc::ServerContext*, const v1::DownloadArtifactRequest* request,
+                                grpc::ServerWriter<v1::DownloadArtifactResponse>* writer) override;
+  grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
+                           v1::ListWorkersResponse* response) override;
+
+  grpc::Status refusal(const std::string& method) const;
+  std::optional<v1::Job> find(const std::string& id_or_name) const;
+
+  std::mutex mutex_;  // several streams run at once
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace prefixmem::client

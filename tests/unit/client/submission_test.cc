@@ -1,0 +1,87 @@
+#include "client/submission/submission.h"
+
+#include <gtest/gtest.h>
+
+namespace prefixmem::client {
+namespace {
+
+std::string prepared(std::string_view yaml, const std::vector<std::string>& settings = {}) {
+  const auto text = prepare_submission(yaml, "/specs", settings, "/here");
+  EXPECT_TRUE(text.ok()) << text.status().message();
+  return text.ok() ? *text : "";
+}
+
+std::string refusal(std::string_view yaml, const std::vector<std::string>& settings = {}) {
+  const Status status = prepare_submission(yaml, "/specs", settings, "/here").status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  return status.message();
+}
+
+TEST(Submission, MakesRelativePathsAbsolute) {
+  EXPECT_EQ(prepared("model: ../m\n"
+                     "data: {train: a/./b.jsonl, eval: /c.jsonl, template: x/y}\n"
+                     "name: a/b\n"),
+            "model: /m\n"
+            "data:\n"
+            "  train: /specs/a/b.jsonl\n"
+            "  eval: /c.jsonl\n"
+            "  template: x/y\n"
+            "name: a/b\n");
+}
+
+TEST(Submission, AnEmptyPathStaysEmpty) {
+  EXPECT_EQ(prepared("data: {eval: \"\"}"), "data:\n  eval: \"\"\n");
+  EXPECT_EQ(prepared("data: {eval: null}").find("/specs"), std::string::npos);
+}
+
+TEST(Submission, MakesThePathsOfASweepAbsolute) {
+  const std::string text = prepared(
+      "sweep:\n"
+      "  grid: {model: [m1, /m2], data: [{train: t, format: messages}], name: [n]}\n"
+      "  trials: [{data.train: rows, data: {eval: e}, train.seed: 3}]\n");
+  for (const char* path :
+       {"[/specs/m1, /m2]", "{train: /specs/t,", "data.train: /specs/rows,", "{eval: /specs/e}"}) {
+    EXPECT_NE(text.find(path), std::string::npos) << path << " in\n" << text;
+  }
+  EXPECT_EQ(text.find("/specs/n"), std::string::npos) << text;
+}
+
+TEST(Submission, SettingsGoOverTheFile) {
+  const std::string text = prepared("method: lora\ntrain: {seed: 1}\n",
+                                    {"train.seed=2", "method.r=4", "labels={team: x}", "name=a=b"});
+  EXPECT_EQ(text,
+            "method:\n"
+            "  type: lora\n"
+            "  r: 4\n"
+            "train:\n"
+            "  seed: 2\n"
+            "labels:\n"
+            "  team: x\n"
+            "name: \"a=b\"\n");
+}
+
+TEST(Submission, PathsOfSettingsAreRelativeToTheWorkingFolder) {
+  const std::string text = prepared(
+      "model: m", {"data.train=rows", "data={eval: e}", "model=n", "sweep.grid={model: [g]}"});
+  EXPECT_NE(text.find("model: /here/n"), std::string::npos) << text;
+  EXPECT_NE(text.find("/here/e"), std::string::npos) << text;
+  EXPECT_NE(text.find("/here/g"), std::string::npos) << text;
+}
+
+TEST(Submission, LeavesWhatIsNoSpecToTheCoordinator) {
+  EXPECT_EQ(prepared("model: [1, 2]\nsweep: 3\ndata: x\n"), "model: [1, 2]\nsweep: 3\ndata: x\n");
+  EXPECT_EQ(prepared("", {"train.seed=1"}), "train:\n  seed: 1\n");
+}
+
+TEST(Submission, RefusesWhatIsNoYaml) {
+  EXPECT_NE(refusal("a: [").find("line"), std::string::npos);
+  EXPECT_EQ(refusal("[1]"), "the spec is no map of keys");
+  EXPECT_EQ(refusal("a: 1", {"seed"}), "--set is \"seed\"; allowed: PATH=VALUE, e.g. train.seed=1");
+  EXPECT_EQ(refusal("a: 1", {"=1"}), "--set is \"=1\"; allowed: PATH=VALUE, e.g. train.seed=1");
+  EXPECT_EQ(refusal("a: 1", {"a..b=1"}),
+            "--set: path \"a..b\" has an empty part; allowed: keys with dots between");
+  EXPECT_NE(refusal("a: 1", {"train.seed=["}).find("--set: train.seed: "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace prefixmem::client
