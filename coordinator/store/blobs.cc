@@ -1,0 +1,102 @@
+#include "coordinator/store/blobs.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "common/files.h"
+#include "common/id.h"
+
+namespace prefixmem::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kIncoming = "incoming";
+
+fs::path place_of(const fs::path& folder, const std::string& sha256) {
+  return folder / sha256.substr(0, 2) / sha256;
+}
+
+Status remove_leftovers(const fs::path& incoming) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(incoming, error)) {
+    fs::remove(entry.path(), error);
+    if (error) break;
+  }
+  return error ? from_errno("removing unfinished uploads in " + incoming.string(), error.value())
+               : Status();
+}
+
+}  // namespace
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Result<std::unique_ptr<Blobs>> Blobs::open(const fs::path& folder) {
+  PM_TRY(make_folders(folder / kIncoming));
+  PM_TRY(remove_leftovers(folder / kIncoming));
+  return std::unique_ptr<Blobs>(new Blobs(folder));
+}
+
+Result<BlobWriter> Blobs::begin() {
+  auto temporary = folder_ / kIncoming / (new_id("blob") + ".tmp");
+  Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!fd.valid()) return from_errno("creating " + temporary.string(), errno);
+  return BlobWriter(folder_, std::move(temporary), std::move(fd));
+}
+
+Result<BlobReader> Blobs::read(const std::string& sha256) const {
+  const auto file = place_of(folder_, sha256);
+  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return from_errno("opening blob " + file.string(), errno);
+  return BlobReader(std::move(fd));
+}
+
+BlobWriter::~BlobWriter() {
+  if (fd_.valid()) ::unlink(temporary_.c_str());
+}
+
+Status BlobWriter::write(std::string_view chunk) {
+  PM_TRY(write_all(fd_.get(), chunk, temporary_.string()));
+  digest_.update(chunk);
+  bytes_ += static_cast<int64_t>(chunk.size());
+  return {};
+}
+
+Status BlobWriter::finish(const std::string& sha256) {
+  const std::string actual = digest_.finish_hex();
+  if (actual != sha256) {
+    return data_loss(
+        fmt::format("content of {} bytes has sha256 {}, announced was {}", bytes_, actual, sha256));
+  }
+  const auto file = place_of(folder_, sha256);
+  std::error_code unknown;
+  if (!fs::exists(file.parent_path(), unknown)) {
+    PM_TRY(make_folders(file.parent_path()));
+    PM_TRY(sync_folder(folder_));
+  }
+  PM_TRY(publish_file(temporary_, file));
+  fd_.reset();
+  return {};
+}
+
+Result<std::string> BlobReader::read(size_t most) {
+  std::string bytes(most, '\0');
+  ssize_t count = -1;
+  do {
+    count = ::read(fd_.get(), bytes.data(), bytes.size());
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return from_errno("reading a blob", errno);
+  bytes.resize(static_cast<size_t>(count));
+  return bytes;
+}
+
+}  // namespace prefixmem::store

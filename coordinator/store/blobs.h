@@ -1,0 +1,68 @@
+// Files by their content: <folder>/<first two digits>/<sha256>. A blob is whole or absent.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/fd.h"
+#include "common/sha256.h"
+#include "common/status.h"
+
+namespace prefixmem::store {
+
+// Takes in one blob; not thread-safe. Destroyed unfinished, it removes what it wrote.
+class BlobWriter {
+ public:
+  BlobWriter(BlobWriter&&) noexcept = default;
+  BlobWriter& operator=(BlobWriter&&) = delete;
+  ~BlobWriter();
+
+  Status write(std::string_view chunk);
+  int64_t bytes() const { return bytes_; }
+  // Durable when it returns OK. DATA_LOSS where the content's digest is another than `sha256`.
+  Status finish(const std::string& sha256);
+
+ private:
+  friend class Blobs;
+  BlobWriter(std::filesystem::path folder, std::filesystem::path temporary, Fd fd)
+      : folder_(std::move(folder)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+
+  std::filesystem::path folder_;
+  std::filesystem::path temporary_;
+  Fd fd_;  // none once it is finished
+  Sha256 digest_;
+  int64_t bytes_ = 0;
+};
+
+// Reads one blob from its beginning; not thread-safe.
+class BlobReader {
+ public:
+  explicit BlobReader(Fd fd) : fd_(std::move(fd)) {}
+  // The next bytes, at most `most`; empty at the end.
+  Result<std::string> read(size_t most);
+
+ private:
+  Fd fd_;
+};
+
+// Thread-safe.
+class Blobs {
+ public:
+  // Creates the folder where missing and removes what a crash left half-written.
+  static Result<std::unique_ptr<Blobs>> open(const std::filesystem::path& folder);
+
+  Result<BlobWriter> begin();
+  Result<BlobReader> read(const std::string& sha256) const;  // NOT_FOUND
+
+ private:
+  explicit Blobs(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  std::filesystem::path folder_;
+};
+
+// Lower-case hex, 64 digits.
+bool is_sha256(std::string_view text);
+
+}  // namespace prefixmem::store

@@ -1,0 +1,197 @@
+#include "coordinator/store/reader.h"
+
+#include <google/protobuf/message_lite.h>
+
+#include <nlohmann/json.hpp>
+
+namespace prefixmem::store {
+namespace {
+
+Status parse(const Row& row, int column, google::protobuf::MessageLite& message) {
+  if (message.ParseFromString(row.text(column))) return {};
+  return data_loss("store: a " + message.GetTypeName() + " cannot be read back");
+}
+
+}  // namespace
+
+template <class Message, class... Values>
+Result<std::vector<Message>> Reader::messages(std::string_view sql, const Values&... values) {
+  const MutexLock lock(mutex_);
+  std::vector<Message> found;
+  PM_TRY(database_.query([&](const Row& row) { return parse(row, 0, found.emplace_back()); }, sql,
+                         values...));
+  return found;
+}
+
+template <class Message, class... Values>
+Result<std::optional<Message>> Reader::one(std::string_view sql, const Values&... values) {
+  PM_ASSIGN(auto found, messages<Message>(sql, values...));
+  if (found.empty()) return std::optional<Message>();
+  return std::optional<Message>(std::move(found.front()));
+}
+
+Result<std::optional<v1::Job>> Reader::job(const std::string& id) {
+  return one<v1::Job>("SELECT body FROM jobs WHERE id = ?", id);
+}
+
+Result<std::vector<std::string>> Reader::ids_named(const std::string& name, int limit) {
+  const MutexLock lock(mutex_);
+  std::vector<std::string> ids;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        ids.push_back(row.text(0));
+        return Status();
+      },
+      "SELECT id FROM jobs WHERE name = ? ORDER BY seq LIMIT ?", name, limit));
+  return ids;
+}
+
+// Conditions stand there always, so that the text is one; a bound 0 or '' switches one off. States
+// are a bit set, labels a JSON object.
+Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
+  int64_t states = 0;
+  for (const v1::JobState state : filter.states) states |= int64_t{1} << state;
+  JobPage page;
+  size_t bytes = 0;
+  const auto add = [&](const Row& row) {
+    if (page.next_seq != 0) return Status();
+    if (static_cast<int>(page.jobs.size()) == limit || bytes > kPageBytes) {
+      page.next_seq = row.integer(0) + 1;
+      return Status();
+    }
+    v1::Job& job = page.jobs.emplace_back();
+    PM_TRY(parse(row, 1, job));
+    job.clear_stderr_tail();
+    bytes += job.ByteSizeLong();
+    return Status();
+  };
+  const MutexLock lock(mutex_);
+  PM_TRY(database_.query(
+      add,
+      "SELECT seq, body FROM jobs"
+      " WHERE (?1 = 0 OR seq < ?1) AND (?2 = 0 OR (?2 >> state) & 1)"
+      " AND (?3 = '' OR sweep_id = ?3) AND (?4 = '' OR name = ?4)"
+      " AND (?5 = '' OR substr(name, 1, length(?5)) = ?5)"
+      " AND NOT EXISTS (SELECT 1 FROM json_each(?6) AS wanted WHERE NOT EXISTS"
+      "  (SELECT 1 FROM labels WHERE labels.seq = jobs.seq AND labels.key = wanted.key"
+      "   AND labels.value = wanted.value))"
+      " ORDER BY seq DESC LIMIT ?7",
+      filter.before_seq, states, filter.sweep_id, filter.name, filter.name_prefix,
+      nlohmann::json(filter.labels).dump(), limit + 1));
+  return page;
+}
+
+Result<std::vector<v1::Job>> Reader::sweep(const std::string& sweep_id) {
+  return messages<v1::Job>("SELECT body FROM jobs WHERE sweep_id = ? ORDER BY seq", sweep_id);
+}
+
+Result<std::map<v1::JobState, int64_t>> Reader::count_by_state() {
+  const MutexLock lock(mutex_);
+  std::map<v1::JobState, int64_t> counts;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        counts[static_cast<v1::JobState>(row.integer(0))] = row.integer(1);
+        return Status();
+      },
+      "SELECT state, count(*) FROM jobs GROUP BY state"));
+  return counts;
+}
+
+Result<std::vector<v1::JobEvent>> Reader::events(const std::string& job_id, int64_t from_number,
+                                                 int limit) {
+  return messages<v1::JobEvent>(
+      "SELECT body FROM events WHERE job_id = ? AND number >= ? ORDER BY number LIMIT ?", job_id,
+      from_number, limit);
+}
+
+Result<std::vector<v1::JobEvent>> Reader::logs(const std::string& job_id, int64_t from_number,
+                                               int limit) {
+  return messages<v1::JobEvent>(
+      "SELECT body FROM events WHERE job_id = ? AND number >= ? AND is_log ORDER BY number LIMIT ?",
+      job_id, from_number, limit);
+}
+
+Result<std::vector<v1::Artifact>> Reader::artifacts(const std::string& job_id) {
+  return messages<v1::Artifact>(
+      "SELECT body, max(version) FROM artifacts WHERE job_id = ? GROUP BY path ORDER BY path",
+      job_id);
+}
+
+Result<std::optional<v1::Artifact>> Reader::newest_checkpoint(const std::string& job_id) {
+  return one<v1::Artifact>(
+      "SELECT body FROM artifacts WHERE job_id = ? AND kind = 'checkpoint'"
+      " ORDER BY step DESC, version DESC LIMIT 1",
+      job_id);
+}
+
+Result<std::optional<v1::Artifact>> Reader::artifact_by_digest(const std::string& job_id,
+                                                               const std::string& sha256) {
+  return one<v1::Artifact>("SELECT body FROM artifacts WHERE job_id = ? AND sha256 = ? LIMIT 1",
+                           job_id, sha256);
+}
+
+Result<std::optional<v1::Artifact>> Reader::same_artifact(const std::string& job_id,
+                                                          const v1::Artifact& artifact) {
+  return one<v1::Artifact>(
+      "SELECT body FROM artifacts WHERE job_id = ? AND attempt = ? AND path = ? AND sha256 = ?",
+      job_id, artifact.attempt(), artifact.path(), artifact.sha256());
+}
+
+Result<std::optional<Submission>> Reader::submission(const std::string& idempotency_key) {
+  const MutexLock lock(mutex_);
+  std::optional<Submission> found;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        found = Submission{row.text(0), row.text(1), row.text(2), row.text(3)};
+        return Status();
+      },
+      "SELECT idempotency_key, spec_sha256, sweep_id, job_id FROM submissions"
+      " WHERE idempotency_key = ?",
+      idempotency_key));
+  return found;
+}
+
+Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
+  const MutexLock lock(mutex_);
+  std::vector<JobRecord> records;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        JobRecord& record = records.emplace_back();
+        record.seq = row.integer(0);
+        record.retries = static_cast<int>(row.integer(1));
+        record.cancel_reason = row.text(2);
+        record.last_event = row.integer(3);
+        record.steps_timed = row.integer(4);
+        record.step_seconds = row.real(5);
+        return parse(row, 6, record.job);
+      },
+      "SELECT seq, retries, cancel_reason, last_event, steps_timed, step_seconds, body FROM jobs"
+      " WHERE state IN (?, ?, ?) ORDER BY seq",
+      static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
+      static_cast<int>(v1::JOB_STATE_RUNNING)));
+  return records;
+}
+
+Result<std::optional<AttemptRecord>> Reader::attempt(const std::string& job_id, int attempt) {
+  const MutexLock lock(mutex_);
+  std::optional<AttemptRecord> found;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        found = AttemptRecord{job_id, attempt, row.text(0), row.integer(1),
+                              from_unix_millis(row.integer(2))};
+        if (row.integer(3) != 0) found->end = from_unix_millis(row.integer(3));
+        found->code = row.text(4);
+        found->message = row.text(5);
+        return Status();
+      },
+      "SELECT worker_id, last_event, start_ms, end_ms, code, message FROM attempts"
+      " WHERE job_id = ? AND attempt = ?",
+      job_id, attempt));
+  return found;
+}
+
+Result<std::vector<v1::Worker>> Reader::workers() {
+  return messages<v1::Worker>("SELECT body FROM workers ORDER BY id");
+}
+
+}  // namespace prefixmem::store

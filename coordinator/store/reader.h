@@ -1,0 +1,80 @@
+// Reading what is durable. Thread-safe; a call sees every transaction committed before it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+#include "common/thread_annotations.h"
+#include "coordinator/store/records.h"
+#include "coordinator/store/sqlite.h"
+
+namespace prefixmem::store {
+
+// All conditions must hold; an empty one holds always.
+struct JobFilter {
+  std::vector<v1::JobState> states = {};
+  std::string sweep_id = {};
+  std::string name = {};
+  std::string name_prefix = {};
+  std::map<std::string, std::string> labels = {};
+  int64_t before_seq = 0;  // only jobs submitted before that one; 0: all
+};
+
+struct JobPage {
+  std::vector<v1::Job> jobs;  // newest first, stderr_tail left out
+  int64_t next_seq = 0;       // before_seq of the next page; 0: this was the last
+};
+
+class Reader {
+ public:
+  explicit Reader(Database database) : database_(std::move(database)) {}
+
+  Result<std::optional<v1::Job>> job(const std::string& id);
+  // Ids of the jobs of that name, oldest first, at most `limit`.
+  Result<std::vector<std::string>> ids_named(const std::string& name, int limit);
+  // At most `limit` jobs and about kPageBytes.
+  Result<JobPage> list(const JobFilter& filter, int limit);
+  Result<std::vector<v1::Job>> sweep(const std::string& sweep_id);  // in the order of its trials
+  Result<std::map<v1::JobState, int64_t>> count_by_state();
+
+  // In order from `from_number` on, at most `limit`.
+  Result<std::vector<v1::JobEvent>> events(const std::string& job_id, int64_t from_number,
+                                           int limit);
+  Result<std::vector<v1::JobEvent>> logs(const std::string& job_id, int64_t from_number, int limit);
+
+  // The newest version of each path, by path.
+  Result<std::vector<v1::Artifact>> artifacts(const std::string& job_id);
+  // The newest checkpoint in the sense of training: highest step, then last uploaded.
+  Result<std::optional<v1::Artifact>> newest_checkpoint(const std::string& job_id);
+  Result<std::optional<v1::Artifact>> artifact_by_digest(const std::string& job_id,
+                                                         const std::string& sha256);
+  // The same content at the same path from the same attempt, with the time of its first upload.
+  Result<std::optional<v1::Artifact>> same_artifact(const std::string& job_id,
+                                                    const v1::Artifact& artifact);
+
+  Result<std::optional<Submission>> submission(const std::string& idempotency_key);
+
+  // What a restarted coordinator goes on with.
+  Result<std::vector<JobRecord>> unfinished_jobs();  // in the order submitted
+  Result<std::optional<AttemptRecord>> attempt(const std::string& job_id, int attempt);
+  Result<std::vector<v1::Worker>> workers();  // by id
+
+  static constexpr size_t kPageBytes = size_t{2} << 20;
+
+ private:
+  template <class Message, class... Values>
+  Result<std::vector<Message>> messages(std::string_view sql, const Values&... values)
+      PM_EXCLUDES(mutex_);
+  template <class Message, class... Values>
+  Result<std::optional<Message>> one(std::string_view sql, const Values&... values)
+      PM_EXCLUDES(mutex_);
+
+  Mutex mutex_;
+  Database database_ PM_GUARDED_BY(mutex_);
+};
+
+}  // namespace prefixmem::store

@@ -1,0 +1,42 @@
+// What the store keeps, as plain values. The messages are those of the API.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "prefixmem/v1/job.pb.h"
+#include "prefixmem/v1/job_service.pb.h"
+
+namespace prefixmem::store {
+
+struct JobRecord {
+  int64_t seq = 0;  // order of submission, given by the store
+  v1::Job job;
+  int retries = 0;            // attempts lost so far
+  std::string cancel_reason;  // empty: nobody asked
+  int64_t last_event = 0;     // number of the job's newest JobEvent
+  int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
+  double step_seconds = 0;
+};
+
+struct AttemptRecord {
+  std::string job_id;
+  int attempt = 0;
+  std::string worker_id;
+  int64_t last_event = 0;  // newest number of the agent's events that is in the store
+  WallTime start{};
+  std::optional<WallTime> end = {};
+  std::string code = {};  // status code name, once it has ended
+  std::string message = {};
+};
+
+struct Submission {
+  std::string idempotency_key;
+  std::string spec_sha256;
+  std::string sweep_id;
+  std::string job_id;  // of the only job where there is no sweep
+};
+
+}  // namespace prefixmem::store

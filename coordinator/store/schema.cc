@@ -1,0 +1,108 @@
+#include "coordinator/store/schema.h"
+
+#include <fmt/format.h>
+
+namespace prefixmem::store {
+namespace {
+
+// `body` is the message that the API shows; the columns beside it are what is searched by and what
+// only the coordinator needs.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  sweep_id TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  retries INTEGER NOT NULL,
+  cancel_reason TEXT NOT NULL,
+  last_event INTEGER NOT NULL,
+  steps_timed INTEGER NOT NULL,
+  step_seconds REAL NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX jobs_by_name ON jobs (name);
+CREATE INDEX jobs_by_sweep ON jobs (sweep_id);
+CREATE INDEX jobs_by_state ON jobs (state);
+
+CREATE TABLE labels (
+  seq INTEGER NOT NULL REFERENCES jobs (seq),
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (seq, key)
+) WITHOUT ROWID;
+
+CREATE TABLE attempts (
+  job_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  worker_id TEXT NOT NULL,
+  last_event INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  message TEXT NOT NULL,
+  PRIMARY KEY (job_id, attempt)
+) WITHOUT ROWID;
+
+-- Log lines are the events with is_log.
+CREATE TABLE events (
+  job_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  is_log INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (job_id, number)
+);
+CREATE INDEX logs ON events (job_id, number) WHERE is_log;
+
+CREATE TABLE artifacts (
+  version INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  UNIQUE (job_id, attempt, path, sha256)
+);
+
+CREATE TABLE submissions (
+  idempotency_key TEXT PRIMARY KEY,
+  spec_sha256 TEXT NOT NULL,
+  sweep_id TEXT NOT NULL,
+  job_id TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE workers (
+  id TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+Result<int64_t> version_of(Database& database) {
+  int64_t version = 0;
+  PM_TRY(database.query(
+      [&](const Row& row) {
+        version = row.integer(0);
+        return Status();
+      },
+      "PRAGMA user_version"));
+  return version;
+}
+
+}  // namespace
+
+Status prepare_schema(Database& database) {
+  PM_TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
+  PM_ASSIGN(const int64_t version, version_of(database));
+  if (version > kSchemaVersion) {
+    return failed_precondition(
+        fmt::format("the store has schema version {}, this program knows versions up to {}",
+                    version, kSchemaVersion));
+  }
+  if (version == kSchemaVersion) return {};
+  return database.execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
+                                      kVersion1, kSchemaVersion));
+}
+
+}  // namespace prefixmem::store

@@ -1,0 +1,104 @@
+#include "coordinator/store/store.h"
+
+#include "common/proto/timestamps.h"
+#include "coordinator/store/schema.h"
+
+namespace prefixmem::store {
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder) {
+  PM_TRY(make_folders(folder));
+  PM_ASSIGN(auto lock, FileLock::acquire(folder / "lock"));
+  const auto file = folder / "coordinator.db";
+  PM_ASSIGN(auto writer, Database::open(file));
+  PM_TRY(prepare_schema(writer).with_context(file.string()));
+  std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer)));
+  PM_ASSIGN(auto database, Database::open(file, /*read_only=*/true));
+  store->reader_ = std::make_unique<Reader>(std::move(database));
+  PM_ASSIGN(store->blobs_, Blobs::open(folder / "blobs"));
+  return store;
+}
+
+Transaction::Transaction(Store& store) : store_(store), status_(store.failure_) {
+  if (!status_.ok()) return;
+  status_ = store_.writer_.run("BEGIN IMMEDIATE");
+  open_ = status_.ok();
+}
+
+Transaction::~Transaction() {
+  if (!open_) return;
+  if (Status undone = store_.writer_.run("ROLLBACK"); !undone.ok() && store_.failure_.ok()) {
+    store_.failure_ = undone;
+  }
+}
+
+template <class... Values>
+void Transaction::run(std::string_view sql, const Values&... values) {
+  if (status_.ok()) status_ = store_.writer_.run(sql, values...);
+}
+
+Status Transaction::commit() {
+  run("COMMIT");
+  if (status_.ok()) {
+    open_ = false;
+  } else {
+    store_.failure_ = status_;
+  }
+  return status_;
+}
+
+void Transaction::insert_job(JobRecord& record) {
+  const v1::Job& job = record.job;
+  run("INSERT INTO jobs (id, name, sweep_id, state, retries, cancel_reason, last_event,"
+      " steps_timed, step_seconds, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()), record.retries,
+      record.cancel_reason, record.last_event, record.steps_timed, record.step_seconds,
+      Blob{job.SerializeAsString()});
+  record.seq = store_.writer_.last_row_id();
+  for (const auto& [key, value] : job.spec().labels()) {
+    run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
+  }
+}
+
+void Transaction::update_job(const JobRecord& record) {
+  run("UPDATE jobs SET state = ?, retries = ?, cancel_reason = ?, last_event = ?, steps_timed = ?,"
+      " step_seconds = ?, body = ? WHERE seq = ?",
+      static_cast<int>(record.job.state()), record.retries, record.cancel_reason, record.last_event,
+      record.steps_timed, record.step_seconds, Blob{record.job.SerializeAsString()}, record.seq);
+}
+
+void Transaction::put_attempt(const AttemptRecord& record) {
+  run("INSERT OR REPLACE INTO attempts (job_id, attempt, worker_id, last_event, start_ms, end_ms,"
+      " code, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      record.job_id, record.attempt, record.worker_id, record.last_event,
+      to_unix_millis(record.start), record.end ? to_unix_millis(*record.end) : 0, record.code,
+      record.message);
+}
+
+void Transaction::add_event(const v1::JobEvent& event) {
+  run("INSERT INTO events (job_id, number, is_log, body) VALUES (?, ?, ?, ?)", event.job_id(),
+      event.number(), static_cast<int>(event.trainer().has_log()), Blob{event.SerializeAsString()});
+}
+
+void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& artifact) {
+  run("INSERT INTO artifacts (job_id, attempt, path, sha256, kind, step, body)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      job_id, artifact.attempt(), artifact.path(), artifact.sha256(), artifact.kind(),
+      int64_t{artifact.step()}, Blob{artifact.SerializeAsString()});
+}
+
+void Transaction::add_submission(const Submission& submission) {
+  run("INSERT INTO submissions (idempotency_key, spec_sha256, sweep_id, job_id)"
+      " VALUES (?, ?, ?, ?)",
+      submission.idempotency_key, submission.spec_sha256, submission.sweep_id, submission.job_id);
+}
+
+void Transaction::put_worker(const v1::Worker& worker) {
+  run("INSERT OR REPLACE INTO workers (id, body) VALUES (?, ?)", worker.id(),
+      Blob{worker.SerializeAsString()});
+}
+
+void Transaction::drop_worker(const std::string& id) {
+  run("DELETE FROM workers WHERE id = ?", id);
+}
+
+}  // namespace prefixmem::store

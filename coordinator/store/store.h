@@ -1,0 +1,78 @@
+// Everything the coordinator must not forget: SQLite in WAL mode with synchronous=FULL, beside it
+// the blobs (blobs.h).
+//
+// One process owns a data folder. Writing goes through Transaction, reading through Reader, each
+// over a connection of its own, so a reader never waits for a commit.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "common/files.h"
+#include "common/status.h"
+#include "coordinator/store/blobs.h"
+#include "coordinator/store/reader.h"
+#include "coordinator/store/records.h"
+#include "coordinator/store/sqlite.h"
+
+namespace prefixmem::store {
+
+class Store {
+ public:
+  // Opens or creates the store in `folder` (created where missing). FAILED_PRECONDITION where
+  // another process has it open or its schema is newer.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder);
+
+  // Thread-safe.
+  Reader& reader() { return *reader_; }
+  Blobs& blobs() { return *blobs_; }
+
+ private:
+  friend class Transaction;
+  Store(FileLock lock, Database writer) : lock_(std::move(lock)), writer_(std::move(writer)) {}
+
+  FileLock lock_;
+  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<Blobs> blobs_;
+
+  // One transaction at a time; the owner of the store sees to that.
+  Database writer_;
+  Status failure_;  // of the first write that failed; from then on every write is refused with it
+};
+
+// All or nothing. The first failure is kept and returned by commit; whatever follows it does
+// nothing. Destroyed without commit, it leaves no trace.
+//
+// After a failed write nobody knows what the disk holds, so the store takes no further one: the
+// process is to end and start again from what is durable.
+class Transaction {
+ public:
+  explicit Transaction(Store& store);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  void insert_job(JobRecord& record);  // sets record.seq
+  void update_job(const JobRecord& record);
+  void put_attempt(const AttemptRecord& record);
+  void add_event(const v1::JobEvent& event);
+  // A new version of its path, unless the same content is there already from the same attempt.
+  void add_artifact(const std::string& job_id, const v1::Artifact& artifact);
+  void add_submission(const Submission& submission);
+  void put_worker(const v1::Worker& worker);
+  void drop_worker(const std::string& id);
+
+  // Durable when it returns OK.
+  Status commit();
+
+ private:
+  template <class... Values>
+  void run(std::string_view sql, const Values&... values);
+
+  Store& store_;
+  Status status_;
+  bool open_ = false;
+};
+
+}  // namespace prefixmem::store
