@@ -1,0 +1,146 @@
+// The life of an attempt: placed, heard of, ended.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/proto/spec_proto.h"
+#include "common/proto/timestamps.h"
+#include "common/spec/spec_io.h"
+#include "coordinator/core/coordinator.h"
+#include "coordinator/core/job_state.h"
+#include "coordinator/core/progress.h"
+
+namespace prefixmem {
+namespace {
+
+v1::JobState state_after(scheduler::Outcome outcome) {
+  switch (outcome) {
+    case scheduler::Outcome::kSucceeded:
+      return v1::JOB_STATE_SUCCEEDED;
+    case scheduler::Outcome::kCancelled:
+      return v1::JOB_STATE_CANCELLED;
+    case scheduler::Outcome::kRetry:
+      return v1::JOB_STATE_QUEUED;
+    case scheduler::Outcome::kFailed:
+      break;
+  }
+  return v1::JOB_STATE_FAILED;
+}
+
+}  // namespace
+
+void Coordinator::add_event(LiveJob& job, v1::JobEvent event) {
+  event.set_job_id(job.record.job.id());
+  event.set_number(++job.record.last_event);
+  event.set_attempt(job.record.job.attempt());
+  journal_.add(std::move(event));
+  journal_.job_changed(job.record.job.id());
+}
+
+// The same state with the same reason is no change.
+void Coordinator::move_to(LiveJob& job, v1::JobState state, const std::string& reason) {
+  v1::Job& shown = job.record.job;
+  if (shown.state() == state && shown.reason() == reason) return;
+  shown.set_state(state);
+  shown.set_reason(reason);
+  v1::JobEvent event;
+  *event.mutable_time() = to_timestamp(environment_.clock.wall());
+  event.mutable_state()->set_state(state);
+  event.mutable_state()->set_reason(reason);
+  add_event(job, std::move(event));
+  spdlog::info("{} ({}) {}: {}", shown.id(), shown.name(), state_name(state), reason);
+}
+
+void Coordinator::start_attempt(LiveJob& job, const std::string& worker_id,
+                                const std::string& reason) {
+  const WallTime now = environment_.clock.wall();
+  v1::Job& shown = job.record.job;
+  shown.set_attempt(shown.attempt() + 1);
+  shown.set_worker_id(worker_id);
+  if (!shown.has_start_time()) {
+    *shown.mutable_start_time() = to_timestamp(now);
+    environment_.metrics.job_started(to_seconds(now - from_timestamp(shown.create_time())));
+  }
+  job.attempt = store::AttemptRecord{
+      .job_id = shown.id(), .attempt = shown.attempt(), .worker_id = worker_id, .start = now};
+  move_to(job, v1::JOB_STATE_STARTING, reason);
+  if (Status status = send_assignment(job); !status.ok()) end_attempt(job, status);
+}
+
+Status Coordinator::send_assignment(const LiveJob& job) {
+  const v1::Job& shown = job.record.job;
+  PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
+  v1::CoordinatorMessage message;
+  v1::Assign& assign = *message.mutable_assign();
+  *assign.mutable_id() = id_of(*job.attempt);
+  assign.set_job_name(shown.name());
+  assign.set_spec_yaml(to_yaml(spec));
+  assign.set_ranks(shown.ranks());
+  if (shown.attempt() > 1) {
+    PM_ASSIGN(auto checkpoint, reader().newest_checkpoint(shown.id()));
+    if (checkpoint) *assign.mutable_resume_from() = *std::move(checkpoint);
+  }
+  journal_.send(link_of(job.attempt->worker_id), std::move(message));
+  return {};
+}
+
+void Coordinator::send_cancel(const std::string& worker_id, const v1::AttemptId& id,
+                              const std::string& reason) {
+  v1::CoordinatorMessage message;
+  *message.mutable_cancel()->mutable_id() = id;
+  message.mutable_cancel()->set_reason(reason);
+  journal_.send(link_of(worker_id), std::move(message));
+}
+
+void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
+  store::AttemptRecord& attempt = *job.attempt;
+  if (job.record.job.state() == v1::JOB_STATE_STARTING) {
+    move_to(job, v1::JOB_STATE_RUNNING,
+            fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
+  }
+  attempt.last_event += 1;
+  v1::JobEvent event;
+  *event.mutable_time() = spooled.time();
+  *event.mutable_trainer() = spooled.event();
+  add_event(job, std::move(event));
+  apply_to_progress(spooled.event(), environment_.clock.wall(), job.record);
+}
+
+void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail) {
+  const scheduler::Conclusion conclusion =
+      scheduler::conclude(gang_of(job), end, config_.scheduler);
+  job.attempt->end = environment_.clock.wall();
+  job.attempt->code = code_name(end.code());
+  job.attempt->message = end.message();
+  journal_.attempt_ended(*std::exchange(job.attempt, std::nullopt));
+  to_place_ = true;
+  if (conclusion.outcome == scheduler::Outcome::kRetry) {
+    job.record.retries += 1;
+    move_to(job, v1::JOB_STATE_QUEUED, retry_reason(job, conclusion.reason));
+  } else {
+    end_job(job, conclusion, stderr_tail);
+  }
+}
+
+std::string Coordinator::retry_reason(const LiveJob& job, const std::string& reason) {
+  auto checkpoint = reader().newest_checkpoint(job.record.job.id());
+  if (!checkpoint.ok() || !*checkpoint) return reason + " from the beginning";
+  return fmt::format("{} from the checkpoint of step {}", reason, (*checkpoint)->step());
+}
+
+void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
+                          const std::string& stderr_tail) {
+  const WallTime now = environment_.clock.wall();
+  v1::Job& shown = job.record.job;
+  *shown.mutable_end_time() = to_timestamp(now);
+  if (conclusion.outcome == scheduler::Outcome::kFailed) {
+    shown.set_failure_code(std::string(code_name(conclusion.code)));
+    shown.set_stderr_tail(stderr_tail);
+  }
+  if (shown.has_start_time()) {
+    environment_.metrics.job_ended(to_seconds(now - from_timestamp(shown.start_time())));
+  }
+  shown.mutable_progress()->clear_eta_seconds();
+  move_to(job, state_after(conclusion.outcome), conclusion.reason);
+}
+
+}  // namespace prefixmem

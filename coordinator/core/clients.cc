@@ -1,0 +1,179 @@
+// What clients ask for, and the files that workers bring for them.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/id.h"
+#include "common/proto/spec_proto.h"
+#include "common/proto/timestamps.h"
+#include "common/sha256.h"
+#include "common/spec/spec_io.h"
+#include "coordinator/core/coordinator.h"
+#include "coordinator/core/find_job.h"
+#include "coordinator/core/job_state.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr const char* kCancelled = "cancelled by a client";
+
+LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, WallTime now) {
+  LiveJob job;
+  v1::Job& shown = job.record.job;
+  shown.set_id(new_id("job"));
+  shown.set_name(spec.name);
+  shown.set_sweep_id(sweep_id);
+  *shown.mutable_spec() = job_spec_to_proto(spec);
+  shown.set_ranks(static_cast<int>(spec.resources.ranks));
+  shown.set_state(v1::JOB_STATE_QUEUED);
+  shown.set_reason("submitted");
+  *shown.mutable_create_time() = to_timestamp(now);
+  return job;
+}
+
+v1::JobEvent submitted_event(const v1::Job& job) {
+  v1::JobEvent event;
+  event.set_job_id(job.id());
+  event.set_number(1);
+  *event.mutable_time() = job.create_time();
+  event.mutable_state()->set_state(job.state());
+  event.mutable_state()->set_reason(job.reason());
+  return event;
+}
+
+}  // namespace
+
+Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
+                                                  const std::string& idempotency_key) {
+  PM_ASSIGN(const std::vector<JobSpec> trials, expand_sweep(spec));
+  store::Submission submission{.idempotency_key = idempotency_key,
+                               .spec_sha256 = sha256_hex(to_yaml(spec)),
+                               .sweep_id = spec.sweep ? new_id("sweep") : "",
+                               .job_id = ""};
+  std::vector<LiveJob> jobs;
+  for (const JobSpec& trial : trials) {
+    jobs.push_back(new_job(trial, submission.sweep_id, environment_.clock.wall()));
+  }
+  submission.job_id = jobs.front().record.job.id();
+
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  PM_TRY(flush());
+  if (!idempotency_key.empty()) {
+    PM_ASSIGN(auto earlier, reader().submission(idempotency_key));
+    if (earlier) return repeated(*earlier, submission);
+  }
+  PM_TRY(insert(jobs, submission));
+  place_jobs();
+  PM_TRY(flush());
+  return jobs_of(submission);
+}
+
+Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& earlier,
+                                                    const store::Submission& now) {
+  if (earlier.spec_sha256 == now.spec_sha256) return jobs_of(earlier);
+  return failed_precondition(
+      fmt::format("idempotency_key \"{}\" was used for another spec (first job {})",
+                  earlier.idempotency_key, earlier.job_id));
+}
+
+Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission) {
+  store::Transaction transaction(environment_.store);
+  for (LiveJob& job : jobs) {
+    job.record.last_event = 1;
+    transaction.insert_job(job.record);
+    transaction.add_event(submitted_event(job.record.job));
+  }
+  if (!submission.idempotency_key.empty()) transaction.add_submission(submission);
+  if (Status status = transaction.commit(); !status.ok()) {
+    refuse_further(status);
+    return failure_;
+  }
+  for (LiveJob& job : jobs) {
+    const std::string id = job.record.job.id();
+    spdlog::info("{} ({}) submitted", id, job.record.job.name());
+    live_.jobs[id] = std::move(job);
+  }
+  to_place_ = true;
+  return {};
+}
+
+Result<v1::SubmitJobResponse> Coordinator::jobs_of(const store::Submission& submission) {
+  v1::SubmitJobResponse response;
+  response.set_sweep_id(submission.sweep_id);
+  if (submission.sweep_id.empty()) {
+    PM_ASSIGN(*response.add_jobs(), find_job(reader(), submission.job_id));
+    return response;
+  }
+  PM_ASSIGN(auto jobs, reader().sweep(submission.sweep_id));
+  for (v1::Job& job : jobs) *response.add_jobs() = std::move(job);
+  return response;
+}
+
+Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {
+  PM_ASSIGN(const v1::Job known, find_job(reader(), id_or_name));
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  PM_TRY(flush());
+  const auto found = live_.jobs.find(known.id());
+  if (found == live_.jobs.end()) {
+    PM_ASSIGN(const v1::Job job, find_job(reader(), known.id()));
+    return failed_precondition(fmt::format("job {} ({}) has already ended: {}", job.id(),
+                                           job.name(), state_name(job.state())));
+  }
+  LiveJob& job = found->second;
+  if (!job.attempt) {
+    end_job(job, {scheduler::Outcome::kCancelled, Code::kOk, kCancelled}, "");
+    to_place_ = true;
+    place_jobs();
+  } else if (job.record.cancel_reason.empty()) {
+    job.record.cancel_reason = kCancelled;
+    move_to(job, job.record.job.state(),
+            fmt::format("cancel asked for; worker {} stops it", job.attempt->worker_id));
+    send_cancel(job.attempt->worker_id, id_of(*job.attempt), kCancelled);
+  }
+  const v1::Job after = job.record.job;
+  PM_TRY(flush());
+  return after;
+}
+
+std::vector<v1::Worker> Coordinator::workers() {
+  const MutexLock lock(mutex_);
+  const MonotonicTime now = environment_.clock.monotonic();
+  std::vector<v1::Worker> workers;
+  for (const auto& [id, worker] : live_.workers) {
+    workers.push_back(describe(worker, live_, now));
+  }
+  return workers;
+}
+
+Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {
+  artifact.set_attempt(id.attempt());
+  PM_ASSIGN(const auto same, reader().same_artifact(id.job_id(), artifact));
+  if (same) return {};
+  const MutexLock lock(mutex_);
+  return fence(id);
+}
+
+Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Artifact artifact) {
+  artifact.set_attempt(id.attempt());
+  *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
+  const MutexLock lock(mutex_);
+  PM_TRY(flush());
+  PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));
+  if (same) return *std::move(same);
+  PM_TRY(fence(id));
+  journal_.add(id.job_id(), artifact);
+  PM_TRY(flush());
+  return artifact;
+}
+
+Status Coordinator::fence(const v1::AttemptId& id) {
+  const auto found = live_.jobs.find(id.job_id());
+  if (found == live_.jobs.end() || !found->second.attempt) {
+    return scheduler::fence(key_of(id), nullptr);
+  }
+  const scheduler::Gang gang = gang_of(found->second);
+  return scheduler::fence(key_of(id), &gang);
+}
+
+}  // namespace prefixmem

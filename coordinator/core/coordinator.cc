@@ -1,0 +1,133 @@
+#include "coordinator/core/coordinator.h"
+
+#include <spdlog/spdlog.h>
+
+#include "common/proto/timestamps.h"
+#include "coordinator/core/job_state.h"
+#include "coordinator/scheduler/lease.h"
+#include "coordinator/scheduler/place.h"
+
+namespace prefixmem {
+
+Coordinator::Announcer::~Announcer() {
+  std::set<std::string> jobs;
+  {
+    const MutexLock lock(coordinator_.mutex_);
+    jobs.swap(coordinator_.announced_);
+  }
+  coordinator_.subscriptions_.notify(jobs);
+}
+
+Result<std::unique_ptr<Coordinator>> Coordinator::start(const CoordinatorConfig& config,
+                                                        Environment environment) {
+  std::unique_ptr<Coordinator> coordinator(new Coordinator(config, std::move(environment)));
+  PM_TRY(coordinator->load());
+  return coordinator;
+}
+
+Status Coordinator::load() {
+  const MutexLock lock(mutex_);
+  const MonotonicTime now = environment_.clock.monotonic();
+  live_.grace_end = now + config_.grace;
+  PM_ASSIGN(auto workers, reader().workers());
+  for (v1::Worker& worker : workers) {
+    const std::string id = worker.id();
+    live_.workers[id] = {.info = std::move(worker), .link = nullptr, .last_heard = now};
+  }
+  PM_ASSIGN(auto jobs, reader().unfinished_jobs());
+  for (store::JobRecord& record : jobs) {
+    LiveJob job{.record = std::move(record), .attempt = {}};
+    if (job.record.job.state() != v1::JOB_STATE_QUEUED) {
+      PM_ASSIGN(job.attempt, reader().attempt(job.record.job.id(), job.record.job.attempt()));
+    }
+    live_.jobs[job.record.job.id()] = std::move(job);
+  }
+  spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());
+  return {};
+}
+
+Status Coordinator::flush() {
+  PM_TRY(Status(failure_));
+  if (journal_.empty()) return {};
+  const MonotonicTime begin = environment_.clock.monotonic();
+  store::Transaction transaction(environment_.store);
+  journal_.write(transaction, live_);
+  if (Status status = transaction.commit(); !status.ok()) {
+    refuse_further(status);
+    return status;
+  }
+  environment_.metrics.committed(to_seconds(environment_.clock.monotonic() - begin),
+                                 journal_.events());
+  announced_.merge(journal_.deliver());
+  std::erase_if(live_.jobs,
+                [](const auto& entry) { return has_ended(entry.second.record.job.state()); });
+  return {};
+}
+
+void Coordinator::refuse_further(const Status& failure) {
+  failure_ = failure.with_context("the store does not take a write");
+  spdlog::error("{}", failure_.message());
+  environment_.on_store_failure(failure_);
+}
+
+void Coordinator::tick() {
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  if (!failure_.ok()) return;
+  give_up_silent_workers();
+  forget_lost_workers();
+  place_jobs();
+  if (Status status = flush(); !status.ok()) spdlog::error("tick: {}", status.message());
+}
+
+void Coordinator::end_streams(const Status& why) {
+  {
+    const MutexLock lock(mutex_);
+    for (auto& [id, worker] : live_.workers) {
+      if (worker.link) worker.link->close(why);
+    }
+  }
+  subscriptions_.notify_all();
+}
+
+void Coordinator::give_up_silent_workers() {
+  const auto now = environment_.clock.monotonic();
+  for (const auto& lost : scheduler::expired_leases(now, state_of(live_), config_.scheduler)) {
+    lose(live_.workers.at(lost.id), "worker " + lost.id + " " + lost.reason);
+  }
+}
+
+void Coordinator::lose(LiveWorker& worker, const std::string& reason) {
+  const std::string id = worker.info.id();
+  spdlog::warn("{}: given up", reason);
+  worker.info.set_state("lost");
+  if (worker.link) worker.link->close(unavailable(reason));
+  worker.link = nullptr;
+  journal_.worker_changed(id);
+  for (auto& [job_id, job] : live_.jobs) {
+    if (job.attempt && job.attempt->worker_id == id) end_attempt(job, unavailable(reason));
+  }
+  to_place_ = true;
+}
+
+void Coordinator::forget_lost_workers() {
+  const auto now = environment_.clock.monotonic();
+  std::erase_if(live_.workers, [&](const auto& entry) {
+    const bool old = entry.second.lost() && now - entry.second.last_heard > config_.forget;
+    if (old) journal_.worker_changed(entry.first);
+    return old;
+  });
+}
+
+void Coordinator::place_jobs() {
+  if (!std::exchange(to_place_, false)) return;
+  const scheduler::Placement placement = scheduler::place(state_of(live_));
+  for (const auto& start : placement.starts) {
+    start_attempt(live_.jobs.at(start.job_id), start.worker_id, start.reason);
+  }
+  for (const auto& wait : placement.waits) {
+    move_to(live_.jobs.at(wait.job_id), v1::JOB_STATE_QUEUED, wait.reason);
+  }
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,164 @@
+// The one object that owns the state of the service.
+//
+// Every call changes memory under one mutex, commits the change, and only then speaks of it
+// (journal.h). Decisions come from coordinator/scheduler; requests that only read go to the store's
+// Reader and never wait here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/spec/job_spec.h"
+#include "common/status.h"
+#include "common/thread_annotations.h"
+#include "coordinator/core/journal.h"
+#include "coordinator/core/live.h"
+#include "coordinator/core/subscriptions.h"
+#include "coordinator/core/worker_link.h"
+#include "coordinator/metrics/metrics.h"
+#include "coordinator/scheduler/conclude.h"
+#include "coordinator/store/store.h"
+
+namespace prefixmem {
+
+struct CoordinatorConfig {
+  scheduler::Config scheduler;
+  Millis grace{30000};         // after a start, in which no worker counts as lost
+  Millis heartbeat{3000};      // what workers are told
+  Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed
+};
+
+// Thread-safe.
+class Coordinator {
+ public:
+  // What it stands on; all of it must outlive the coordinator.
+  struct Environment {
+    store::Store& store;
+    const Clock& clock;
+    Metrics& metrics;
+    // Called once, with the reason, when the store has not taken a write: from then on every change
+    // is refused, and the process is to end.
+    std::function<void(const Status&)> on_store_failure;
+  };
+
+  // Takes up what the store holds.
+  static Result<std::unique_ptr<Coordinator>> start(const CoordinatorConfig& config,
+                                                    Environment environment);
+
+  // ---- for clients
+
+  // Stores the job, or all trials of its sweep, or nothing. Idempotent by a non-empty key.
+  Result<v1::SubmitJobResponse> submit(const JobSpec& spec, const std::string& idempotency_key);
+  // The job as it is afterwards: cancelled, or still ending. FAILED_PRECONDITION where it has
+  // ended.
+  Result<v1::Job> cancel(const std::string& id_or_name);
+  std::vector<v1::Worker> workers();  // by id
+
+  // ---- for workers
+
+  // Takes the worker in and answers over `link`. A link it had before is closed.
+  Status connect(const v1::Register& request, std::shared_ptr<WorkerLink> link);
+  // A message that came over `link`; a failure ends the link. Messages of a replaced link are
+  // dropped.
+  Status receive(const std::string& worker_id, const WorkerLink* link,
+                 const v1::WorkerMessage& message);
+  // The link is gone; the worker keeps its lease.
+  void disconnect(const std::string& worker_id, const WorkerLink* link);
+  // Whether this attempt may upload; FAILED_PRECONDITION for any but the job's current one. What is
+  // in the store already may be uploaded again.
+  Status may_upload(const v1::AttemptId& id, v1::Artifact artifact);
+  // Lists a blob that is in the store. As it is listed.
+  Result<v1::Artifact> add_artifact(const v1::AttemptId& id, v1::Artifact artifact);
+
+  // ---- for the clockwork
+
+  // Commits what has come in, gives up silent workers, places jobs. To be called at least every
+  // 100 ms: it is what bounds the time to an acknowledgement.
+  void tick();
+  // Closes every worker's link and wakes every subscriber; the service is about to end. Workers
+  // keep their leases.
+  void end_streams(const Status& why);
+
+  store::Reader& reader() { return environment_.store.reader(); }
+  store::Blobs& blobs() { return environment_.store.blobs(); }
+  Subscriptions& subscriptions() { return subscriptions_; }
+
+ private:
+  // Wakes subscribers when a call ends; declared before the lock, so that none is held meanwhile.
+  class Announcer;
+
+  Coordinator(const CoordinatorConfig& config, Environment environment)
+      : config_(config), environment_(std::move(environment)) {}
+
+  // coordinator.cc
+  Status load() PM_EXCLUDES(mutex_);
+  Status flush() PM_REQUIRES(mutex_);
+  void refuse_further(const Status& failure) PM_REQUIRES(mutex_);
+  void place_jobs() PM_REQUIRES(mutex_);
+  void give_up_silent_workers() PM_REQUIRES(mutex_);
+  void forget_lost_workers() PM_REQUIRES(mutex_);
+  void lose(LiveWorker& worker, const std::string& reason) PM_REQUIRES(mutex_);
+
+  // clients.cc
+  Result<v1::SubmitJobResponse> repeated(const store::Submission& earlier,
+                                         const store::Submission& now) PM_REQUIRES(mutex_);
+  Result<v1::SubmitJobResponse> jobs_of(const store::Submission& submission) PM_REQUIRES(mutex_);
+  Status insert(std::vector<LiveJob>& jobs, const store::Submission& submission)
+      PM_REQUIRES(mutex_);
+
+  Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
+
+  // attempts.cc
+  void move_to(LiveJob& job, v1::JobState state, const std::string& reason) PM_REQUIRES(mutex_);
+  void add_event(LiveJob& job, v1::JobEvent event) PM_REQUIRES(mutex_);
+  void start_attempt(LiveJob& job, const std::string& worker_id, const std::string& reason)
+      PM_REQUIRES(mutex_);
+  Status send_assignment(const LiveJob& job) PM_REQUIRES(mutex_);
+  void send_cancel(const std::string& worker_id, const v1::AttemptId& id, const std::string& reason)
+      PM_REQUIRES(mutex_);
+  void apply(LiveJob& job, const v1::SpooledEvent& event) PM_REQUIRES(mutex_);
+  void end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail = "")
+      PM_REQUIRES(mutex_);
+  std::string retry_reason(const LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
+  void end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
+               const std::string& stderr_tail) PM_REQUIRES(mutex_);
+
+  // workers.cc
+  void take_up(const v1::Register& request) PM_REQUIRES(mutex_);
+  scheduler::Reconciliation reconcile_with(const v1::Register& request) PM_REQUIRES(mutex_);
+  void on_heartbeat(const std::string& worker_id, const v1::Heartbeat& heartbeat)
+      PM_REQUIRES(mutex_);
+  Status on_events(const std::string& worker_id, const v1::AttemptEvents& events)
+      PM_REQUIRES(mutex_);
+  Status on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) PM_REQUIRES(mutex_);
+  std::shared_ptr<WorkerLink> link_of(const std::string& worker_id) PM_REQUIRES(mutex_);
+
+  // Constant after construction.
+  const CoordinatorConfig config_;
+  const Environment environment_;
+
+  Subscriptions subscriptions_;  // has its own lock
+
+  Mutex mutex_;
+  Live live_ PM_GUARDED_BY(mutex_);
+  Journal journal_ PM_GUARDED_BY(mutex_);
+  std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
+  bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
+  Status failure_ PM_GUARDED_BY(mutex_);        // of the store
+};
+
+class Coordinator::Announcer {
+ public:
+  explicit Announcer(Coordinator& coordinator) : coordinator_(coordinator) {}
+  ~Announcer();
+  Announcer(const Announcer&) = delete;
+  Announcer& operator=(const Announcer&) = delete;
+
+ private:
+  Coordinator& coordinator_;
+};
+
+}  // namespace prefixmem

@@ -1,0 +1,14 @@
+// Jobs by what people call them.
+#pragma once
+
+#include <string>
+
+#include "common/status.h"
+#include "coordinator/store/reader.h"
+
+namespace prefixmem {
+
+// By id, or by a name that only one job has. NOT_FOUND; FAILED_PRECONDITION where several have it.
+Result<v1::Job> find_job(store::Reader& reader, const std::string& id_or_name);
+
+}  // namespace prefixmem

@@ -1,0 +1,18 @@
+// Small questions about a job's state.
+#pragma once
+
+#include <string>
+
+#include "prefixmem/v1/job.pb.h"
+
+namespace prefixmem {
+
+inline bool has_ended(v1::JobState state) {
+  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
+         state == v1::JOB_STATE_CANCELLED;
+}
+
+// "running"
+std::string state_name(v1::JobState state);
+
+}  // namespace prefixmem

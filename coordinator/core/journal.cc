@@ -1,0 +1,35 @@
+#include "coordinator/core/journal.h"
+
+namespace prefixmem {
+
+bool Journal::empty() const {
+  return jobs_.empty() && workers_.empty() && ended_.empty() && events_.empty() &&
+         artifacts_.empty() && messages_.empty();
+}
+
+void Journal::write(store::Transaction& transaction, const Live& live) const {
+  for (const std::string& id : jobs_) {
+    const LiveJob& job = live.jobs.at(id);
+    transaction.update_job(job.record);
+    if (job.attempt) transaction.put_attempt(*job.attempt);
+  }
+  for (const store::AttemptRecord& attempt : ended_) transaction.put_attempt(attempt);
+  for (const v1::JobEvent& event : events_) transaction.add_event(event);
+  for (const auto& [job_id, artifact] : artifacts_) transaction.add_artifact(job_id, artifact);
+  for (const std::string& id : workers_) {
+    const auto found = live.workers.find(id);
+    if (found == live.workers.end()) {
+      transaction.drop_worker(id);
+    } else {
+      transaction.put_worker(found->second.info);
+    }
+  }
+}
+
+std::set<std::string> Journal::deliver() {
+  Journal done = std::exchange(*this, Journal());
+  for (auto& [link, message] : done.messages_) link->send(std::move(message));
+  return std::move(done.jobs_);
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,84 @@
+#include "coordinator/core/live.h"
+
+namespace prefixmem {
+namespace {
+
+Device device_of(const std::string& name) {
+  if (name == "cuda") return Device::kCuda;
+  return name == "cpu" ? Device::kCpu : Device::kAuto;
+}
+
+scheduler::Job job_of(const store::JobRecord& record) {
+  return {.id = record.job.id(),
+          .priority = record.job.spec().priority(),
+          .order = record.seq,
+          .ranks = record.job.ranks(),
+          .device = device_of(record.job.spec().resources().device()),
+          .retries = record.retries};
+}
+
+scheduler::Worker worker_of(const LiveWorker& worker) {
+  return {.id = worker.info.id(),
+          .slots = worker.info.slots(),
+          .device = device_of(worker.info.device()),
+          .lost = worker.lost(),
+          .connected = worker.link != nullptr,
+          .last_heard = worker.last_heard};
+}
+
+}  // namespace
+
+LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
+  const auto found = jobs.find(id.job_id());
+  if (found == jobs.end() || !found->second.attempt) return nullptr;
+  const store::AttemptRecord& attempt = *found->second.attempt;
+  const bool same = attempt.attempt == id.attempt() && attempt.worker_id == worker_id;
+  return same ? &found->second : nullptr;
+}
+
+scheduler::Gang gang_of(const LiveJob& job) {
+  return {.job = job_of(job.record),
+          .attempt = job.attempt->attempt,
+          .worker_id = job.attempt->worker_id,
+          .cancel_reason = job.record.cancel_reason};
+}
+
+scheduler::AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
+
+v1::AttemptId id_of(const scheduler::AttemptKey& key) {
+  v1::AttemptId id;
+  id.set_job_id(key.job_id);
+  id.set_attempt(key.attempt);
+  return id;
+}
+
+v1::AttemptId id_of(const store::AttemptRecord& attempt) {
+  return id_of(scheduler::AttemptKey{attempt.job_id, attempt.attempt});
+}
+
+scheduler::State state_of(const Live& live) {
+  scheduler::State state;
+  state.grace_end = live.grace_end;
+  for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker));
+  for (const auto& [id, job] : live.jobs) {
+    if (job.attempt) {
+      state.gangs.push_back(gang_of(job));
+    } else if (job.record.job.state() == v1::JOB_STATE_QUEUED) {
+      state.queue.push_back(job_of(job.record));
+    }
+  }
+  return state;
+}
+
+v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now) {
+  v1::Worker view = worker.info;
+  view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
+  for (const auto& [id, job] : live.jobs) {
+    if (!job.attempt || job.attempt->worker_id != view.id()) continue;
+    view.add_job_ids(id);
+    view.set_used_slots(view.used_slots() + job.record.job.ranks());
+  }
+  return view;
+}
+
+}  // namespace prefixmem

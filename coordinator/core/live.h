@@ -1,0 +1,50 @@
+// What the coordinator holds in memory: the jobs that have not ended and the workers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "coordinator/core/worker_link.h"
+#include "coordinator/scheduler/fence.h"
+#include "coordinator/scheduler/state.h"
+#include "coordinator/store/records.h"
+
+namespace prefixmem {
+
+struct LiveJob {
+  store::JobRecord record;
+  std::optional<store::AttemptRecord> attempt;  // while starting or running
+};
+
+struct LiveWorker {
+  v1::Worker info;                   // without what changes by the second
+  std::shared_ptr<WorkerLink> link;  // null while it is not connected
+  MonotonicTime last_heard{};
+
+  bool lost() const { return info.state() == "lost"; }
+};
+
+struct Live {
+  std::map<std::string, LiveJob> jobs;        // by id
+  std::map<std::string, LiveWorker> workers;  // by id
+  MonotonicTime grace_end{};
+
+  // The job that `id` is the current attempt of, on that worker; null where there is none.
+  LiveJob* current(const std::string& worker_id, const v1::AttemptId& id);
+};
+
+scheduler::Gang gang_of(const LiveJob& job);  // of a placed one
+scheduler::AttemptKey key_of(const v1::AttemptId& id);
+v1::AttemptId id_of(const scheduler::AttemptKey& key);
+v1::AttemptId id_of(const store::AttemptRecord& attempt);
+
+// The scheduler's view.
+scheduler::State state_of(const Live& live);
+
+// The API's view.
+v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now);
+
+}  // namespace prefixmem

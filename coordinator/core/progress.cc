@@ -1,0 +1,69 @@
+#include "coordinator/core/progress.h"
+
+#include <algorithm>
+
+#include "common/proto/timestamps.h"
+
+namespace prefixmem {
+namespace {
+
+void apply(const v1::PhaseEvent& phase, v1::JobProgress& progress) {
+  progress.set_phase(phase.phase());
+  if (phase.total_steps() > 0) progress.set_total_steps(phase.total_steps());
+  if (phase.trainable_parameters() > 0) {
+    progress.set_trainable_parameters(phase.trainable_parameters());
+  }
+}
+
+void apply(const v1::StepEvent& step, store::JobRecord& record) {
+  v1::JobProgress& progress = *record.job.mutable_progress();
+  progress.set_step(step.step());
+  progress.set_total_steps(step.total_steps());
+  progress.set_loss(step.loss());
+  progress.set_tokens(progress.tokens() + step.tokens());
+  if (step.step_seconds() > 0) {
+    progress.set_tokens_per_second(static_cast<double>(step.tokens()) / step.step_seconds());
+  }
+  record.steps_timed += 1;
+  record.step_seconds += step.step_seconds();
+  const auto left = static_cast<double>(std::max<int64_t>(step.total_steps() - step.step(), 0));
+  progress.set_eta_seconds(left * record.step_seconds / static_cast<double>(record.steps_timed));
+}
+
+void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
+  for (v1::EvalEvent& known : *progress.mutable_evals()) {
+    if (known.step() != eval.step() || known.metric() != eval.metric()) continue;
+    known = eval;
+    return;
+  }
+  *progress.add_evals() = eval;
+}
+
+void apply(const v1::ResultEvent& result, v1::JobProgress& progress) {
+  progress.set_step(result.steps());
+  progress.set_loss(result.final_loss());
+  progress.set_tokens_per_second(result.tokens_per_second());
+  progress.set_trainable_parameters(result.trainable_parameters());
+  progress.set_eta_seconds(0);
+}
+
+}  // namespace
+
+void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record) {
+  v1::JobProgress& progress = *record.job.mutable_progress();
+  progress.set_wall_seconds(to_seconds(now - from_timestamp(record.job.start_time())));
+  switch (event.event_case()) {
+    case v1::TrainerEvent::kPhase:
+      return apply(event.phase(), progress);
+    case v1::TrainerEvent::kStep:
+      return apply(event.step(), record);
+    case v1::TrainerEvent::kEval:
+      return apply(event.eval(), progress);
+    case v1::TrainerEvent::kResult:
+      return apply(event.result(), progress);
+    default:
+      return;
+  }
+}
+
+}  // namespace prefixmem

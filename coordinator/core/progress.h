@@ -1,0 +1,13 @@
+// What a trainer's event changes in the newest figures of its job.
+#pragma once
+
+#include "common/clock.h"
+#include "coordinator/store/records.h"
+
+namespace prefixmem {
+
+// Updates record.job.progress and the sums behind its ETA; `now` is the coordinator's time. Pure
+// but for `record`. A repeated evaluation (after a retry) replaces the earlier one of its step.
+void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record);
+
+}  // namespace prefixmem

@@ -1,0 +1,196 @@
+// What workers say.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/spec/utf8.h"
+#include "coordinator/core/coordinator.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr size_t kMaxPendingEvents = 2000;  // more are committed at once
+constexpr int kMaxSlots = 4096;
+constexpr const char* kNotCurrent = "the attempt is not current any more";
+
+Status check(const v1::Register& request) {
+  const std::string& id = request.worker_id();
+  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  });
+  if (id.empty() || id.size() > 128 || !plain) {
+    return invalid_argument(fmt::format(
+        "register.worker_id is \"{}\"; allowed: 1 to 128 letters, digits, '.', '_' and '-'",
+        spec::shortened(id, 80)));
+  }
+  if (request.slots() < 1 || request.slots() > kMaxSlots) {
+    return invalid_argument(fmt::format("register.slots is {}; allowed: a number from 1 to {}",
+                                        request.slots(), kMaxSlots));
+  }
+  if (request.device() != "cpu" && request.device() != "cuda") {
+    return invalid_argument(fmt::format("register.device is \"{}\"; allowed: cpu or cuda",
+                                        spec::shortened(request.device(), 80)));
+  }
+  return {};
+}
+
+v1::Worker worker_of(const v1::Register& request) {
+  v1::Worker worker;
+  worker.set_id(request.worker_id());
+  worker.set_host(request.host());
+  worker.set_state("connected");
+  worker.set_slots(request.slots());
+  worker.set_device(request.device());
+  *worker.mutable_device_names() = request.device_names();
+  worker.set_version(request.version());
+  worker.set_metrics_address(request.metrics_address());
+  return worker;
+}
+
+v1::CoordinatorMessage acknowledgement(const v1::AttemptId& id, int64_t up_to) {
+  v1::CoordinatorMessage message;
+  *message.mutable_events_acknowledged()->mutable_id() = id;
+  message.mutable_events_acknowledged()->set_up_to_number(up_to);
+  return message;
+}
+
+}  // namespace
+
+Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerLink> link) {
+  PM_TRY(check(request));
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  PM_TRY(Status(failure_));
+  const std::string& id = request.worker_id();
+  LiveWorker& worker = live_.workers[id];
+  if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
+  worker = {worker_of(request), std::move(link), environment_.clock.monotonic()};
+  journal_.worker_changed(id);
+  spdlog::info("worker {} on {} registered: {} slots, {}, {} attempts", id, request.host(),
+               request.slots(), request.device(), request.attempts_size());
+  take_up(request);
+  to_place_ = true;
+  place_jobs();
+  return flush();
+}
+
+void Coordinator::take_up(const v1::Register& request) {
+  const std::string& id = request.worker_id();
+  const scheduler::Reconciliation found = reconcile_with(request);
+  v1::CoordinatorMessage answer;
+  v1::Registered& registered = *answer.mutable_registered();
+  registered.set_lease_seconds(to_seconds(config_.scheduler.lease));
+  registered.set_heartbeat_seconds(to_seconds(config_.heartbeat));
+  for (const auto& key : found.stale) *registered.add_stale() = id_of(key);
+  journal_.send(link_of(id), std::move(answer));
+  for (const auto& key : found.kept) {
+    const std::string& asked = live_.jobs.at(key.job_id).record.cancel_reason;
+    if (!asked.empty()) send_cancel(id, id_of(key), asked);
+  }
+  for (const auto& key : found.resent) {
+    LiveJob& job = live_.jobs.at(key.job_id);
+    if (!job.record.cancel_reason.empty()) {
+      end_attempt(job, cancelled(job.record.cancel_reason));
+    } else if (Status status = send_assignment(job); !status.ok()) {
+      end_attempt(job, status);
+    }
+  }
+  for (const auto& key : found.gone) {
+    end_attempt(live_.jobs.at(key.job_id),
+                unavailable(fmt::format("worker {} no longer runs attempt {}", id, key.attempt)));
+  }
+}
+
+scheduler::Reconciliation Coordinator::reconcile_with(const v1::Register& request) {
+  std::vector<scheduler::AttemptKey> reported;
+  for (const v1::AttemptId& id : request.attempts()) reported.push_back(key_of(id));
+  std::vector<scheduler::Held> held;
+  for (const auto& [job_id, job] : live_.jobs) {
+    if (!job.attempt || job.attempt->worker_id != request.worker_id()) continue;
+    held.push_back({gang_of(job), job.attempt->last_event > 0});
+  }
+  return scheduler::reconcile(reported, held);
+}
+
+std::shared_ptr<WorkerLink> Coordinator::link_of(const std::string& worker_id) {
+  const auto found = live_.workers.find(worker_id);
+  return found == live_.workers.end() ? nullptr : found->second.link;
+}
+
+void Coordinator::disconnect(const std::string& worker_id, const WorkerLink* link) {
+  const MutexLock lock(mutex_);
+  const auto found = live_.workers.find(worker_id);
+  if (found == live_.workers.end() || found->second.link.get() != link) return;
+  found->second.link = nullptr;
+  spdlog::info("worker {} disconnected", worker_id);
+}
+
+Status Coordinator::receive(const std::string& worker_id, const WorkerLink* link,
+                            const v1::WorkerMessage& message) {
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  PM_TRY(Status(failure_));
+  const auto found = live_.workers.find(worker_id);
+  if (found == live_.workers.end() || found->second.link.get() != link) return {};
+  found->second.last_heard = environment_.clock.monotonic();
+  switch (message.message_case()) {
+    case v1::WorkerMessage::kHeartbeat:
+      on_heartbeat(worker_id, message.heartbeat());
+      return {};
+    case v1::WorkerMessage::kEvents:
+      return on_events(worker_id, message.events());
+    case v1::WorkerMessage::kEnded:
+      return on_ended(worker_id, message.ended());
+    case v1::WorkerMessage::kRegister:
+      return failed_precondition("register is sent once, first on the stream");
+    case v1::WorkerMessage::MESSAGE_NOT_SET:
+      break;
+  }
+  return invalid_argument("message is empty; allowed: heartbeat, events or ended");
+}
+
+void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat& heartbeat) {
+  for (const v1::AttemptId& id : heartbeat.running()) {
+    if (live_.current(worker_id, id) == nullptr) send_cancel(worker_id, id, kNotCurrent);
+  }
+}
+
+// Events of an attempt that is not current are acknowledged, so that its worker can drop them.
+Status Coordinator::on_events(const std::string& worker_id, const v1::AttemptEvents& events) {
+  const int64_t first = events.first_number();
+  const int64_t last = first + events.events_size() - 1;
+  LiveJob* job = live_.current(worker_id, events.id());
+  if (job == nullptr) {
+    journal_.send(link_of(worker_id), acknowledgement(events.id(), last));
+    return {};
+  }
+  const int64_t known = job->attempt->last_event;
+  if (first < 1 || first > known + 1) {
+    return failed_precondition(
+        fmt::format("events of attempt {} of {} begin at number {}; allowed: 1 to {}",
+                    events.id().attempt(), events.id().job_id(), first, known + 1));
+  }
+  for (int64_t number = known + 1; number <= last; ++number) {
+    apply(*job, events.events(static_cast<int>(number - first)));
+  }
+  journal_.send(link_of(worker_id), acknowledgement(events.id(), job->attempt->last_event));
+  return journal_.events() > kMaxPendingEvents ? flush() : Status();
+}
+
+Status Coordinator::on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) {
+  if (LiveJob* job = live_.current(worker_id, ended.id()); job != nullptr) {
+    const auto code = code_from_name(ended.code());
+    const Status end = code ? Status(*code, ended.message())
+                            : internal_error(fmt::format("worker {} reports code \"{}\": {}",
+                                                         worker_id, ended.code(), ended.message()));
+    end_attempt(*job, end, ended.stderr_tail());
+    place_jobs();
+  }
+  v1::CoordinatorMessage answer;
+  *answer.mutable_end_acknowledged()->mutable_id() = ended.id();
+  journal_.send(link_of(worker_id), std::move(answer));
+  return flush();
+}
+
+}  // namespace prefixmem
