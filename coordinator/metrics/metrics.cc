@@ -1,0 +1,57 @@
+#include "coordinator/metrics/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include "coordinator/metrics/overview_families.h"
+
+namespace prefixmem {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+const Buckets kJobSeconds = {1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400};
+const Buckets kCommitSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
+
+prometheus::Histogram& histogram(prometheus::Registry& registry, const std::string& name,
+                                 const std::string& help, const Buckets& buckets) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
+}
+
+}  // namespace
+
+Metrics::Metrics()
+    : wait_(histogram(registry_, "prefixmem_job_wait_seconds",
+                      "Time from a job's submission to its first start.", kJobSeconds)),
+      run_(histogram(registry_, "prefixmem_job_run_seconds",
+                     "Time from a job's first start to its end.", kJobSeconds)),
+      commit_(histogram(registry_, "prefixmem_store_commit_seconds",
+                        "Time that one transaction of the store takes.", kCommitSeconds)),
+      events_(prometheus::BuildCounter()
+                  .Name("prefixmem_events_committed_total")
+                  .Help("Job events made durable.")
+                  .Register(registry_)
+                  .Add({})),
+      rpcs_(prometheus::BuildCounter()
+                .Name("prefixmem_rpc_requests_total")
+                .Help("Requests that have ended, by method and gRPC code.")
+                .Register(registry_)) {}
+
+void Metrics::job_started(double wait_seconds) { wait_.Observe(wait_seconds); }
+void Metrics::job_ended(double run_seconds) { run_.Observe(run_seconds); }
+
+void Metrics::committed(double seconds, size_t events) {
+  commit_.Observe(seconds);
+  events_.Increment(static_cast<double>(events));
+}
+
+void Metrics::rpc_ended(const std::string& method, const std::string& code) {
+  rpcs_.Add({{"method", method}, {"code", code}}).Increment();
+}
+
+std::string Metrics::text(const Overview& overview) const {
+  auto families = registry_.Collect();
+  for (auto& family : families_of(overview)) families.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace prefixmem

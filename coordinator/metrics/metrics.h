@@ -1,0 +1,45 @@
+// The coordinator's figures for Prometheus.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "prefixmem/v1/job_service.pb.h"
+
+namespace prefixmem {
+
+// What is true at the moment of a scrape, as opposed to what has been counted.
+struct Overview {
+  std::map<v1::JobState, int64_t> jobs;  // in each state; absent: none
+  std::vector<v1::Worker> workers;
+};
+
+// Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+
+  void job_started(double wait_seconds);
+  void job_ended(double run_seconds);
+  void committed(double seconds, size_t events);
+  // `code` is a gRPC code by name, e.g. "NOT_FOUND".
+  void rpc_ended(const std::string& method, const std::string& code);
+
+  // The exposition text of everything.
+  std::string text(const Overview& overview) const;
+
+ private:
+  prometheus::Registry registry_;
+  prometheus::Histogram& wait_;
+  prometheus::Histogram& run_;
+  prometheus::Histogram& commit_;
+  prometheus::Counter& events_;
+  prometheus::Family<prometheus::Counter>& rpcs_;
+};
+
+}  // namespace prefixmem
