@@ -1,0 +1,18 @@
+// What the services of the coordinator share.
+#pragma once
+
+#include <atomic>
+
+#include "coordinator/core/coordinator.h"
+#include "coordinator/rpc/work_queue.h"
+
+namespace prefixmem::rpc {
+
+// Outlives every call.
+struct ServiceContext {
+  Coordinator& coordinator;
+  WorkQueue& wakes;            // where watchers go on after a commit
+  std::atomic<bool>& closing;  // set when the service is about to end
+};
+
+}  // namespace prefixmem::rpc

@@ -1,0 +1,178 @@
+#include "coordinator/rpc/job_service.h"
+
+#include <fmt/format.h>
+
+#include "common/proto/spec_proto.h"
+#include "common/proto/status_grpc.h"
+#include "common/spec/spec_io.h"
+#include "common/spec/utf8.h"
+#include "coordinator/core/find_job.h"
+#include "coordinator/rpc/blob_source.h"
+#include "coordinator/rpc/event_source.h"
+#include "coordinator/rpc/list_request.h"
+
+namespace prefixmem::rpc {
+namespace {
+
+constexpr size_t kMaxKeyBytes = 128;
+
+// Ends a unary call with what `work` gives: a message for `response`, or the failure.
+template <class Message, class Work>
+grpc::ServerUnaryReactor* reply(grpc::CallbackServerContext* call, Message* response,
+                                const Work& work) {
+  const Status status = guarded([&]() -> Status {
+    PM_ASSIGN(*response, work());
+    return {};
+  });
+  auto* reactor = call->DefaultReactor();
+  reactor->Finish(to_grpc(status));
+  return reactor;
+}
+
+Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
+  switch (request.source_case()) {
+    case v1::SubmitJobRequest::kSpec:
+      return job_spec_from_proto(request.spec());
+    case v1::SubmitJobRequest::kYaml:
+      return parse_job_spec(request.yaml());
+    case v1::SubmitJobRequest::SOURCE_NOT_SET:
+      break;
+  }
+  return invalid_argument("the request holds neither spec nor yaml; allowed: one of them");
+}
+
+Status check_key(const std::string& key) {
+  if (key.size() <= kMaxKeyBytes) return {};
+  return invalid_argument(
+      fmt::format("idempotency_key has {} bytes; allowed: at most {}", key.size(), kMaxKeyBytes));
+}
+
+// Wakes the stream, on a thread of its own, whenever the job has something new.
+template <class Message>
+grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context, const std::string& job_id,
+                                          std::unique_ptr<Source<Message>> source) {
+  const auto stream = PullStream<Message>::make(std::move(source));
+  const std::weak_ptr<PullStream<Message>> weak = stream;
+  WorkQueue& wakes = context.wakes;
+  stream->keep(context.coordinator.subscriptions().subscribe(job_id, [weak, &wakes] {
+    wakes.post([weak] {
+      if (const auto alive = weak.lock()) alive->wake();
+    });
+  }));
+  return stream->begin();
+}
+
+Result<v1::Artifact> find_artifact(store::Reader& reader,
+                                   const v1::DownloadArtifactRequest& wanted) {
+  PM_ASSIGN(const v1::Job job, find_job(reader, wanted.job()));
+  PM_ASSIGN(auto artifacts, reader.artifacts(job.id()));
+  for (v1::Artifact& artifact : artifacts) {
+    if (artifact.path() == wanted.path()) return std::move(artifact);
+  }
+  return not_found(fmt::format("job {} ({}) has no artifact \"{}\"", job.id(), job.name(),
+                               spec::shortened(wanted.path(), 200)));
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* call,
+                                                const v1::SubmitJobRequest* request,
+                                                v1::SubmitJobResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::SubmitJobResponse> {
+    PM_TRY(check_key(request->idempotency_key()));
+    PM_ASSIGN(const JobSpec spec, spec_of(*request));
+    return context_.coordinator.submit(spec, request->idempotency_key());
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* call,
+                                             const v1::GetJobRequest* request, v1::Job* response) {
+  return reply(call, response,
+               [&] { return find_job(context_.coordinator.reader(), request->job()); });
+}
+
+grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* call,
+                                               const v1::ListJobsRequest* request,
+                                               v1::ListJobsResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::ListJobsResponse> {
+    PM_ASSIGN(const ListQuery query, query_of(*request));
+    PM_ASSIGN(auto page, context_.coordinator.reader().list(query.filter, query.limit));
+    v1::ListJobsResponse listed;
+    for (v1::Job& job : page.jobs) *listed.add_jobs() = std::move(job);
+    listed.set_next_page_token(page_token(page.next_seq));
+    return listed;
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* call,
+                                                const v1::CancelJobRequest* request,
+                                                v1::Job* response) {
+  return reply(call, response, [&] { return context_.coordinator.cancel(request->job()); });
+}
+
+grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext* call,
+                                                    const v1::ListArtifactsRequest* request,
+                                                    v1::ListArtifactsResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::ListArtifactsResponse> {
+    store::Reader& reader = context_.coordinator.reader();
+    PM_ASSIGN(const v1::Job job, find_job(reader, request->job()));
+    PM_ASSIGN(auto artifacts, reader.artifacts(job.id()));
+    v1::ListArtifactsResponse listed;
+    for (v1::Artifact& artifact : artifacts) *listed.add_artifacts() = std::move(artifact);
+    return listed;
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::ListWorkers(grpc::CallbackServerContext* call,
+                                                  const v1::ListWorkersRequest*,
+                                                  v1::ListWorkersResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::ListWorkersResponse> {
+    v1::ListWorkersResponse listed;
+    for (v1::Worker& worker : context_.coordinator.workers()) {
+      *listed.add_workers() = std::move(worker);
+    }
+    return listed;
+  });
+}
+
+grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext*,
+                                                             const v1::WatchJobRequest* request) {
+  if (request->from_number() < 0) {
+    return ended_stream<v1::JobEvent>(invalid_argument(fmt::format(
+        "from_number is {}; allowed: a whole number of at least 0", request->from_number())));
+  }
+  store::Reader& reader = context_.coordinator.reader();
+  const auto job = guarded([&] { return find_job(reader, request->job()); });
+  if (!job.ok()) return ended_stream<v1::JobEvent>(job.status());
+  const EventPages::Options options{.from_number = std::max<int64_t>(request->from_number(), 1),
+                                    .closing = &context_.closing};
+  return follow<v1::JobEvent>(context_, job->id(),
+                              std::make_unique<WatchSource>(reader, job->id(), options));
+}
+
+grpc::ServerWriteReactor<v1::LogLine>* JobService::StreamLogs(
+    grpc::CallbackServerContext*, const v1::StreamLogsRequest* request) {
+  store::Reader& reader = context_.coordinator.reader();
+  const auto job = guarded([&] { return find_job(reader, request->job()); });
+  if (!job.ok()) return ended_stream<v1::LogLine>(job.status());
+  const EventPages::Options options{.follow = request->follow(), .closing = &context_.closing};
+  return follow<v1::LogLine>(context_, job->id(),
+                             std::make_unique<LogSource>(reader, job->id(), options));
+}
+
+grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* JobService::DownloadArtifact(
+    grpc::CallbackServerContext*, const v1::DownloadArtifactRequest* request) {
+  using Message = v1::DownloadArtifactResponse;
+  const auto open = [&]() -> Result<std::shared_ptr<PullStream<Message>>> {
+    PM_ASSIGN(v1::Artifact artifact, find_artifact(context_.coordinator.reader(), *request));
+    PM_ASSIGN(store::BlobReader blob, context_.coordinator.blobs().read(artifact.sha256()));
+    Message first;
+    *first.mutable_artifact() = std::move(artifact);
+    return PullStream<Message>::make(
+        std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first)));
+  };
+  const auto stream = guarded(open);
+  return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
+}
+
+}  // namespace prefixmem::rpc

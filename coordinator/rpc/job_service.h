@@ -1,0 +1,42 @@
+// JobService over gRPC: checks requests, asks the coordinator or the store, maps failures.
+#pragma once
+
+#include "coordinator/rpc/context.h"
+#include "prefixmem/v1/job_service.grpc.pb.h"
+
+namespace prefixmem::rpc {
+
+// Thread-safe.
+class JobService final : public v1::JobService::CallbackService {
+ public:
+  explicit JobService(const ServiceContext& context) : context_(context) {}
+
+  grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* call,
+                                      const v1::SubmitJobRequest* request,
+                                      v1::SubmitJobResponse* response) override;
+  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* call,
+                                   const v1::GetJobRequest* request, v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* call,
+                                     const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override;
+  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* call,
+                                      const v1::CancelJobRequest* request,
+                                      v1::Job* response) override;
+  grpc::ServerUnaryReactor* ListArtifacts(grpc::CallbackServerContext* call,
+                                          const v1::ListArtifactsRequest* request,
+                                          v1::ListArtifactsResponse* response) override;
+  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* call,
+                                        const v1::ListWorkersRequest* request,
+                                        v1::ListWorkersResponse* response) override;
+  grpc::ServerWriteReactor<v1::JobEvent>* WatchJob(grpc::CallbackServerContext* call,
+                                                   const v1::WatchJobRequest* request) override;
+  grpc::ServerWriteReactor<v1::LogLine>* StreamLogs(grpc::CallbackServerContext* call,
+                                                    const v1::StreamLogsRequest* request) override;
+  grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* DownloadArtifact(
+      grpc::CallbackServerContext* call, const v1::DownloadArtifactRequest* request) override;
+
+ private:
+  const ServiceContext context_;
+};
+
+}  // namespace prefixmem::rpc

@@ -1,0 +1,60 @@
+#include "coordinator/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <utility>
+
+#include "coordinator/rpc/call_counter.h"
+
+namespace prefixmem::rpc {
+namespace {
+
+constexpr int kMaxMessageBytes = 16 << 20;
+constexpr int kKeepaliveMillis = 20'000;
+constexpr int kKeepalivePatienceMillis = 10'000;
+constexpr std::chrono::seconds kPatienceForCalls{2};
+
+void set_limits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepalivePatienceMillis);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(Coordinator& coordinator, Metrics& metrics,
+                                              const HostPort& listen) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  std::unique_ptr<Server> server(new Server(coordinator));
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(listen.to_string(), grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&server->jobs_);
+  builder.RegisterService(&server->workers_);
+  set_limits(builder);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<CallCounterFactory>(metrics));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  server->server_ = builder.BuildAndStart();
+  if (!server->server_ || port == 0) {
+    return failed_precondition("cannot listen on " + listen.to_string() + " for gRPC");
+  }
+  server->address_ = HostPort{listen.host, port}.to_string();
+  return server;
+}
+
+void Server::stop() {
+  if (!server_ || closing_.exchange(true)) return;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  coordinator_.end_streams(unavailable("the coordinator is shutting down"));
+  server_->Shutdown(std::chrono::system_clock::now() + kPatienceForCalls);
+  server_->Wait();
+}
+
+}  // namespace prefixmem::rpc

@@ -1,0 +1,105 @@
+#include "coordinator/rpc/upload.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+#include "common/guarded.h"
+#include "common/proto/status_grpc.h"
+#include "common/spec/utf8.h"
+
+namespace prefixmem::rpc {
+namespace {
+
+constexpr std::array<std::string_view, 4> kKinds = {"checkpoint", "adapter", "result", "metrics"};
+constexpr size_t kMaxPathBytes = 512;
+
+// Relative, in its shortest form, and inside the job's folder.
+bool is_plain(const std::string& path) {
+  const std::filesystem::path parts(path);
+  return !path.empty() && path.size() <= kMaxPathBytes && spec::is_utf8(path) &&
+         parts.is_relative() && parts.lexically_normal() == parts && *parts.begin() != ".." &&
+         parts.has_filename() && path != ".";
+}
+
+}  // namespace
+
+Status check_artifact(const v1::Artifact& artifact) {
+  if (!is_plain(artifact.path())) {
+    return invalid_argument(
+        fmt::format("artifact.path is \"{}\"; allowed: a relative path below the job's folder",
+                    spec::shortened(artifact.path(), 200)));
+  }
+  if (std::find(kKinds.begin(), kKinds.end(), artifact.kind()) == kKinds.end()) {
+    return invalid_argument(
+        fmt::format("artifact.kind is \"{}\"; allowed: checkpoint, adapter, result or metrics",
+                    spec::shortened(artifact.kind(), 80)));
+  }
+  if (!store::is_sha256(artifact.sha256())) {
+    return invalid_argument(
+        fmt::format("artifact.sha256 is \"{}\"; allowed: 64 lower-case hexadecimal digits",
+                    spec::shortened(artifact.sha256(), 80)));
+  }
+  if (artifact.bytes() >= 0) return {};
+  return invalid_argument(
+      fmt::format("artifact.bytes is {}; allowed: at least 0", artifact.bytes()));
+}
+
+Upload::Upload(Coordinator& coordinator, v1::UploadArtifactResponse* response)
+    : coordinator_(coordinator), response_(response) {
+  StartRead(&incoming_);
+}
+
+void Upload::OnReadDone(bool ok) {
+  const Status status = guarded([&] { return ok ? take(incoming_) : complete(); });
+  if (ok && status.ok()) return StartRead(&incoming_);
+  if (!status.ok()) {
+    spdlog::warn("upload of {} of {}: {}", header_.artifact().path(), header_.id().job_id(),
+                 status.message());
+  }
+  Finish(to_grpc(status));
+}
+
+Status Upload::take(const v1::UploadArtifactRequest& request) {
+  if (request.has_header()) return open(request.header());
+  return write(request.chunk());
+}
+
+Status Upload::open(const v1::UploadHeader& header) {
+  if (blob_) return failed_precondition("the header of an upload is sent once, first");
+  PM_TRY(check_artifact(header.artifact()));
+  PM_TRY(coordinator_.may_upload(header.id(), header.artifact()));
+  header_ = header;
+  PM_ASSIGN(store::BlobWriter blob, coordinator_.blobs().begin());
+  blob_.emplace(std::move(blob));
+  return {};
+}
+
+Status Upload::write(const std::string& chunk) {
+  if (!blob_) return failed_precondition("an upload begins with its header");
+  const int64_t announced = header_.artifact().bytes();
+  if (blob_->bytes() + static_cast<int64_t>(chunk.size()) > announced) {
+    return data_loss(fmt::format("{} has more than the announced {} bytes",
+                                 header_.artifact().path(), announced));
+  }
+  return blob_->write(chunk);
+}
+
+// A stream that breaks in the middle ends here too: the size tells.
+Status Upload::complete() {
+  if (!blob_) return failed_precondition("an upload begins with its header");
+  const v1::Artifact& artifact = header_.artifact();
+  if (blob_->bytes() != artifact.bytes()) {
+    return data_loss(fmt::format("{} ended after {} of the announced {} bytes", artifact.path(),
+                                 blob_->bytes(), artifact.bytes()));
+  }
+  PM_TRY(blob_->finish(artifact.sha256()));
+  PM_ASSIGN(*response_->mutable_artifact(), coordinator_.add_artifact(header_.id(), artifact));
+  return {};
+}
+
+}  // namespace prefixmem::rpc

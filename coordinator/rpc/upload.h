@@ -1,0 +1,39 @@
+// One file on its way from a worker into the store.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <optional>
+
+#include "coordinator/core/coordinator.h"
+#include "coordinator/store/blobs.h"
+
+namespace prefixmem::rpc {
+
+// What an artifact may be called and must bring; INVALID_ARGUMENT naming the field. Pure.
+Status check_artifact(const v1::Artifact& artifact);
+
+// Lists the file once it is whole, durable and of the size and digest that the header gives.
+// Deletes itself.
+class Upload final : public grpc::ServerReadReactor<v1::UploadArtifactRequest> {
+ public:
+  Upload(Coordinator& coordinator, v1::UploadArtifactResponse* response);
+
+ private:
+  void OnReadDone(bool ok) override;
+  void OnDone() override { delete this; }
+
+  Status take(const v1::UploadArtifactRequest& request);
+  Status open(const v1::UploadHeader& header);
+  Status write(const std::string& chunk);
+  Status complete();
+
+  Coordinator& coordinator_;
+  v1::UploadArtifactResponse* const response_;
+  v1::UploadArtifactRequest incoming_;
+  v1::UploadHeader header_;
+  std::optional<store::BlobWriter> blob_;  // once the header is there
+};
+
+}  // namespace prefixmem::rpc
