@@ -1,0 +1,18 @@
+// The command line of pmt-coordinator.
+#pragma once
+
+#include <optional>
+
+#include "coordinator/service.h"
+
+namespace prefixmem {
+
+// None: the program is to exit with `exit_code` (0 after --help or --version, 2 for a wrong line);
+// what there was to say has been printed.
+struct ParsedOptions {
+  std::optional<ServiceOptions> options;
+  int exit_code = 0;
+};
+ParsedOptions parse_options(int argc, char** argv);
+
+}  // namespace prefixmem

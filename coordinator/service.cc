@@ -1,0 +1,165 @@
+#include "coordinator/service.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "common/fd.h"
+#include "common/files.h"
+#include "common/guarded.h"
+#include "common/http/http_server.h"
+#include "common/log.h"
+#include "common/termination.h"
+#include "coordinator/clockwork.h"
+#include "coordinator/core/coordinator.h"
+#include "coordinator/rpc/server.h"
+#include "coordinator/web/overview_page.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr Millis kTick{50};
+constexpr int kJobsShown = 50;
+constexpr double kMostSeconds = 86400;
+
+Status check_seconds(const char* flag, double value, double least) {
+  if (value >= least && value <= kMostSeconds) return {};
+  return invalid_argument(
+      fmt::format("{} is {}; allowed: a number from {} to {}", flag, value, least, kMostSeconds));
+}
+
+Status check(const ServiceOptions& options) {
+  if (options.data_dir.empty()) return invalid_argument("--data-dir is empty; allowed: a folder");
+  PM_TRY(check_seconds("--heartbeat-seconds", options.heartbeat_seconds, 0.1));
+  PM_TRY(check_seconds("--lease-seconds", options.lease_seconds, 0.2));
+  PM_TRY(check_seconds("--grace-seconds", options.grace_seconds, 0));
+  if (options.lease_seconds < 2 * options.heartbeat_seconds) {
+    return invalid_argument(fmt::format(
+        "--lease-seconds is {}; allowed: at least twice --heartbeat-seconds, which is {}",
+        options.lease_seconds, options.heartbeat_seconds));
+  }
+  if (options.max_retries >= 0) return {};
+  return invalid_argument(
+      fmt::format("--max-retries is {}; allowed: at least 0", options.max_retries));
+}
+
+Millis millis(double seconds) { return Millis(static_cast<int64_t>(seconds * 1000)); }
+
+CoordinatorConfig config_of(const ServiceOptions& options) {
+  CoordinatorConfig config;
+  config.scheduler.lease = millis(options.lease_seconds);
+  config.scheduler.max_retries = options.max_retries;
+  config.heartbeat = millis(options.heartbeat_seconds);
+  config.grace = millis(options.grace_seconds);
+  return config;
+}
+
+Result<Overview> look_over(Coordinator& coordinator) {
+  Overview overview;
+  PM_ASSIGN(overview.jobs, coordinator.reader().count_by_state());
+  overview.workers = coordinator.workers();
+  return overview;
+}
+
+std::map<std::string, HttpServer::Handler> pages_of(Coordinator& coordinator, Metrics& metrics) {
+  return {{"/metrics",
+           [&]() -> Result<Page> {
+             PM_ASSIGN(const Overview overview, look_over(coordinator));
+             return Page{metrics.text(overview), kPrometheusText};
+           }},
+          {"/", [&]() -> Result<Page> {
+             PM_ASSIGN(const Overview overview, look_over(coordinator));
+             PM_ASSIGN(const auto newest, coordinator.reader().list({}, kJobsShown));
+             return Page{web::overview_page(overview, newest.jobs)};
+           }}};
+}
+
+}  // namespace
+
+// In the order in which they need each other.
+struct Service::State {
+  Status set_up(const ServiceOptions& options, const Clock& clock);
+  void fail(const Status& why);
+
+  const Fd failed{eventfd(0, EFD_CLOEXEC)};
+  std::once_flag once;
+  Status failure;  // readable once `failed` is
+
+  Metrics metrics;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<Coordinator> coordinator;
+  std::unique_ptr<rpc::Server> grpc;
+  std::unique_ptr<HttpServer> http;
+  std::unique_ptr<Clockwork> clockwork;
+};
+
+Status Service::State::set_up(const ServiceOptions& options, const Clock& clock) {
+  PM_TRY(check(options));
+  PM_ASSIGN(const HostPort listen, parse_host_port("--listen", options.listen));
+  PM_ASSIGN(const HostPort http_listen, parse_host_port("--http", options.http));
+  PM_ASSIGN(store, store::Store::open(options.data_dir));
+  PM_ASSIGN(coordinator,
+            Coordinator::start(config_of(options),
+                               {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
+  PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, listen));
+  PM_ASSIGN(http, HttpServer::start(http_listen, pages_of(*coordinator, metrics)));
+  clockwork = std::make_unique<Clockwork>(kTick, [this] {
+    const Status ticked = guarded([this] {
+      coordinator->tick();
+      return Status();
+    });
+    if (!ticked.ok()) fail(ticked);
+  });
+  return {};
+}
+
+void Service::State::fail(const Status& why) {
+  std::call_once(once, [&] {
+    failure = why;
+    eventfd_write(failed.get(), 1);
+  });
+}
+
+Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Service::~Service() { stop(); }
+
+Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, const Clock& clock) {
+  auto state = std::make_unique<State>();
+  PM_TRY(guarded([&] { return state->set_up(options, clock); }));
+  std::unique_ptr<Service> service(new Service(std::move(state)));
+  spdlog::info("gRPC on {}, page and metrics on http://{}/, store in {}", service->grpc_address(),
+               service->http_address(), options.data_dir.string());
+  return service;
+}
+
+void Service::stop() {
+  state_->http.reset();
+  if (state_->grpc) state_->grpc->stop();
+  state_->clockwork.reset();
+}
+
+const std::string& Service::grpc_address() const { return state_->grpc->address(); }
+const std::string& Service::http_address() const { return state_->http->address(); }
+int Service::failed_fd() const { return state_->failed.get(); }
+Status Service::failure() const { return state_->failure; }
+
+Status run_service(const ServiceOptions& options) {
+  PM_TRY(set_up_log("pmt-coordinator", options.log_level));
+  PM_ASSIGN(const Termination termination, Termination::watch());
+  PM_ASSIGN(const auto service, Service::start(options));
+  if (!options.ready_file.empty()) {
+    const nlohmann::json ready = {
+        {"grpc", service->grpc_address()}, {"http", service->http_address()}, {"pid", getpid()}};
+    PM_TRY(write_file_atomic(options.ready_file, ready.dump() + "\n"));
+  }
+  const bool asked = termination.wait(service->failed_fd());
+  spdlog::info("stopping{}", asked ? "" : ": " + service->failure().message());
+  service->stop();
+  return asked ? Status() : service->failure();
+}
+
+}  // namespace prefixmem
