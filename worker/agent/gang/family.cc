@@ -20,7 +20,12 @@ bool Family::is_seed(const Process& process) const {
   const auto known = known_.find(process.pid);
   if (known != known_.end() && known->second == process.start_time) return true;
   return process.parent == getpid() && !launcher_.started(process.pid) &&
-         has_environment(process.pid, mark_);
+         (has_environment(process.pid, mark_) || is_nameless(process));
+}
+
+bool Family::is_nameless(const Process& process) const {
+  const std::string any_mark = mark_.substr(0, mark_.find('=') + 1);
+  return getpid() != 1 && !has_environment(process.pid, any_mark);
 }
 
 void Family::look() {

@@ -1,8 +1,11 @@
 // Every process that came from one gang's mpirun, wherever it went.
 //
 // Open MPI gives each rank a process group of its own, and a rank may start processes that change
-// session and lose their parent. They all descend from mpirun, or have fallen to the agent (a child
-// subreaper) and carry the gang's mark in their environment, or were seen as members before.
+// session and lose their parent. While mpirun lives they all descend from it, being a child
+// subreaper; afterwards they have fallen to the agent, another one. There a gang claims those that
+// carry its mark in their environment, were seen as members before, or carry nobody's mark: they
+// come from a gang whose mpirun has ended (or, where the agent is process 1, from anybody; then
+// they are left alone).
 #pragma once
 
 #include <sys/types.h>
@@ -37,6 +40,7 @@ class Family {
 
  private:
   bool is_seed(const Process& process) const;
+  bool is_nameless(const Process& process) const;
   void wait_for_one(Millis limit) const;
 
   const pid_t root_;

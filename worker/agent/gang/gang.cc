@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "common/log.h"
 #include "worker/agent/gang/event_server.h"
 #include "worker/agent/gang/family.h"
 #include "worker/agent/gang/output_log.h"
@@ -148,20 +149,24 @@ class Gang final : private EventServer::Listener {
     if (!gone && end_.trouble.ok()) {
       end_.trouble = internal_error("a process of the gang resists SIGKILL");
     }
-    if (ended()) end_.exit = world_.launcher.wait(pid_);
+    if (gone || ended()) end_.exit = world_.launcher.wait(pid_);
     end_.memory_ran_out =
         memory_ran_out(memory_at_start_, memory_at_look_, largest, world_.memory());
   }
 
-  // With every writer gone, both kinds of stream come to their ends.
+  // With every writer gone, both kinds of stream come to their ends, unless somebody outside the
+  // gang was handed one of them.
   void drain(bool gone) {
-    do {
-      std::vector<pollfd> polled;
-      if (output_.valid()) polled.push_back({output_.get(), POLLIN, 0});
+    const MonotonicTime patience_ends = now() + world_.limits.kill;
+    while (gone && end_.trouble.ok() && (output_.valid() || server_->has_ranks())) {
+      if (now() >= patience_ends) {
+        return spdlog::warn("{}: a process that is not of the gang holds its output", plan_.mark);
+      }
+      std::vector<pollfd> polled = {{output_.get(), POLLIN, 0}};
       server_->add_to(polled);
-      if (gone && !polled.empty()) poll(polled.data(), polled.size(), 100);
+      poll(polled.data(), polled.size(), 100);
       take_what_came();
-    } while (gone && end_.trouble.ok() && (output_.valid() || server_->has_ranks()));
+    }
   }
 
   Status on_event(const Event& event) override {

@@ -58,6 +58,7 @@ struct Prepared {
 
 [[noreturn]] void become(const Prepared& prepared) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (getppid() != prepared.parent) _exit(127);
   setsid();
   sigset_t none;
@@ -82,10 +83,16 @@ int read_report(int fd) {
   return count == sizeof error ? error : 0;
 }
 
-ProcessExit wait_for(pid_t pid) {
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+// Until it is dead; its pid stays taken.
+void wait_for_end(pid_t pid) {
+  siginfo_t ignored;
+  while (waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
   }
+}
+
+ProcessExit collect(pid_t pid) {
+  int status = 0;
+  waitpid(pid, &status, 0);
   ProcessExit exit;
   if (WIFSIGNALED(status)) {
     exit.signal = WTERMSIG(status);
@@ -121,10 +128,10 @@ class ProcessLauncher final : public Launcher {
   }
 
   ProcessExit wait(pid_t pid) override {
-    const ProcessExit exit = wait_for(pid);
-    const MutexLock lock(mutex_);
+    wait_for_end(pid);
+    const MutexLock lock(mutex_);  // a new process may get the pid
     started_.erase(pid);
-    return exit;
+    return collect(pid);
   }
 
   bool started(pid_t pid) override {

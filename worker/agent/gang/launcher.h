@@ -30,8 +30,9 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
 
-  // The new process leads a session of its own and dies when the calling thread does, so the thread
-  // has to live until it has waited. NOT_FOUND or another code where the program cannot be run.
+  // The new process leads a session of its own, is who its orphaned descendants fall to, and dies
+  // when the calling thread does, so the thread has to live until it has waited. NOT_FOUND or
+  // another code where the program cannot be run.
   virtual Result<pid_t> start(const Command& command) = 0;
   // Waits for the end of a started process.
   virtual ProcessExit wait(pid_t pid) = 0;
