@@ -77,6 +77,7 @@ Status Attempt::prepare() {
   const AttemptOptions& options = world_.options;
   PM_ASSIGN(spec_, localize_spec(assignment_.spec_yaml, options.device, options.threads_per_rank));
   world_.metrics.begin({key().job_id, assignment_.job_name, spec_.method});
+  measured_ = true;
   PM_ASSIGN(folder_, AttemptFolder::create(options.work_dir, key()));
   PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
   PM_TRY(fetch_checkpoint());
@@ -147,7 +148,7 @@ Status Attempt::conclude(const Status& gang) const {
 }
 
 void Attempt::end_with(Status status) {
-  world_.metrics.end(key().job_id);
+  if (measured_) world_.metrics.end(key().job_id);
   spdlog::info("{} ended: {}", key().text(), status.to_string());
   {
     const MutexLock lock(mutex_);

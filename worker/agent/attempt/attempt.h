@@ -31,8 +31,8 @@ struct AttemptOptions {
   TrainerPrograms programs;
   WorkerDevice device;
   int threads_per_rank = 1;
-  Millis cancel_grace{3000};      // from a cancel to the kill: gone within 5 s
-  Millis shut_down_grace{10000};  // from the agent's own stop to the kill
+  Millis cancel_grace{3000};     // from a cancel to the kill: gone within 5 s
+  Millis shut_down_grace{5000};  // from the agent's own stop to the kill
   BackoffPolicy transfer_backoff{.longest = std::chrono::milliseconds(3000)};
 };
 
@@ -106,7 +106,9 @@ class Attempt {
   std::optional<Event> wait_for_event();
   // Uploads what the event names; none: the event may go as it is.
   std::optional<Event> replacement_of(const Event& event);
+  bool was_pruned(const ArtifactEvent& event) const;
   void release(const std::optional<Event>& replacement);
+  Status wait_until_told();
   Status upload(const ArtifactEvent& event);
   Status upload_file(const ArtifactEvent& event, const std::string& path);
   Status failure() const;
@@ -126,6 +128,7 @@ class Attempt {
   LocalSpec spec_;
 
   // Body thread.
+  bool measured_ = false;  // has begun in the metrics
   std::string stderr_tail_;
   int64_t last_step_ = 0;
 

@@ -59,14 +59,19 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
   const Status earlier = failure();
   const Status status = earlier.ok() ? guarded([&] { return upload(*artifact); }) : earlier;
   if (status.ok()) return std::nullopt;
-  const bool pruned =
-      status.code() == Code::kNotFound && artifact->kind == ArtifactEvent::Kind::kCheckpoint;
-  if (pruned) {
+  if (was_pruned(*artifact)) {
     return Event(
         LogEvent{0, "info", artifact->path + " gave way to a newer checkpoint before its upload"});
   }
   if (!broken_off()) fail(status);
   return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
+}
+
+// The trainer keeps only its newest checkpoints.
+bool Attempt::was_pruned(const ArtifactEvent& event) const {
+  std::error_code error;
+  return event.kind == ArtifactEvent::Kind::kCheckpoint &&
+         !fs::exists(folder_->out() / event.path, error) && !error;
 }
 
 void Attempt::release(const std::optional<Event>& replacement) {
@@ -78,7 +83,18 @@ void Attempt::release(const std::optional<Event>& replacement) {
   changed_();
 }
 
+// A checkpoint reaches the store after the events of the steps before it: whoever resumes from it
+// lacks none of them.
+Status Attempt::wait_until_told() {
+  const MutexLock lock(mutex_);
+  while (!spool_->all_ready_acknowledged() && !spool_failed_ && !broken_off()) {
+    progress_.wait(mutex_);
+  }
+  return spool_failed_ ? failure_ : Status();
+}
+
 Status Attempt::upload(const ArtifactEvent& event) {
+  if (event.kind == ArtifactEvent::Kind::kCheckpoint) PM_TRY(wait_until_told());
   PM_ASSIGN(const auto files, files_of(folder_->out(), event.path));
   for (const std::string& file : files) PM_TRY(upload_file(event, file));
   return {};
@@ -115,6 +131,7 @@ void Attempt::fail_spool(const Status& status) {
   if (failure_.ok()) failure_ = status;
   if (end_) end_->status = failure_;
   stop_.request(Millis(0));
+  progress_.notify_all();
 }
 
 std::optional<AttemptReport> Attempt::next_report() {
@@ -143,6 +160,7 @@ void Attempt::acknowledge_events(int64_t up_to) {
     if (!spool_) return;
     if (const Status status = spool_->acknowledge(up_to); !status.ok()) fail_spool(status);
   }
+  wake_relay();
   changed_();
 }
 

@@ -60,6 +60,7 @@ class Spool {
   int64_t depth() const { return appended_ - acknowledged_; }  // events waiting here
   bool empty() const { return depth() == 0; }
   bool has_unready() const { return ready_ < appended_; }
+  bool all_ready_acknowledged() const { return acknowledged_ == ready_; }
 
  private:
   struct Line {

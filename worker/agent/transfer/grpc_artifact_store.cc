@@ -33,7 +33,10 @@ class Call {
   }
   grpc::ClientContext* context() { return &context_; }
   Status result(const grpc::Status& status) const {
-    return stop_.stop_requested() ? cancelled("the transfer was stopped") : from_grpc(status);
+    if (stop_.stop_requested()) return cancelled("the transfer was stopped");
+    const Status known = from_grpc(status);
+    if (known.code() != Code::kCancelled) return known;
+    return unavailable("the coordinator broke the transfer off: " + known.message());
   }
 
  private:
