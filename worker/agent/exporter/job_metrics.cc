@@ -152,6 +152,7 @@ void JobMetrics::begin(const JobLabels& labels) {
   const MutexLock lock(mutex_);
   Job& job = jobs_[labels.job];
   job.ended.reset();
+  ++job.running;
   if (job.series) return;
   job.series = std::make_unique<Series>(*families_, Labels{{"job", labels.job},
                                                            {"name", labels.name},
@@ -169,7 +170,8 @@ void JobMetrics::observe(const std::string& job, const Event& event) {
 void JobMetrics::end(const std::string& job) {
   const MutexLock lock(mutex_);
   const auto at = jobs_.find(job);
-  if (at != jobs_.end()) at->second.ended = clock_.monotonic();
+  if (at == jobs_.end() || --at->second.running > 0) return;
+  at->second.ended = clock_.monotonic();
 }
 
 void JobMetrics::drop_expired() {

@@ -31,6 +31,7 @@ class JobMetrics {
   // An attempt of the job starts; a later one goes on with the series of an earlier one.
   void begin(const JobLabels& labels);
   void observe(const std::string& job, const Event& event);
+  // An attempt that began has ended.
   void end(const std::string& job);
   void drop_expired();
 
@@ -39,7 +40,8 @@ class JobMetrics {
   struct Series;
   struct Job {
     std::unique_ptr<Series> series;
-    std::optional<MonotonicTime> ended;
+    int running = 0;                     // attempts
+    std::optional<MonotonicTime> ended;  // none: one still runs
   };
 
   // Constant after construction.

@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <atomic>
 #include <charconv>
 #include <thread>
 
@@ -11,7 +12,13 @@ namespace prefixmem::agent {
 namespace {
 
 constexpr const char* kTextFormat = "text/plain; version=0.0.4; charset=utf-8";
-constexpr size_t kThreads = 2;
+constexpr size_t kThreads = 4;
+
+// The library's own choice, SO_REUSEPORT, would let two workers share a port.
+void reuse_address(socket_t socket) {
+  const int yes = 1;
+  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+}
 
 }  // namespace
 
@@ -34,7 +41,17 @@ std::string metrics_page(prometheus::Registry& registry) {
 struct MetricsServer::State {
   httplib::Server server;
   std::string address;
+  std::atomic<bool> ended = false;
   std::thread listener;
+
+  // Returns once the server listens for its stop(), which it does not hear before.
+  void listen() {
+    listener = std::thread([this] {
+      server.listen_after_bind();
+      ended = true;
+    });
+    while (!server.is_running() && !ended) std::this_thread::yield();
+  }
 };
 
 MetricsServer::MetricsServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -44,6 +61,7 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const HostPort& addr
                                                             std::function<void()> before_scrape) {
   auto state = std::make_unique<State>();
   httplib::Server& server = state->server;
+  server.set_socket_options(reuse_address);
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server.Get("/metrics", [&registry, before_scrape = std::move(before_scrape)](
                              const httplib::Request&, httplib::Response& response) {
@@ -56,7 +74,7 @@ Result<std::unique_ptr<MetricsServer>> MetricsServer::start(const HostPort& addr
   const std::string wanted = address.host + ":" + std::to_string(address.port);
   if (port < 0) return failed_precondition("cannot listen on " + wanted + " for metrics");
   state->address = address.host + ":" + std::to_string(port);
-  state->listener = std::thread([&server] { server.listen_after_bind(); });
+  state->listen();
   return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(state)));
 }
 
