@@ -29,7 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Millis kPatienceForAcknowledgement{5000};
+constexpr Millis kPatienceForAcknowledgement{3000};
 
 std::string host_name() {
   char name[256] = "";
@@ -72,7 +72,10 @@ Status check(const AgentOptions& options) {
   PM_TRY(whole("--slots", options.slots, 4096));
   PM_TRY(whole("--threads-per-rank", options.threads_per_rank, 4096));
   PM_TRY(whole("--metrics-retention-seconds", options.metrics_retention_seconds, 1 << 30));
-  return parse_host_port("--coordinator", options.coordinator).status();
+  PM_ASSIGN(const HostPort coordinator, parse_host_port("--coordinator", options.coordinator));
+  if (coordinator.port > 0) return {};
+  return invalid_argument("--coordinator is " + options.coordinator +
+                          "; allowed: HOST:PORT with a port from 1 to 65535");
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ struct AgentOptions {
   std::string log_level = "info";
   // For tests only; no flags.
   BackoffPolicy backoff;
-  Millis shut_down_grace{10000};
+  Millis shut_down_grace{5000};
 };
 
 // Runs from start() to stop().
