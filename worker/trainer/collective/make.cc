@@ -8,10 +8,8 @@ namespace {
 // Local ranks take the GPUs in turn.
 Result<torch::Device> pick_device(Device wanted, int local_rank) {
   if (wanted == Device::kCpu) return torch::Device(torch::kCPU);
-  const auto gpus = static_cast<int>(torch::cuda::device_count());
-  if (gpus > 0) {
-    return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(local_rank % gpus));
-  }
+  const int gpus = static_cast<int>(torch::cuda::device_count());
+  if (gpus > 0) return torch::Device("cuda:" + std::to_string(local_rank % gpus));
   if (wanted == Device::kAuto) return torch::Device(torch::kCPU);
   return failed_precondition(
       "resources.device is cuda, but this machine shows no CUDA device; allowed here: cpu, auto");

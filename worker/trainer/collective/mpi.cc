@@ -127,7 +127,9 @@ bool started_by_mpi() {
 
 int launched_rank() {
   for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"}) {
-    if (const char* value = std::getenv(name)) return std::atoi(value);
+    if (const char* value = std::getenv(name)) {
+      return static_cast<int>(std::strtol(value, nullptr, 10));
+    }
   }
   return 0;
 }

@@ -3,11 +3,11 @@
 #include <torch/autograd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "common/sha256.h"
+#include "worker/trainer/model/safetensors.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -56,40 +56,37 @@ Result<Progress> progress_from(const json& object) {
   return progress;
 }
 
-struct Regions {
-  json header;
-  std::string_view data;
-};
-
-Result<Regions> split_regions(const std::string& bytes) {
-  uint64_t length = 0;
-  if (bytes.size() < sizeof length)
-    return data_loss("it holds " + std::to_string(bytes.size()) + " bytes");
-  std::memcpy(&length, bytes.data(), sizeof length);
-  if (length > bytes.size() - sizeof length) return data_loss("its header is cut short");
-  Regions regions;
-  const std::string_view rest = std::string_view(bytes).substr(sizeof length);
-  regions.header = json::parse(rest.substr(0, length), nullptr, false);
-  regions.data = rest.substr(length);
-  if (!regions.header.is_object() || !regions.header.contains("__metadata__")) {
-    return data_loss("its header is no JSON object with metadata");
+Result<CheckpointInfo> parse_info(const SafetensorsFile& file) {
+  const auto& metadata = file.metadata();
+  if (metadata.count("format") == 0 || metadata.at("format") != kFormat) {
+    return data_loss("it is no checkpoint of this program");
   }
-  return regions;
-}
-
-Result<CheckpointInfo> parse_info(const Regions& regions) {
-  const json& metadata = regions.header["__metadata__"];
-  if (metadata.at("format") != kFormat) return data_loss("it is no checkpoint of this program");
-  if (metadata.at("sha256") != sha256_hex(regions.data)) {
+  if (metadata.at("sha256") != sha256_hex(file.data())) {
     return data_loss("its data do not match their sha256");
   }
   CheckpointInfo info;
-  info.step = std::stoll(metadata.at("step").get<std::string>());
+  info.step = std::stoll(metadata.at("step"));
   info.fingerprint = metadata.at("fingerprint");
   info.spec_yaml = metadata.at("spec");
   info.data_digest = metadata.at("data_digest");
-  PM_ASSIGN(info.progress, progress_from(json::parse(metadata.at("progress").get<std::string>())));
+  PM_ASSIGN(info.progress, progress_from(json::parse(metadata.at("progress"))));
   return info;
+}
+
+Result<CheckpointInfo> read_info(const SafetensorsFile& file) {
+  try {
+    return parse_info(file);
+  } catch (const std::exception& error) {
+    return data_loss(std::string("its metadata are damaged: ") + error.what());
+  }
+}
+
+std::string digest_of(const std::vector<NamedTensor>& tensors) {
+  Sha256 digest;
+  for (const NamedTensor& tensor : tensors) {
+    digest.update(tensor.value.const_data_ptr(), tensor.value.nbytes());
+  }
+  return digest.finish_hex();
 }
 
 }  // namespace
@@ -97,61 +94,42 @@ Result<CheckpointInfo> parse_info(const Regions& regions) {
 std::string serialize_checkpoint(const CheckpointInfo& info, std::vector<Parameter>& parameters,
                                  Trainer& trainer) {
   const torch::NoGradGuard no_grad;
-  json header = {{"__metadata__", json::object()}};
-  std::string data;
+  std::vector<NamedTensor> tensors;
   const Status copied = for_each_tensor(
       parameters, trainer,
       [&](const std::string& name, torch::Tensor& flat, int64_t begin, int64_t end) -> Status {
-        const torch::Tensor part = flat.slice(0, begin, end).cpu().contiguous();
-        const size_t start = data.size();
-        data.append(static_cast<const char*>(part.data_ptr()), part.nbytes());
-        header[name] = {
-            {"dtype", "F32"}, {"shape", {end - begin}}, {"data_offsets", {start, data.size()}}};
+        tensors.push_back({name, flat.slice(0, begin, end).cpu().contiguous()});
         return {};
       });
   if (!copied.ok()) std::terminate();  // the visitor above never fails
-  header["__metadata__"] = {{"format", kFormat},
-                            {"step", std::to_string(info.step)},
-                            {"fingerprint", info.fingerprint},
-                            {"spec", info.spec_yaml},
-                            {"data_digest", info.data_digest},
-                            {"progress", progress_json(info.progress).dump()},
-                            {"sha256", sha256_hex(data)}};
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const uint64_t length = text.size();
-  std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
-  return bytes + text + data;
+  return serialize_safetensors(tensors, {{"format", kFormat},
+                                         {"step", std::to_string(info.step)},
+                                         {"fingerprint", info.fingerprint},
+                                         {"spec", info.spec_yaml},
+                                         {"data_digest", info.data_digest},
+                                         {"progress", progress_json(info.progress).dump()},
+                                         {"sha256", digest_of(tensors)}});
 }
 
 Result<CheckpointInfo> read_checkpoint_info(const std::string& bytes) {
-  PM_ASSIGN(const Regions regions, split_regions(bytes));
-  try {
-    return parse_info(regions);
-  } catch (const std::exception& error) {
-    return data_loss(std::string("its metadata are damaged: ") + error.what());
-  }
+  PM_ASSIGN(const SafetensorsFile file, SafetensorsFile::over(bytes));
+  return read_info(file);
 }
 
 Status restore_checkpoint(const std::string& bytes, std::vector<Parameter>& parameters,
                           Trainer& trainer) {
   const torch::NoGradGuard no_grad;
-  PM_ASSIGN(const Regions regions, split_regions(bytes));
-  PM_ASSIGN(const CheckpointInfo info, read_checkpoint_info(bytes));
+  PM_ASSIGN(const SafetensorsFile file, SafetensorsFile::over(bytes));
+  PM_ASSIGN(const CheckpointInfo info, read_info(file));
   PM_TRY(for_each_tensor(
       parameters, trainer,
       [&](const std::string& name, torch::Tensor& flat, int64_t begin, int64_t end) -> Status {
-        const auto size = static_cast<size_t>(end - begin) * sizeof(float);
-        const auto entry = regions.header.find(name);
-        if (entry == regions.header.end()) return data_loss("it has no tensor " + name);
-        const size_t start = (*entry)["data_offsets"][0];
-        const size_t stop = (*entry)["data_offsets"][1];
-        if (stop < start || stop > regions.data.size() || stop - start != size) {
-          return data_loss("its tensor " + name + " is not of " + std::to_string(size) + " bytes");
+        PM_ASSIGN(const torch::Tensor values, file.tensor(name));
+        if (values.scalar_type() != torch::kFloat32 || values.numel() != end - begin) {
+          return data_loss("its tensor " + name + " is not of " + std::to_string(end - begin) +
+                           " fp32 values");
         }
-        torch::Tensor values = torch::empty({end - begin}, torch::kFloat32);
-        std::memcpy(values.data_ptr(), regions.data.data() + start, size);
-        flat.slice(0, begin, end).copy_(values);
+        flat.slice(0, begin, end).copy_(values.view(-1));
         return {};
       }));
   trainer.optimizer().set_steps(info.step);
