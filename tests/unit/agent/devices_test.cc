@@ -1,0 +1,69 @@
+#include "worker/agent/devices/devices.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/files.h"
+#include "tests/unit/common/temp_folder.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const HostDevices kCpuHost{"A CPU", 6, {}};
+const HostDevices kGpuHost{"A CPU", 6, {{"0", "H200"}, {"1", "H200"}}};
+
+std::vector<std::string> ids(const std::vector<Gpu>& gpus) {
+  std::vector<std::string> out;
+  for (const Gpu& gpu : gpus) out.push_back(gpu.id);
+  return out;
+}
+
+TEST(ChooseDevice, AutoTakesGpusWhereThereAreSome) {
+  const WorkerDevice cpu = *choose_device("auto", kCpuHost);
+  EXPECT_EQ(cpu.kind(), "cpu");
+  EXPECT_EQ(cpu.default_slots, 6);
+  EXPECT_THAT(cpu.names, ElementsAre("A CPU, 6 cores"));
+  const WorkerDevice cuda = *choose_device("auto", kGpuHost);
+  EXPECT_EQ(cuda.kind(), "cuda");
+  EXPECT_EQ(cuda.default_slots, 2);
+  EXPECT_THAT(cuda.names, ElementsAre("H200", "H200"));
+}
+
+TEST(ChooseDevice, ObeysTheFlag) {
+  EXPECT_EQ(choose_device("cpu", kGpuHost)->kind(), "cpu");
+  EXPECT_TRUE(choose_device("cpu", kGpuHost)->gpus.empty());
+  EXPECT_EQ(choose_device("cuda", kCpuHost).status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(choose_device("tpu", kCpuHost).status().message(),
+              HasSubstr("--device is tpu; allowed: auto, cpu, cuda"));
+}
+
+TEST(VisibleGpus, ReadsTheListAsCudaDoes) {
+  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "1,0")), ElementsAre("1", "0"));
+  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "0,9,1")), ElementsAre("0"));
+  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "GPU-abc")), ElementsAre("GPU-abc"));
+  EXPECT_TRUE(visible_gpus(kGpuHost.gpus, "").empty());
+}
+
+TEST(ListGpus, ReadsTheDriversFilesWhereItsLibraryIsNot) {
+  if (!list_gpus("/nowhere").empty()) return;  // this host has the library
+  const TempFolder proc;
+  for (const char* name : {"0000:01:00.0", "0000:02:00.0"}) {
+    const auto folder = proc.path() / "driver/nvidia/gpus" / name;
+    ASSERT_TRUE(make_folders(folder).ok());
+    ASSERT_TRUE(write_file_atomic(folder / "information", "Model: \t NVIDIA X\nIRQ: 1\n").ok());
+  }
+  const auto gpus = list_gpus(proc.path());
+  EXPECT_THAT(ids(gpus), ElementsAre("0", "1"));
+  EXPECT_EQ(gpus[0].name, "NVIDIA X");
+}
+
+TEST(FindDevices, ThisHostHasACore) {
+  EXPECT_GE(find_devices().cores, 1);
+  EXPECT_FALSE(find_devices().cpu_name.empty());
+}
+
+}  // namespace
+}  // namespace prefixmem::agent

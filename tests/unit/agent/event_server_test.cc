@@ -1,0 +1,147 @@
+#include "worker/agent/gang/event_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "common/files.h"
+#include "tests/unit/common/temp_folder.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Writes down what the ranks did, in words.
+class Diary final : public EventServer::Listener {
+ public:
+  Status on_event(const Event& event) override {
+    entries.push_back(to_json_line(event));
+    return answer;
+  }
+  void on_rank_joined(int rank) override { entries.push_back("+" + std::to_string(rank)); }
+  void on_rank_left(int rank) override { entries.push_back("-" + std::to_string(rank)); }
+
+  std::vector<std::string> entries;
+  Status answer;
+};
+
+class Rank {
+ public:
+  explicit Rank(const std::filesystem::path& socket) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
+    connected = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  void say(const std::string& bytes) const {
+    ASSERT_TRUE(write_all(fd_.get(), bytes, "a socket").ok());
+  }
+  void leave() { fd_.reset(); }
+
+  bool connected = false;
+
+ private:
+  Fd fd_;
+};
+
+class EventServerTest : public testing::Test {
+ protected:
+  void serve() { ASSERT_TRUE(server_.serve(diary_).ok()); }
+
+  const TempFolder folder_;
+  const std::filesystem::path socket_ = folder_.path() / "s";
+  EventServer server_ = std::move(*EventServer::listen(socket_));
+  Diary diary_;
+};
+
+const std::string kLog = R"({"log":{"rank":1,"level":"info","message":"hi"}})";
+
+TEST_F(EventServerTest, TellsWhoCameWhatTheySaidAndWhoLeft) {
+  Rank rank(socket_);
+  rank.say("{\"hello\": {\"rank\": 1, \"pid\": 7}}\n" + kLog + "\n");
+  serve();
+  EXPECT_THAT(diary_.entries, ElementsAre("+1", kLog));
+  EXPECT_TRUE(server_.has_ranks());
+  rank.say(kLog + "\n");
+  rank.leave();
+  serve();
+  EXPECT_THAT(diary_.entries, ElementsAre("+1", kLog, kLog, "-1"));
+  EXPECT_FALSE(server_.has_ranks());
+}
+
+TEST_F(EventServerTest, PutsPiecesOfLinesTogetherForEachRank) {
+  const Rank one(socket_), two(socket_);
+  one.say("{\"hello\":{\"rank\":0}}\n" + kLog.substr(0, 10));
+  two.say("{\"hello\":{\"rank\":1}}\n" + kLog.substr(0, 20));
+  serve();
+  one.say(kLog.substr(10) + "\n");
+  two.say(kLog.substr(20) + "\n");
+  serve();
+  EXPECT_THAT(diary_.entries, ElementsAre("+0", "+1", kLog, kLog));
+}
+
+TEST_F(EventServerTest, WhatIsNoEventBecomesAWarning) {
+  const Rank rank(socket_);
+  rank.say("{\"hello\":{\"rank\":1}}\nnonsense\n{\"lug\":{}}\n");
+  serve();
+  ASSERT_EQ(diary_.entries.size(), 3u);
+  EXPECT_THAT(diary_.entries[1], HasSubstr(R"("rank":1,"level":"warning")"));
+  EXPECT_THAT(diary_.entries[1], HasSubstr("no event"));
+  EXPECT_THAT(diary_.entries[2], HasSubstr("lug"));
+}
+
+TEST_F(EventServerTest, AStrangerWithoutAHelloIsNoRank) {
+  Rank stranger(socket_);
+  stranger.say("{\"hello\":{\"rank\":-1}}\n");
+  stranger.leave();
+  serve();
+  ASSERT_EQ(diary_.entries.size(), 1u);
+  EXPECT_THAT(diary_.entries[0], HasSubstr("warning"));
+}
+
+TEST_F(EventServerTest, TheListenersFailureEndsTheCall) {
+  const Rank rank(socket_);
+  rank.say(kLog + "\n" + kLog + "\n");
+  diary_.answer = resource_exhausted("disk full");
+  EXPECT_EQ(server_.serve(diary_).code(), Code::kResourceExhausted);
+  EXPECT_EQ(diary_.entries.size(), 1u);
+}
+
+TEST_F(EventServerTest, StopsAccepting) {
+  const Rank before(socket_);
+  serve();
+  server_.stop_accepting();
+  EXPECT_FALSE(Rank(socket_).connected);
+  before.say(kLog + "\n");
+  serve();
+  EXPECT_THAT(diary_.entries, ElementsAre(kLog));
+}
+
+TEST_F(EventServerTest, ItsDescriptorsSayWhenThereIsSomething) {
+  const auto ready = [&] {
+    std::vector<pollfd> polled;
+    server_.add_to(polled);
+    return poll(polled.data(), polled.size(), 0);
+  };
+  EXPECT_EQ(ready(), 0);
+  const Rank rank(socket_);
+  EXPECT_EQ(ready(), 1);
+  serve();
+  EXPECT_EQ(ready(), 0);
+  rank.say(kLog + "\n");
+  EXPECT_EQ(ready(), 1);
+}
+
+TEST(EventServer, RefusesAPathThatIsTooLong) {
+  const auto server = EventServer::listen("/tmp/" + std::string(103, 'x'));
+  EXPECT_EQ(server.status().code(), Code::kInvalidArgument);
+  EXPECT_THAT(server.status().message(), HasSubstr("108 bytes long; allowed: at most 107"));
+}
+
+}  // namespace
+}  // namespace prefixmem::agent

@@ -1,0 +1,51 @@
+// Scripts that stand in for mpirun and its ranks.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace prefixmem::agent {
+
+// Writes an executable Python script; gives its path. It is called as mpirun is and may use
+//   flag(name)          the word after a flag of the command line
+//   Rank(number)        connects to the agent and says hello; .send(step={…}), .log(text)
+//   say(text)           one line on stderr
+//   wait_for(path)      until somebody has made a file, which the test does
+//   wait_for_signals()  for ever
+inline std::filesystem::path write_script(const std::filesystem::path& file,
+                                          const std::string& body) {
+  static constexpr const char* kPrelude = R"(#!/usr/bin/env -S python3 -S
+import json, os, pathlib, signal, socket, subprocess, sys, time
+
+def flag(name):
+    return sys.argv[sys.argv.index(name) + 1]
+
+class Rank:
+    def __init__(self, number=0):
+        self.number = number
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(flag("--events"))
+        self.send(hello={"rank": number, "pid": os.getpid()})
+    def send(self, **line):
+        self.socket.sendall(json.dumps(line).encode() + b"\n")
+    def log(self, text):
+        self.send(log={"rank": self.number, "level": "info", "message": str(text)})
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+def wait_for(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+def wait_for_signals():
+    while True:
+        signal.pause()
+)";
+  std::ofstream(file) << kPrelude << body;
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  return file;
+}
+
+}  // namespace prefixmem::agent

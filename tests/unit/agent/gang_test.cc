@@ -1,0 +1,234 @@
+#include "worker/agent/gang/gang.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "common/files.h"
+#include "tests/unit/agent/gang_script.h"
+#include "tests/unit/common/temp_folder.h"
+#include "worker/agent/gang/process_table.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr Millis kNever{3600000};
+
+bool alive(pid_t pid) {
+  for (const Process& process : list_processes()) {
+    if (process.pid == pid) return !process.dead();
+  }
+  return false;
+}
+
+class GangTest : public testing::Test {
+ protected:
+  GangTest() { limits_.start = limits_.failure = kNever; }
+
+  GangEnd run(const std::string& body) {
+    GangPlan plan;
+    plan.socket = folder_.path() / "s";
+    plan.output_file = folder_.path() / "stderr.log";
+    plan.mark = "PREFIXMEM_GANG=" + folder_.path().string();
+    plan.command.argv = {write_script(folder_.path() / "mpirun", body), "--events", plan.socket};
+    plan.command.environment = {plan.mark};
+    plan.command.folder = folder_.path();
+    return run(plan);
+  }
+  GangEnd run(const GangPlan& plan) {
+    const GangWorld world{*launcher_, [] { return MemoryReading(); }, limits_};
+    return run_gang(plan, world, stop_, [this](const Event& event) {
+      if (const auto* log = std::get_if<LogEvent>(&event)) said_.push_back(log->message);
+      return on_event_ ? on_event_(event) : Status();
+    });
+  }
+  // Asks for the end as soon as an event has come.
+  void stop_at_first_event(Millis grace) {
+    on_event_ = [this, grace](const Event&) {
+      stop_.request(grace);
+      return Status();
+    };
+  }
+  std::vector<pid_t> pids_said() const {
+    std::vector<pid_t> pids;
+    for (const std::string& text : said_) pids.push_back(std::stoi(text));
+    return pids;
+  }
+
+  const TempFolder folder_;
+  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
+  GangLimits limits_;
+  StopRequest stop_;
+  std::function<Status(const Event&)> on_event_;
+  std::vector<std::string> said_;
+};
+
+TEST_F(GangTest, BringsEventsInOrderAndKeepsTheOutput) {
+  const GangEnd end = run(R"(
+rank = Rank()
+for i in range(50):
+    rank.log(i)
+say("to stderr")
+print("to stdout")
+)");
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  ASSERT_EQ(said_.size(), 50u);
+  EXPECT_EQ(said_.front(), "0");
+  EXPECT_EQ(said_.back(), "49");
+  EXPECT_EQ(end.output_tail, "to stderr\nto stdout\n");
+  EXPECT_EQ(*read_file(folder_.path() / "stderr.log"), "to stderr\nto stdout\n");
+  EXPECT_FALSE(end.killed_here);
+}
+
+TEST_F(GangTest, RunsInItsFolderWithItsMark) {
+  run("say(os.getcwd() + ' ' + os.environ['PREFIXMEM_GANG'] + str(os.getsid(0) == os.getpid()))");
+  const std::string path = folder_.path();
+  EXPECT_EQ(*read_file(folder_.path() / "stderr.log"), path + " " + path + "True\n");
+}
+
+TEST_F(GangTest, TheExitCodeBecomesAStatus) {
+  const GangEnd end = run("say('first'); say('model /m is not there'); sys.exit(12)");
+  EXPECT_EQ(explain_end(end).code(), Code::kNotFound);
+  EXPECT_EQ(explain_end(end).message(), "model /m is not there");
+}
+
+TEST_F(GangTest, KeepsTheLast200LinesOfStderr) {
+  const GangEnd end = run("for i in range(1, 301): say(f'line {i}')\nsys.exit(18)");
+  ASSERT_EQ(end.output.size(), 200u);
+  EXPECT_EQ(end.output.front(), "line 101");
+  EXPECT_EQ(end.output.back(), "line 300");
+  EXPECT_THAT(*read_file(folder_.path() / "stderr.log"), HasSubstr("line 1\n"));
+}
+
+TEST_F(GangTest, TheFirstReportedFailureIsTheReason) {
+  const GangEnd end = run(R"(
+one, two = Rank(0), Rank(1)
+one.send(failure={"rank": 0, "code": "DATA_LOSS", "message": "cut short"})
+two.send(failure={"rank": 1, "code": "INTERNAL", "message": "other"})
+sys.exit(14)
+)");
+  EXPECT_EQ(explain_end(end).to_string(), "DATA_LOSS: cut short");
+}
+
+TEST_F(GangTest, ARankThatIsKilled) {
+  const GangEnd end = run("Rank(1); os.kill(os.getpid(), signal.SIGKILL)");
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+  EXPECT_EQ(end.first_lost_rank, 1);
+  EXPECT_EQ(explain_end(end).code(), Code::kInternal);
+}
+
+TEST_F(GangTest, AStopLetsTheRanksLeaveByThemselves) {
+  stop_at_first_event(kNever);
+  const GangEnd end = run(R"(
+def leave(*_):
+    rank.log("checkpoint written")
+    sys.exit(17)
+signal.signal(signal.SIGUSR1, leave)
+rank = Rank()
+rank.log("runs")
+wait_for_signals()
+)");
+  EXPECT_THAT(said_, ElementsAre("runs", "checkpoint written"));
+  EXPECT_EQ(end.exit.code, 17);
+  EXPECT_FALSE(end.killed_here);
+}
+
+TEST_F(GangTest, ADeafGangIsKilledAfterItsGrace) {
+  stop_at_first_event(Millis(50));
+  const GangEnd end = run(R"(
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+Rank().log("runs")
+wait_for_signals()
+)");
+  EXPECT_TRUE(end.killed_here);
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+  EXPECT_TRUE(end.trouble.ok()) << end.trouble.message();
+}
+
+TEST_F(GangTest, AStopBeforeAnyRankReportedKillsAtOnce) {
+  stop_.request(kNever);
+  const GangEnd end = run("wait_for_signals()");
+  EXPECT_TRUE(end.killed_here);
+  EXPECT_EQ(end.exit.signal, SIGKILL);
+}
+
+// Children and orphans in sessions of their own, with the gang's environment and with a bare one.
+const char* const kFamily = R"(
+rank = Rank()
+sleep = ["sleep", "1000"]
+bare = {"PATH": os.environ["PATH"]}
+for env in (None, bare):
+    rank.log(subprocess.Popen(sleep, env=env, start_new_session=True).pid)
+def orphan(env=None):
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        child = subprocess.Popen(sleep, env=env)
+        os.write(write, str(child.pid).encode())
+        os._exit(0)
+    os.wait()
+    return os.read(read, 20).decode()
+rank.log(orphan())
+rank.log(orphan(bare))
+)";
+
+TEST_F(GangTest, AKillReachesEveryDescendant) {
+  on_event_ = [this](const Event&) {
+    if (said_.size() == 4) stop_.request(Millis(0));
+    return Status();
+  };
+  const GangEnd end = run(std::string(kFamily) + "wait_for_signals()");
+  EXPECT_TRUE(end.trouble.ok()) << end.trouble.message();
+  ASSERT_EQ(said_.size(), 4u);
+  for (const pid_t pid : pids_said()) EXPECT_FALSE(alive(pid)) << pid;
+}
+
+TEST_F(GangTest, NobodyIsLeftBehindByAGangThatEndsWell) {
+  const GangEnd end = run(std::string(kFamily) + "sys.exit(0)");
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  ASSERT_EQ(said_.size(), 4u);
+  for (const pid_t pid : pids_said()) EXPECT_FALSE(alive(pid)) << pid;
+}
+
+TEST_F(GangTest, AnEventThatCannotBeTakenEndsTheGang) {
+  on_event_ = [](const Event&) { return resource_exhausted("disk full"); };
+  const GangEnd end = run("Rank().log('runs'); wait_for_signals()");
+  EXPECT_EQ(explain_end(end).to_string(), "RESOURCE_EXHAUSTED: disk full");
+  EXPECT_TRUE(end.killed_here);
+}
+
+TEST_F(GangTest, AProgramThatIsNotThere) {
+  GangPlan plan;
+  plan.socket = folder_.path() / "s";
+  plan.output_file = folder_.path() / "stderr.log";
+  plan.mark = "PREFIXMEM_GANG=x";
+  plan.command = {{"/nowhere/mpirun"}, {}, "/", -1};
+  const Status status = explain_end(run(plan));
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_THAT(status.message(), HasSubstr("/nowhere/mpirun"));
+}
+
+TEST_F(GangTest, AGangOfWhichNobodyReportsIsGivenUp) {
+  limits_.start = limits_.look = Millis(1);
+  const GangEnd end = run("wait_for_signals()");
+  EXPECT_THAT(end.trouble.message(), HasSubstr("no rank has reported"));
+}
+
+TEST_F(GangTest, AGangThatHangsAfterItsFailureIsKilled) {
+  limits_.failure = Millis(20);
+  const GangEnd end = run(R"(
+Rank().send(failure={"rank": 0, "code": "UNAVAILABLE", "message": "rank 1 does not answer"})
+wait_for_signals()
+)");
+  EXPECT_TRUE(end.killed_here);
+  EXPECT_EQ(explain_end(end).to_string(), "UNAVAILABLE: rank 1 does not answer");
+}
+
+}  // namespace
+}  // namespace prefixmem::agent

@@ -1,0 +1,136 @@
+#include "worker/agent/gang/launcher.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "common/fd.h"
+#include "common/files.h"
+#include "tests/unit/common/temp_folder.h"
+#include "worker/agent/gang/process_table.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::HasSubstr;
+
+class LauncherTest : public testing::Test {
+ protected:
+  // What `sh -c script` prints.
+  std::string output_of(const std::string& script, std::vector<std::string> environment = {}) {
+    const auto file = folder_.path() / "output";
+    const Fd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const Command command{{"/bin/sh", "-c", script}, std::move(environment), "/", fd.get()};
+    const auto pid = launcher_->start(command);
+    EXPECT_TRUE(pid.ok()) << pid.status().message();
+    last_ = launcher_->wait(*pid);
+    return *read_file(file);
+  }
+
+  const TempFolder folder_;
+  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
+  ProcessExit last_;
+};
+
+TEST_F(LauncherTest, SaysHowAProcessEnded) {
+  output_of("exit 12");
+  EXPECT_EQ(last_.code, 12);
+  EXPECT_EQ(last_.signal, 0);
+  output_of("kill -9 $$");
+  EXPECT_EQ(last_.signal, SIGKILL);
+}
+
+TEST_F(LauncherTest, AddsToTheEnvironmentAndReplacesInIt) {
+  setenv("PREFIXMEM_TEST_A", "old", 1);
+  setenv("PREFIXMEM_TEST_B", "stays", 1);
+  EXPECT_EQ(output_of("echo $PREFIXMEM_TEST_A $PREFIXMEM_TEST_B", {"PREFIXMEM_TEST_A=new"}),
+            "new stays\n");
+}
+
+TEST_F(LauncherTest, BothStreamsGoToTheOutputAndNothingComesIn) {
+  EXPECT_EQ(output_of("echo out; echo err >&2; cat; pwd"), "out\nerr\n/\n");
+}
+
+TEST_F(LauncherTest, HandsOnNoDescriptorAndNoBlockedSignal) {
+  const Fd open_here(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+  sigset_t blocked, former;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &blocked, &former);
+  EXPECT_EQ(output_of("ls /proc/$$/fd | wc -l; grep SigBlk /proc/$$/status"),
+            "3\nSigBlk:\t0000000000000000\n");
+  pthread_sigmask(SIG_SETMASK, &former, nullptr);
+}
+
+TEST_F(LauncherTest, RemembersWhatItStartedUntilItIsWaitedFor) {
+  const pid_t pid = *launcher_->start({{"/bin/true"}, {}, "/", 2});
+  EXPECT_TRUE(launcher_->started(pid));
+  launcher_->wait(pid);
+  EXPECT_FALSE(launcher_->started(pid));
+}
+
+TEST_F(LauncherTest, SaysWhyAProgramCannotBeStarted) {
+  const auto missing = launcher_->start({{"/nowhere/x"}, {}, "/", 2});
+  EXPECT_EQ(missing.status().code(), Code::kNotFound);
+  EXPECT_THAT(missing.status().message(), HasSubstr("starting /nowhere/x"));
+  EXPECT_FALSE(launcher_->start({{"/bin/true"}, {}, "/nowhere", 2}).ok());
+}
+
+// A fork of this test is the agent that dies.
+TEST_F(LauncherTest, AProcessDiesWithItsAgent) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const Fd read_end(ends[0]), write_end(ends[1]);
+  const pid_t agent = fork();
+  if (agent == 0) {
+    const auto launcher = make_launcher();
+    const pid_t pid = *(*launcher)->start({{"/bin/sleep", "1000"}, {}, "/", 2});
+    _exit(write(write_end.get(), &pid, sizeof pid) == sizeof pid ? 0 : 1);
+  }
+  pid_t pid = 0;
+  ASSERT_EQ(read(read_end.get(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  const Fd watched(static_cast<int>(syscall(SYS_pidfd_open, pid, 0U)));
+  waitpid(agent, nullptr, 0);
+  if (watched.valid()) {  // otherwise it has been collected already
+    pollfd waiting{watched.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&waiting, 1, 60000), 1) << "the process outlives its agent";
+  }
+  waitpid(pid, nullptr, 0);
+}
+
+TEST(ProcessTable, FindsThisProcessAndItsEnvironment) {
+  bool found = false;
+  for (const Process& process : list_processes()) {
+    if (process.pid != getpid()) continue;
+    found = true;
+    EXPECT_EQ(process.parent, getppid());
+    EXPECT_GT(process.resident_bytes, 0);
+    EXPECT_FALSE(process.dead());
+  }
+  EXPECT_TRUE(found);
+  EXPECT_TRUE(has_environment(getpid(), "PATH="));
+  EXPECT_FALSE(has_environment(getpid(), "ATH="));
+  EXPECT_FALSE(has_environment(getpid(), "PREFIXMEM_NO_SUCH="));
+}
+
+TEST(FindProgram, ByPathAndByName) {
+  EXPECT_EQ(*find_program("/bin/sh"), "/bin/sh");
+  EXPECT_EQ(find_program("sh")->filename(), "sh");
+  EXPECT_EQ(find_program("no-such-program").status().code(), Code::kNotFound);
+  EXPECT_THAT(find_program("/nowhere/x").status().message(), HasSubstr("/nowhere/x"));
+  const TempFolder folder;
+  const auto file = folder.path() / "x";
+  ASSERT_TRUE(write_file_atomic(file, "").ok());
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read);
+  EXPECT_EQ(find_program(file).status().code(), Code::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace prefixmem::agent
