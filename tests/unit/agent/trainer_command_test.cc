@@ -1,0 +1,108 @@
+#include "worker/agent/attempt/trainer_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/spec/spec_io.h"
+#include "tests/unit/common/temp_folder.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+
+std::string spec_with(const std::string& resources) {
+  return "name: n\nmodel: /m\nmethod: lora\ndata: {train: t.jsonl}\ntrain: {max_steps: "
+         "3}\nresources: " +
+         resources + "\n";
+}
+
+WorkerDevice gpus() { return {true, {"G"}, {{"0", "G"}}, 1}; }
+
+JobSpec local(const std::string& resources, const WorkerDevice& device) {
+  const auto spec = localize_spec(spec_with(resources), device, 7);
+  EXPECT_TRUE(spec.ok()) << spec.status().to_string();
+  return *parse_job_spec(spec->yaml);
+}
+
+TEST(LocalizeSpec, FillsInWhatOnlyTheWorkerKnows) {
+  const JobSpec on_cpu = local("{ranks: 2}", {});
+  EXPECT_EQ(on_cpu.resources.device, Device::kCpu);
+  EXPECT_EQ(on_cpu.resources.threads, 7);
+  EXPECT_EQ(on_cpu.resources.ranks, 2);
+  EXPECT_EQ(local("{ranks: 2}", gpus()).resources.device, Device::kCuda);
+}
+
+TEST(LocalizeSpec, LeavesWhatTheSpecSays) {
+  const JobSpec spec = local("{device: cpu, threads: 3}", gpus());
+  EXPECT_EQ(spec.resources.device, Device::kCpu);
+  EXPECT_EQ(spec.resources.threads, 3);
+}
+
+TEST(LocalizeSpec, SaysMethodAndGpu) {
+  const auto spec = localize_spec(spec_with("{}"), gpus(), 1);
+  EXPECT_EQ(spec->method, "lora");
+  EXPECT_TRUE(spec->uses_gpu);
+  EXPECT_FALSE(localize_spec(spec_with("{device: cpu}"), gpus(), 1)->uses_gpu);
+}
+
+TEST(LocalizeSpec, RefusesCudaWithoutAGpu) {
+  const Status status = localize_spec(spec_with("{device: cuda}"), {}, 1).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("resources.device is cuda"));
+}
+
+TEST(LocalizeSpec, RefusesABadSpec) {
+  const Status status = localize_spec(spec_with("{rank: 2}"), {}, 1).status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("resources.rank"));
+}
+
+class TrainerCommandTest : public testing::Test {
+ protected:
+  ~TrainerCommandTest() override { EXPECT_TRUE(folder_.remove().ok()); }
+
+  // The word after `flag`.
+  static std::string after(const Command& command, const std::string& flag) {
+    const auto at = std::find(command.argv.begin(), command.argv.end(), flag);
+    return at + 1 < command.argv.end() ? *(at + 1) : "";
+  }
+
+  const TempFolder temp_;
+  const AttemptFolder folder_ = *AttemptFolder::create(temp_.path(), {"job-a", 1});
+  const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer"};
+};
+
+TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
+  const Command command = trainer_command(programs_, folder_, 2, {});
+  EXPECT_EQ(command.argv.front(), "/usr/bin/mpirun");
+  EXPECT_EQ(after(command, "-n"), "2");
+  EXPECT_EQ(after(command, "--bind-to"), "none");
+  EXPECT_EQ(after(command, "mpi_yield_when_idle"), "1");
+  EXPECT_THAT(command.argv, Contains("--oversubscribe"));
+  const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
+  EXPECT_THAT(
+      (std::vector<std::string>(trainer, command.argv.end())),
+      ElementsAre("/opt/pmt-trainer", folder_.spec().string(), "--out", folder_.out().string(),
+                  "--resume", "--events", folder_.socket().string()));
+}
+
+TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {
+  EXPECT_THAT(trainer_command(programs_, folder_, 1, {}).environment, ElementsAre(folder_.mark()));
+  EXPECT_THAT(trainer_command(programs_, folder_, 2, {"1", "3"}).environment,
+              ElementsAre(folder_.mark(), "CUDA_VISIBLE_DEVICES=1,3"));
+}
+
+TEST(ChooseGpus, TakesTheLeastUsedInTheHostsOrder) {
+  const std::vector<Gpu> gpus = {{"0", ""}, {"1", ""}, {"2", ""}};
+  EXPECT_THAT(choose_gpus(gpus, {}, 2), ElementsAre("0", "1"));
+  EXPECT_THAT(choose_gpus(gpus, {{"0", 1}}, 2), ElementsAre("1", "2"));
+  EXPECT_THAT(choose_gpus(gpus, {{"0", 1}, {"1", 2}, {"2", 2}}, 2), ElementsAre("0", "1"));
+  EXPECT_THAT(choose_gpus(gpus, {}, 8), ElementsAre("0", "1", "2"));
+}
+
+}  // namespace
+}  // namespace prefixmem::agent
