@@ -1,0 +1,199 @@
+#include "worker/agent/stream/connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <thread>
+
+#include "tests/unit/agent/fake_coordinator.h"
+#include "tests/unit/agent/fake_store.h"
+#include "tests/unit/agent/gang_script.h"
+#include "tests/unit/common/temp_folder.h"
+#include "worker/agent/exporter/metrics_page.h"
+#include "worker/agent/stream/channel.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ConnectionTest : public testing::Test {
+ protected:
+  ~ConnectionTest() override {
+    stop_.request_stop();
+    if (stream_.joinable()) stream_.join();
+    roster_.reset();
+  }
+
+  // `script`: what gangs do.
+  void connect(const std::string& script = "") {
+    AttemptOptions options;
+    options.work_dir = folder_.path() / "work";
+    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true"};
+    options.cancel_grace = Millis(0);
+    roster_ = std::make_unique<Roster>(AttemptWorld{
+        std::move(options), real_clock(), GangWorld{*launcher_, [] { return MemoryReading(); }, {}},
+        store_, job_metrics_});
+    const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9"};
+    stream_ = std::thread([this, card] {
+      keep_connected({dial(coordinator_.address()), card, *roster_, metrics_, real_clock(),
+                      BackoffPolicy{Millis(1), Millis(5), 2, 0}},
+                     stop_.get_token());
+    });
+  }
+  void connect_and_welcome(const std::string& script) {
+    connect(script);
+    coordinator_.next_register();
+    coordinator_.welcome();
+  }
+  static std::vector<std::string> keys(const v1::Register& message) {
+    std::vector<std::string> out;
+    for (const auto& id : message.attempts()) out.push_back(key_of(id).text());
+    return out;
+  }
+  // Texts of the events from `first` on, acknowledged as they come, up to the text `last`.
+  std::vector<std::string> events_until(const std::string& last, int64_t first = 1) {
+    std::vector<std::string> texts;
+    while ((texts.empty() || texts.back() != last) && !HasFailure()) {
+      const auto events = coordinator_.next_events();
+      EXPECT_EQ(events.first_number(), first);
+      first += events.events_size();
+      for (const auto& e : events.events()) texts.push_back(text_of(e.event()));
+      coordinator_.acknowledge(kId, first - 1);
+    }
+    return texts;
+  }
+  static std::string text_of(const v1::TrainerEvent& event) {
+    return event.has_log() ? event.log().message() : event.artifact().path();
+  }
+  std::string flag_file() const { return (folder_.path() / "go").string(); }
+
+  const v1::AttemptId kId = attempt_id("job-a", 1);
+  const TempFolder folder_;
+  FakeCoordinator coordinator_;
+  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
+  prometheus::Registry registry_;
+  JobMetrics job_metrics_{registry_, "w", real_clock(), Millis(0)};
+  WorkerMetrics metrics_{registry_, "w", 4};
+  FakeStore store_;
+  std::unique_ptr<Roster> roster_;
+  std::stop_source stop_;
+  std::thread stream_;
+};
+
+const char* const kWell = R"(
+rank = Rank()
+rank.log("hello")
+pathlib.Path(flag("--out"), "result.json").write_text("{}")
+)";
+
+TEST_F(ConnectionTest, RegistersAndThenBeats) {
+  connect();
+  const v1::Register message = coordinator_.next_register();
+  EXPECT_EQ(message.worker_id(), "worker-1");
+  EXPECT_EQ(message.host(), "host");
+  EXPECT_EQ(message.slots(), 4);
+  EXPECT_EQ(message.device(), "cpu");
+  EXPECT_EQ(message.device_names(0), "A CPU");
+  EXPECT_EQ(message.metrics_address(), "127.0.0.1:9");
+  EXPECT_FALSE(message.version().empty());
+  EXPECT_EQ(message.attempts_size(), 0);
+  coordinator_.welcome();
+  for (int i = 0; i < 3; ++i) {
+    const auto beat = coordinator_.next([](const auto& m) { return m.has_heartbeat(); });
+    EXPECT_GT(beat.heartbeat().time().seconds(), 0);
+  }
+  EXPECT_THAT(metrics_page(registry_), HasSubstr("prefixmem_agent_connected{worker=\"w\"} 1"));
+}
+
+TEST_F(ConnectionTest, CarriesAJobFromAssignmentToItsAcknowledgedEnd) {
+  connect_and_welcome(kWell);
+  coordinator_.assign(kId);
+  EXPECT_THAT(events_until("result.json"), ElementsAre("hello", "result.json"));
+  const auto ended = coordinator_.next_ended();
+  EXPECT_EQ(key_of(ended.id()).text(), "job-a/1");
+  EXPECT_EQ(ended.code(), "OK");
+  coordinator_.acknowledge_end(kId);
+  EXPECT_TRUE(roster_->wait_until_empty(real_clock().monotonic() + Millis(60000)));
+}
+
+TEST_F(ConnectionTest, HeartbeatsNameWhatRuns) {
+  connect_and_welcome("Rank(); wait_for_signals()");
+  coordinator_.assign(kId);
+  const auto beat =
+      coordinator_.next([](const auto& m) { return m.heartbeat().running_size() > 0; });
+  EXPECT_EQ(key_of(beat.heartbeat().running(0)).text(), "job-a/1");
+}
+
+TEST_F(ConnectionTest, PassesACancelOn) {
+  connect_and_welcome("Rank().log('runs'); wait_for_signals()");
+  coordinator_.assign(kId);
+  events_until("runs");
+  v1::CoordinatorMessage cancel;
+  *cancel.mutable_cancel()->mutable_id() = kId;
+  cancel.mutable_cancel()->set_reason("the user asked");
+  coordinator_.send(cancel);
+  const auto ended = coordinator_.next_ended();
+  EXPECT_EQ(ended.code() + ": " + ended.message(), "CANCELLED: the user asked");
+}
+
+TEST_F(ConnectionTest, AFailureTravelsWithTheTailOfStderr) {
+  connect_and_welcome("Rank(); say('weights are cut short'); sys.exit(14)");
+  coordinator_.assign(kId);
+  const auto ended = coordinator_.next_ended();
+  EXPECT_EQ(ended.code(), "DATA_LOSS");
+  EXPECT_EQ(ended.stderr_tail(), "weights are cut short\n");
+}
+
+TEST_F(ConnectionTest, ABrokenStreamIsDialledAgainAndTheUnacknowledgedToldAgain) {
+  connect_and_welcome("rank = Rank()\nfor i in range(3): rank.log(i)\nwait_for_signals()");
+  coordinator_.assign(kId);
+  int received = 0;
+  while (received < 3 && !HasFailure()) received += coordinator_.next_events().events_size();
+  coordinator_.acknowledge(kId, 1);
+  coordinator_.hang_up();
+  EXPECT_THAT(keys(coordinator_.next_register()), ElementsAre("job-a/1"));
+  coordinator_.welcome();
+  EXPECT_THAT(events_until("2", 2), ElementsAre("1", "2"));
+  EXPECT_THAT(metrics_page(registry_), HasSubstr("prefixmem_agent_reconnects_total"));
+}
+
+TEST_F(ConnectionTest, AGangOutlivesACoordinatorThatIsAway) {
+  connect_and_welcome("rank = Rank()\nrank.log('before')\nwait_for('" + flag_file() +
+                      "')\nrank.log('while away')\n"
+                      "pathlib.Path(flag('--out'), 'result.json').write_text('{}')");
+  coordinator_.assign(kId);
+  events_until("before");
+  coordinator_.stop();
+  ASSERT_TRUE(write_file_atomic(flag_file(), "").ok());
+  while (roster_->used_slots() > 0) std::this_thread::yield();
+  coordinator_.start();
+  EXPECT_THAT(keys(coordinator_.next_register()), ElementsAre("job-a/1"));
+  coordinator_.welcome();
+  EXPECT_THAT(events_until("result.json", 2), ElementsAre("while away", "result.json"));
+  EXPECT_EQ(coordinator_.next_ended().code(), "OK");
+}
+
+TEST_F(ConnectionTest, WhatIsStaleAtTheRegistrationIsKilled) {
+  connect_and_welcome("Rank().log('runs'); wait_for_signals()");
+  coordinator_.assign(kId);
+  events_until("runs");
+  coordinator_.hang_up();
+  coordinator_.next_register();
+  coordinator_.welcome({kId});
+  EXPECT_TRUE(roster_->wait_until_empty(real_clock().monotonic() + Millis(60000)));
+  coordinator_.hang_up();
+  EXPECT_EQ(coordinator_.next_register().attempts_size(), 0);
+}
+
+TEST_F(ConnectionTest, WaitsForACoordinatorThatIsNotThereYet) {
+  coordinator_.stop();
+  connect();
+  coordinator_.start();
+  EXPECT_EQ(coordinator_.next_register().worker_id(), "worker-1");
+}
+
+}  // namespace
+}  // namespace prefixmem::agent

@@ -1,0 +1,155 @@
+#include "worker/agent/exporter/job_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/registry.h>
+
+#include <cstdlib>
+
+#include "common/files.h"
+#include "tests/unit/common/temp_folder.h"
+#include "worker/agent/exporter/metrics_page.h"
+#include "worker/agent/exporter/worker_metrics.h"
+
+namespace prefixmem::agent {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr Millis kRetention{60000};
+const std::string kLabels = R"({job="job-a",method="lora",name="n",worker="w"})";
+
+class JobMetricsTest : public testing::Test {
+ protected:
+  std::string page() {
+    metrics_.drop_expired();
+    return metrics_page(registry_);
+  }
+  void begin() { metrics_.begin({"job-a", "n", "lora"}); }
+  void step(int64_t number) {
+    StepEvent event{number, 10, 0.5, 0.01, 2, 100, 7, 0.02, 0.001, 4096, 0, -1};
+    metrics_.observe("job-a", event);
+  }
+
+  FakeClock clock_;
+  prometheus::Registry registry_;
+  JobMetrics metrics_{registry_, "w", clock_, kRetention};
+};
+
+TEST_F(JobMetricsTest, StepsBecomeGaugesCountersAndHistograms) {
+  begin();
+  step(1);
+  step(2);
+  const std::string text = page();
+  for (const char* sample :
+       {"job_loss$ 0.5", "job_learning_rate$ 0.01", "job_gradient_norm$ 2",
+        "job_progress_ratio$ 0.2", "job_resident_memory_bytes$ 4096", "job_tokens_total$ 200",
+        "job_label_tokens_total$ 14", "job_steps_total$ 2", "job_step_seconds_count$ 2",
+        "job_allreduce_seconds_count$ 2"}) {
+    std::string line = std::string("\nprefixmem_") + sample;
+    line.replace(line.find('$'), 1, kLabels);
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("prefixmem_job_gpu_memory_bytes{"))) << "there is no GPU";
+}
+
+TEST_F(JobMetricsTest, GpuSeriesWhereThereIsOne) {
+  begin();
+  StepEvent event;
+  event.device_bytes = 1024;
+  event.device_utilization = 0.75;
+  metrics_.observe("job-a", event);
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_gpu_memory_bytes" + kLabels + " 1024"));
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_gpu_utilization_ratio" + kLabels + " 0.75"));
+}
+
+TEST_F(JobMetricsTest, TimesOfCheckpointsButNotOfOtherFiles) {
+  begin();
+  metrics_.observe("job-a", ArtifactEvent{ArtifactEvent::Kind::kCheckpoint, "c", 1, 1, 0.3});
+  metrics_.observe("job-a", ArtifactEvent{ArtifactEvent::Kind::kAdapter, "a", 1, 1, 0.3});
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_checkpoint_seconds_count" + kLabels + " 1"));
+}
+
+TEST_F(JobMetricsTest, SeriesGoAwaySomeTimeAfterTheEnd) {
+  begin();
+  step(1);
+  clock_.advance(2 * kRetention);
+  EXPECT_THAT(page(), HasSubstr("job-a")) << "it still runs";
+  metrics_.end("job-a");
+  clock_.advance(kRetention - Millis(1));
+  EXPECT_THAT(page(), HasSubstr("job-a"));
+  clock_.advance(Millis(1));
+  EXPECT_THAT(page(), Not(HasSubstr("job-a")));
+}
+
+TEST_F(JobMetricsTest, ALaterAttemptGoesOnWithTheCounters) {
+  begin();
+  step(1);
+  metrics_.end("job-a");
+  clock_.advance(kRetention / 2);
+  begin();
+  step(2);
+  clock_.advance(kRetention);
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_steps_total" + kLabels + " 2"));
+}
+
+TEST_F(JobMetricsTest, AnAttemptThatEndsLateTakesNothingFromItsSuccessor) {
+  begin();
+  begin();
+  metrics_.end("job-a");
+  clock_.advance(kRetention);
+  step(1);
+  EXPECT_THAT(page(), HasSubstr("job-a"));
+  metrics_.end("job-a");
+  clock_.advance(kRetention);
+  EXPECT_THAT(page(), Not(HasSubstr("job-a")));
+}
+
+TEST_F(JobMetricsTest, WhatIsNotKnownIsIgnored) {
+  step(1);
+  metrics_.end("job-a");
+  EXPECT_THAT(page(), Not(HasSubstr("job-a")));
+}
+
+TEST_F(JobMetricsTest, LabelsMayHoldAnything) {
+  metrics_.begin({"job-b", "a \"name\"\n", "lora"});
+  metrics_.observe("job-b", StepEvent{});
+  EXPECT_THAT(page(), HasSubstr(R"(name="a \"name\"\n")"));
+}
+
+TEST_F(JobMetricsTest, PromtoolFindsNothingToSay) {
+  WorkerMetrics worker(registry_, "w", 4);
+  worker.count_heartbeat();
+  worker.set_used_slots(2);
+  begin();
+  step(1);
+  metrics_.observe("job-a", ArtifactEvent{ArtifactEvent::Kind::kCheckpoint, "c", 1, 1, 0.3});
+  const TempFolder folder;
+  const std::string file = folder.path() / "page", said = folder.path() / "said";
+  ASSERT_TRUE(write_file_atomic(file, page()).ok());
+  const std::string command = "promtool check metrics < " + file + " > " + said + " 2>&1";
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(*read_file(said), "");
+}
+
+TEST(WorkerMetrics, AreThose) {
+  prometheus::Registry registry;
+  WorkerMetrics worker(registry, "w", 4);
+  worker.count_heartbeat();
+  worker.count_heartbeat();
+  worker.count_reconnect();
+  worker.set_connected(true);
+  worker.set_used_slots(3);
+  worker.set_spooled_events(9);
+  const std::string text = metrics_page(registry);
+  for (const char* line :
+       {"slots{worker=\"w\"} 4", "used_slots{worker=\"w\"} 3", "spooled_events{worker=\"w\"} 9",
+        "connected{worker=\"w\"} 1", "heartbeats_total{worker=\"w\"} 2",
+        "reconnects_total{worker=\"w\"} 1"}) {
+    EXPECT_THAT(text, HasSubstr("\nprefixmem_agent_" + std::string(line)));
+  }
+}
+
+}  // namespace
+}  // namespace prefixmem::agent
