@@ -12,6 +12,7 @@ constexpr int kMaxMessageBytes = 256 << 20;  // a page of jobs with long specs
 // anybody and hangs up on a client that sends more.
 constexpr int kKeepaliveMs = 310000;
 constexpr int kKeepaliveTimeoutMs = 10000;
+constexpr int kConnectMs = 10000;  // what dialling may take: gRPC's name for it says something else
 constexpr int kFirstRedialMs = 100;
 constexpr int kLongestRedialMs = 5000;
 
@@ -30,7 +31,7 @@ std::unique_ptr<Connection> make_connection(std::string address, Millis timeout)
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);  // no limit
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstRedialMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstRedialMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestRedialMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   auto connection = std::make_unique<Connection>();

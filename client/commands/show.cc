@@ -30,12 +30,15 @@ std::string label_text(const v1::JobSpec& spec) {
   return text;
 }
 
-std::string progress_text(const v1::JobProgress& progress) {
-  if (progress.step() == 0) return progress.phase();
+std::string progress_text(const v1::Job& job) {
+  const v1::JobProgress& progress = job.progress();
+  if (progress.step() == 0) return has_ended(job.state()) ? "" : progress.phase();
   std::string text =
       fmt::format("step {} of {}, loss {}, {} tok/s", progress.step(), progress.total_steps(),
                   figures(progress.loss()), short_count(progress.tokens_per_second()));
-  if (progress.has_eta_seconds()) text += ", ETA " + short_seconds(progress.eta_seconds());
+  if (progress.has_eta_seconds() && !has_ended(job.state())) {
+    text += ", ETA " + short_seconds(progress.eta_seconds());
+  }
   return text;
 }
 
@@ -56,7 +59,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"started", time_text(job.has_start_time(), job.start_time())},
                  {"ended", time_text(job.has_end_time(), job.end_time())},
                  {"time", seconds < 0 ? "" : short_seconds(seconds)},
-                 {"progress", progress_text(job.progress())},
+                 {"progress", progress_text(job)},
                  {"trainable", parameters > 0 ? whole(parameters) : ""}});
 }
 

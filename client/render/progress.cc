@@ -39,7 +39,8 @@ std::string step_text(const JobView& view) {
       fmt::format("{:>{}}/{}  loss {:<7}", view.step, fmt::formatted_size("{}", view.total_steps),
                   view.total_steps, figures(view.loss));
   if (view.rate) text += fmt::format("  {:>5} tok/s", short_count(*view.rate));
-  if (view.eta && !has_ended(view.state)) text += fmt::format("  ETA {}", short_seconds(*view.eta));
+  const bool goes_on = !has_ended(view.state) && view.step < view.total_steps;
+  if (view.eta && goes_on) text += fmt::format("  ETA {}", short_seconds(*view.eta));
   return text + eval_text(view);
 }
 
