@@ -1,10 +1,7 @@
 #include "worker/agent/agent.h"
 
-#include <poll.h>
 #include <prometheus/registry.h>
-#include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,12 +12,14 @@
 #include <thread>
 
 #include "common/files.h"
+#include "common/guarded.h"
+#include "common/http/http_server.h"
 #include "common/id.h"
 #include "common/log.h"
+#include "common/termination.h"
 #include "worker/agent/attempt/roster.h"
-#include "worker/agent/exporter/metrics_server.h"
+#include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/exporter/worker_metrics.h"
-#include "worker/agent/guarded.h"
 #include "worker/agent/stream/channel.h"
 #include "worker/agent/stream/connection.h"
 
@@ -85,6 +84,7 @@ struct Agent::State {
   State(const AgentOptions& given, const Clock& given_clock) : options(given), clock(given_clock) {}
 
   Status set_up();
+  Result<Page> metrics();
   void serve();
 
   const AgentOptions options;
@@ -98,7 +98,7 @@ struct Agent::State {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<ArtifactStore> store;
   std::unique_ptr<Roster> roster;
-  std::unique_ptr<MetricsServer> metrics_server;
+  std::unique_ptr<HttpServer> metrics_server;
   std::stop_source stop;
   const Fd ended{eventfd(0, EFD_CLOEXEC)};
   std::thread stream;
@@ -136,13 +136,17 @@ Status Agent::State::set_up() {
   roster = std::make_unique<Roster>(AttemptWorld{
       std::move(attempts), clock, GangWorld{*launcher, read_memory, {}}, *store, *job_metrics});
   PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
-  PM_ASSIGN(metrics_server, MetricsServer::start(address, registry, [this] {
-              job_metrics->drop_expired();
-              worker_metrics->set_used_slots(roster->used_slots());
-              worker_metrics->set_spooled_events(roster->spooled_events());
-            }));
+  PM_ASSIGN(metrics_server,
+            HttpServer::start(address, {{"/metrics", [this] { return metrics(); }}}));
   card.metrics_address = metrics_server->address();
   return {};
+}
+
+Result<Page> Agent::State::metrics() {
+  job_metrics->drop_expired();
+  worker_metrics->set_used_slots(roster->used_slots());
+  worker_metrics->set_spooled_events(roster->spooled_events());
+  return Page{metrics_page(registry), kPrometheusText};
 }
 
 void Agent::State::serve() {
@@ -188,24 +192,13 @@ int Agent::ended_fd() const { return state_->ended.get(); }
 
 Status run_agent(const AgentOptions& options) {
   PM_TRY(set_up_log("pmt-worker", options.log_level));
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  const Fd signals(signalfd(-1, &ends, SFD_CLOEXEC));
-  if (!signals.valid()) return from_errno("waiting for signals", errno);
-
+  PM_ASSIGN(const Termination termination, Termination::watch());
   PM_ASSIGN(const auto agent, Agent::start(options));
   if (!options.ready_file.empty()) {
     const nlohmann::json ready = {{"metrics", agent->metrics_address()}, {"pid", getpid()}};
     PM_TRY(write_file_atomic(options.ready_file, ready.dump() + "\n"));
   }
-  pollfd waiting[] = {{signals.get(), POLLIN, 0}, {agent->ended_fd(), POLLIN, 0}};
-  while (poll(waiting, 2, -1) < 0 && errno == EINTR) {
-  }
-  const bool asked = waiting[0].revents != 0;
+  const bool asked = termination.wait(agent->ended_fd());
   spdlog::info("stopping{}", asked ? "" : ": the stream's loop has ended");
   agent->stop();
   return asked ? Status() : agent->failure();

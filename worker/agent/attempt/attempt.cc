@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "common/files.h"
+#include "common/guarded.h"
 #include "common/log.h"
-#include "worker/agent/guarded.h"
 #include "worker/agent/transfer/retry.h"
 
 namespace prefixmem::agent {

@@ -3,9 +3,9 @@
 #include <system_error>
 
 #include "common/event/event_json.h"
+#include "common/guarded.h"
 #include "common/log.h"
 #include "worker/agent/attempt/attempt.h"
-#include "worker/agent/guarded.h"
 #include "worker/agent/transfer/retry.h"
 
 namespace prefixmem::agent {
