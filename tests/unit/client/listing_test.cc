@@ -136,6 +136,7 @@ TEST_F(Listing, ShowExplainsAFailure) {
   const Outcome done = pmt.run({"show", "job-1"});
   EXPECT_THAT(done.out, HasSubstr("reason:        model folder /m is not there\n"));
   EXPECT_THAT(done.out, HasSubstr("failure code:  NOT_FOUND\n"));
+  EXPECT_THAT(done.out, Not(HasSubstr("ETA")));
   EXPECT_THAT(done.out, HasSubstr("\nLast lines of the trainer's stderr\none\n [31mtwo\n"));
 }
 

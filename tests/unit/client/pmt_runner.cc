@@ -32,7 +32,7 @@ Outcome Pmt::run_as_is(const std::vector<std::string>& arguments) {
   return {code, out.str(), err.str()};
 }
 
-void Pmt::write(const std::string& name, const std::string& text) {
+void Pmt::write(const std::string& name, const std::string& text) const {
   std::filesystem::create_directories(path(name).parent_path());
   std::ofstream(path(name)) << text;
 }

@@ -31,7 +31,7 @@ class Pmt {
   Outcome run_as_is(const std::vector<std::string>& arguments);
 
   // Writes a file in the working folder.
-  void write(const std::string& name, const std::string& text);
+  void write(const std::string& name, const std::string& text) const;
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
   // Names of all files and folders below the working folder, sorted.
   std::vector<std::string> tree() const;

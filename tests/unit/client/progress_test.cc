@@ -61,6 +61,13 @@ TEST(ProgressLine, ShowsBarStepLossSpeedAndEta) {
             "banking  ████████████████████████  4/4  loss 0.25       200 tok/s  done");
 }
 
+TEST(ProgressLine, AfterTheLastStepNamesThePhase) {
+  JobView view = view_after(6);
+  view.phase = "saving";
+  EXPECT_EQ(progress_line(view, 7, 100),
+            "banking  ████████████████████████  4/4  loss 0.25       200 tok/s  saving");
+}
+
 TEST(ProgressLine, ShowsStateAndReasonOfAJobThatDoesNotTrain) {
   JobView waiting = view_after(1);
   waiting.reason = "waits for 2 slots";

@@ -153,12 +153,13 @@ TEST_F(Watch, ANarrowTerminalIsNeverOverrun) {
   EXPECT_EQ(pmt.run({"watch", "job-1"}).code, 1);
 }
 
-TEST_F(Watch, OnATerminalABreakIsShownBelowTheBars) {
+TEST_F(Watch, OnATerminalNothingIsLeftOfABreakThatIsOver) {
   add_job("job-1", "memory", v1::JOB_STATE_SUCCEEDED);
   pmt.service.breaks = {0};
   pmt.terminal = TerminalSize{200, 24};
   const Outcome done = pmt.run({"watch", "job-1"});
   EXPECT_EQ(done.code, 0);
+  EXPECT_THAT(done.out, EndsWith("  done\n\x1b[J"));
   EXPECT_EQ(done.err, "");
 }
 
