@@ -13,7 +13,8 @@ namespace prefixmem::spec {
 
 template <class V>
 void describe(V& v, PrefixMemoryMethod& s) {
-  v.field("feature_map", s.feature_map, "The map phi that is applied to each query: elu(x) + 1.");
+  v.field("feature_map", s.feature_map,
+          "The map phi that is applied to each query: elu, as in the paper.");
   v.field("query", s.query, "Which query phi sees: the one after rotary embedding.");
 }
 
