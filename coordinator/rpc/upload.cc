@@ -22,8 +22,8 @@ constexpr size_t kMaxPathBytes = 512;
 bool is_plain(const std::string& path) {
   const std::filesystem::path parts(path);
   return !path.empty() && path.size() <= kMaxPathBytes && spec::is_utf8(path) &&
-         parts.is_relative() && parts.lexically_normal() == parts && *parts.begin() != ".." &&
-         parts.has_filename() && path != ".";
+         parts.is_relative() && parts.lexically_normal().native() == path &&
+         *parts.begin() != ".." && parts.has_filename() && path != ".";
 }
 
 }  // namespace
