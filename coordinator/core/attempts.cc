@@ -94,8 +94,11 @@ void Coordinator::send_cancel(const std::string& worker_id, const v1::AttemptId&
 void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   store::AttemptRecord& attempt = *job.attempt;
   if (job.record.job.state() == v1::JOB_STATE_STARTING) {
+    const bool cancelling = !job.record.cancel_reason.empty();
     move_to(job, v1::JOB_STATE_RUNNING,
-            fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
+            cancelling
+                ? job.record.job.reason()
+                : fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
   }
   attempt.last_event += 1;
   v1::JobEvent event;

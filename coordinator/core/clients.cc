@@ -77,6 +77,7 @@ Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& ear
 }
 
 Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission) {
+  const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   for (LiveJob& job : jobs) {
     job.record.last_event = 1;
@@ -84,10 +85,7 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
     transaction.add_event(submitted_event(job.record.job));
   }
   if (!submission.idempotency_key.empty()) transaction.add_submission(submission);
-  if (Status status = transaction.commit(); !status.ok()) {
-    refuse_further(status);
-    return failure_;
-  }
+  PM_TRY(commit(transaction, begin, jobs.size()));
   for (LiveJob& job : jobs) {
     const std::string id = job.record.job.id();
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
@@ -157,6 +155,7 @@ Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {
 Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Artifact artifact) {
   artifact.set_attempt(id.attempt());
   *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
+  const Announcer announcer(*this);
   const MutexLock lock(mutex_);
   PM_TRY(flush());
   PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));

@@ -1,5 +1,6 @@
 #include "coordinator/core/coordinator.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "common/proto/timestamps.h"
@@ -8,6 +9,14 @@
 #include "coordinator/scheduler/place.h"
 
 namespace prefixmem {
+namespace {
+
+std::string attempt_missing(const v1::Job& job) {
+  return fmt::format("store: {} is {} and its attempt {} is not there", job.id(),
+                     state_name(job.state()), job.attempt());
+}
+
+}  // namespace
 
 Coordinator::Announcer::~Announcer() {
   std::set<std::string> jobs;
@@ -39,6 +48,7 @@ Status Coordinator::load() {
     LiveJob job{.record = std::move(record), .attempt = {}};
     if (job.record.job.state() != v1::JOB_STATE_QUEUED) {
       PM_ASSIGN(job.attempt, reader().attempt(job.record.job.id(), job.record.job.attempt()));
+      if (!job.attempt) return data_loss(attempt_missing(job.record.job));
     }
     live_.jobs[job.record.job.id()] = std::move(job);
   }
@@ -52,15 +62,19 @@ Status Coordinator::flush() {
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   journal_.write(transaction, live_);
-  if (Status status = transaction.commit(); !status.ok()) {
-    refuse_further(status);
-    return status;
-  }
-  environment_.metrics.committed(to_seconds(environment_.clock.monotonic() - begin),
-                                 journal_.events());
+  PM_TRY(commit(transaction, begin, journal_.events()));
   announced_.merge(journal_.deliver());
   std::erase_if(live_.jobs,
                 [](const auto& entry) { return has_ended(entry.second.record.job.state()); });
+  return {};
+}
+
+Status Coordinator::commit(store::Transaction& transaction, MonotonicTime begin, size_t events) {
+  if (Status status = transaction.commit(); !status.ok()) {
+    refuse_further(status);
+    return failure_;
+  }
+  environment_.metrics.committed(to_seconds(environment_.clock.monotonic() - begin), events);
   return {};
 }
 
@@ -112,11 +126,12 @@ void Coordinator::lose(LiveWorker& worker, const std::string& reason) {
 
 void Coordinator::forget_lost_workers() {
   const auto now = environment_.clock.monotonic();
-  std::erase_if(live_.workers, [&](const auto& entry) {
-    const bool old = entry.second.lost() && now - entry.second.last_heard > config_.forget;
-    if (old) journal_.worker_changed(entry.first);
-    return old;
-  });
+  for (auto at = live_.workers.begin(); at != live_.workers.end();) {
+    const auto& [id, worker] = *at;
+    const bool old = worker.lost() && now - worker.last_heard > config_.forget;
+    if (old) journal_.worker_changed(id);
+    at = old ? live_.workers.erase(at) : std::next(at);
+  }
 }
 
 void Coordinator::place_jobs() {

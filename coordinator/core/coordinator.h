@@ -96,6 +96,8 @@ class Coordinator {
   // coordinator.cc
   Status load() PM_EXCLUDES(mutex_);
   Status flush() PM_REQUIRES(mutex_);
+  Status commit(store::Transaction& transaction, MonotonicTime begin, size_t events)
+      PM_REQUIRES(mutex_);
   void refuse_further(const Status& failure) PM_REQUIRES(mutex_);
   void place_jobs() PM_REQUIRES(mutex_);
   void give_up_silent_workers() PM_REQUIRES(mutex_);

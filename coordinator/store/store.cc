@@ -27,7 +27,7 @@ Transaction::Transaction(Store& store) : store_(store), status_(store.failure_) 
 Transaction::~Transaction() {
   if (!open_) return;
   if (Status undone = store_.writer_.run("ROLLBACK"); !undone.ok() && store_.failure_.ok()) {
-    store_.failure_ = undone;
+    store_.failure_ = std::move(undone);
   }
 }
 
