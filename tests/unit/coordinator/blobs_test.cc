@@ -1,0 +1,127 @@
+#include "coordinator/store/blobs.h"
+
+#include <gtest/gtest.h>
+
+#include "common/files.h"
+#include "tests/unit/common/temp_folder.h"
+
+namespace prefixmem::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kContent = "the quick brown fox";
+const std::string kDigest = sha256_hex(kContent);
+
+class BlobsTest : public testing::Test {
+ protected:
+  void SetUp() override { open(); }
+  void open() {
+    auto opened = Blobs::open(folder_.path());
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    blobs_ = std::move(opened).value();
+  }
+  Status add(const std::string& content, const std::string& sha256) {
+    PM_ASSIGN(BlobWriter writer, blobs_->begin());
+    PM_TRY(writer.write(content.substr(0, 5)));
+    PM_TRY(writer.write(content.substr(5)));
+    return writer.finish(sha256);
+  }
+  std::string read(const std::string& sha256, size_t most) {
+    auto reader = blobs_->read(sha256);
+    EXPECT_TRUE(reader.ok()) << reader.status().message();
+    std::string content;
+    for (std::string part = *reader->read(most); !part.empty(); part = *reader->read(most)) {
+      EXPECT_LE(part.size(), most);
+      content += part;
+    }
+    return content;
+  }
+  int files() const {
+    int count = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count;
+  }
+
+  const TempFolder folder_;
+  std::unique_ptr<Blobs> blobs_;
+};
+
+TEST_F(BlobsTest, WhatWasWrittenIsReadBack) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  EXPECT_EQ(read(kDigest, 4), kContent);
+  EXPECT_EQ(read(kDigest, 1000), kContent);
+  EXPECT_TRUE(fs::exists(folder_.path() / kDigest.substr(0, 2) / kDigest));
+}
+
+TEST_F(BlobsTest, AnEmptyBlobIsABlob) {
+  auto writer = blobs_->begin();
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->finish(sha256_hex("")).ok());
+  EXPECT_EQ(read(sha256_hex(""), 10), "");
+}
+
+TEST_F(BlobsTest, AnUnknownOneIsNotFound) {
+  const Status status = blobs_->read(kDigest).status();
+  EXPECT_EQ(status.code(), Code::kNotFound);
+  EXPECT_NE(status.message().find(kDigest), std::string::npos);
+}
+
+TEST_F(BlobsTest, IsAbsentUntilItIsFinished) {
+  auto writer = blobs_->begin();
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->write(kContent).ok());
+  EXPECT_EQ(writer->bytes(), static_cast<int64_t>(kContent.size()));
+  EXPECT_EQ(blobs_->read(kDigest).status().code(), Code::kNotFound);
+  ASSERT_TRUE(writer->finish(kDigest).ok());
+  EXPECT_EQ(read(kDigest, 100), kContent);
+}
+
+TEST_F(BlobsTest, AnUnfinishedWriterRemovesWhatItWrote) {
+  {
+    auto writer = blobs_->begin();
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE(writer->write(kContent).ok());
+    EXPECT_EQ(files(), 1);
+  }
+  EXPECT_EQ(files(), 0);
+}
+
+TEST_F(BlobsTest, AnotherDigestThanAnnouncedIsDataLossAndLeavesNothing) {
+  const std::string other = sha256_hex("other");
+  const Status status = add(kContent, other);
+  EXPECT_EQ(status.to_string(),
+            "DATA_LOSS: content of 19 bytes has sha256 " + kDigest + ", announced was " + other);
+  EXPECT_EQ(files(), 0);
+}
+
+TEST_F(BlobsTest, TheSameContentTwiceIsOneBlob) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  auto reader = blobs_->read(kDigest);
+  ASSERT_TRUE(reader.ok());
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(*reader->read(100), kContent) << "one being read is not disturbed";
+}
+
+TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  ASSERT_TRUE(write_file_atomic(folder_.path() / "incoming" / "blob-x.tmp", "half").ok());
+  open();
+  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(read(kDigest, 100), kContent);
+}
+
+TEST(IsSha256, TakesSixtyFourLowerCaseHexDigits) {
+  EXPECT_TRUE(is_sha256(kDigest));
+  EXPECT_FALSE(is_sha256(""));
+  EXPECT_FALSE(is_sha256(kDigest.substr(1)));
+  EXPECT_FALSE(is_sha256(kDigest + "0"));
+  EXPECT_FALSE(is_sha256("../" + kDigest.substr(3)));
+  EXPECT_FALSE(is_sha256("A" + std::string(63, '0')));
+}
+
+}  // namespace
+}  // namespace prefixmem::store

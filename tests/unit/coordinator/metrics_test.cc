@@ -1,0 +1,106 @@
+// The coordinator's exposition text.
+#include "coordinator/metrics/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/coordinator/service.h"
+
+namespace prefixmem {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string line(const std::string& text) { return "\n" + text + "\n"; }
+
+v1::Worker worker(const std::string& id, const std::string& state) {
+  v1::Worker worker;
+  worker.set_id(id);
+  worker.set_state(state);
+  worker.set_slots(4);
+  worker.set_used_slots(3);
+  worker.set_heartbeat_age_seconds(1.5);
+  return worker;
+}
+
+TEST(Metrics, EveryFamilyIsThereFromTheStart) {
+  const Metrics metrics;
+  const std::string text = metrics.text({});
+  for (const char* family :
+       {"prefixmem_job_wait_seconds histogram", "prefixmem_job_run_seconds histogram",
+        "prefixmem_store_commit_seconds histogram", "prefixmem_events_committed_total counter",
+        "prefixmem_jobs gauge", "prefixmem_queue_depth gauge", "prefixmem_workers gauge",
+        "prefixmem_worker_slots gauge", "prefixmem_worker_used_slots gauge",
+        "prefixmem_worker_heartbeat_age_seconds gauge"}) {
+    EXPECT_THAT("\n" + text, HasSubstr("\n# TYPE " + std::string(family) + "\n"));
+  }
+}
+
+TEST(Metrics, EveryStateHasASeries) {
+  const std::string text = Metrics().text({.jobs = {{v1::JOB_STATE_RUNNING, 2}}, .workers = {}});
+  for (const char* state : {"queued", "starting", "succeeded", "failed", "cancelled"}) {
+    EXPECT_THAT(text, HasSubstr(line("prefixmem_jobs{state=\"" + std::string(state) + "\"} 0")));
+  }
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_jobs{state=\"running\"} 2")));
+  EXPECT_THAT(text, Not(HasSubstr("unspecified")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"connected\"} 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 0")));
+}
+
+TEST(Metrics, WorkersAndTheQueueAreThoseOfTheMoment) {
+  const Metrics metrics;
+  const std::string text =
+      metrics.text({.jobs = {{v1::JOB_STATE_QUEUED, 5}},
+                    .workers = {worker("a", "connected"), worker("b", "lost")}});
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 5")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"connected\"} 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_worker_slots{worker=\"a\"} 4")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_worker_used_slots{worker=\"b\"} 3")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_worker_heartbeat_age_seconds{worker=\"a\"} 1.5")));
+  EXPECT_THAT(metrics.text({}), Not(HasSubstr("worker=\"a\""))) << "a forgotten one has no series";
+}
+
+TEST(Metrics, RequestsAreCountedByMethodAndCode) {
+  Metrics metrics;
+  metrics.rpc_ended("SubmitJob", "OK");
+  metrics.rpc_ended("SubmitJob", "OK");
+  metrics.rpc_ended("GetJob", "NOT_FOUND");
+  const std::string text = metrics.text({});
+  EXPECT_THAT(text, HasSubstr(line("# TYPE prefixmem_rpc_requests_total counter")));
+  EXPECT_THAT(text,
+              HasSubstr("prefixmem_rpc_requests_total{code=\"OK\",method=\"SubmitJob\"} 2\n"));
+  EXPECT_THAT(text,
+              HasSubstr("prefixmem_rpc_requests_total{code=\"NOT_FOUND\",method=\"GetJob\"} 1\n"));
+}
+
+class JobMetricsTest : public CoordinatorTest {};
+
+TEST_F(JobMetricsTest, AJobsLifeIsMeasuredOnceOverAllItsAttempts) {
+  submit("a");
+  clock_.advance(Millis(4000));
+  ASSERT_TRUE(connect("w", 1).ok());
+  clock_.advance(Millis(10000));
+  ASSERT_TRUE(ended("w", "a/1", "UNAVAILABLE", "rank 0 is gone").ok());
+  ASSERT_TRUE(events("w", "a/2", 1, {step_event(1)}).ok());
+  clock_.advance(Millis(10000));
+  ASSERT_TRUE(ended("w", "a/2", "OK").ok());
+  const std::string text = metrics_.text({});
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_wait_seconds_count 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_wait_seconds_sum 4")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_run_seconds_count 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_run_seconds_sum 20")));
+  const std::string events = std::to_string(history("a").size());
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_events_committed_total " + events)));
+}
+
+TEST_F(JobMetricsTest, AJobThatNeverStartedHasNoRunTime) {
+  submit("a");
+  ASSERT_TRUE(coordinator().cancel("a").ok());
+  EXPECT_THAT(metrics_.text({}), HasSubstr(line("prefixmem_job_run_seconds_count 0")));
+}
+
+}  // namespace
+}  // namespace prefixmem

@@ -1,0 +1,136 @@
+#include "coordinator/scheduler/place.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/coordinator/scheduler_states.h"
+
+namespace prefixmem::scheduler {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(Place, FirstInFirstOut) {
+  const State state{.workers = {worker("w", 2)}, .queue = {job("c", 3), job("a", 1), job("b", 2)}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("a>w", "b>w"));
+  EXPECT_THAT(waits_of(placement), ElementsAre("c: waits for 1 slot of one worker to be free"));
+  EXPECT_EQ(placement.starts[0].reason, "1 rank on worker w");
+}
+
+TEST(Place, PriorityComesBeforeTheOrder) {
+  Job urgent = job("urgent", 3);
+  urgent.priority = 5;
+  Job idle = job("idle", 1);
+  idle.priority = -1;
+  const State state{.workers = {worker("w", 3)}, .queue = {idle, job("plain", 2), urgent}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("urgent>w", "plain>w", "idle>w"));
+}
+
+TEST(Place, NothingToDo) {
+  EXPECT_THAT(starts_of(place({})), IsEmpty());
+  EXPECT_THAT(waits_of(place({.workers = {worker("w", 1)}})), IsEmpty());
+}
+
+TEST(Place, AGangIsNeverSplit) {
+  const State state{.workers = {worker("a", 2), worker("b", 2)}, .queue = {job("j", 1, 3)}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), IsEmpty());
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("j: needs 3 ranks, the largest worker has 2 slots (a gang over several "
+                          "workers is not possible yet)"));
+}
+
+TEST(Place, RunningGangsHoldTheirSlots) {
+  State state{
+      .workers = {worker("w", 4)}, .queue = {job("j", 2, 2)}, .gangs = {gang(job("r", 1, 3), "w")}};
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("j: waits for 2 slots of one worker to be free"));
+  state.gangs[0].job.ranks = 2;
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("j>w"));
+}
+
+TEST(Place, NothingOvertakesOnAWorkerKeptForAnEarlierJob) {
+  const State state{.workers = {worker("w", 4)},
+                    .queue = {job("wide", 2, 4), job("narrow", 3, 1)},
+                    .gangs = {gang(job("r", 1, 1), "w")}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), IsEmpty());
+  EXPECT_THAT(waits_of(placement), ElementsAre("wide: waits for 4 slots of one worker to be free",
+                                               "narrow: waits behind earlier jobs"));
+}
+
+TEST(Place, AWorkerTooSmallForTheEarlierJobIsNotKept) {
+  const State state{.workers = {worker("big", 4), worker("small", 1)},
+                    .queue = {job("wide", 2, 4), job("narrow", 3, 1)},
+                    .gangs = {gang(job("r", 1, 1), "big")}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("narrow>small"));
+}
+
+TEST(Place, AJobThatCanNeverFitKeepsNoWorker) {
+  const State state{.workers = {worker("w", 2)},
+                    .queue = {job("wide", 1, 8), job("gpu", 2, 1, Device::kCuda), job("j", 3)}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("j>w"));
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("wide: needs 8 ranks, the largest worker has 2 slots (a gang over "
+                          "several workers is not possible yet)",
+                          "gpu: needs device cuda, no connected worker has it"));
+}
+
+TEST(Place, ACudaJobRunsOnACudaWorkerOnly) {
+  const State state{.workers = {worker("cpu", 8), worker("gpu", 1, Device::kCuda)},
+                    .queue = {job("a", 1, 1, Device::kCuda), job("b", 2, 2, Device::kCuda)}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("a>gpu"));
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("b: needs 2 ranks, the largest worker has 1 slot (a gang over several "
+                          "workers is not possible yet)"));
+}
+
+TEST(Place, TheWantedDeviceComesFirstAndAnotherIsBetterThanWaiting) {
+  const State state{.workers = {worker("cpu", 2), worker("gpu", 2, Device::kCuda)},
+                    .queue = {job("auto", 1), job("cpu-1", 2, 2, Device::kCpu),
+                              job("cpu-2", 3, 1, Device::kCpu)}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("auto>gpu", "cpu-1>cpu", "cpu-2>gpu"));
+}
+
+TEST(Place, AutoTakesCpuWhereNoGpuIsFree) {
+  const State state{.workers = {worker("cpu", 1), worker("gpu", 1, Device::kCuda)},
+                    .queue = {job("a", 1), job("b", 2)}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("a>gpu", "b>cpu"));
+}
+
+TEST(Place, TakesTheWorkerWithTheFewestSlotsLeftThenTheFirstById) {
+  State state{.workers = {worker("a", 8), worker("b", 4), worker("c", 4)},
+              .queue = {job("j", 2, 2)},
+              .gangs = {gang(job("r", 1, 1), "c")}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("j>c"));
+  state.gangs.clear();
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("j>b"));
+}
+
+TEST(Place, ALostWorkerIsNoWorker) {
+  State state{.workers = {worker("w", 4)}, .queue = {job("j", 1)}};
+  state.workers[0].lost = true;
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("j: no worker is connected"));
+}
+
+TEST(Place, AWorkerThatIsAwayIsWaitedForAndKept) {
+  State state{.workers = {worker("w", 4), worker("tiny", 1)},
+              .queue = {job("wide", 1, 4), job("two", 2, 2), job("one", 3, 1)}};
+  state.workers[0].connected = false;
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("one>tiny"));
+  EXPECT_THAT(waits_of(placement), ElementsAre("wide: waits for a worker to reconnect",
+                                               "two: waits behind earlier jobs"));
+}
+
+TEST(Place, AWorkerThatHasShrunkTakesNothingMore) {
+  const State state{
+      .workers = {worker("w", 1)}, .queue = {job("j", 2)}, .gangs = {gang(job("r", 1, 4), "w")}};
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("j: waits for 1 slot of one worker to be free"));
+}
+
+}  // namespace
+}  // namespace prefixmem::scheduler

@@ -1,0 +1,38 @@
+// Values for the scheduler's tests, and its answers as short text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator/scheduler/place.h"
+#include "coordinator/scheduler/state.h"
+
+namespace prefixmem::scheduler {
+
+inline Worker worker(const std::string& id, int slots, Device device = Device::kCpu) {
+  return {.id = id, .slots = slots, .device = device, .lost = false, .connected = true};
+}
+
+inline Job job(const std::string& id, int64_t order, int ranks = 1, Device device = Device::kAuto) {
+  return {.id = id, .priority = 0, .order = order, .ranks = ranks, .device = device};
+}
+
+inline Gang gang(const Job& job, const std::string& worker_id, int attempt = 1) {
+  return {.job = job, .attempt = attempt, .worker_id = worker_id, .cancel_reason = {}};
+}
+
+// {"job>worker", …} in the order of the decisions.
+inline std::vector<std::string> starts_of(const Placement& placement) {
+  std::vector<std::string> texts;
+  for (const Start& start : placement.starts) texts.push_back(start.job_id + ">" + start.worker_id);
+  return texts;
+}
+
+// {"job: reason", …}
+inline std::vector<std::string> waits_of(const Placement& placement) {
+  std::vector<std::string> texts;
+  for (const Wait& wait : placement.waits) texts.push_back(wait.job_id + ": " + wait.reason);
+  return texts;
+}
+
+}  // namespace prefixmem::scheduler

@@ -1,0 +1,222 @@
+#include "tests/unit/coordinator/service.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/sha256.h"
+#include "common/spec/spec_io.h"
+#include "coordinator/core/find_job.h"
+#include "coordinator/core/job_state.h"
+#include "tests/unit/common/spec_example.h"
+
+namespace prefixmem {
+namespace {
+
+std::string event_text(const v1::TrainerEvent& event) {
+  if (event.has_step()) return fmt::format("step {}", event.step().step());
+  if (event.has_phase()) return "phase " + event.phase().phase();
+  return "log " + event.log().message();
+}
+
+}  // namespace
+
+void CoordinatorTest::start() {
+  spdlog::set_level(spdlog::level::off);
+  auto store = store::Store::open(folder_.path());
+  ASSERT_TRUE(store.ok()) << store.status().message();
+  store_ = std::move(store).value();
+  auto started = Coordinator::start(config_, {.store = *store_,
+                                              .clock = clock_,
+                                              .metrics = metrics_,
+                                              .on_store_failure = [this](const Status& failure) {
+                                                store_failures_.push_back(failure);
+                                              }});
+  ASSERT_TRUE(started.ok()) << started.status().message();
+  coordinator_ = std::move(started).value();
+}
+
+void CoordinatorTest::restart() {
+  coordinator_.reset();
+  store_.reset();
+  links_.clear();
+  start();
+}
+
+void CoordinatorTest::pass(Millis span) {
+  constexpr Millis kTick{100};
+  for (Millis gone{0}; gone < span; gone += kTick) {
+    clock_.advance(std::min(kTick, span - gone));
+    coordinator().tick();
+  }
+}
+
+JobSpec CoordinatorTest::spec(const std::string& name, const std::string& more) {
+  auto spec = parse_job_spec(kMinimalSpec + more);
+  EXPECT_TRUE(spec.ok()) << spec.status().message();
+  spec->name = name;
+  return *spec;
+}
+
+void CoordinatorTest::submit(const std::string& name, const std::string& more) {
+  const auto response = coordinator().submit(spec(name, more), "");
+  ASSERT_TRUE(response.ok()) << response.status().message();
+}
+
+v1::Job CoordinatorTest::job(const std::string& name) {
+  auto found = find_job(coordinator().reader(), name);
+  EXPECT_TRUE(found.ok()) << found.status().message();
+  return found.ok() ? std::move(found).value() : v1::Job();
+}
+
+std::string CoordinatorTest::state(const std::string& name) {
+  const v1::Job found = job(name);
+  return state_name(found.state()) + ": " + found.reason();
+}
+
+std::vector<std::string> CoordinatorTest::history(const std::string& name) {
+  std::vector<std::string> texts;
+  const auto events = coordinator().reader().events(job(name).id(), 1, 100000);
+  EXPECT_TRUE(events.ok()) << events.status().message();
+  for (const v1::JobEvent& event : *events) {
+    const std::string what = event.has_state()
+                                 ? state_name(event.state().state()) + ": " + event.state().reason()
+                                 : event_text(event.trainer());
+    texts.push_back(fmt::format("{} {}", event.number(), what));
+  }
+  return texts;
+}
+
+v1::AttemptId CoordinatorTest::attempt(const std::string& key) {
+  const size_t slash = key.find('/');
+  v1::AttemptId id;
+  id.set_job_id(job(key.substr(0, slash)).id());
+  id.set_attempt(std::stoi(key.substr(slash + 1)));
+  return id;
+}
+
+std::string CoordinatorTest::key_of(const v1::AttemptId& id) {
+  return fmt::format("{}/{}", job(id.job_id()).name(), id.attempt());
+}
+
+Status CoordinatorTest::connect(const std::string& id, int slots,
+                                const std::vector<std::string>& running,
+                                const std::string& device) {
+  v1::Register request;
+  request.set_worker_id(id);
+  request.set_host("host-of-" + id);
+  request.set_slots(slots);
+  request.set_device(device);
+  for (const std::string& key : running) *request.add_attempts() = attempt(key);
+  auto link = std::make_shared<FakeLink>();
+  links_[id] = link;
+  return coordinator().connect(request, link);
+}
+
+Status CoordinatorTest::receive(const std::string& id, const v1::WorkerMessage& message) {
+  return coordinator().receive(id, link(id).get(), message);
+}
+
+Status CoordinatorTest::heartbeat(const std::string& id, const std::vector<std::string>& running) {
+  v1::WorkerMessage message;
+  message.mutable_heartbeat();
+  for (const std::string& key : running) {
+    *message.mutable_heartbeat()->add_running() = attempt(key);
+  }
+  return receive(id, message);
+}
+
+Status CoordinatorTest::events(const std::string& id, const std::string& key, int64_t first,
+                               const std::vector<v1::TrainerEvent>& events) {
+  v1::WorkerMessage message;
+  *message.mutable_events()->mutable_id() = attempt(key);
+  message.mutable_events()->set_first_number(first);
+  for (const v1::TrainerEvent& event : events) {
+    *message.mutable_events()->add_events()->mutable_event() = event;
+  }
+  return receive(id, message);
+}
+
+Status CoordinatorTest::ended(const std::string& id, const std::string& key,
+                              const std::string& code, const std::string& message,
+                              const std::string& stderr_tail) {
+  v1::WorkerMessage end;
+  *end.mutable_ended()->mutable_id() = attempt(key);
+  end.mutable_ended()->set_code(code);
+  end.mutable_ended()->set_message(message);
+  end.mutable_ended()->set_stderr_tail(stderr_tail);
+  return receive(id, end);
+}
+
+void CoordinatorTest::disconnect(const std::string& id) {
+  coordinator().disconnect(id, link(id).get());
+}
+
+std::vector<std::string> CoordinatorTest::heard(const std::string& id) {
+  std::vector<std::string> texts;
+  for (const auto& message : std::exchange(link(id)->sent, {})) texts.push_back(text_of(message));
+  return texts;
+}
+
+std::string CoordinatorTest::text_of(const v1::CoordinatorMessage& message) {
+  switch (message.message_case()) {
+    case v1::CoordinatorMessage::kRegistered: {
+      std::string text = "registered";
+      for (const auto& id : message.registered().stale()) text += ", stale " + key_of(id);
+      return text;
+    }
+    case v1::CoordinatorMessage::kAssign: {
+      const v1::Assign& assign = message.assign();
+      const std::string text = "assign " + key_of(assign.id());
+      return assign.has_resume_from()
+                 ? fmt::format("{} from step {}", text, assign.resume_from().step())
+                 : text;
+    }
+    case v1::CoordinatorMessage::kCancel:
+      return "cancel " + key_of(message.cancel().id()) + ": " + message.cancel().reason();
+    case v1::CoordinatorMessage::kEventsAcknowledged:
+      return fmt::format("events of {} up to {}", key_of(message.events_acknowledged().id()),
+                         message.events_acknowledged().up_to_number());
+    case v1::CoordinatorMessage::kEndAcknowledged:
+      return "end of " + key_of(message.end_acknowledged().id());
+    case v1::CoordinatorMessage::MESSAGE_NOT_SET:
+      break;
+  }
+  return "empty";
+}
+
+Status CoordinatorTest::upload(const std::string& key, int64_t step, const std::string& content) {
+  return coordinator().add_artifact(attempt(key), checkpoint(step, content)).status();
+}
+
+v1::TrainerEvent step_event(int64_t step, int64_t total_steps, double step_seconds) {
+  v1::TrainerEvent event;
+  event.mutable_step()->set_step(step);
+  event.mutable_step()->set_total_steps(total_steps);
+  event.mutable_step()->set_loss(1.0 / static_cast<double>(step));
+  event.mutable_step()->set_tokens(100);
+  event.mutable_step()->set_step_seconds(step_seconds);
+  return event;
+}
+
+v1::TrainerEvent phase_event(const std::string& phase) {
+  v1::TrainerEvent event;
+  event.mutable_phase()->set_phase(phase);
+  return event;
+}
+
+v1::TrainerEvent log_event(const std::string& message) {
+  v1::TrainerEvent event;
+  event.mutable_log()->set_message(message);
+  return event;
+}
+
+v1::Artifact checkpoint(int64_t step, const std::string& content) {
+  v1::Artifact artifact;
+  artifact.set_path(fmt::format("checkpoints/step-{}", step));
+  artifact.set_kind("checkpoint");
+  artifact.set_step(step);
+  artifact.set_sha256(sha256_hex(content));
+  return artifact;
+}
+
+}  // namespace prefixmem

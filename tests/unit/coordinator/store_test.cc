@@ -1,0 +1,148 @@
+// Opening, and what a transaction promises.
+#include "coordinator/store/store.h"
+
+#include <gtest/gtest.h>
+
+#include "coordinator/store/schema.h"
+#include "tests/unit/coordinator/records.h"
+
+namespace prefixmem::store {
+namespace {
+
+TEST_F(StoreTest, HasOneOwner) {
+  const auto second = Store::open(path());
+  EXPECT_EQ(second.status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(second.status().message(),
+            (path() / "lock").string() + " is locked by another process");
+}
+
+TEST_F(StoreTest, ANewerSchemaIsRefusedAndLeftAlone) {
+  const std::string newer = "PRAGMA user_version = " + std::to_string(kSchemaVersion + 1);
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute(newer).ok());
+  }
+  const auto folder = path().parent_path() / "copy";
+  std::filesystem::copy(path(), folder);
+  for (int i = 0; i < 2; ++i) {
+    const Status refused = Store::open(folder).status();
+    EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+    EXPECT_EQ(refused.message(), (folder / "coordinator.db").string() +
+                                     ": the store has schema version 2, this program knows "
+                                     "versions up to 1");
+  }
+}
+
+TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {
+  const TempFolder folder;
+  ASSERT_TRUE(write_file_atomic(folder.path() / "coordinator.db", std::string(4096, 'x')).ok());
+  const Status status = Store::open(folder.path()).status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_NE(status.message().find("file is not a database"), std::string::npos) << status.message();
+}
+
+TEST(Store, AFolderThatCannotBeMadeIsNamed) {
+  const TempFolder folder;
+  ASSERT_TRUE(write_file_atomic(folder.path() / "file", "x").ok());
+  const Status status = Store::open(folder.path() / "file" / "data").status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(status.message().find((folder.path() / "file").string()), std::string::npos);
+}
+
+TEST_F(StoreTest, ATransactionWithoutCommitLeavesNoTrace) {
+  {
+    Transaction transaction(store());
+    JobRecord job = job_record("job-1");
+    transaction.insert_job(job);
+    transaction.add_event(event("job-1", 1));
+  }
+  EXPECT_FALSE(reader().job("job-1")->has_value());
+  EXPECT_TRUE(reader().events("job-1", 1, 10)->empty());
+  EXPECT_TRUE(write([](Transaction& t) { t.add_event(event("job-1", 1)); }).ok());
+}
+
+TEST_F(StoreTest, NothingIsSeenBeforeTheCommitAndAllAfterIt) {
+  Transaction transaction(store());
+  JobRecord job = job_record("job-1");
+  transaction.insert_job(job);
+  EXPECT_FALSE(reader().job("job-1")->has_value());
+  ASSERT_TRUE(transaction.commit().ok());
+  EXPECT_TRUE(reader().job("job-1")->has_value());
+}
+
+TEST_F(StoreTest, TheFirstFailureIsKeptAndUndoesAll) {
+  ASSERT_TRUE(write([](Transaction& t) { t.add_event(event("job-1", 1)); }).ok());
+  const Status failed = write([](Transaction& t) {
+    t.add_event(event("job-1", 2));
+    t.add_event(event("job-1", 1));  // a number twice
+    t.add_event(event("job-1", 3));
+    t.put_worker({});
+  });
+  EXPECT_EQ(failed.code(), Code::kInternal);
+  EXPECT_EQ(failed.message(), "store " + database().string() +
+                                  ": UNIQUE constraint failed: events.job_id, events.number");
+  EXPECT_EQ(reader().events("job-1", 1, 10)->size(), 1u);
+  EXPECT_TRUE(reader().workers()->empty());
+}
+
+TEST_F(StoreTest, AfterAFailedWriteEveryFurtherOneIsRefusedWithTheSameReason) {
+  const auto twice = [](Transaction& t) {
+    t.add_event(event("job-1", 1));
+    t.add_event(event("job-1", 1));
+  };
+  const Status failed = write(twice);
+  ASSERT_FALSE(failed.ok());
+  const Status further = write([](Transaction& t) { t.add_event(event("job-2", 1)); });
+  EXPECT_EQ(further.to_string(), failed.to_string());
+  EXPECT_TRUE(reader().events("job-2", 1, 10)->empty());
+  reopen();
+  EXPECT_TRUE(reader().events("job-1", 1, 10)->empty());
+  EXPECT_TRUE(write([](Transaction& t) { t.add_event(event("job-2", 1)); }).ok());
+}
+
+// As a full disk does: SQLite has rolled back by itself before the failure is seen.
+TEST_F(StoreTest, AWriteThatEndedItsTransactionIsAFailureLikeAnyOther) {
+  auto other = Database::open(database());
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE(other
+                  ->execute("CREATE TRIGGER full BEFORE INSERT ON workers BEGIN"
+                            " SELECT RAISE(ROLLBACK, 'no space'); END")
+                  .ok());
+  const Status failed = write([](Transaction& t) {
+    t.add_event(event("job-1", 1));
+    t.put_worker({});
+    t.add_event(event("job-1", 2));
+  });
+  EXPECT_EQ(failed.message(), "store " + database().string() + ": no space");
+  EXPECT_TRUE(reader().events("job-1", 1, 10)->empty());
+  EXPECT_EQ(write([](Transaction& t) { t.drop_worker("w"); }).to_string(), failed.to_string());
+}
+
+TEST_F(StoreTest, SurvivesReopening) {
+  ASSERT_TRUE(write([](Transaction& t) {
+                JobRecord job = job_record("job-1");
+                t.insert_job(job);
+                t.add_event(event("job-1", 1));
+                t.add_artifact("job-1", artifact("checkpoints/1", "aa"));
+                t.add_submission({"key", "digest", "", "job-1"});
+              }).ok());
+  reopen();
+  EXPECT_TRUE(reader().job("job-1")->has_value());
+  EXPECT_EQ(reader().events("job-1", 1, 10)->size(), 1u);
+  EXPECT_EQ(reader().artifacts("job-1")->size(), 1u);
+  EXPECT_TRUE(reader().submission("key")->has_value());
+}
+
+TEST_F(StoreTest, SequenceNumbersGoOnAfterReopening) {
+  JobRecord first = job_record("job-1");
+  JobRecord second = job_record("job-2");
+  ASSERT_TRUE(write([&](Transaction& t) { t.insert_job(first); }).ok());
+  reopen();
+  ASSERT_TRUE(write([&](Transaction& t) { t.insert_job(second); }).ok());
+  EXPECT_EQ(first.seq, 1);
+  EXPECT_EQ(second.seq, 2);
+}
+
+}  // namespace
+}  // namespace prefixmem::store

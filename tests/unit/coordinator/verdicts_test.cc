@@ -1,0 +1,158 @@
+// lease.h, fence.h and conclude.h.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/scheduler/conclude.h"
+#include "coordinator/scheduler/fence.h"
+#include "coordinator/scheduler/lease.h"
+#include "tests/unit/coordinator/scheduler_states.h"
+
+namespace prefixmem::scheduler {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+MonotonicTime at(int64_t millis) { return MonotonicTime(Millis(millis)); }
+
+std::vector<std::string> lost_at(int64_t millis, const State& state) {
+  std::vector<std::string> texts;
+  for (const auto& lost : expired_leases(at(millis), state, {.lease = Millis(15000)})) {
+    texts.push_back(lost.id + " " + lost.reason);
+  }
+  return texts;
+}
+
+TEST(Lease, EndsWhenTheWorkerIsSilentForLonger) {
+  State state{.workers = {worker("a", 1), worker("b", 1)}};
+  state.workers[1].last_heard = at(10000);
+  EXPECT_THAT(lost_at(15000, state), IsEmpty());
+  EXPECT_THAT(lost_at(15200, state), ElementsAre("a was silent for 15.2 s"));
+  EXPECT_THAT(lost_at(25001, state),
+              ElementsAre("a was silent for 25.0 s", "b was silent for 15.0 s"));
+}
+
+TEST(Lease, AStreamThatIsDownLeavesTheLease) {
+  State state{.workers = {worker("a", 1)}};
+  state.workers[0].connected = false;
+  EXPECT_THAT(lost_at(15000, state), IsEmpty());
+  EXPECT_THAT(lost_at(15001, state), ElementsAre("a was silent for 15.0 s"));
+}
+
+TEST(Lease, ALostWorkerIsNotLostAgain) {
+  State state{.workers = {worker("a", 1)}};
+  state.workers[0].lost = true;
+  EXPECT_THAT(lost_at(99000, state), IsEmpty());
+}
+
+TEST(Lease, NoneEndsInTheGraceTime) {
+  const State state{.workers = {worker("a", 1)}, .grace_end = at(30000)};
+  EXPECT_THAT(lost_at(29999, state), IsEmpty());
+  EXPECT_THAT(lost_at(30000, state), ElementsAre("a was silent for 30.0 s"));
+}
+
+TEST(Fence, OnlyTheCurrentAttemptMaySpeak) {
+  const Gang current = gang(job("j", 1), "w", 2);
+  EXPECT_TRUE(fence({"j", 2}, &current).ok());
+  EXPECT_EQ(fence({"j", 1}, &current).to_string(),
+            "FAILED_PRECONDITION: attempt 1 of j is not current: attempt 2 is");
+  EXPECT_EQ(fence({"j", 2}, nullptr).to_string(),
+            "FAILED_PRECONDITION: attempt 2 of j is not current: no attempt of the job is placed");
+}
+
+std::vector<std::string> texts(const std::vector<AttemptKey>& keys) {
+  std::vector<std::string> texts;
+  for (const AttemptKey& key : keys) {
+    texts.push_back(key.job_id + "/" + std::to_string(key.attempt));
+  }
+  return texts;
+}
+
+TEST(Reconcile, SortsWhatAWorkerReports) {
+  const std::vector<Held> held = {{gang(job("runs", 1), "w", 2), true},
+                                  {gang(job("starts", 2), "w"), false},
+                                  {gang(job("unheard", 3), "w"), false},
+                                  {gang(job("vanished", 4), "w", 3), true}};
+  const Reconciliation found =
+      reconcile({{"runs", 2}, {"starts", 1}, {"vanished", 2}, {"unknown", 1}}, held);
+  EXPECT_THAT(texts(found.kept), ElementsAre("runs/2", "starts/1"));
+  EXPECT_THAT(texts(found.stale), ElementsAre("vanished/2", "unknown/1"));
+  EXPECT_THAT(texts(found.resent), ElementsAre("unheard/1"));
+  EXPECT_THAT(texts(found.gone), ElementsAre("vanished/3"));
+}
+
+TEST(Reconcile, NothingReportedAndNothingHeld) {
+  const Reconciliation found = reconcile({}, {});
+  EXPECT_THAT(found.kept, IsEmpty());
+  EXPECT_THAT(found.stale, IsEmpty());
+  EXPECT_THAT(found.resent, IsEmpty());
+  EXPECT_THAT(found.gone, IsEmpty());
+}
+
+Gang retried(int retries) {
+  Gang gang = scheduler::gang(job("j", 1), "w", retries + 1);
+  gang.job.retries = retries;
+  return gang;
+}
+
+Conclusion concluded(const Gang& gang, const Status& end) {
+  return conclude(gang, end, {.max_retries = 3});
+}
+
+TEST(Conclude, AnEndWithoutFailureIsSuccess) {
+  const Conclusion end = concluded(retried(0), {});
+  EXPECT_EQ(end.outcome, Outcome::kSucceeded);
+  EXPECT_EQ(end.reason, "finished");
+}
+
+TEST(Conclude, OnlyAnUnavailableWorkerIsTriedAgain) {
+  for (size_t i = 1; i < kCodeNames.size(); ++i) {
+    const auto code = static_cast<Code>(i);
+    if (code == Code::kUnavailable || code == Code::kCancelled) continue;
+    const Conclusion end = concluded(retried(0), Status(code, "row 3 has no prompt"));
+    EXPECT_EQ(end.outcome, Outcome::kFailed) << kCodeNames.at(i);
+    EXPECT_EQ(end.code, code);
+    EXPECT_EQ(end.reason, "row 3 has no prompt");
+  }
+  const Conclusion end = concluded(retried(0), unavailable("worker w was silent for 16.0 s"));
+  EXPECT_EQ(end.outcome, Outcome::kRetry);
+  EXPECT_EQ(end.reason, "worker w was silent for 16.0 s; retry 1 of 3");
+}
+
+TEST(Conclude, RetriesAreCounted) {
+  const Status lost = unavailable("worker w is gone");
+  EXPECT_EQ(concluded(retried(2), lost).reason, "worker w is gone; retry 3 of 3");
+  const Conclusion last = concluded(retried(3), lost);
+  EXPECT_EQ(last.outcome, Outcome::kFailed);
+  EXPECT_EQ(last.code, Code::kUnavailable);
+  EXPECT_EQ(last.reason, "worker w is gone; given up after 3 retries");
+  EXPECT_EQ(conclude(retried(1), lost, {.max_retries = 1}).reason,
+            "worker w is gone; given up after 1 retry");
+}
+
+TEST(Conclude, CancelWinsOverEveryFailure) {
+  Gang gang = retried(0);
+  gang.cancel_reason = "cancelled by a client";
+  for (const Status& status :
+       {unavailable("gone"), internal_error("killed by signal 9"), cancelled("stopped")}) {
+    const Conclusion end = concluded(gang, status);
+    EXPECT_EQ(end.outcome, Outcome::kCancelled) << status.to_string();
+    EXPECT_EQ(end.code, Code::kOk);
+    EXPECT_EQ(end.reason, "cancelled by a client");
+  }
+}
+
+TEST(Conclude, WhatFinishedBeforeTheCancelReachedItHasSucceeded) {
+  Gang gang = retried(0);
+  gang.cancel_reason = "cancelled by a client";
+  EXPECT_EQ(concluded(gang, {}).outcome, Outcome::kSucceeded);
+}
+
+TEST(Conclude, AnAgentThatStopsAJobByItselfSaysWhy) {
+  const Conclusion end = concluded(retried(0), cancelled("the agent shuts down"));
+  EXPECT_EQ(end.outcome, Outcome::kCancelled);
+  EXPECT_EQ(end.reason, "the agent shuts down");
+}
+
+}  // namespace
+}  // namespace prefixmem::scheduler
