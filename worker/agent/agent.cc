@@ -84,11 +84,15 @@ struct Agent::State {
   State(const AgentOptions& given, const Clock& given_clock) : options(given), clock(given_clock) {}
 
   Status set_up();
-  Result<Page> metrics();
+  Status take_folder();
+  Result<AttemptOptions> describe_host();
+  Status wire(AttemptOptions attempts);
+  Result<Page> metrics() const;
   void serve();
 
   const AgentOptions options;
   const Clock& clock;
+  fs::path work_dir;
   std::optional<FileLock> lock;
   WorkerCard card;
   prometheus::Registry registry;
@@ -107,10 +111,21 @@ struct Agent::State {
 
 Status Agent::State::set_up() {
   PM_TRY(check(options));
-  const fs::path work_dir = fs::absolute(options.work_dir);
+  PM_TRY(take_folder());
+  PM_ASSIGN(AttemptOptions attempts, describe_host());
+  return wire(std::move(attempts));
+}
+
+Status Agent::State::take_folder() {
+  work_dir = fs::absolute(options.work_dir);
   PM_TRY(make_folders(work_dir));
   PM_ASSIGN(lock, FileLock::acquire(work_dir / "lock"));
   PM_TRY(clean_up_after_crash(work_dir));
+  PM_ASSIGN(card.id, persistent_id(work_dir));
+  return {};
+}
+
+Result<AttemptOptions> Agent::State::describe_host() {
   AttemptOptions attempts;
   attempts.work_dir = work_dir;
   PM_ASSIGN(attempts.programs, find_programs(options));
@@ -122,11 +137,13 @@ Status Agent::State::set_up() {
                                   : std::max(1, devices.cores / card.slots);
   attempts.shut_down_grace = options.shut_down_grace;
   attempts.transfer_backoff.first = options.backoff.first;
-  PM_ASSIGN(card.id, persistent_id(work_dir));
   card.host = host_name();
   card.device = attempts.device.kind();
   card.device_names = attempts.device.names;
+  return attempts;
+}
 
+Status Agent::State::wire(AttemptOptions attempts) {
   PM_ASSIGN(launcher, make_launcher());
   channel = dial(options.coordinator);
   store = make_grpc_artifact_store(channel);
@@ -142,7 +159,7 @@ Status Agent::State::set_up() {
   return {};
 }
 
-Result<Page> Agent::State::metrics() {
+Result<Page> Agent::State::metrics() const {
   job_metrics->drop_expired();
   worker_metrics->set_used_slots(roster->used_slots());
   worker_metrics->set_spooled_events(roster->spooled_events());

@@ -24,7 +24,7 @@ struct AgentOptions {
   int metrics_retention_seconds = 300;  // a job's series stay so long after its end
   std::string log_level = "info";
   // For tests only; no flags.
-  BackoffPolicy backoff;
+  BackoffPolicy backoff{.longest = Millis(5000)};  // well below a coordinator's grace time
   Millis shut_down_grace{5000};
 };
 

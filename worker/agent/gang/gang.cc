@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/log.h"
@@ -85,7 +86,7 @@ class Gang final : private EventServer::Listener {
   void take_what_came() {
     Status status = read_output();
     if (status.ok()) status = server_->serve(*this);
-    if (end_.trouble.ok()) end_.trouble = status;
+    if (end_.trouble.ok()) end_.trouble = std::move(status);
   }
 
   void look() {

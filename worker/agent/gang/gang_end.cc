@@ -61,7 +61,7 @@ Status explain_failure(const GangEnd& end) {
 Status explain_end(const GangEnd& end) {
   PM_TRY(end.trouble);
   if (end.exit.code == 0 && end.exit.signal == 0) return {};
-  const Status status = explain_failure(end);
+  Status status = explain_failure(end);
   if (status.code() != Code::kCancelled) return status;
   return unavailable("the gang was stopped by somebody on its host: " + status.message());
 }

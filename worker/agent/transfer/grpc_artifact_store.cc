@@ -34,7 +34,7 @@ class Call {
   grpc::ClientContext* context() { return &context_; }
   Status result(const grpc::Status& status) const {
     if (stop_.stop_requested()) return cancelled("the transfer was stopped");
-    const Status known = from_grpc(status);
+    Status known = from_grpc(status);
     if (known.code() != Code::kCancelled) return known;
     return unavailable("the coordinator broke the transfer off: " + known.message());
   }

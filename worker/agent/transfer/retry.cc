@@ -18,7 +18,7 @@ bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& 
   return !stop.stop_requested();
 }
 
-Status retry_while_unavailable(const BackoffPolicy& policy, std::stop_token stop,
+Status retry_while_unavailable(const BackoffPolicy& policy, const std::stop_token& stop,
                                const std::function<Status()>& attempt) {
   for (int retry = 0;; ++retry) {
     if (stop.stop_requested()) return cancelled("stopped while trying again");

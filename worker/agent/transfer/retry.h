@@ -11,7 +11,7 @@ namespace prefixmem::agent {
 
 // Calls `attempt` until it gives anything but UNAVAILABLE, with a back-off in between; CANCELLED
 // once `stop` is raised.
-Status retry_while_unavailable(const BackoffPolicy& policy, std::stop_token stop,
+Status retry_while_unavailable(const BackoffPolicy& policy, const std::stop_token& stop,
                                const std::function<Status()>& attempt);
 
 // A random number in [0, 1) for backoff_delay.
