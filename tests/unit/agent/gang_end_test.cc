@@ -9,7 +9,6 @@ namespace prefixmem::agent {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 const char* const kNotice =
     "mpirun noticed that process rank 3 with PID 7 on node h exited on signal 9 (Killed).";

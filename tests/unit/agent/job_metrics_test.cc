@@ -1,15 +1,17 @@
 #include "worker/agent/exporter/job_metrics.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
-#include <cstdlib>
+#include <memory>
 
 #include "common/files.h"
 #include "tests/unit/common/temp_folder.h"
 #include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/exporter/worker_metrics.h"
+#include "worker/agent/gang/launcher.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -128,8 +130,12 @@ TEST_F(JobMetricsTest, PromtoolFindsNothingToSay) {
   const TempFolder folder;
   const std::string file = folder.path() / "page", said = folder.path() / "said";
   ASSERT_TRUE(write_file_atomic(file, page()).ok());
-  const std::string command = "promtool check metrics < " + file + " > " + said + " 2>&1";
-  EXPECT_EQ(std::system(command.c_str()), 0);
+  const auto launcher = std::move(*make_launcher());
+  const Fd out(open(said.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const auto pid = launcher->start(
+      {{"/bin/sh", "-c", "exec promtool check metrics < " + file}, {}, "/", out.get()});
+  ASSERT_TRUE(pid.ok());
+  EXPECT_EQ(launcher->wait(*pid).code, 0);
   EXPECT_EQ(*read_file(said), "");
 }
 
