@@ -59,14 +59,21 @@ TEST_F(LauncherTest, BothStreamsGoToTheOutputAndNothingComesIn) {
 }
 
 TEST_F(LauncherTest, HandsOnNoDescriptorAndNoBlockedSignal) {
-  const Fd open_here(open("/dev/null", O_RDONLY));  // without O_CLOEXEC
+  const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Fd open_here(fcntl(null.get(), F_DUPFD, 500));  // without FD_CLOEXEC
   sigset_t blocked, former;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &blocked, &former);
-  EXPECT_EQ(output_of("ls /proc/$$/fd | wc -l; grep SigBlk /proc/$$/status"),
-            "3\nSigBlk:\t0000000000000000\n");
+  const auto pid = launcher_->start({{"/bin/sleep", "1000"}, {}, "/", 2});
   pthread_sigmask(SIG_SETMASK, &former, nullptr);
+  ASSERT_TRUE(pid.ok());
+  const std::filesystem::path proc = "/proc/" + std::to_string(*pid);
+  const auto descriptor = proc / "fd" / std::to_string(open_here.get());
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(descriptor)));
+  EXPECT_THAT(*read_file(proc / "status"), HasSubstr("SigBlk:\t0000000000000000\n"));
+  kill(*pid, SIGKILL);
+  launcher_->wait(*pid);
 }
 
 TEST_F(LauncherTest, RemembersWhatItStartedUntilItIsWaitedFor) {
