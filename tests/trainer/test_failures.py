@@ -41,10 +41,9 @@ def test_truncated_safetensors(workspace, ranks):
 
 
 def test_loss_that_is_not_a_number(workspace, ranks):
-    sentence = failure(
-        workspace, PRECONDITION, ranks, train__learning_rate=1e30, train__warmup_steps=0
-    )
-    assert "at step" in sentence and "lower train.learning_rate" in sentence
+    changes = {"method": "lora", "train__learning_rate": 1e30, "train__warmup_steps": 0}
+    sentence = failure(workspace, PRECONDITION, ranks, **changes)
+    assert "is nan at step 2" in sentence and "lower train.learning_rate" in sentence
     result = json.loads((workspace.folder / "out-failing" / "result.json").read_text())
     assert result["status"] == "FAILED_PRECONDITION" and result["message"] == sentence
 

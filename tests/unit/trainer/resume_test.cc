@@ -132,6 +132,8 @@ TEST_F(ResumeTest, MetricsGoOnWhereTheCheckpointStands) {
 TEST_F(ResumeTest, AFolderWithARunNeedsResume) {
   const auto out = folder_ / "out";
   EXPECT_TRUE(prepare_output(out, false).ok());
+  EXPECT_TRUE(prepare_output(out, false).ok());
+  std::ofstream(out / "metrics.jsonl") << "{\"step\":1}\n";
   const Status again = prepare_output(out, false);
   EXPECT_EQ(again.code(), Code::kFailedPrecondition);
   EXPECT_THAT(again.message(), HasSubstr("already holds a run"));

@@ -35,6 +35,7 @@ class NcclCollective final : public Collective {
           std::_Exit(exit_code(status));
         }) {}
   ~NcclCollective() override {
+    const Watchdog::Watch watch(watchdog_, "nccl destroy");
     if (communicator_ != nullptr) ncclCommDestroy(communicator_);
   }
 

@@ -52,7 +52,9 @@ Status TrainingLoop::run() {
 }
 
 Status TrainingLoop::train_one_step() {
-  PM_ASSIGN(StepEvent event, trainer_->step());
+  auto made = trainer_->step();
+  if (made.status().code() == Code::kFailedPrecondition) return session_.together(made.status());
+  PM_ASSIGN(StepEvent event, std::move(made));
   PM_ASSIGN(const bool stop, vote(event));
   ++steps_of_this_process_;
   progress_.tokens += event.tokens;

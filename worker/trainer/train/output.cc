@@ -43,7 +43,7 @@ void remove_folder(const fs::path& folder) {
 
 Status prepare_output(const fs::path& out, bool resume) {
   for (const char* name : {"metrics.jsonl", "checkpoints", "result.json", "adapter"}) {
-    if (resume || !fs::exists(out / name)) continue;
+    if (resume || !fs::exists(out / name) || fs::is_empty(out / name)) continue;
     return failed_precondition("--out " + out.string() + " already holds a run (" + name +
                                "); add --resume to go on with it, or choose another folder");
   }

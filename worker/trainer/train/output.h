@@ -12,7 +12,7 @@
 namespace prefixmem::trainer {
 
 // Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not
-// set.
+// set; what a run left that ended before its first step (empty files and folders) is no run.
 Status prepare_output(const std::filesystem::path& out, bool resume);
 
 // DIR/adapter, complete or not there: written beside it, synced and renamed. Gives its bytes.
