@@ -62,7 +62,7 @@ def write_tokenizer(folder):
         "normalizer": None,
         "pre_tokenizer": {
             "type": "Split",
-            "pattern": {"Regex": "(?s:.)"},
+            "pattern": {"Regex": r"[\s\S]"},
             "behavior": "Isolated",
             "invert": False,
         },

@@ -50,6 +50,11 @@ def test_the_same_job_twice_has_the_same_bits(workspace):
     assert adapter_bytes(first) == adapter_bytes(second)
 
 
+def accuracies(out):
+    evals = json.loads((out / "result.json").read_text())["evals"]
+    return [(e["step"], e["value"]) for e in evals]
+
+
 def wait_for_step(out, step, process):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -71,7 +76,13 @@ def ranks_of(process):
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
 def test_stopped_and_resumed_is_never_stopped(workspace, how, ranks):
-    changes = {"train__max_steps": 40, "train__checkpoint_every": 1, "train__max_grad_norm": 1.0}
+    changes = {
+        "method": METHODS[ranks - 1],
+        "train__max_steps": 40,
+        "train__checkpoint_every": 1,
+        "train__eval_every": 10,
+        "train__max_grad_norm": 1.0,
+    }
     whole = workspace.train("whole", ranks=ranks, **changes)
     spec = workspace.spec("stopped", **changes)
     out = workspace.folder / "out-stopped"
@@ -94,6 +105,7 @@ def test_stopped_and_resumed_is_never_stopped(workspace, how, ranks):
     assert [m["step"] for m in metrics(out)] == list(range(1, 41))
     assert losses(out) == losses(whole)
     assert adapter_bytes(out) == adapter_bytes(whole)
+    assert accuracies(out) == accuracies(whole)
     assert len(list((out / "checkpoints").iterdir())) == 2
 
 
