@@ -20,6 +20,16 @@ foreach(proto ${proto_files})
     DEPENDS ${proto_files})
   list(APPEND proto_sources ${base}.pb.cc ${base}.grpc.pb.cc)
 endforeach()
+
+# Of the standard health service only the description is needed, for reflection.
+set(health_proto ${CMAKE_SOURCE_DIR}/proto/grpc/health/v1/health.proto)
+set(health_base ${proto_out}/grpc/health/v1/health)
+add_custom_command(
+  OUTPUT ${health_base}.pb.cc ${health_base}.pb.h
+  COMMAND protobuf::protoc -I ${CMAKE_SOURCE_DIR}/proto --cpp_out=${proto_out} ${health_proto}
+  DEPENDS ${health_proto})
+list(APPEND proto_sources ${health_base}.pb.cc)
+
 add_library(prefixmem_proto STATIC ${proto_sources})
 target_include_directories(prefixmem_proto SYSTEM PUBLIC ${proto_out})
 target_compile_options(prefixmem_proto PRIVATE -w)

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "coordinator/rpc/call_counter.h"
+#include "grpc/health/v1/health.pb.h"
 
 namespace prefixmem::rpc {
 namespace {
@@ -25,12 +26,16 @@ void set_limits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
 }
 
+// Links the description of the health service, which reflection then finds.
+void describe_health() { grpc::health::v1::HealthCheckRequest::descriptor(); }
+
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Coordinator& coordinator, Metrics& metrics,
                                               const HostPort& listen) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  describe_health();
   std::unique_ptr<Server> server(new Server(coordinator));
   grpc::ServerBuilder builder;
   int port = 0;
