@@ -14,7 +14,7 @@ import tiny  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
 # Quick to find a lost worker, and to forget the series of a job.
-COORDINATOR = {"lease_seconds": 3, "heartbeat_seconds": 0.5, "grace_seconds": 3}
+COORDINATOR = {"lease_seconds": 5, "heartbeat_seconds": 0.5, "grace_seconds": 20}
 
 
 class Lab:

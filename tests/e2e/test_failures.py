@@ -55,7 +55,7 @@ def test_a_truncated_safetensors_file(lab, service):
 
 
 def test_a_loss_that_is_not_a_number(lab, service):
-    code, sentence = failure(service, lab.spec("nan", train__learning_rate=1e30))
+    code, sentence = failure(service, lab.spec("nan", method="lora", train__learning_rate=1e30))
     assert code == "FAILED_PRECONDITION"
     assert "at step" in sentence and "lower train.learning_rate" in sentence
 

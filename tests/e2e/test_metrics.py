@@ -33,7 +33,7 @@ def check(text):
 @pytest.fixture(scope="module")
 def training(lab, service):
     """Id of a job that trains while the tests of this file run."""
-    job = submit(service, lab.spec("measured", train__max_steps=1_000_000))
+    job = submit(service, lab.spec("measured", train__max_steps=1_000_000, resources__ranks=1))
     with service.watch(job) as watch:
         watch.until(at_step(2))
     yield job
@@ -113,7 +113,7 @@ def two_targets(address):
 
 
 def test_series_go_away(lab, service):
-    job = submit(service, lab.spec("forgotten", train__max_steps=300))
+    job = submit(service, lab.spec("forgotten", train__max_steps=300, resources__ranks=1))
     address = service.workers[0].ready["metrics"]
     with service.watch(job) as watch:
         watch.until(at_step(1))
