@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMaxPendingEvents = 2000;  // more are committed at once
 constexpr int kMaxSlots = 4096;
+constexpr int64_t kMaxEventNumber = int64_t{1} << 48;
 constexpr const char* kNotCurrent = "the attempt is not current any more";
 
 Status check(const v1::Register& request) {
@@ -159,6 +160,10 @@ void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat
 // Events of an attempt that is not current are acknowledged, so that its worker can drop them.
 Status Coordinator::on_events(const std::string& worker_id, const v1::AttemptEvents& events) {
   const int64_t first = events.first_number();
+  if (first < 1 || first > kMaxEventNumber) {
+    return invalid_argument(
+        fmt::format("events.first_number is {}; allowed: 1 to {}", first, kMaxEventNumber));
+  }
   const int64_t last = first + events.events_size() - 1;
   LiveJob* job = live_.current(worker_id, events.id());
   if (job == nullptr) {
@@ -166,7 +171,7 @@ Status Coordinator::on_events(const std::string& worker_id, const v1::AttemptEve
     return {};
   }
   const int64_t known = job->attempt->last_event;
-  if (first < 1 || first > known + 1) {
+  if (first > known + 1) {
     return failed_precondition(
         fmt::format("events of attempt {} of {} begin at number {}; allowed: 1 to {}",
                     events.id().attempt(), events.id().job_id(), first, known + 1));

@@ -1,6 +1,9 @@
 // What an attempt reports, from its first event to its end.
 #include <gmock/gmock.h>
+
 #include <gtest/gtest.h>
+
+#include <limits>
 
 #include "common/proto/timestamps.h"
 #include "tests/unit/coordinator/service.h"
@@ -70,7 +73,9 @@ TEST_F(AttemptTest, AGapIsRefused) {
   EXPECT_EQ(
       events("w", "a/1", 3, {step_event(3)}).to_string(),
       "FAILED_PRECONDITION: events of attempt 1 of " + id + " begin at number 3; allowed: 1 to 2");
-  EXPECT_FALSE(events("w", "a/1", 0, {step_event(1)}).ok());
+  for (const int64_t number : {int64_t{0}, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_EQ(events("w", "a/1", number, {step_event(1)}).code(), Code::kInvalidArgument);
+  }
   coordinator().tick();
   EXPECT_EQ(history("a").size(), 4u);
 }
