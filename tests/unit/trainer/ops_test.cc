@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "worker/trainer/ops/elu_memory.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/rotary.h"
@@ -72,6 +73,61 @@ TEST(Ops, TokenLogProbsOfNothing) {
       token_log_probs(hidden, torch::randn({10, 4}), torch::empty({0}, torch::kLong));
   EXPECT_EQ(scores.numel(), 0);
   scores.sum().backward();
+}
+
+torch::Tensor plain_memory(const torch::Tensor& query, const torch::Tensor& memory) {
+  return torch::einsum("thd,hde->the", {torch::elu(query), memory});
+}
+
+TEST(Ops, EluMemory) {
+  torch::manual_seed(5);
+  const auto query = torch::randn({7, 3, 8}).requires_grad_();
+  const auto memory = torch::randn({3, 8, 8}).requires_grad_();
+  compare(elu_memory(query, memory), plain_memory(query, memory), {query, memory});
+  const auto frozen = query.detach();
+  compare(elu_memory(frozen, memory), plain_memory(frozen, memory), {memory});
+}
+
+// Central differences in double: every element of every input.
+TEST(Ops, EluMemoryByFiniteDifferences) {
+  torch::manual_seed(6);
+  const auto options = torch::TensorOptions(torch::kDouble).requires_grad(true);
+  const std::vector<torch::Tensor> inputs = {torch::randn({3, 2, 4}, options),
+                                             torch::randn({2, 4, 4}, options)};
+  const auto weight = torch::randn({3, 2, 4}, torch::kDouble);
+  const auto value = [&] { return (elu_memory(inputs[0], inputs[1]) * weight).sum(); };
+  const auto gradients = torch::autograd::grad({value()}, inputs);
+  const torch::NoGradGuard no_grad;
+  const double step = 1e-5;
+  for (size_t input = 0; input < inputs.size(); ++input) {
+    const auto elements = inputs[input].view(-1), slopes = gradients[input].reshape(-1);
+    for (int64_t i = 0; i < elements.numel(); ++i) {
+      const double at = elements[i].item<double>();
+      elements[i] = at + step;
+      const double above = value().item<double>();
+      elements[i] = at - step;
+      const double below = value().item<double>();
+      elements[i] = at;
+      EXPECT_NEAR(slopes[i].item<double>(), (above - below) / (2 * step), 1e-8)
+          << "input " << input << ", element " << i;
+    }
+  }
+}
+
+// elu(1) and a gradient of 1 at each of 4096 tokens: a sum kept in bf16 would stop at 256.
+TEST(Ops, EluMemoryAccumulatesInFp32) {
+  const auto query = torch::ones({4096, 1, 2}, torch::kBFloat16);
+  const auto memory = torch::ones({1, 2, 2}).requires_grad_();
+  for (int64_t pass = 1; pass <= 2; ++pass) {
+    elu_memory(query, memory).sum().backward();
+    ASSERT_EQ(memory.grad().scalar_type(), torch::kFloat);
+    EXPECT_TRUE(torch::equal(memory.grad(), torch::full({1, 2, 2}, 4096.0F * pass)));
+  }
+  elu_memory(query.narrow(0, 0, 1), memory).sum().backward();
+  EXPECT_TRUE(torch::equal(memory.grad(), torch::full({1, 2, 2}, 8193.0F)));
+  const auto wide = torch::ones({1, 1, 1024}, torch::kBFloat16);
+  const auto out = elu_memory(wide, torch::ones({1, 1024, 1024}));
+  EXPECT_TRUE(torch::equal(out, torch::full({1, 1, 1024}, 1024, torch::kBFloat16)));
 }
 
 TEST(Ops, NothingIsRecordedForFrozenInputs) {
