@@ -1,0 +1,131 @@
+// decoder_probe MODEL OUT: answers the JSON object on its input with tensors in the file OUT.
+//   {"rows": [{"ids": [id, …], "prompt": n}, …],   one ragged batch, in fp32
+//    "adapter": DIR,       optional: takes part in all that follows
+//    "logits": first,      optional: logits.{row} [tokens - first, vocabulary], from there on
+//    "gradient": true,     optional: loss [] as a step has it, gradient.{parameter of the adapter}
+//    "greedy": n}          optional: greedy.{row} [n], ids that continue it through the cache
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "common/files.h"
+#include "worker/trainer/data/pack.h"
+#include "worker/trainer/model/decoder.h"
+#include "worker/trainer/model/safetensors.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+using nlohmann::json;
+using Tensors = std::vector<NamedTensor>;
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+
+struct Probe {
+  std::unique_ptr<Decoder> model;
+  std::unique_ptr<Adapter> adapter;  // may be null
+  std::vector<Example> rows;
+};
+
+MethodSpec method_of(const json& config) {
+  if (!config.contains("peft_type")) return PrefixMemoryMethod();
+  LoraMethod method;
+  config.at("r").get_to(method.r);
+  config.at("lora_alpha").get_to(method.alpha);
+  config.at("target_modules").get_to(method.target_modules);
+  return method;
+}
+
+Status load_adapter(const std::filesystem::path& folder, Probe& probe) {
+  PM_ASSIGN(const std::string text, read_file(folder / "adapter_config.json", kMaxConfigBytes));
+  PM_ASSIGN(probe.adapter,
+            make_adapter(method_of(json::parse(text)), probe.model->config(), 0, torch::kCPU));
+  return probe.adapter->load(folder);
+}
+
+Result<Probe> load(const std::filesystem::path& model, const json& question) {
+  Probe probe;
+  PM_ASSIGN(probe.model, Decoder::load(model, {.dtype = torch::kFloat32}));
+  if (question.contains("adapter")) {
+    PM_TRY(load_adapter(question["adapter"].get<std::string>(), probe));
+  }
+  for (const json& row : question.at("rows")) {
+    Example& example = probe.rows.emplace_back();
+    row.at("ids").get_to(example.ids);
+    example.prompt_tokens = row.value("prompt", int64_t{0});
+  }
+  return probe;
+}
+
+void add_logits(const Probe& probe, int64_t first, Tensors& answer) {
+  const torch::NoGradGuard no_grad;
+  RaggedBuilder builder;
+  std::vector<int64_t> sources, counts;
+  for (const Example& row : probe.rows) {
+    const int64_t begin = builder.token_count(), size = static_cast<int64_t>(row.ids.size());
+    builder.add(row.ids);
+    for (int64_t i = first; i < size; ++i) sources.push_back(begin + i);
+    counts.push_back(std::max<int64_t>(0, size - first));
+  }
+  const torch::Tensor hidden =
+      probe.model->hidden(std::move(builder).build(), probe.adapter.get(), torch::tensor(sources));
+  const auto parts = probe.model->logits(hidden).split_with_sizes(counts);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    answer.push_back({"logits." + std::to_string(i), parts[i].contiguous()});
+  }
+}
+
+void add_gradient(const Probe& probe, Tensors& answer) {
+  std::vector<int64_t> all(probe.rows.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+  const RaggedBatch batch = pack_rows(all, probe.rows);
+  const torch::Tensor hidden = probe.model->hidden(batch, probe.adapter.get(), batch.label_sources);
+  const torch::Tensor loss = -probe.model->token_log_probs(hidden, batch.label_ids).mean();
+  loss.backward();
+  answer.push_back({"loss", loss.detach()});
+  for (const Parameter& parameter : probe.adapter->parameters()) {
+    const torch::Tensor& gradient = parameter.value.grad();
+    answer.push_back({"gradient." + parameter.name, gradient.defined()
+                                                        ? gradient.contiguous()
+                                                        : torch::zeros_like(parameter.value)});
+  }
+}
+
+void add_greedy(const Probe& probe, int64_t count, Tensors& answer) {
+  for (size_t i = 0; i < probe.rows.size(); ++i) {
+    const auto cache = probe.model->new_cache();
+    std::vector<int32_t> next = probe.rows[i].ids;
+    std::vector<int64_t> ids;
+    while (static_cast<int64_t>(ids.size()) < count) {
+      const torch::Tensor hidden = probe.model->extend(*cache, next, probe.adapter.get());
+      ids.push_back(probe.model->logits(hidden).argmax(-1).item<int64_t>());
+      next = {static_cast<int32_t>(ids.back())};
+    }
+    answer.push_back({"greedy." + std::to_string(i), torch::tensor(ids)});
+  }
+}
+
+Status run(const std::filesystem::path& model, const std::filesystem::path& out) {
+  const json question = json::parse(std::cin);
+  PM_ASSIGN(const Probe probe, load(model, question));
+  Tensors answer;
+  if (question.contains("logits")) add_logits(probe, question["logits"], answer);
+  if (question.value("gradient", false)) add_gradient(probe, answer);
+  if (question.contains("greedy")) add_greedy(probe, question["greedy"], answer);
+  return write_safetensors(out, answer, {});
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::cerr << "usage: decoder_probe MODEL OUT < QUESTION\n";
+    return 2;
+  }
+  const prefixmem::Status status = prefixmem::trainer::run(argv[1], argv[2]);
+  if (!status.ok()) std::cerr << status.to_string() << "\n";
+  return exit_code(status);
+}

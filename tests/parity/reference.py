@@ -1,0 +1,105 @@
+"""The same in Python: transformers in fp32, PEFT's LoRA, PrefixMemory as an attention function."""
+
+import peft
+import torch
+import transformers
+from safetensors.torch import load_file
+from torch.nn import functional
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
+
+torch.set_num_threads(
+    1
+)  # as pmt-trainer here: a thread more costs more than it brings on a busy machine
+
+
+def load(folder, attention="eager"):
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation=attention
+    )
+    return model.eval().requires_grad_(False)
+
+
+class Memory(torch.nn.Module):
+    """M [query heads, head_dim, head_dim] of one layer."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.M = torch.nn.Parameter(values)
+
+
+def attend_with_memory(module, query, key, value, mask, **options):
+    """Softmax attention plus M^T elu(q); q after rotary, M per query head. arXiv 2506.13674."""
+    output, weights = ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, mask, **options)
+    memory = torch.einsum("bhtd,hde->bthe", functional.elu(query), module.prefix_memory.M)
+    return output + memory, weights
+
+
+AttentionInterface.register("prefix_memory", attend_with_memory)
+AttentionMaskInterface.register("prefix_memory", sdpa_mask)
+
+
+def with_memory(folder, adapter):
+    model = load(folder, "prefix_memory")
+    values = load_file(adapter / "adapter_model.safetensors")
+    for i, layer in enumerate(model.model.layers):
+        memory = values.pop(f"model.layers.{i}.self_attn.prefix_memory.M")
+        layer.self_attn.prefix_memory = Memory(memory)
+    assert not values
+    return model
+
+
+def with_lora(folder, adapter):
+    return peft.PeftModel.from_pretrained(load(folder, "sdpa"), adapter, is_trainable=True)
+
+
+WITH = {"prefix_memory": with_memory, "lora": with_lora}
+
+
+def trained(model):
+    """{key in adapter_model.safetensors: parameter}"""
+    named = model.named_parameters()
+    return {name.replace(".default.", "."): p for name, p in named if p.requires_grad}
+
+
+def difference(ours, theirs):
+    """The largest difference of logits, relative to the largest logit."""
+    return ((ours - theirs).abs().max() / theirs.abs().max()).item()
+
+
+def logits(model, rows, first=0):
+    """Of each row alone, from its token `first` on."""
+    with torch.no_grad():
+        for ids in rows:
+            kept = torch.arange(first, len(ids))
+            yield model(torch.tensor([ids]), logits_to_keep=kept).logits[0]
+
+
+def backward(model, rows):
+    """Mean loss of the label tokens of all (ids, prompt tokens); adds its gradient."""
+    count = sum(len(ids) - prompt for ids, prompt in rows)
+    total = 0.0
+    for ids, prompt in rows:
+        row = torch.tensor(ids)
+        scores = model(row[None, :-1]).logits[0, prompt - 1 :]
+        loss = functional.cross_entropy(scores, row[prompt:], reduction="sum") / count
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def train(model, rows, steps, rate, clip=0.0, decay=0.0, schedule=("constant", 0)):
+    """Full-batch AdamW; yields each step's loss before its update and its gradient norm."""
+    parameters = list(trained(model).values())
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    kind, warmup = schedule
+    rates = transformers.get_scheduler(
+        kind, optimizer, num_warmup_steps=warmup, num_training_steps=steps
+    )
+    for _ in range(steps):
+        loss = backward(model, rows)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, clip or float("inf"))
+        optimizer.step()
+        rates.step()
+        optimizer.zero_grad()
+        yield loss, norm.item()

@@ -1,0 +1,120 @@
+"""Ten AdamW steps of pmt-trainer against transformers and PEFT, from the same initial adapter."""
+
+import measured
+import models
+import programs
+import pytest
+import reference
+import torch
+from safetensors.torch import load_file
+
+STEPS = 10
+BAR = 1e-5  # of logits, gradients and their norms
+METHODS = {
+    "prefix_memory": {"type": "prefix_memory"},
+    "lora": {"type": "lora", "r": 4, "alpha": 8, "target_modules": ["all-linear"]},
+}
+
+
+class Trained:
+    """A run of pmt-trainer of STEPS steps and one that wrote the adapter it began with."""
+
+    def __init__(self, model, method, folder, **settings):
+        self.model, self.method, self.folder = model, method, folder
+        self.run("initial", max_steps=1, warmup_steps=1)  # the one step is at rate 0
+        settings = {"max_steps": STEPS, "learning_rate": model.rate, **settings}
+        self.steps = self.run("final", **settings)
+
+    def run(self, name, **settings):
+        out, method = self.folder / name, METHODS[self.method]
+        return programs.train(self.model.folder, models.TEXTS, method, out, **settings)
+
+    def adapter(self, name):
+        return self.folder / name / "adapter"
+
+    def reference(self, name):
+        return reference.WITH[self.method](self.model.folder, self.adapter(name))
+
+    def compare(self, steps):
+        """Holds our steps against the reference's (loss, gradient norm)."""
+        for ours, (loss, norm) in zip(self.steps, steps, strict=True):
+            away = abs(ours["loss"] - loss) / loss
+            measured.hold(self.model.name, f"{self.method} loss", away, self.model.loss_bar)
+            if ours["step"] == 1:
+                assert ours["grad_norm"] == pytest.approx(norm, rel=BAR)
+
+
+@pytest.fixture(scope="module")
+def trained(model_named, tmp_path_factory):
+    """A function that trains each model by each method once."""
+    runs = {}
+
+    def run(name, method):
+        if (name, method) not in runs:
+            folder = tmp_path_factory.mktemp("run")
+            runs[name, method] = Trained(model_named(name), method, folder)
+        return runs[name, method]
+
+    return run
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ten_steps(model, method, trained):
+    ours = trained(model.name, method)
+    theirs = ours.reference("initial")
+    ours.compare(reference.train(theirs, list(model.rows()), STEPS, model.rate))
+    losses = [step["loss"] for step in ours.steps]
+    assert losses[-1] < 0.9 * losses[0], "there was nothing to compare"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradients_and_logits_of_a_trained_adapter(model, method, trained):
+    ours, rows = trained(model.name, method), list(model.rows())
+    adapter, theirs = ours.adapter("final"), ours.reference("final")
+    answer = programs.ask(model.folder, rows, adapter=adapter, gradient=True, logits=0)
+
+    expected = reference.logits(theirs, [ids for ids, _ in rows])
+    for i, logits in enumerate(expected):
+        away = reference.difference(answer[f"logits.{i}"], logits)
+        measured.hold(model.name, f"{method} logits", away, BAR)
+
+    assert answer["loss"].item() == pytest.approx(reference.backward(theirs, rows), rel=BAR)
+    gradients = {name: p.grad for name, p in reference.trained(theirs).items()}
+    assert set(gradients) == set(load_file(adapter / "adapter_model.safetensors"))
+    pairs = [(answer[f"gradient.{name}"], gradient) for name, gradient in gradients.items()]
+    ours, theirs = (
+        torch.cat([side.flatten() for side in sides]) for sides in zip(*pairs, strict=True)
+    )
+    away = ((ours - theirs).norm() / theirs.norm()).item()
+    measured.hold(model.name, f"{method} gradient", away, BAR)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_schedule_clipping_and_decay(method, schedule, model_named, tmp_path):
+    model = model_named("llama")
+    settings = {"schedule": schedule, "warmup_steps": 3, "max_grad_norm": 0.05, "weight_decay": 0.1}
+    ours = Trained(model, method, tmp_path, **settings)
+    theirs = ours.reference("initial")
+    rows = list(model.rows())
+    ours.compare(
+        reference.train(
+            theirs, rows, STEPS, model.rate, clip=0.05, decay=0.1, schedule=(schedule, 3)
+        )
+    )
+
+
+def test_an_adapter_that_peft_wrote(model_named, tmp_path):
+    model = model_named("qwen2")
+    targets = ["q_proj", "v_proj", "down_proj"]
+    config = reference.peft.LoraConfig(
+        r=3, lora_alpha=5, target_modules=targets, init_lora_weights=False, task_type="CAUSAL_LM"
+    )
+    torch.manual_seed(2)
+    theirs = reference.peft.get_peft_model(reference.load(model.folder), config).eval()
+    theirs.save_pretrained(tmp_path)
+    rows = [ids for ids, _ in model.rows()]
+    answer = programs.ask(model.folder, rows, adapter=tmp_path, logits=0)
+    for i, logits in enumerate(reference.logits(theirs, rows)):
+        away = reference.difference(answer[f"logits.{i}"], logits)
+        measured.hold(model.name, "lora logits", away, BAR)
