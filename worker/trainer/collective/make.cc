@@ -8,7 +8,7 @@ namespace {
 // Local ranks take the GPUs in turn.
 Result<torch::Device> pick_device(Device wanted, int local_rank) {
   if (wanted == Device::kCpu) return torch::Device(torch::kCPU);
-  const int gpus = static_cast<int>(torch::cuda::device_count());
+  const auto gpus = static_cast<unsigned char>(torch::cuda::device_count());
   if (gpus > 0) return torch::Device("cuda:" + std::to_string(local_rank % gpus));
   if (wanted == Device::kAuto) return torch::Device(torch::kCPU);
   return failed_precondition(

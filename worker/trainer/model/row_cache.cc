@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace prefixmem::trainer {
 namespace {
@@ -16,7 +17,7 @@ void write_rows(torch::Tensor& buffer, int64_t begin, const torch::Tensor& rows)
     const int64_t larger = std::max({needed, 2 * capacity, kFirstCapacity});
     torch::Tensor grown = at::empty({larger, rows.size(1), rows.size(2)}, rows.options());
     if (begin > 0) grown.narrow(0, 0, begin).copy_(buffer.narrow(0, 0, begin));
-    buffer = grown;
+    buffer = std::move(grown);
   }
   buffer.narrow(0, begin, rows.size(0)).copy_(rows);
 }

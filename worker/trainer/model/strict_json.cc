@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +14,9 @@ using nlohmann::json;
 constexpr size_t kLongestShown = 80;
 
 // Thrown out of the parser's callback, which has no other way to stop it.
-struct Refusal {
-  std::string reason;
+class Refusal : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 // Sees every event of the parser; `depth` is that of the enclosing object or array.
@@ -24,12 +26,12 @@ class Strictness {
 
   void see(int depth, json::parse_event_t event, const json& value) {
     if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
-      if (depth >= max_depth_) throw Refusal{"it is nested too deeply"};
+      if (depth >= max_depth_) throw Refusal("it is nested too deeply");
       keys_.resize(static_cast<size_t>(depth) + 1);
       keys_.back().clear();
     } else if (event == json::parse_event_t::key) {
       const auto& key = value.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second) throw Refusal{"it holds " + shown(value) + " twice"};
+      if (!keys_.back().insert(key).second) throw Refusal("it holds " + shown(value) + " twice");
     } else if (event == json::parse_event_t::object_end ||
                event == json::parse_event_t::array_end) {
       keys_.pop_back();
@@ -54,7 +56,7 @@ Result<json> parse_strict_json(std::string_view text, int max_depth) {
     if (!value.is_object()) return data_loss("it is no JSON object but " + shown(value));
     return value;
   } catch (const Refusal& refusal) {
-    return data_loss(refusal.reason);
+    return data_loss(refusal.what());
   } catch (const json::exception& error) {
     return data_loss(std::string("it is no valid JSON: ") + error.what());
   }

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <mutex>
 #include <variant>
@@ -22,7 +23,7 @@ class ConsoleSink final : public EventSink {
   }
 
  private:
-  void show(const PhaseEvent& e) {
+  void show(const PhaseEvent& e) const {
     if (rank_ != 0) return;
     static constexpr const char* kNames[] = {"loading", "evaluating", "training", "saving"};
     std::fprintf(stderr, "%s", kNames[static_cast<int>(e.phase)]);
@@ -43,8 +44,7 @@ class ConsoleSink final : public EventSink {
     shown_ = now;
     const double elapsed = std::chrono::duration<double>(now - first_time_).count();
     const double per_step = elapsed / static_cast<double>(e.step - first_step_ + 1);
-    const auto left =
-        static_cast<long>(per_step * static_cast<double>(e.total_steps - e.step) + 0.5);
+    const long left = std::lround(per_step * static_cast<double>(e.total_steps - e.step));
     std::fprintf(stderr, "step %ld/%ld  loss %.4f  lr %.2e  %.0f tokens/s  ETA %ld:%02ld\n", e.step,
                  e.total_steps, e.loss, e.learning_rate,
                  static_cast<double>(e.tokens) / e.step_seconds, left / 60, left % 60);

@@ -45,7 +45,7 @@ struct Session {
 
   bool leads() const { return gang->rank() == 0; }
   // Rank 0 speaks for the gang.
-  Status emit(const Event& event) { return leads() ? sink->emit(event) : Status(); }
+  Status emit(const Event& event) const { return leads() ? sink->emit(event) : Status(); }
   // A failure that every rank has found in the same way.
   Status together(Status status);
   // Turns a failure of one rank into everybody's; every rank calls it.
