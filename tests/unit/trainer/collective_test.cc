@@ -31,8 +31,8 @@ const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GangEnv
 double ranks_sum() { return gang->size() * (gang->size() - 1) / 2.0; }
 
 TEST(Collective, HasTheSizeItWasStartedWith) {
-  const char* expected = std::getenv("PREFIXMEM_TEST_RANKS");
-  EXPECT_EQ(gang->size(), expected == nullptr ? 1 : std::atoi(expected));
+  const char* const given = std::getenv("PREFIXMEM_TEST_RANKS");
+  EXPECT_EQ(gang->size(), given == nullptr ? 1 : std::strtol(given, nullptr, 10));
   EXPECT_LT(gang->rank(), gang->size());
   EXPECT_EQ(gang->local_size(), gang->size());
   EXPECT_EQ(gang->local_rank(), gang->rank());

@@ -199,7 +199,7 @@ TEST(Checkpoint, AnyDamageIsDataLoss) {
   for (size_t length = 0; length < good.size(); length += 13) {
     EXPECT_EQ(read_checkpoint_info(good.substr(0, length)).status().code(), Code::kDataLoss);
   }
-  const size_t data = good.size() - 3 * 16 * sizeof(float);
+  const size_t data = good.size() - size_t{3} * 16 * sizeof(float);
   for (size_t at = data; at < good.size(); at += 5) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0x10);
