@@ -32,7 +32,7 @@ struct Side {
     adapter = make_adapter(method, model->config(), 1, device).value();
     gang = make_single_collective(device);
   }
-  std::vector<double> losses(int steps) {
+  std::vector<double> losses(int steps) const {
     TrainSpec spec;
     spec.max_steps = steps;
     spec.global_batch_size = 4;
