@@ -5,19 +5,6 @@
 #include "common/proto/timestamps.h"
 
 namespace prefixmem::client {
-namespace {
-
-constexpr std::string_view kPrefix = "JOB_STATE_";
-
-}  // namespace
-
-std::string state_name(v1::JobState state) {
-  if (!v1::JobState_IsValid(state)) return "state " + std::to_string(state);
-  std::string name = v1::JobState_Name(state).substr(kPrefix.size());
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return static_cast<char>(c - 'A' + 'a'); });
-  return name;
-}
 
 std::optional<v1::JobState> state_from_name(std::string_view state) {
   for (int i = v1::JOB_STATE_QUEUED; i <= v1::JobState_MAX; ++i) {
@@ -33,11 +20,6 @@ std::vector<std::string> all_states() {
     names.push_back(state_name(static_cast<v1::JobState>(i)));
   }
   return names;
-}
-
-bool has_ended(v1::JobState state) {
-  return state == v1::JOB_STATE_SUCCEEDED || state == v1::JOB_STATE_FAILED ||
-         state == v1::JOB_STATE_CANCELLED;
 }
 
 std::string method_text(const v1::JobSpec& spec) {

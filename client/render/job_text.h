@@ -6,15 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "common/proto/job_state.h"
 #include "prefixmem/v1/job.pb.h"
 
 namespace prefixmem::client {
 
-std::string state_name(v1::JobState state);                           // "running"
-std::optional<v1::JobState> state_from_name(std::string_view state);  // the inverse
+std::optional<v1::JobState> state_from_name(std::string_view state);  // of state_name
 std::vector<std::string> all_states();                                // in their order
-
-bool has_ended(v1::JobState state);
 
 std::string method_text(const v1::JobSpec& spec);  // "lora r=8", "prefix_memory", "none"
 

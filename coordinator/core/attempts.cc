@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/coordinator.h"
-#include "coordinator/core/job_state.h"
 #include "coordinator/core/progress.h"
 
 namespace prefixmem {

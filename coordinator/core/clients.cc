@@ -3,13 +3,13 @@
 #include <spdlog/spdlog.h>
 
 #include "common/id.h"
+#include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
-#include "coordinator/core/job_state.h"
 
 namespace prefixmem {
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/proto/job_state.h"
 #include "common/proto/timestamps.h"
-#include "coordinator/core/job_state.h"
 #include "coordinator/scheduler/lease.h"
 #include "coordinator/scheduler/place.h"
 

@@ -1,6 +1,6 @@
 #include "coordinator/metrics/overview_families.h"
 
-#include "coordinator/core/job_state.h"
+#include "common/proto/job_state.h"
 
 namespace prefixmem {
 namespace {

@@ -1,6 +1,6 @@
 #include "coordinator/rpc/event_source.h"
 
-#include "coordinator/core/job_state.h"
+#include "common/proto/job_state.h"
 
 namespace prefixmem::rpc {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/proto/job_state.h"
 #include "common/version.h"
-#include "coordinator/core/job_state.h"
 #include "coordinator/web/html.h"
 
 namespace prefixmem::web {

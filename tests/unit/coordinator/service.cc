@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/proto/job_state.h"
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/find_job.h"
-#include "coordinator/core/job_state.h"
 #include "tests/unit/common/spec_example.h"
 
 namespace prefixmem {

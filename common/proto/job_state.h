@@ -12,7 +12,7 @@ inline bool has_ended(v1::JobState state) {
          state == v1::JOB_STATE_CANCELLED;
 }
 
-// "running"
+// "running"; "state 42" for one that this version does not know
 std::string state_name(v1::JobState state);
 
 }  // namespace prefixmem
