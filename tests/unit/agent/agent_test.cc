@@ -45,7 +45,9 @@ TEST_F(AgentTest, RegistersUnderTheSameIdAfterARestart) {
     EXPECT_EQ(message.worker_id(), (*agent)->worker_id());
     EXPECT_EQ(message.metrics_address(), (*agent)->metrics_address());
     EXPECT_EQ(message.slots(), 2);
-    if (life == 1) EXPECT_EQ(message.worker_id(), id);
+    if (life == 1) {
+      EXPECT_EQ(message.worker_id(), id);
+    }
     id = message.worker_id();
   }
 }
