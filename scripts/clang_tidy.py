@@ -5,7 +5,8 @@ usage: clang_tidy.py BUILD [FILE ...] [--jobs N] [--no-cache] [--times]
 
 A source is skipped when it passed before with the same content, the same content of every header
 of ours that it reaches, the same generated code, compile command, .clang-tidy, pinned packages and
-Debian packages. What passed is kept as empty files, named by that hash, in .deps/cache/clang-tidy.
+Debian packages. What passed is kept as empty files, named by that hash, in the user's cache beside
+ccache's (~/.cache/prefixmem/clang-tidy), so that a second clone has it too.
 """
 
 import argparse
@@ -137,6 +138,10 @@ def check(entry, tidy):
     return run.returncode == 0, text, time.monotonic() - started
 
 
+def user_cache():
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 def ours(entry):
     path = Path(entry["file"])
     return (
@@ -168,7 +173,7 @@ def main():
         wanted = {str(f.resolve()) for f in args.files}
         entries = {path: e for path, e in entries.items() if path in wanted}
     tidy = str(ROOT / ".deps/venv/bin/clang-tidy")
-    cache_folder = ROOT / ".deps/cache/clang-tidy"
+    cache_folder = user_cache() / "prefixmem" / "clang-tidy"
     cache_folder.mkdir(parents=True, exist_ok=True)
     environment = environment_hash()
     keys = {path: key_of(e, environment, build) for path, e in entries.items()}
