@@ -31,6 +31,7 @@ class Model:
     loss_bar: float = 1e-5  # relative, over the ten steps
     long_row: int = 300  # tokens, more than any window
     first_of_long: int = 0  # from where its logits are compared
+    texts: list = dataclasses.field(default_factory=lambda: TEXTS)  # prompt and completion
 
     def token_rows(self, lengths):
         """Rows for logits: text where the model was trained on some, any ids elsewhere."""
@@ -46,9 +47,9 @@ class Model:
         return transformers.AutoTokenizer.from_pretrained(self.folder)
 
     def rows(self):
-        """TEXTS as (ids, prompt tokens), by the rules that the trainer follows."""
+        """The texts as (ids, prompt tokens), by the rules that the trainer follows."""
         tokenizer = self.tokenizer()
-        for prompt, completion in TEXTS:
+        for prompt, completion in self.texts:
             head = tokenizer(prompt)["input_ids"]
             tail = tokenizer(completion, add_special_tokens=False)["input_ids"]
             yield [*head, *tail, tokenizer.eos_token_id], len(head)
@@ -74,7 +75,7 @@ def make(name, folder):
     if name == "stories260k":
         return Model(name, stories260k(), 1e-3)
     if name == "gemma3-270m":
-        return Model(name, gemma3_270m(), 1e-3, 1e-4, long_row=600, first_of_long=590)
+        return Model(name, gemma3_270m(), 1e-4, 1e-4, 600, 590, TEXTS[:3])
     return Model(name, tiny_models.write(name, folder))
 
 

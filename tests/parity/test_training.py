@@ -1,7 +1,9 @@
-"""Ten AdamW steps of pmt-trainer against transformers and PEFT, from the same initial adapter."""
+"""Ten AdamW steps of pmt-trainer in fp32 against transformers and PEFT, from one initial adapter.
+
+They compute in fp64 here: on Gemma their own fp32 is further from that than the bars allow.
+"""
 
 import measured
-import models
 import programs
 import pytest
 import reference
@@ -9,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 STEPS = 10
-BAR = 1e-5  # of logits, gradients and their norms
+BAR = 1e-5  # of logits and gradients
 METHODS = {
     "prefix_memory": {"type": "prefix_memory"},
     "lora": {"type": "lora", "r": 4, "alpha": 8, "target_modules": ["all-linear"]},
@@ -21,19 +23,19 @@ class Trained:
 
     def __init__(self, model, method, folder, **settings):
         self.model, self.method, self.folder = model, method, folder
+        settings["learning_rate"] = model.rate
         self.run("initial", max_steps=1, warmup_steps=1)  # the one step is at rate 0
-        settings = {"max_steps": STEPS, "learning_rate": model.rate, **settings}
-        self.steps = self.run("final", **settings)
+        self.steps = self.run("final", max_steps=STEPS, **settings)
 
     def run(self, name, **settings):
         out, method = self.folder / name, METHODS[self.method]
-        return programs.train(self.model.folder, models.TEXTS, method, out, **settings)
+        return programs.train(self.model.folder, self.model.texts, method, out, **settings)
 
     def adapter(self, name):
         return self.folder / name / "adapter"
 
     def reference(self, name):
-        return reference.WITH[self.method](self.model.folder, self.adapter(name))
+        return reference.WITH[self.method](self.model.folder, self.adapter(name)).double()
 
     def compare(self, steps):
         """Holds our steps against the reference's (loss, gradient norm)."""
@@ -41,7 +43,7 @@ class Trained:
             away = abs(ours["loss"] - loss) / loss
             measured.hold(self.model.name, f"{self.method} loss", away, self.model.loss_bar)
             if ours["step"] == 1:
-                assert ours["grad_norm"] == pytest.approx(norm, rel=BAR)
+                assert ours["grad_norm"] == pytest.approx(norm, rel=self.model.loss_bar)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +71,10 @@ def test_ten_steps(model, method, trained):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_gradients_and_logits_of_a_trained_adapter(model, method, trained):
+    """After two steps: once the loss is near zero, rounding is all that its gradient holds."""
     ours, rows = trained(model.name, method), list(model.rows())
-    adapter, theirs = ours.adapter("final"), ours.reference("final")
+    ours.run("early", max_steps=2, learning_rate=model.rate)
+    adapter, theirs = ours.adapter("early"), ours.reference("early")
     answer = programs.ask(model.folder, rows, adapter=adapter, gradient=True, logits=0)
 
     expected = reference.logits(theirs, [ids for ids, _ in rows])
