@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <atomic>
+#include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include "tests/unit/agent/fake_coordinator.h"
 #include "tests/unit/agent/fake_store.h"
 #include "tests/unit/agent/gang_script.h"
+#include "tests/unit/agent/throwing_log.h"
 #include "tests/unit/common/temp_folder.h"
 #include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/stream/channel.h"
@@ -22,13 +26,12 @@ using testing::HasSubstr;
 class ConnectionTest : public testing::Test {
  protected:
   ~ConnectionTest() override {
-    stop_.request_stop();
-    if (stream_.joinable()) stream_.join();
+    disconnect();
     roster_.reset();
   }
 
-  // `script`: what gangs do.
-  void connect(const std::string& script = "") {
+  // `script`: what gangs do; `clock` tells the times of beats.
+  void connect(const std::string& script = "", const Clock& clock = real_clock()) {
     AttemptOptions options;
     options.work_dir = folder_.path() / "work";
     options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true"};
@@ -37,11 +40,15 @@ class ConnectionTest : public testing::Test {
         std::move(options), real_clock(), GangWorld{*launcher_, [] { return MemoryReading(); }, {}},
         store_, job_metrics_});
     const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9"};
-    stream_ = std::thread([this, card] {
-      keep_connected({dial(coordinator_.address()), card, *roster_, metrics_, real_clock(),
+    stream_ = std::thread([this, card, &clock] {
+      keep_connected({dial(coordinator_.address()), card, *roster_, metrics_, clock,
                       BackoffPolicy{Millis(1), Millis(5), 2, 0}},
                      stop_.get_token());
     });
+  }
+  void disconnect() {
+    stop_.request_stop();
+    if (stream_.joinable()) stream_.join();
   }
   void connect_and_welcome(const std::string& script) {
     connect(script);
@@ -70,6 +77,7 @@ class ConnectionTest : public testing::Test {
   }
   std::string flag_file() const { return (folder_.path() / "go").string(); }
 
+  std::optional<ThrowingLog> log_;  // outlives everything that logs
   const v1::AttemptId kId = attempt_id("job-a", 1);
   const TempFolder folder_;
   FakeCoordinator coordinator_;
@@ -125,6 +133,37 @@ TEST_F(ConnectionTest, HeartbeatsNameWhatRuns) {
   const auto beat =
       coordinator_.next([](const auto& m) { return m.heartbeat().running_size() > 0; });
   EXPECT_EQ(key_of(beat.heartbeat().running(0)).text(), "job-a/1");
+}
+
+bool beats_or_ends(const v1::WorkerMessage& message) {
+  return message.has_heartbeat() || message.has_ended();
+}
+
+TEST_F(ConnectionTest, AShutDownIsToldBeforeTheEndsThatItCauses) {
+  constexpr double kNoFurtherBeat = 60;
+  connect("Rank().log('runs'); wait_for_signals()");
+  coordinator_.next_register();
+  coordinator_.welcome({}, kNoFurtherBeat);
+  EXPECT_FALSE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  coordinator_.assign(kId);
+  events_until("runs");
+  roster_->shut_down("worker-1 is shutting down");
+  EXPECT_TRUE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  EXPECT_EQ(coordinator_.next(beats_or_ends).ended().code(), "UNAVAILABLE");
+}
+
+TEST_F(ConnectionTest, AWorkerThatShutsDownSaysSoInEveryBeatAndRefusesAttempts) {
+  connect_and_welcome("");
+  roster_->shut_down("worker-1 is shutting down");
+  coordinator_.next([](const auto& m) { return m.heartbeat().draining(); });
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  coordinator_.hang_up();
+  coordinator_.next_register();
+  coordinator_.welcome();
+  EXPECT_TRUE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  coordinator_.assign(kId);
+  const auto ended = coordinator_.next_ended();
+  EXPECT_EQ(ended.code() + ": " + ended.message(), "UNAVAILABLE: worker-1 is shutting down");
 }
 
 TEST_F(ConnectionTest, PassesACancelOn) {
@@ -186,6 +225,37 @@ TEST_F(ConnectionTest, WhatIsStaleAtTheRegistrationIsKilled) {
   EXPECT_TRUE(roster_->wait_until_empty(real_clock().monotonic() + Millis(60000)));
   coordinator_.hang_up();
   EXPECT_EQ(coordinator_.next_register().attempts_size(), 0);
+}
+
+TEST_F(ConnectionTest, WhatTheReaderThrowsBreaksTheStream) {
+  log_.emplace("starts with 2 ranks");
+  connect_and_welcome(kWell);
+  coordinator_.assign(kId);
+  coordinator_.next_register();
+  coordinator_.welcome();
+  coordinator_.assign(kId);
+  EXPECT_THAT(events_until("result.json"), ElementsAre("hello", "result.json"));
+}
+
+TEST_F(ConnectionTest, WhatTheWriterThrowsBreaksTheStream) {
+  class Broken final : public Clock {
+   public:
+    WallTime wall() const override {
+      if (!thrown_.exchange(true)) throw std::runtime_error("the clock has no hands");
+      return real_clock().wall();
+    }
+    MonotonicTime monotonic() const override { return real_clock().monotonic(); }
+
+   private:
+    mutable std::atomic<bool> thrown_ = false;
+  } broken;
+  connect("", broken);
+  coordinator_.next_register();
+  coordinator_.welcome();
+  coordinator_.next_register();
+  coordinator_.welcome();
+  coordinator_.next([](const auto& m) { return m.has_heartbeat(); });
+  disconnect();
 }
 
 TEST_F(ConnectionTest, WaitsForACoordinatorThatIsNotThereYet) {

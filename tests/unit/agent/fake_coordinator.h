@@ -75,10 +75,10 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     const MutexLock lock(mutex_);
     if (stream_ != nullptr) stream_->Write(message);
   }
-  // Answers a registration; beats come each 100 ms.
-  void welcome(const std::vector<v1::AttemptId>& stale = {}) {
+  // Answers a registration.
+  void welcome(const std::vector<v1::AttemptId>& stale = {}, double heartbeat_seconds = 0.1) {
     v1::CoordinatorMessage message;
-    message.mutable_registered()->set_heartbeat_seconds(0.1);
+    message.mutable_registered()->set_heartbeat_seconds(heartbeat_seconds);
     for (const auto& id : stale) *message.mutable_registered()->add_stale() = id;
     send(message);
   }

@@ -63,7 +63,13 @@ void Roster::shut_down(const std::string& reason) {
     const MutexLock lock(mutex_);
     closed_ = reason;
   }
+  bell_.ring();
   for (const auto& attempt : all()) attempt->stop(StopKind::kShutDown, reason);
+}
+
+bool Roster::draining() const {
+  const MutexLock lock(mutex_);
+  return closed_.has_value();
 }
 
 void Roster::acknowledge_events(const AttemptKey& key, int64_t up_to) {

@@ -29,6 +29,8 @@ class Roster {
   void abandon(const std::vector<AttemptKey>& stale);
   // The worker goes away: stops all, and starts none any more.
   void shut_down(const std::string& reason);
+  // shut_down() was called; true before it causes any report.
+  bool draining() const;
 
   void acknowledge_events(const AttemptKey& key, int64_t up_to);
   void acknowledge_end(const AttemptKey& key);

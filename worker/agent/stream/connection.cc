@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/guarded.h"
 #include "common/log.h"
 #include "common/proto/status_grpc.h"
 #include "prefixmem/v1/worker_service.grpc.pb.h"
@@ -21,7 +22,8 @@ constexpr Millis kPatienceForRegistered{10000};
 constexpr Millis kShortestBeat{100};
 constexpr Millis kLongestBeat{60000};
 
-// One stream, from dialling to its break. The calling thread writes, another reads.
+// One stream, from dialling to its break. The calling thread writes, another reads; what one of
+// them throws breaks the stream.
 class Session {
  public:
   Session(const ConnectionWorld& world, v1::WorkerService::Stub& stub) : world_(world) {
@@ -30,13 +32,20 @@ class Session {
 
   Status run(const std::stop_token& stop) {
     const std::stop_callback end(stop, [this] { context_.TryCancel(); });
-    std::thread reader([this] { read(); });
-    if (say(register_message(world_.card, world_.roster.known()))) write();
+    Status heard;
+    std::thread reader([&] {
+      heard = guarded([this] { return read(); });
+      broken_ = true;
+      world_.roster.bell().ring();
+    });
+    const Status said = guarded([this] { return write(); });
     context_.TryCancel();
     reader.join();
     world_.metrics.set_connected(false);
-    const Status status = from_grpc(stream_->Finish());
-    return late_ ? unavailable("no answer to the registration") : status;
+    const Status broken = from_grpc(stream_->Finish());
+    PM_TRY(heard);
+    PM_TRY(said);
+    return broken;
   }
 
   bool was_registered() const { return registered_; }
@@ -46,35 +55,46 @@ class Session {
 
   bool say(const v1::WorkerMessage& message) { return stream_->Write(message); }
 
-  void write() {
+  // Until the stream breaks, which is no failure of its own.
+  Status write() {
+    if (!say(register_message(world_.card, world_.roster.known()))) return {};
     const MonotonicTime patience_ends = now() + kPatienceForRegistered;
-    MonotonicTime next_beat = now();
+    next_beat_ = now();
     while (!broken_) {
       world_.roster.sweep();
       if (!registered_) {
-        late_ = now() >= patience_ends;
-        if (late_) return;
+        if (now() >= patience_ends) return unavailable("no answer to the registration");
         world_.roster.bell().wait_until(patience_ends);
         continue;
       }
-      if (now() >= next_beat) {
-        if (!say(heartbeat_message(world_.clock.wall(), world_.roster.running()))) return;
-        world_.metrics.count_heartbeat();
-        next_beat = now() + beat_.load();
-      }
-      if (const auto report = world_.roster.next_report()) {
-        if (!say(report_message(*report))) return;
-      } else {
-        world_.roster.bell().wait_until(next_beat);
+      // Taken before the beat: what a shut-down has caused follows the beat that tells of it.
+      const auto report = world_.roster.next_report();
+      if (!beat_where_due()) return {};
+      if (!report) {
+        world_.roster.bell().wait_until(next_beat_);
+      } else if (!say(report_message(*report))) {
+        return {};
       }
     }
+    return {};
   }
 
-  void read() {
+  bool beat_where_due() {
+    const bool draining = world_.roster.draining();
+    if (now() < next_beat_ && draining == told_draining_) return true;
+    if (!say(heartbeat_message(world_.clock.wall(), world_.roster.running(), draining))) {
+      return false;
+    }
+    world_.metrics.count_heartbeat();
+    told_draining_ = draining;
+    next_beat_ = now() + beat_.load();
+    return true;
+  }
+
+  Status read() {
     Message message;
     while (stream_->Read(&message)) obey(message);
-    broken_ = true;
-    world_.roster.bell().ring();
+    return {};
   }
 
   void obey(const Message& message) {
@@ -116,7 +136,10 @@ class Session {
   std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, Message>> stream_;
   std::atomic<bool> registered_ = false, broken_ = false;
   std::atomic<Millis> beat_ = kShortestBeat;
-  bool late_ = false;  // writer only
+
+  // Writer only.
+  MonotonicTime next_beat_;
+  bool told_draining_ = false;
 };
 
 }  // namespace

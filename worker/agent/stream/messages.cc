@@ -47,10 +47,12 @@ v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<Att
   return message;
 }
 
-v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running) {
+v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
+                                    bool draining) {
   v1::WorkerMessage message;
   *message.mutable_heartbeat()->mutable_time() = to_timestamp(now);
   for (const AttemptKey& key : running) set(*message.mutable_heartbeat()->add_running(), key);
+  message.mutable_heartbeat()->set_draining(draining);
   return message;
 }
 

@@ -19,7 +19,8 @@ struct WorkerCard {
 };
 
 v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<AttemptKey>& known);
-v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running);
+v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
+                                    bool draining);
 v1::WorkerMessage report_message(const AttemptReport& report);
 
 AttemptKey key_of(const v1::AttemptId& id);
