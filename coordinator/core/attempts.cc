@@ -19,6 +19,7 @@ v1::JobState state_after(scheduler::Outcome outcome) {
     case scheduler::Outcome::kCancelled:
       return v1::JOB_STATE_CANCELLED;
     case scheduler::Outcome::kRetry:
+    case scheduler::Outcome::kMove:
       return v1::JOB_STATE_QUEUED;
     case scheduler::Outcome::kFailed:
       break;
@@ -110,14 +111,14 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
 
 void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail) {
   const scheduler::Conclusion conclusion =
-      scheduler::conclude(gang_of(job), end, config_.scheduler);
+      scheduler::conclude(gang_of(job), end, drains(job.attempt->worker_id), config_.scheduler);
   job.attempt->end = environment_.clock.wall();
   job.attempt->code = code_name(end.code());
   job.attempt->message = end.message();
   journal_.attempt_ended(*std::exchange(job.attempt, std::nullopt));
   to_place_ = true;
-  if (conclusion.outcome == scheduler::Outcome::kRetry) {
-    job.record.retries += 1;
+  if (conclusion.outcome == scheduler::Outcome::kRetry) job.record.retries += 1;
+  if (state_after(conclusion.outcome) == v1::JOB_STATE_QUEUED) {
     move_to(job, v1::JOB_STATE_QUEUED, retry_reason(job, conclusion.reason));
   } else {
     end_job(job, conclusion, stderr_tail);

@@ -23,6 +23,7 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .device = device_of(worker.info.device()),
           .lost = worker.lost(),
           .connected = worker.link != nullptr,
+          .draining = worker.draining,
           .last_heard = worker.last_heard};
 }
 
@@ -72,6 +73,7 @@ scheduler::State state_of(const Live& live) {
 
 v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now) {
   v1::Worker view = worker.info;
+  if (worker.draining && !worker.lost()) view.set_state("draining");
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
   for (const auto& [id, job] : live.jobs) {
     if (!job.attempt || job.attempt->worker_id != view.id()) continue;

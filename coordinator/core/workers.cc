@@ -66,11 +66,13 @@ Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerL
   const std::string& id = request.worker_id();
   LiveWorker& worker = live_.workers[id];
   if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
-  worker = {worker_of(request), std::move(link), environment_.clock.monotonic()};
+  const bool drained = worker.draining;
+  worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
   journal_.worker_changed(id);
   spdlog::info("worker {} on {} registered: {} slots, {}, {} attempts", id, request.host(),
                request.slots(), request.device(), request.attempts_size());
   take_up(request);
+  worker.draining = false;
   to_place_ = true;
   place_jobs();
   return flush();
@@ -119,6 +121,11 @@ std::shared_ptr<WorkerLink> Coordinator::link_of(const std::string& worker_id) {
   return found == live_.workers.end() ? nullptr : found->second.link;
 }
 
+bool Coordinator::drains(const std::string& worker_id) {
+  const auto found = live_.workers.find(worker_id);
+  return found != live_.workers.end() && found->second.draining;
+}
+
 void Coordinator::disconnect(const std::string& worker_id, const WorkerLink* link) {
   const MutexLock lock(mutex_);
   const auto found = live_.workers.find(worker_id);
@@ -155,6 +162,10 @@ void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat
   for (const v1::AttemptId& id : heartbeat.running()) {
     if (live_.current(worker_id, id) == nullptr) send_cancel(worker_id, id, kNotCurrent);
   }
+  LiveWorker& worker = live_.workers.at(worker_id);
+  if (!heartbeat.draining() || std::exchange(worker.draining, true)) return;
+  spdlog::info("worker {} is shutting down: it takes no further attempts", worker_id);
+  to_place_ = true;
 }
 
 // Events of an attempt that is not current are acknowledged, so that its worker can drop them.

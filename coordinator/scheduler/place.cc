@@ -44,8 +44,10 @@ bool could_ever_hold(const Room& room, const Job& job) {
   return matches(job, *room.worker) && room.worker->slots >= job.ranks;
 }
 
+bool takes_work(const Worker& worker) { return worker.connected && !worker.draining; }
+
 bool holds_now(const Room& room, const Job& job) {
-  return could_ever_hold(room, job) && room.worker->connected && !room.kept &&
+  return could_ever_hold(room, job) && takes_work(*room.worker) && !room.kept &&
          room.free >= job.ranks;
 }
 
@@ -93,7 +95,7 @@ std::string wait_in_turn(std::vector<Room>& rooms, const Job& job) {
     if (!could_ever_hold(room, job)) continue;
     possible = true;
     first |= !room.kept;
-    here |= room.worker->connected;
+    here |= takes_work(*room.worker);
     room.kept = true;
   }
   if (!possible) return never_fits(rooms, job);

@@ -13,7 +13,7 @@ namespace prefixmem::scheduler {
 
 struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
-  int max_retries = 3;  // of a job, after losses; its first attempt is none
+  int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
 };
 
 struct Worker {
@@ -22,6 +22,7 @@ struct Worker {
   Device device = Device::kCpu;
   bool lost = false;
   bool connected = false;      // its stream is open
+  bool draining = false;       // it shuts down and takes nothing more
   MonotonicTime last_heard{};  // the newest message
 };
 

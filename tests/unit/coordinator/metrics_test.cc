@@ -46,16 +46,18 @@ TEST(Metrics, EveryStateHasASeries) {
   EXPECT_THAT(text, Not(HasSubstr("unspecified")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"connected\"} 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"draining\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 0")));
 }
 
 TEST(Metrics, WorkersAndTheQueueAreThoseOfTheMoment) {
   const Metrics metrics;
-  const std::string text =
-      metrics.text({.jobs = {{v1::JOB_STATE_QUEUED, 5}},
-                    .workers = {worker("a", "connected"), worker("b", "lost")}});
+  const std::string text = metrics.text(
+      {.jobs = {{v1::JOB_STATE_QUEUED, 5}},
+       .workers = {worker("a", "connected"), worker("b", "lost"), worker("c", "draining")}});
   EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 5")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"connected\"} 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"draining\"} 1")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 1")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_worker_slots{worker=\"a\"} 4")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_worker_used_slots{worker=\"b\"} 3")));

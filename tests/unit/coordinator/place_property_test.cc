@@ -36,6 +36,7 @@ std::vector<Worker> any_workers(Random& random) {
                         random.one_in(2) ? Device::kCuda : Device::kCpu);
     one.lost = random.one_in(8);
     one.connected = !one.lost && !random.one_in(5);
+    one.draining = random.one_in(8);
     workers.push_back(one);
   }
   return workers;
@@ -121,7 +122,7 @@ TEST_F(PlaceProperty, AGangLiesOnOneConnectedMatchingWorker) {
     for (const Start& start : placement.starts) {
       const Job& job = by_id(state.queue, start.job_id);
       const Worker& on = by_id(state.workers, start.worker_id);
-      EXPECT_TRUE(on.connected && !on.lost) << start.worker_id;
+      EXPECT_TRUE(on.connected && !on.lost && !on.draining) << start.worker_id;
       EXPECT_TRUE(job.device != Device::kCuda || on.device == Device::kCuda) << start.job_id;
     }
   });
@@ -174,7 +175,7 @@ TEST_F(PlaceProperty, NoJobWaitsThatAnIdleWorkerFits) {
     for (const Worker& worker : state.workers) {
       const bool busy = std::any_of(next.gangs.begin(), next.gangs.end(),
                                     [&](const Gang& gang) { return gang.worker_id == worker.id; });
-      if (busy || worker.lost || !worker.connected) continue;
+      if (busy || worker.lost || !worker.connected || worker.draining) continue;
       for (const Job& waiting : next.queue) {
         const bool fits = waiting.ranks <= worker.slots &&
                           (waiting.device != Device::kCuda || worker.device == Device::kCuda);

@@ -126,6 +126,15 @@ TEST(Place, AWorkerThatIsAwayIsWaitedForAndKept) {
                                                "two: waits behind earlier jobs"));
 }
 
+TEST(Place, ADrainingWorkerTakesNothing) {
+  State state{.workers = {worker("w", 4), worker("tiny", 1)},
+              .queue = {job("one", 1), job("wide", 2, 4)}};
+  state.workers[0].draining = true;
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("one>tiny"));
+  EXPECT_THAT(waits_of(placement), ElementsAre("wide: waits for a worker to reconnect"));
+}
+
 TEST(Place, AWorkerThatHasShrunkTakesNothingMore) {
   const State state{
       .workers = {worker("w", 1)}, .queue = {job("j", 2)}, .gangs = {gang(job("r", 1, 4), "w")}};

@@ -116,9 +116,10 @@ Status CoordinatorTest::receive(const std::string& id, const v1::WorkerMessage& 
   return coordinator().receive(id, link(id).get(), message);
 }
 
-Status CoordinatorTest::heartbeat(const std::string& id, const std::vector<std::string>& running) {
+Status CoordinatorTest::heartbeat(const std::string& id, const std::vector<std::string>& running,
+                                  bool draining) {
   v1::WorkerMessage message;
-  message.mutable_heartbeat();
+  message.mutable_heartbeat()->set_draining(draining);
   for (const std::string& key : running) {
     *message.mutable_heartbeat()->add_running() = attempt(key);
   }

@@ -58,7 +58,8 @@ class CoordinatorTest : public testing::Test {
   Status connect(const std::string& id, int slots, const std::vector<std::string>& running = {},
                  const std::string& device = "cpu");
   Status receive(const std::string& id, const v1::WorkerMessage& message);
-  Status heartbeat(const std::string& id, const std::vector<std::string>& running = {});
+  Status heartbeat(const std::string& id, const std::vector<std::string>& running = {},
+                   bool draining = false);
   Status events(const std::string& id, const std::string& key, int64_t first,
                 const std::vector<v1::TrainerEvent>& events);
   Status ended(const std::string& id, const std::string& key, const std::string& code,

@@ -96,7 +96,7 @@ Gang retried(int retries) {
 }
 
 Conclusion concluded(const Gang& gang, const Status& end) {
-  return conclude(gang, end, {.max_retries = 3});
+  return conclude(gang, end, /*draining=*/false, {.max_retries = 3});
 }
 
 TEST(Conclude, AnEndWithoutFailureIsSuccess) {
@@ -126,8 +126,20 @@ TEST(Conclude, RetriesAreCounted) {
   EXPECT_EQ(last.outcome, Outcome::kFailed);
   EXPECT_EQ(last.code, Code::kUnavailable);
   EXPECT_EQ(last.reason, "worker w is gone; given up after 3 retries");
-  EXPECT_EQ(conclude(retried(1), lost, {.max_retries = 1}).reason,
+  EXPECT_EQ(conclude(retried(1), lost, /*draining=*/false, {.max_retries = 1}).reason,
             "worker w is gone; given up after 1 retry");
+}
+
+TEST(Conclude, ADrainCountsAsNoRetryAndChangesNoOtherEnd) {
+  const auto drained = [](const Status& end) {
+    return conclude(retried(3), end, /*draining=*/true, {.max_retries = 3});
+  };
+  const Conclusion moved = drained(unavailable("worker w is shutting down"));
+  EXPECT_EQ(moved.outcome, Outcome::kMove);
+  EXPECT_EQ(moved.reason, "worker w is shutting down; queued again");
+  EXPECT_EQ(drained({}).outcome, Outcome::kSucceeded);
+  EXPECT_EQ(drained(cancelled("stopped")).outcome, Outcome::kCancelled);
+  EXPECT_EQ(drained(internal_error("killed by signal 9")).outcome, Outcome::kFailed);
 }
 
 TEST(Conclude, CancelWinsOverEveryFailure) {
