@@ -27,6 +27,18 @@ v1::JobState state_after(scheduler::Outcome outcome) {
   return v1::JOB_STATE_FAILED;
 }
 
+// The newest checkpoint and the metrics of the steps before it, where there are any.
+Status add_files_to_resume(store::Reader& reader, v1::Assign& assign) {
+  PM_ASSIGN(auto checkpoint, reader.newest_checkpoint(assign.id().job_id()));
+  if (!checkpoint) return {};
+  *assign.mutable_resume_from() = *std::move(checkpoint);
+  PM_ASSIGN(auto files, reader.artifacts(assign.id().job_id()));
+  for (v1::Artifact& file : files) {
+    if (file.path() == "metrics.jsonl") *assign.mutable_resume_metrics() = std::move(file);
+  }
+  return {};
+}
+
 }  // namespace
 
 void Coordinator::add_event(LiveJob& job, v1::JobEvent event) {
@@ -76,10 +88,7 @@ Status Coordinator::send_assignment(const LiveJob& job) {
   assign.set_job_name(shown.name());
   assign.set_spec_yaml(to_yaml(spec));
   assign.set_ranks(shown.ranks());
-  if (shown.attempt() > 1) {
-    PM_ASSIGN(auto checkpoint, reader().newest_checkpoint(shown.id()));
-    if (checkpoint) *assign.mutable_resume_from() = *std::move(checkpoint);
-  }
+  if (shown.attempt() > 1) PM_TRY(add_files_to_resume(reader(), assign));
   journal_.send(link_of(job.attempt->worker_id), std::move(message));
   return {};
 }

@@ -1,5 +1,7 @@
 """A worker dies: its job goes on from the checkpoint on another one, to the same bits."""
 
+import json
+
 import pytest
 from conftest import COORDINATOR
 from jobs import at_step, checkpointed, log_lines, losses, show, submit, succeeded
@@ -14,10 +16,14 @@ def job_spec(lab):
     return lab.spec("lost", train__max_steps=STEPS, train__checkpoint_every=EVERY)
 
 
-def adapter_digest(cluster, job, folder):
+def downloaded(cluster, job, folder):
+    """The bytes of the adapter, and {step: loss} of the metrics, which hold every step once."""
     done = cluster.pmt("download", job, "--out", folder)
     assert done.code == 0, done
-    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
+    adapter = (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+    return adapter, {line["step"]: line["loss"] for line in lines}
 
 
 def test_a_killed_worker(job_spec, cluster, tmp_path):
@@ -50,5 +56,5 @@ def test_a_killed_worker(job_spec, cluster, tmp_path):
     assert {**one, **losses(again)} == expected
     assert all(expected[s] == loss for s, loss in one.items())
     assert show(cluster, job)["attempt"] == 2
-    digests = [adapter_digest(cluster, j, tmp_path / j) for j in (undisturbed, job)]
-    assert digests[0] == digests[1]
+    files = [downloaded(cluster, j, tmp_path / j) for j in (undisturbed, job)]
+    assert files[0] == files[1]

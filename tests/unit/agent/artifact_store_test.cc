@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "common/files.h"
 #include "tests/unit/agent/fake_coordinator.h"
 #include "tests/unit/common/temp_folder.h"
@@ -44,6 +46,15 @@ TEST_F(ArtifactStoreTest, SendsAFileInChunksAfterWhatItIs) {
   EXPECT_EQ(header.artifact().step(), 5);
   EXPECT_EQ(header.artifact().bytes(), static_cast<int64_t>(bytes.size()));
   EXPECT_EQ(header.artifact().sha256(), sha256_hex(bytes));
+}
+
+TEST_F(ArtifactStoreTest, OfAFileThatGrowsSendsWhatItNamed) {
+  const std::string bytes(size_t{8} << 20, 'x');  // more than is under way at once
+  ASSERT_TRUE(write_file_atomic(file_, bytes).ok());
+  coordinator_.on_header = [this] { std::ofstream(file_, std::ios::app) << "grown"; };
+  ASSERT_TRUE(upload().ok());
+  EXPECT_EQ(coordinator_.uploaded_bytes.size(), bytes.size());
+  EXPECT_EQ(coordinator_.uploaded.artifact().sha256(), sha256_hex(coordinator_.uploaded_bytes));
 }
 
 TEST_F(ArtifactStoreTest, SendsAnEmptyFile) {

@@ -107,6 +107,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   // The store: the last upload's header and bytes; the status of uploads; the bytes of fetches.
   v1::UploadHeader uploaded;
   std::string uploaded_bytes;
+  std::function<void()> on_header = [] {};  // called before an upload's bytes are read
   grpc::Status answer;
   std::string stored;
   bool cut_short = false;
@@ -138,7 +139,10 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     uploaded_bytes.clear();
     v1::UploadArtifactRequest request;
     while (reader->Read(&request)) {
-      if (request.has_header()) uploaded = request.header();
+      if (request.has_header()) {
+        uploaded = request.header();
+        on_header();
+      }
       largest_chunk = std::max(largest_chunk, request.chunk().size());
       uploaded_bytes += request.chunk();
     }

@@ -274,6 +274,22 @@ TEST_F(RosterTest, ACheckpointFollowsTheAcknowledgementOfTheStepsBeforeIt) {
   EXPECT_THAT(said_, ElementsAre("step 5", "artifact checkpoints/step-5", "artifact result.json"));
 }
 
+TEST_F(RosterTest, TheMetricsGoBeforeTheirCheckpoint) {
+  start_with(R"(
+rank = Rank()
+out = pathlib.Path(flag("--out"))
+(out / "metrics.jsonl").write_text("5 steps")
+(out / "checkpoints/step-5").write_text("weights")
+rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-5", "step": 5})
+(out / "result.json").write_text("{}")
+)");
+  roster_->assign(assignment());
+  EXPECT_TRUE(finish().status.ok());
+  EXPECT_THAT(store_.uploads(),
+              ElementsAre("metrics metrics.jsonl 5 steps", "checkpoint checkpoints/step-5 weights",
+                          "metrics metrics.jsonl 5 steps", "result result.json {}"));
+}
+
 TEST_F(RosterTest, AFolderGoesFileByFile) {
   start_with(R"(
 rank = Rank()
@@ -328,17 +344,30 @@ pathlib.Path(flag("--out"), "result.json").write_text("{}")
   EXPECT_THAT(store_.uploads(), IsEmpty());
 }
 
-TEST_F(RosterTest, ACheckpointToResumeFromIsThereBeforeTheStart) {
+TEST_F(RosterTest, WhatToResumeFromIsThereBeforeTheStart) {
   start_with(R"(
 rank = Rank()
-rank.log(pathlib.Path(flag("--out"), "checkpoints", "step-5").read_text())
-pathlib.Path(flag("--out"), "result.json").write_text("{}")
+out = pathlib.Path(flag("--out"))
+rank.log((out / "checkpoints" / "step-5").read_text())
+rank.log((out / "metrics.jsonl").read_text())
+(out / "result.json").write_text("{}")
 )");
   Assignment resumed = assignment({"job-a", 2});
   resumed.resume_from = Artifact{"checkpoints/step-5", "checkpoint", 5, 7, "digest"};
+  resumed.resume_metrics = Artifact{"metrics.jsonl", "metrics", 5, 7, "other"};
   roster_->assign(std::move(resumed));
   EXPECT_TRUE(finish().status.ok());
-  EXPECT_THAT(said_.front(), "job-a digest");
+  ASSERT_GE(said_.size(), 2u);
+  EXPECT_EQ(said_[0], "job-a digest");
+  EXPECT_EQ(said_[1], "job-a other");
+}
+
+TEST_F(RosterTest, APathOutsideTheOutputIsNotFetched) {
+  start_with(kWell);
+  Assignment bad = assignment();
+  bad.resume_metrics = Artifact{"../metrics.jsonl", "metrics", 5, 7, "digest"};
+  roster_->assign(std::move(bad));
+  EXPECT_THAT(finish().status.message(), HasSubstr("resume_metrics.path is \"../metrics.jsonl\""));
 }
 
 TEST_F(RosterTest, TellsOfItsAttemptsInTurn) {

@@ -19,6 +19,12 @@ bool stays_inside(const std::filesystem::path& path) {
   return std::none_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
 }
 
+Status check_path(const std::string& what, const std::optional<Artifact>& artifact) {
+  if (!artifact || stays_inside(artifact->path)) return {};
+  return invalid_argument(what + ".path is \"" + artifact->path +
+                          "\"; allowed: a path inside the job's output");
+}
+
 }  // namespace
 
 Status check(const Assignment& assignment) {
@@ -31,11 +37,8 @@ Status check(const Assignment& assignment) {
     return invalid_argument(where + ": ranks is " + std::to_string(assignment.ranks) +
                             "; allowed: at least 1");
   }
-  if (assignment.resume_from && !stays_inside(assignment.resume_from->path)) {
-    return invalid_argument(where + ": resume_from.path is \"" + assignment.resume_from->path +
-                            "\"; allowed: a path inside the job's output");
-  }
-  return {};
+  PM_TRY(check_path(where + ": resume_from", assignment.resume_from));
+  return check_path(where + ": resume_metrics", assignment.resume_metrics);
 }
 
 }  // namespace prefixmem::agent

@@ -33,7 +33,8 @@ struct Assignment {
   std::string job_name;
   std::string spec_yaml;
   int ranks = 0;
-  std::optional<Artifact> resume_from;
+  std::optional<Artifact> resume_from;     // checkpoint
+  std::optional<Artifact> resume_metrics;  // metrics.jsonl of the steps before, and maybe of more
 };
 
 // INVALID_ARGUMENT where an id or path would lead out of the job's folder or ranks is below 1.

@@ -80,21 +80,21 @@ Status Attempt::prepare() {
   measured_ = true;
   PM_ASSIGN(folder_, AttemptFolder::create(options.work_dir, key()));
   PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
-  PM_TRY(fetch_checkpoint());
+  PM_TRY(fetch(assignment_.resume_from));
+  PM_TRY(fetch(assignment_.resume_metrics));
   PM_ASSIGN(Spool spool, Spool::create(folder_->spool()));
   const MutexLock lock(mutex_);
   spool_ = std::move(spool);
   return {};
 }
 
-Status Attempt::fetch_checkpoint() {
-  if (!assignment_.resume_from) return {};
-  const Artifact& checkpoint = *assignment_.resume_from;
-  const fs::path file = folder_->out() / checkpoint.path;
+Status Attempt::fetch(const std::optional<Artifact>& artifact) {
+  if (!artifact) return {};
+  const fs::path file = folder_->out() / artifact->path;
   PM_TRY(make_folders(file.parent_path()));
   const auto stop = starting_.get_token();
   return retry_while_unavailable(world_.options.transfer_backoff, stop, [&] {
-    return world_.store.fetch(key().job_id, checkpoint, file, stop);
+    return world_.store.fetch(key().job_id, *artifact, file, stop);
   });
 }
 
@@ -128,7 +128,7 @@ Status Attempt::on_event(const Event& event) {
 Status Attempt::add_outputs() {
   using Kind = ArtifactEvent::Kind;
   for (const auto& [kind, name] :
-       {std::pair(Kind::kMetrics, "metrics.jsonl"), std::pair(Kind::kResult, "result.json")}) {
+       {std::pair(Kind::kMetrics, kMetricsFile), std::pair(Kind::kResult, "result.json")}) {
     std::error_code error;
     const auto bytes = fs::file_size(folder_->out() / name, error);
     if (!error) {

@@ -94,7 +94,7 @@ class Attempt {
   // Body thread.
   void live();
   Status prepare();
-  Status fetch_checkpoint();
+  Status fetch(const std::optional<Artifact>& artifact);
   Status run();
   Status on_event(const Event& event);
   Status add_outputs();
@@ -110,6 +110,8 @@ class Attempt {
   void release(const std::optional<Event>& replacement);
   Status wait_until_told();
   Status upload(const ArtifactEvent& event);
+  // What a checkpoint is to be in the store after.
+  Status upload_history(const ArtifactEvent& checkpoint);
   Status upload_file(const ArtifactEvent& event, const std::string& path);
   Status failure() const;
   void fail(const Status& status);
@@ -143,7 +145,7 @@ class Attempt {
   bool gang_gone_ PM_GUARDED_BY(mutex_) = false;
   std::optional<StopKind> stop_kind_ PM_GUARDED_BY(mutex_);
   std::string stop_reason_ PM_GUARDED_BY(mutex_);
-  Status failure_ PM_GUARDED_BY(mutex_);  // of an upload or of the spool
+  Status failure_ PM_GUARDED_BY(mutex_);             // of an upload or of the spool
   bool spool_failed_ PM_GUARDED_BY(mutex_) = false;
   std::optional<AttemptEnd> end_ PM_GUARDED_BY(mutex_);
   bool end_told_ PM_GUARDED_BY(mutex_) = false;

@@ -16,6 +16,8 @@
 
 namespace prefixmem::agent {
 
+inline constexpr const char* kMetricsFile = "metrics.jsonl";
+
 // A handle: removes nothing by itself.
 class AttemptFolder {
  public:

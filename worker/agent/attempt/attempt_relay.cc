@@ -83,8 +83,6 @@ void Attempt::release(const std::optional<Event>& replacement) {
   changed_();
 }
 
-// A checkpoint reaches the store after the events of the steps before it: whoever resumes from it
-// lacks none of them.
 Status Attempt::wait_until_told() {
   const MutexLock lock(mutex_);
   while (!spool_->all_ready_acknowledged() && !spool_failed_ && !broken_off()) {
@@ -93,8 +91,19 @@ Status Attempt::wait_until_told() {
   return spool_failed_ ? failure_ : Status();
 }
 
+// A checkpoint reaches the store after the events and metrics of the steps before it: whoever
+// resumes from it lacks none of them.
+Status Attempt::upload_history(const ArtifactEvent& checkpoint) {
+  PM_TRY(wait_until_told());
+  std::error_code error;
+  if (!fs::exists(folder_->out() / kMetricsFile, error)) return {};
+  ArtifactEvent metrics = checkpoint;
+  metrics.kind = ArtifactEvent::Kind::kMetrics;
+  return upload_file(metrics, kMetricsFile);
+}
+
 Status Attempt::upload(const ArtifactEvent& event) {
-  if (event.kind == ArtifactEvent::Kind::kCheckpoint) PM_TRY(wait_until_told());
+  if (event.kind == ArtifactEvent::Kind::kCheckpoint) PM_TRY(upload_history(event));
   PM_ASSIGN(const auto files, files_of(folder_->out(), event.path));
   for (const std::string& file : files) PM_TRY(upload_file(event, file));
   return {};

@@ -31,6 +31,10 @@ void fill(const AttemptKey& key, const AttemptEnd& end, v1::WorkerMessage& messa
   ended.set_stderr_tail(end.stderr_tail);
 }
 
+Artifact artifact_of(const v1::Artifact& from) {
+  return {from.path(), from.kind(), from.step(), from.bytes(), from.sha256()};
+}
+
 }  // namespace
 
 v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<AttemptKey>& known) {
@@ -70,10 +74,9 @@ Assignment assignment_of(const v1::Assign& assign) {
   assignment.job_name = assign.job_name();
   assignment.spec_yaml = assign.spec_yaml();
   assignment.ranks = assign.ranks();
-  if (assign.has_resume_from()) {
-    const v1::Artifact& from = assign.resume_from();
-    assignment.resume_from =
-        Artifact{from.path(), from.kind(), from.step(), from.bytes(), from.sha256()};
+  if (assign.has_resume_from()) assignment.resume_from = artifact_of(assign.resume_from());
+  if (assign.has_resume_metrics()) {
+    assignment.resume_metrics = artifact_of(assign.resume_metrics());
   }
   return assignment;
 }

@@ -22,9 +22,10 @@ class ArtifactStore {
  public:
   virtual ~ArtifactStore() = default;
 
-  // Sends `file` as `artifact` (its bytes and sha256 are filled in here). NOT_FOUND where the file
-  // is gone, FAILED_PRECONDITION where the attempt is not the job's current one, UNAVAILABLE where
-  // another try may succeed.
+  // Sends `file` as `artifact` (its bytes and sha256 are filled in here); of a file that grows
+  // meanwhile, what was there at the beginning. NOT_FOUND where the file is gone,
+  // FAILED_PRECONDITION where the attempt is not the job's current one, UNAVAILABLE where another
+  // try may succeed.
   virtual Status upload(const AttemptKey& key, Artifact artifact, const std::filesystem::path& file,
                         std::stop_token stop) = 0;
   // Writes the stored file to `file`, whole and checked against artifact.sha256 (DATA_LOSS) or not

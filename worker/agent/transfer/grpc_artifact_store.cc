@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 
 #include "common/fd.h"
 #include "common/files.h"
@@ -20,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kChunk = size_t{1} << 20;
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 constexpr int64_t kSlowestBytesPerSecond = int64_t{1} << 20;
 constexpr std::chrono::seconds kPatience{30};
 
@@ -45,12 +48,12 @@ class Call {
   std::stop_callback<std::function<void()>> cancel_;
 };
 
-// Reads a file from its beginning in blocks of kChunk.
+// Reads a file from its beginning to its end or to `limit` in blocks of kChunk.
 template <typename Take>
-Status each_chunk(int fd, const fs::path& file, Take&& take) {
+Status each_chunk(int fd, const fs::path& file, int64_t limit, Take&& take) {
   std::string chunk;
   for (int64_t offset = 0;; offset += static_cast<int64_t>(chunk.size())) {
-    chunk.resize(kChunk);
+    chunk.resize(std::min(kChunk, static_cast<size_t>(limit - offset)));
     const ssize_t count = pread(fd, chunk.data(), chunk.size(), offset);
     if (count < 0 && errno == EINTR) {
       chunk.clear();
@@ -90,7 +93,7 @@ class GrpcArtifactStore final : public ArtifactStore {
     if (!fd.valid()) return from_errno("opening " + file.string(), errno);
     Sha256 digest;
     artifact.bytes = 0;
-    PM_TRY(each_chunk(fd.get(), file, [&](const std::string& chunk) {
+    PM_TRY(each_chunk(fd.get(), file, kNoLimit, [&](const std::string& chunk) {
       digest.update(chunk);
       artifact.bytes += static_cast<int64_t>(chunk.size());
       return true;
@@ -117,7 +120,7 @@ class GrpcArtifactStore final : public ArtifactStore {
     const auto writer = stub_->UploadArtifact(call.context(), &response);
     Status read;
     if (writer->Write(header)) {
-      read = each_chunk(fd, file, [&](const std::string& chunk) {
+      read = each_chunk(fd, file, bytes, [&](const std::string& chunk) {
         v1::UploadArtifactRequest request;
         request.set_chunk(chunk);
         return writer->Write(request);
