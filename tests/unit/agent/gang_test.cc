@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <thread>
 
 #include "common/files.h"
 #include "tests/unit/agent/gang_script.h"
@@ -218,6 +219,32 @@ TEST_F(GangTest, AGangOfWhichNobodyReportsIsGivenUp) {
   limits_.start = limits_.look = Millis(1);
   const GangEnd end = run("wait_for_signals()");
   EXPECT_THAT(end.trouble.message(), HasSubstr("no rank has reported"));
+}
+
+TEST_F(GangTest, AHelloIsNoReport) {
+  limits_.start = Millis(1000);
+  limits_.look = Millis(1);
+  const GangEnd end = run("Rank(); signal.alarm(20); wait_for_signals()");
+  EXPECT_THAT(end.trouble.message(), HasSubstr("no rank has reported within 1 s"));
+}
+
+TEST_F(GangTest, AStopAfterTheHelloIsASignal) {
+  std::thread stopping([this] {
+    while (!std::filesystem::exists(folder_.path() / "hello")) std::this_thread::yield();
+    stop_.request(kNever);
+  });
+  const GangEnd end = run(R"(
+import fcntl, struct, termios
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(17))
+rank = Rank()
+while struct.unpack("i", fcntl.ioctl(rank.socket, termios.TIOCOUTQ, bytes(4)))[0]:
+    time.sleep(0.01)  # until the hello is read
+pathlib.Path("hello").touch()
+wait_for_signals()
+)");
+  stopping.join();
+  EXPECT_EQ(end.exit.code, 17);
+  EXPECT_FALSE(end.killed_here);
 }
 
 TEST_F(GangTest, AGangThatHangsAfterItsFailureIsKilled) {

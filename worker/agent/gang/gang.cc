@@ -93,7 +93,7 @@ class Gang final : private EventServer::Listener {
     family_->look();
     memory_at_look_ = world_.memory();
     next_look_ = now() + world_.limits.look;
-    if (!joined_ && !asked_ && now() - started_at_ >= world_.limits.start) {
+    if (!began_ && !asked_ && now() - started_at_ >= world_.limits.start) {
       end_.trouble =
           internal_error("no rank has reported within " +
                          std::to_string(world_.limits.start.count() / 1000) + " s of the start");
@@ -171,6 +171,7 @@ class Gang final : private EventServer::Listener {
   }
 
   Status on_event(const Event& event) override {
+    began_ = true;
     if (const auto* failure = std::get_if<FailureEvent>(&event); failure && !end_.failure) {
       end_.failure = *failure;
       end_.failed_before_loss = !end_.first_lost_rank;
@@ -197,7 +198,9 @@ class Gang final : private EventServer::Listener {
   pid_t pid_ = 0;
   MonotonicTime started_at_, next_look_;
   MemoryReading memory_at_start_, memory_at_look_;
-  bool joined_ = false, asked_ = false;
+  bool joined_ = false;  // a rank has said hello: it takes SIGUSR1, but may still wait for others
+  bool began_ = false;   // an event has come
+  bool asked_ = false;
   std::optional<MonotonicTime> failed_at_;
   GangEnd end_;
 };

@@ -27,7 +27,7 @@ struct GangLimits {
   Millis kill{2000};
   // Between two looks at the processes and the memory.
   Millis look{1000};
-  // For the first rank to report.
+  // For the first event: it comes once the ranks have found each other.
   Millis start{300000};
   // For the gang to end by itself after a rank has reported its failure.
   Millis failure{30000};
@@ -43,7 +43,7 @@ struct GangWorld {
 // Returns when mpirun has ended and no process of the gang is left. `on_event` is called on the
 // calling thread for every event, in the order of arrival; its failure kills the gang and becomes
 // GangEnd::trouble. `stop` asks the ranks with SIGUSR1, which mpirun passes on; a gang of which no
-// rank has reported yet has nothing to save and is killed at once.
+// rank has said hello, and so may not take that signal, has nothing to save and is killed at once.
 GangEnd run_gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
                  const std::function<Status(const Event&)>& on_event);
 
