@@ -59,17 +59,20 @@ void Attempt::stop(StopKind kind, const std::string& reason) {
 
 void Attempt::live() {
   Status status = guarded([this] { return prepare(); });
-  if (status.ok()) {
-    std::thread relay([this] { this->relay(); });
-    status = guarded([this] { return run(); });
-    {
-      const MutexLock lock(mutex_);
-      gang_gone_ = true;
-    }
-    wake_relay();
-    relay.join();
-  }
+  if (status.ok()) status = guarded([this] { return run_and_relay(); });
   end_with(conclude(status));
+}
+
+Status Attempt::run_and_relay() {
+  std::thread relay([this] { this->relay(); });
+  Status status = guarded([this] { return run(); });
+  {
+    const MutexLock lock(mutex_);
+    gang_gone_ = true;
+  }
+  wake_relay();
+  relay.join();
+  return status;
 }
 
 Status Attempt::prepare() {

@@ -95,6 +95,7 @@ class Attempt {
   void live();
   Status prepare();
   Status fetch(const std::optional<Artifact>& artifact);
+  Status run_and_relay();
   Status run();
   Status on_event(const Event& event);
   Status add_outputs();
@@ -146,7 +147,7 @@ class Attempt {
   std::optional<StopKind> stop_kind_ PM_GUARDED_BY(mutex_);
   std::string stop_reason_ PM_GUARDED_BY(mutex_);
   Status failure_ PM_GUARDED_BY(mutex_);             // of an upload or of the spool
-  bool spool_failed_ PM_GUARDED_BY(mutex_) = false;
+  bool spool_failed_ PM_GUARDED_BY(mutex_) = false;  // or the relay: no event goes any more
   std::optional<AttemptEnd> end_ PM_GUARDED_BY(mutex_);
   bool end_told_ PM_GUARDED_BY(mutex_) = false;
   bool end_acknowledged_ PM_GUARDED_BY(mutex_) = false;

@@ -39,7 +39,13 @@ void Attempt::wake_relay() {
 }
 
 void Attempt::relay() {
-  while (const auto event = wait_for_event()) release(replacement_of(*event));
+  const Status status = guarded([this] {
+    while (const auto event = wait_for_event()) release(replacement_of(*event));
+    return Status();
+  });
+  if (status.ok()) return;
+  const MutexLock lock(mutex_);
+  fail_spool(status);
 }
 
 // None: there will be no more, or nobody wants them.
