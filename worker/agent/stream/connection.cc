@@ -42,7 +42,7 @@ class Session {
     context_.TryCancel();
     reader.join();
     world_.metrics.set_connected(false);
-    const Status broken = from_grpc(stream_->Finish());
+    Status broken = from_grpc(stream_->Finish());
     PM_TRY(heard);
     PM_TRY(said);
     return broken;
