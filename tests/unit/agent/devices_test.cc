@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const HostDevices kCpuHost{"A CPU", 6, {}};
-const HostDevices kGpuHost{"A CPU", 6, {{"0", "H200"}, {"1", "H200"}}};
+const HostDevices kGpuHost{"A CPU", 6, {{"GPU-a1", "H200"}, {"GPU-b2", "H100"}}};
 
 std::vector<std::string> ids(const std::vector<Gpu>& gpus) {
   std::vector<std::string> out;
@@ -29,7 +29,7 @@ TEST(ChooseDevice, AutoTakesGpusWhereThereAreSome) {
   const WorkerDevice cuda = *choose_device("auto", kGpuHost);
   EXPECT_EQ(cuda.kind(), "cuda");
   EXPECT_EQ(cuda.default_slots, 2);
-  EXPECT_THAT(cuda.names, ElementsAre("H200", "H200"));
+  EXPECT_THAT(cuda.names, ElementsAre("H200", "H100"));
 }
 
 TEST(ChooseDevice, ObeysTheFlag) {
@@ -43,20 +43,25 @@ TEST(ChooseDevice, ObeysTheFlag) {
 TEST(VisibleGpus, ReadsTheListAsCudaDoes) {
   EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "1,0")), ElementsAre("1", "0"));
   EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "0,9,1")), ElementsAre("0"));
-  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "GPU-abc")), ElementsAre("GPU-abc"));
+  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "GPU-b,GPU-a1")), ElementsAre("GPU-b2", "GPU-a1"));
+  EXPECT_EQ(visible_gpus(kGpuHost.gpus, "GPU-b").front().name, "H100");
+  EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "MIG-c")), ElementsAre("MIG-c"));
   EXPECT_TRUE(visible_gpus(kGpuHost.gpus, "").empty());
 }
 
 TEST(ListGpus, ReadsTheDriversFilesWhereItsLibraryIsNot) {
   if (!list_gpus("/nowhere").empty()) return;  // this host has the library
   const TempFolder proc;
-  for (const char* name : {"0000:01:00.0", "0000:02:00.0"}) {
+  const auto add = [&](const std::string& name, const std::string& uuid) {
     const auto folder = proc.path() / "driver/nvidia/gpus" / name;
     ASSERT_TRUE(make_folders(folder).ok());
-    ASSERT_TRUE(write_file_atomic(folder / "information", "Model: \t NVIDIA X\nIRQ: 1\n").ok());
-  }
+    const std::string information = "Model: \t NVIDIA X\nIRQ: 1\nGPU UUID: \t " + uuid + "\n";
+    ASSERT_TRUE(write_file_atomic(folder / "information", information).ok());
+  };
+  add("0000:01:00.0", "GPU-8a5");
+  add("0000:02:00.0", "GPU-????????");
   const auto gpus = list_gpus(proc.path());
-  EXPECT_THAT(ids(gpus), ElementsAre("0", "1"));
+  EXPECT_THAT(ids(gpus), ElementsAre("GPU-8a5", "1"));
   EXPECT_EQ(gpus[0].name, "NVIDIA X");
 }
 

@@ -3,7 +3,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "common/files.h"
@@ -30,6 +32,20 @@ int usable_cores() {
   return std::max(1, CPU_COUNT(&set));
 }
 
+// By the beginning of its UUID, or by a number, which stays one: CUDA's order need not be ours.
+std::optional<Gpu> named(const std::string& id, const std::vector<Gpu>& all) {
+  size_t number = 0;
+  const char* end = id.data() + id.size();
+  if (std::from_chars(id.data(), end, number).ptr == end && number < all.size()) {
+    return Gpu{id, all[number].name};
+  }
+  if (!id.starts_with("GPU-") && !id.starts_with("MIG-")) return std::nullopt;
+  const auto same = [&](const Gpu& gpu) { return gpu.id.starts_with(id); };
+  const auto known = std::find_if(all.begin(), all.end(), same);
+  if (known != all.end()) return *known;
+  return Gpu{id, all.empty() ? id : all.front().name};
+}
+
 }  // namespace
 
 HostDevices find_devices() {
@@ -44,15 +60,9 @@ std::vector<Gpu> visible_gpus(const std::vector<Gpu>& all, const std::string& li
   std::vector<Gpu> visible;
   std::istringstream ids(list);
   for (std::string id; std::getline(ids, id, ',');) {
-    const auto same = [&](const Gpu& gpu) { return gpu.id == id; };
-    const auto known = std::find_if(all.begin(), all.end(), same);
-    if (known != all.end()) {
-      visible.push_back(*known);
-    } else if (id.starts_with("GPU-") || id.starts_with("MIG-")) {
-      visible.push_back({id, all.empty() ? id : all.front().name});
-    } else {
-      break;  // CUDA ignores what follows an id that is not there
-    }
+    auto gpu = named(id, all);
+    if (!gpu) break;  // CUDA ignores what follows an id that is not there
+    visible.push_back(*std::move(gpu));
   }
   return visible;
 }

@@ -10,7 +10,9 @@
 namespace prefixmem::agent {
 
 struct Gpu {
-  std::string id;    // as CUDA_VISIBLE_DEVICES names it
+  // As CUDA_VISIBLE_DEVICES names it: its UUID, as CUDA counts the fastest first and the driver in
+  // the order of the bus; a number where the UUID is not to be had or the agent was given one.
+  std::string id;
   std::string name;  // e.g. "NVIDIA H200"
 };
 
@@ -37,7 +39,7 @@ Result<WorkerDevice> choose_device(const std::string& wanted, const HostDevices&
 
 // GPUs by NVML (loaded at run time: it comes with the driver), otherwise by the driver's files.
 std::vector<Gpu> list_gpus(const std::filesystem::path& proc = "/proc");
-// Those of `all` that a list as in CUDA_VISIBLE_DEVICES ("1,0") leaves visible. Pure.
+// Those of `all` that a list as in CUDA_VISIBLE_DEVICES ("1,0", "GPU-8a5") leaves visible. Pure.
 std::vector<Gpu> visible_gpus(const std::vector<Gpu>& all, const std::string& list);
 
 }  // namespace prefixmem::agent

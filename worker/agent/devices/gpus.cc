@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kUnnamed = "NVIDIA GPU";
+
 // NVML's C interface, which is stable; 0 is success.
 class Nvml {
  public:
@@ -26,23 +28,32 @@ class Nvml {
     const auto init = symbol<int (*)()>("nvmlInit_v2");
     const auto shutdown = symbol<int (*)()>("nvmlShutdown");
     const auto count = symbol<int (*)(unsigned*)>("nvmlDeviceGetCount_v2");
-    const auto by_index = symbol<int (*)(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2");
-    const auto name = symbol<int (*)(void*, char*, unsigned)>("nvmlDeviceGetName");
-    if (!init || !shutdown || !count || !by_index || !name || init() != 0) return {};
+    if (!init || !shutdown || !count || init() != 0) return {};
     std::vector<Gpu> gpus;
     unsigned number = 0;
     if (count(&number) != 0) number = 0;
-    for (unsigned index = 0; index < number; ++index) {
-      void* device = nullptr;
-      char text[96] = "NVIDIA GPU";
-      if (by_index(index, &device) == 0) name(device, text, sizeof text);
-      gpus.push_back({std::to_string(index), text});
-    }
+    for (unsigned index = 0; index < number; ++index) gpus.push_back(gpu(index));
     shutdown();
     return gpus;
   }
 
  private:
+  using Text = int (*)(void*, char*, unsigned);
+
+  Gpu gpu(unsigned index) const {
+    const auto by_index = symbol<int (*)(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2");
+    void* device = nullptr;
+    if (!by_index || by_index(index, &device) != 0) return {std::to_string(index), kUnnamed};
+    return {text("nvmlDeviceGetUUID", device, std::to_string(index)),
+            text("nvmlDeviceGetName", device, kUnnamed)};
+  }
+
+  std::string text(const char* function, void* device, const std::string& otherwise) const {
+    const auto get = symbol<Text>(function);
+    char text[96] = "";
+    return get && get(device, text, sizeof text) == 0 ? text : otherwise;
+  }
+
   template <typename Function>
   Function symbol(const char* name) const {
     return library_ == nullptr ? nullptr : reinterpret_cast<Function>(dlsym(library_, name));
@@ -50,16 +61,24 @@ class Nvml {
   void* const library_;
 };
 
-std::string model_of(const fs::path& information) {
-  const auto text = read_file(information);
-  if (!text.ok()) return "NVIDIA GPU";
-  std::istringstream lines(*text);
+// The rest of the line "KEY: value"; empty: none.
+std::string value_of(const std::string& key, const std::string& information) {
+  std::istringstream lines(information);
   for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("Model:")) continue;
-    const size_t begin = line.find_first_not_of(" \t", 6);
+    if (!line.starts_with(key + ":")) continue;
+    const size_t begin = line.find_first_not_of(" \t", key.size() + 1);
     if (begin != std::string::npos) return line.substr(begin);
   }
-  return "NVIDIA GPU";
+  return {};
+}
+
+Gpu gpu_of(const fs::path& information, size_t index) {
+  const auto read = read_file(information);
+  const std::string text = read.ok() ? *read : "";
+  const std::string name = value_of("Model", text), uuid = value_of("GPU UUID", text);
+  // The driver writes question marks for what it has not read from the device yet.
+  const bool known = uuid.starts_with("GPU-") && uuid.find('?') == std::string::npos;
+  return {known ? uuid : std::to_string(index), name.empty() ? kUnnamed : name};
 }
 
 }  // namespace
@@ -75,7 +94,7 @@ std::vector<Gpu> list_gpus(const fs::path& proc) {
   std::sort(folders.begin(), folders.end());
   std::vector<Gpu> gpus;
   for (const fs::path& folder : folders) {
-    gpus.push_back({std::to_string(gpus.size()), model_of(folder / "information")});
+    gpus.push_back(gpu_of(folder / "information", gpus.size()));
   }
   return gpus;
 }
