@@ -29,8 +29,10 @@ class EluMemory : public torch::autograd::Function<EluMemory> {
       result[0] = at::elu_backward(by_head(features), 1, 1, 1, false, query);
     }
     if (context->needs_input_grad(1)) {
+      // Wide operands, because a product of narrow ones would be rounded to their type.
+      const auto wide = memory.scalar_type();
       const torch::Tensor features = by_head(at::elu(query)).transpose(1, 2);
-      result[1] = at::bmm(features, gradient).to(memory.scalar_type());
+      result[1] = at::bmm(features.to(wide), gradient.to(wide));
     }
     return result;
   }
