@@ -12,13 +12,14 @@ namespace prefixmem::trainer {
 namespace {
 
 TEST(Guard, PassesStatusesOn) {
-  EXPECT_TRUE(guarded([] { return Status(); }).ok());
-  EXPECT_EQ(guarded([] { return not_found("x"); }).code(), Code::kNotFound);
+  EXPECT_TRUE(torch_guarded([] { return Status(); }).ok());
+  EXPECT_EQ(torch_guarded([] { return not_found("x"); }).code(), Code::kNotFound);
 }
 
 TEST(Guard, MemoryIsResourceExhausted) {
-  EXPECT_EQ(guarded([]() -> Status { throw std::bad_alloc(); }).code(), Code::kResourceExhausted);
-  const Status torch_says = guarded([]() -> Status {
+  EXPECT_EQ(torch_guarded([]() -> Status { throw std::bad_alloc(); }).code(),
+            Code::kResourceExhausted);
+  const Status torch_says = torch_guarded([]() -> Status {
     torch::empty({int64_t{1} << 50});
     return {};
   });
@@ -27,13 +28,14 @@ TEST(Guard, MemoryIsResourceExhausted) {
 }
 
 TEST(Guard, AnythingElseIsInternalInOneLine) {
-  const Status status = guarded([]() -> Status {
+  const Status status = torch_guarded([]() -> Status {
     torch::zeros({2}).matmul(torch::zeros({3}));
     return {};
   });
   EXPECT_EQ(status.code(), Code::kInternal);
   EXPECT_EQ(status.message().find('\n'), std::string::npos);
-  EXPECT_EQ(guarded([]() -> Status { throw std::runtime_error("a\nb"); }).message(), "trainer: a");
+  EXPECT_EQ(torch_guarded([]() -> Status { throw std::runtime_error("a\nb"); }).message(),
+            "trainer: a");
 }
 
 }  // namespace

@@ -59,8 +59,8 @@ struct CollectiveOptions {
 // is asked for and this build or machine has none.
 Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& options);
 
-// The failure of the lowest rank that has one, on every rank.
-// With it, a phase that may fail on one rank alone ends on all of them.
-Status agree(Collective& collective, const Status& mine);
+// Makes `outcome` the failure of the lowest rank that has one, on every rank: with it, a phase that
+// may fail on one rank alone ends on all of them. Fails only where the collective itself does.
+Status agree(Collective& collective, Status& outcome);
 
 }  // namespace prefixmem::trainer

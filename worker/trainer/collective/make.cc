@@ -33,7 +33,9 @@ Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& opt
   }
   PM_ASSIGN(auto host, make_mpi_collective(torch::kCPU, options));
   auto device = pick_device(options.device, host->local_rank());
-  PM_TRY(agree(*host, device.status()));
+  Status found = device.status();
+  PM_TRY(agree(*host, found));
+  PM_TRY(found);
   double on_cpu = device->is_cpu() ? 1 : 0;
   PM_TRY(host->all_reduce_sum({&on_cpu, 1}));
   if (on_cpu > 0) return host;
@@ -41,18 +43,19 @@ Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& opt
   return make_nccl_collective(std::move(host), *device, options);
 }
 
-Status agree(Collective& collective, const Status& mine) {
-  double failures = mine.ok() ? 0 : 1;
+Status agree(Collective& collective, Status& outcome) {
+  double failures = outcome.ok() ? 0 : 1;
   PM_TRY(collective.all_reduce_sum({&failures, 1}));
   if (failures == 0) return {};
   const std::string encoded =
-      mine.ok() ? "" : std::string(code_name(mine.code())) + "\n" + mine.message();
+      outcome.ok() ? "" : std::string(code_name(outcome.code())) + "\n" + outcome.message();
   PM_ASSIGN(const auto all, collective.all_gather(encoded));
   for (const std::string& entry : all) {
     if (entry.empty()) continue;
     const size_t split = entry.find('\n');
     const auto code = code_from_name(entry.substr(0, split)).value_or(Code::kInternal);
-    return {code, entry.substr(split + 1)};
+    outcome = {code, entry.substr(split + 1)};
+    return {};
   }
   return internal_error("collective: ranks disagree about who failed");
 }

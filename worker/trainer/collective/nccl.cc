@@ -10,16 +10,19 @@
 namespace prefixmem::trainer {
 namespace {
 
+// Only a peer or a link that is away is worth a retry.
 Status nccl_status(ncclResult_t code, const char* operation) {
   if (code == ncclSuccess) return {};
-  return unavailable(std::string("collective: nccl ") + operation +
-                     " failed: " + ncclGetErrorString(code));
+  const bool away = code == ncclRemoteError || code == ncclSystemError;
+  return {away ? Code::kUnavailable : Code::kInternal,
+          std::string("collective: nccl ") + operation + " failed: " + ncclGetErrorString(code)};
 }
 
 Status cuda_status(cudaError_t code, const char* operation) {
   if (code == cudaSuccess) return {};
-  return unavailable(std::string("collective: cuda ") + operation +
-                     " failed: " + cudaGetErrorString(code));
+  const bool memory = code == cudaErrorMemoryAllocation;
+  return {memory ? Code::kResourceExhausted : Code::kInternal,
+          std::string("collective: cuda ") + operation + " failed: " + cudaGetErrorString(code)};
 }
 
 class NcclCollective final : public Collective {

@@ -25,7 +25,7 @@ Status from_torch(const c10::Error& error) {
 
 }  // namespace
 
-Status guarded(const std::function<Status()>& work) {
+Status torch_guarded(const std::function<Status()>& work) {
   try {
     return work();
   } catch (const c10::OutOfMemoryError& error) {

@@ -9,6 +9,6 @@ namespace prefixmem::trainer {
 
 // Runs `work`. An exception becomes one sentence: RESOURCE_EXHAUSTED where memory ran out (host or
 // GPU), INTERNAL otherwise.
-Status guarded(const std::function<Status()>& work);
+Status torch_guarded(const std::function<Status()>& work);
 
 }  // namespace prefixmem::trainer

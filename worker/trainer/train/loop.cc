@@ -43,10 +43,10 @@ Status TrainingLoop::run() {
     PM_ASSIGN(metrics_, MetricsFile::open(session_.options.out / "metrics.jsonl", steps_done()));
   }
   while (true) {
-    if (evaluation_due()) PM_TRY(evaluate_now());
+    const bool due = evaluation_due();
+    if (due) PM_TRY(evaluate_now());
     if (steps_done() == total_steps_) return {};
-    if (steps_of_this_process_ == 0 || evaluation_due())
-      PM_TRY(enter(PhaseEvent::Phase::kTraining));
+    if (due || steps_of_this_process_ == 0) PM_TRY(enter(PhaseEvent::Phase::kTraining));
     PM_TRY(train_one_step());
   }
 }

@@ -97,7 +97,7 @@ Status run_job(Session& session) {
 int run_trainer(const RunOptions& options) {
   Session session;
   session.options = options;
-  const Status status = guarded([&] { return run_job(session); });
+  const Status status = torch_guarded([&] { return run_job(session); });
   if (status.ok()) return 0;
   const int rank = launched_rank();
   const bool alone = !session.failed_together;

@@ -108,7 +108,11 @@ Status Session::together(Status status) {
   return status;
 }
 
-Status Session::agree(const Status& mine) { return together(trainer::agree(*gang, mine)); }
+Status Session::agree(const Status& mine) {
+  Status outcome = mine;
+  PM_TRY(trainer::agree(*gang, outcome));
+  return together(outcome);
+}
 
 Status load_session(Session& session) {
   set_threads(session);
