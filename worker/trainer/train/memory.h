@@ -15,7 +15,7 @@ int64_t proportional_bytes();
 int64_t device_bytes(torch::Device device);
 
 // Share of the last sample period in which the GPU was busy, 0 to 1, as NVIDIA's management library
-// has it; -1 on the CPU, without that library and under CUDA_VISIBLE_DEVICES.
+// has it; -1 on the CPU, without that library and where CUDA_VISIBLE_DEVICES names GPUs by numbers.
 double device_utilization(torch::Device device);
 
 }  // namespace prefixmem::trainer
