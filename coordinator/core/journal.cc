@@ -1,6 +1,12 @@
 #include "coordinator/core/journal.h"
 
 namespace prefixmem {
+namespace {
+
+constexpr int kCheckpointsKept = 2;  // a damaged newest one leaves another to resume from
+constexpr int kCheckpointsOfASuccess = 1;
+
+}  // namespace
 
 bool Journal::empty() const {
   return jobs_.empty() && workers_.empty() && ended_.empty() && events_.empty() &&
@@ -15,7 +21,7 @@ void Journal::write(store::Transaction& transaction, const Live& live) const {
   }
   for (const store::AttemptRecord& attempt : ended_) transaction.put_attempt(attempt);
   for (const v1::JobEvent& event : events_) transaction.add_event(event);
-  for (const auto& [job_id, artifact] : artifacts_) transaction.add_artifact(job_id, artifact);
+  write_artifacts(transaction, live);
   for (const std::string& id : workers_) {
     const auto found = live.workers.find(id);
     if (found == live.workers.end()) {
@@ -23,6 +29,18 @@ void Journal::write(store::Transaction& transaction, const Live& live) const {
     } else {
       transaction.put_worker(found->second.info);
     }
+  }
+}
+
+void Journal::write_artifacts(store::Transaction& transaction, const Live& live) const {
+  for (const auto& [job_id, artifact] : artifacts_) {
+    transaction.add_artifact(job_id, artifact);
+    if (artifact.kind() != "checkpoint") continue;
+    transaction.keep_newest_checkpoints(job_id, kCheckpointsKept);
+  }
+  for (const std::string& id : jobs_) {
+    if (live.jobs.at(id).record.job.state() != v1::JOB_STATE_SUCCEEDED) continue;
+    transaction.keep_newest_checkpoints(id, kCheckpointsOfASuccess);
   }
 }
 

@@ -35,11 +35,14 @@ class Journal {
   bool empty() const;
   size_t events() const { return events_.size(); }
 
+  // Of a job's checkpoints the newest two are kept, and only the newest once it has succeeded.
   void write(store::Transaction& transaction, const Live& live) const;
   // After the commit: sends, forgets all notes and returns the jobs that have changed.
   std::set<std::string> deliver();
 
  private:
+  void write_artifacts(store::Transaction& transaction, const Live& live) const;
+
   std::set<std::string> jobs_;
   std::set<std::string> workers_;
   std::vector<store::AttemptRecord> ended_;

@@ -50,7 +50,7 @@ Result<BlobWriter> Blobs::begin() {
   auto temporary = folder_ / kIncoming / (new_id("blob") + ".tmp");
   Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!fd.valid()) return from_errno("creating " + temporary.string(), errno);
-  return BlobWriter(folder_, std::move(temporary), std::move(fd));
+  return BlobWriter(*this, std::move(temporary), std::move(fd));
 }
 
 Result<BlobReader> Blobs::read(const std::string& sha256) const {
@@ -58,6 +58,43 @@ Result<BlobReader> Blobs::read(const std::string& sha256) const {
   Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return from_errno("opening blob " + file.string(), errno);
   return BlobReader(std::move(fd));
+}
+
+// Under the lock, so that no writer pins it and publishes it between the look and the removal.
+Result<bool> Blobs::remove(const std::string& sha256) {
+  const auto file = place_of(folder_, sha256);
+  const MutexLock lock(mutex_);
+  if (pinned_.contains(sha256)) return false;
+  if (::unlink(file.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  return from_errno("removing blob " + file.string(), errno);
+}
+
+Result<int> Blobs::keep_only(const std::set<std::string>& digests) {
+  int removed = 0;
+  std::error_code error;
+  fs::recursive_directory_iterator at(folder_, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    const std::string name = at->path().filename();
+    if (!is_sha256(name) || digests.contains(name)) continue;
+    PM_ASSIGN(const bool gone, remove(name));
+    removed += gone ? 1 : 0;
+  }
+  if (error) return from_errno("listing the blobs in " + folder_.string(), error.value());
+  return removed;
+}
+
+std::shared_ptr<const void> Blobs::pin(const std::string& sha256) {
+  {
+    const MutexLock lock(mutex_);
+    pinned_.insert(sha256);
+  }
+  return {this, [this, sha256](const void*) { unpin(sha256); }};
+}
+
+void Blobs::unpin(const std::string& sha256) {
+  const MutexLock lock(mutex_);
+  pinned_.erase(pinned_.find(sha256));
 }
 
 BlobWriter::~BlobWriter() {
@@ -77,11 +114,12 @@ Status BlobWriter::finish(const std::string& sha256) {
     return data_loss(
         fmt::format("content of {} bytes has sha256 {}, announced was {}", bytes_, actual, sha256));
   }
-  const auto file = place_of(folder_, sha256);
+  pin_ = blobs_->pin(sha256);
+  const auto file = place_of(blobs_->folder_, sha256);
   std::error_code unknown;
   if (!fs::exists(file.parent_path(), unknown)) {
     PM_TRY(make_folders(file.parent_path()));
-    PM_TRY(sync_folder(folder_));
+    PM_TRY(sync_folder(blobs_->folder_));
   }
   PM_TRY(publish_file(temporary_, file));
   fd_.reset();

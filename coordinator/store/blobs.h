@@ -4,16 +4,21 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "common/fd.h"
 #include "common/sha256.h"
 #include "common/status.h"
+#include "common/thread_annotations.h"
 
 namespace prefixmem::store {
 
-// Takes in one blob; not thread-safe. Destroyed unfinished, it removes what it wrote.
+class Blobs;
+
+// Takes in one blob; not thread-safe. Destroyed unfinished, it removes what it wrote. Once finished
+// it keeps the blob from being removed as long as it lives: until then the blob can be listed.
 class BlobWriter {
  public:
   BlobWriter(BlobWriter&&) noexcept = default;
@@ -27,12 +32,13 @@ class BlobWriter {
 
  private:
   friend class Blobs;
-  BlobWriter(std::filesystem::path folder, std::filesystem::path temporary, Fd fd)
-      : folder_(std::move(folder)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+  BlobWriter(Blobs& blobs, std::filesystem::path temporary, Fd fd)
+      : blobs_(&blobs), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
 
-  std::filesystem::path folder_;
+  Blobs* blobs_;
   std::filesystem::path temporary_;
-  Fd fd_;  // none once it is finished
+  Fd fd_;                            // none once it is finished
+  std::shared_ptr<const void> pin_;  // once it is finished
   Sha256 digest_;
   int64_t bytes_ = 0;
 };
@@ -48,7 +54,7 @@ class BlobReader {
   Fd fd_;
 };
 
-// Thread-safe.
+// Thread-safe. Outlives its writers.
 class Blobs {
  public:
   // Creates the folder where missing and removes what a crash left half-written.
@@ -57,9 +63,21 @@ class Blobs {
   Result<BlobWriter> begin();
   Result<BlobReader> read(const std::string& sha256) const;  // NOT_FOUND
 
+  // Whether it went; readers go on. One that a living writer has finished stays.
+  Result<bool> remove(const std::string& sha256);
+  // Removes all others, as above; how many.
+  Result<int> keep_only(const std::set<std::string>& digests);
+
  private:
+  friend class BlobWriter;
   explicit Blobs(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  std::filesystem::path folder_;
+  // Not removed until the handle is gone.
+  std::shared_ptr<const void> pin(const std::string& sha256);
+  void unpin(const std::string& sha256);
+
+  const std::filesystem::path folder_;
+  Mutex mutex_;
+  std::multiset<std::string> pinned_ PM_GUARDED_BY(mutex_);
 };
 
 // Lower-case hex, 64 digits.

@@ -137,6 +137,18 @@ Result<std::optional<v1::Artifact>> Reader::same_artifact(const std::string& job
       job_id, artifact.attempt(), artifact.path(), artifact.sha256());
 }
 
+Result<std::set<std::string>> Reader::digests() {
+  const MutexLock lock(mutex_);
+  std::set<std::string> digests;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        digests.insert(row.text(0));
+        return Status();
+      },
+      "SELECT DISTINCT sha256 FROM artifacts"));
+  return digests;
+}
+
 Result<std::optional<Submission>> Reader::submission(const std::string& idempotency_key) {
   const MutexLock lock(mutex_);
   std::optional<Submission> found;

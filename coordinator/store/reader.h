@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,9 @@ class Reader {
   // The same content at the same path from the same attempt, with the time of its first upload.
   Result<std::optional<v1::Artifact>> same_artifact(const std::string& job_id,
                                                     const v1::Artifact& artifact);
+
+  // Of all artifacts of all jobs.
+  Result<std::set<std::string>> digests();
 
   Result<std::optional<Submission>> submission(const std::string& idempotency_key);
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace prefixmem::store {
 namespace {
 
@@ -79,6 +81,11 @@ CREATE TABLE workers (
 ) WITHOUT ROWID;
 )sql";
 
+constexpr const char* kVersion2 = "CREATE INDEX artifacts_by_digest ON artifacts (sha256);";
+
+// Each brings the tables of the version before to its own.
+constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2};
+
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;
   PM_TRY(database.query(
@@ -100,9 +107,11 @@ Status prepare_schema(Database& database) {
         fmt::format("the store has schema version {}, this program knows versions up to {}",
                     version, kSchemaVersion));
   }
-  if (version == kSchemaVersion) return {};
-  return database.execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
-                                      kVersion1, kSchemaVersion));
+  for (auto next = static_cast<size_t>(version); next < kVersions.size(); ++next) {
+    PM_TRY(database.execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
+                                        kVersions.at(next), next + 1)));
+  }
+  return {};
 }
 
 }  // namespace prefixmem::store

@@ -1,5 +1,7 @@
 #include "coordinator/store/store.h"
 
+#include <spdlog/spdlog.h>
+
 #include "common/proto/timestamps.h"
 #include "coordinator/store/schema.h"
 
@@ -15,7 +17,15 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder) 
   PM_ASSIGN(auto database, Database::open(file, /*read_only=*/true));
   store->reader_ = std::make_unique<Reader>(std::move(database));
   PM_ASSIGN(store->blobs_, Blobs::open(folder / "blobs"));
+  PM_TRY(store->remove_orphans());
   return store;
+}
+
+Status Store::remove_orphans() {
+  PM_ASSIGN(const auto named, reader().digests());
+  PM_ASSIGN(const int removed, blobs().keep_only(named));
+  if (removed > 0) spdlog::info("removed {} blobs that no artifact names", removed);
+  return {};
 }
 
 Transaction::Transaction(Store& store) : store_(store), status_(store.failure_) {
@@ -37,13 +47,40 @@ void Transaction::run(std::string_view sql, const Values&... values) {
 }
 
 Status Transaction::commit() {
+  spare_named_blobs();
   run("COMMIT");
   if (status_.ok()) {
     open_ = false;
+    remove_dropped_blobs();
   } else {
     store_.failure_ = status_;
   }
   return status_;
+}
+
+// Another artifact, maybe of another job, may have the same content.
+void Transaction::spare_named_blobs() {
+  std::set<std::string> orphans;
+  for (const std::string& digest : dropped_) {
+    bool named = false;
+    if (!status_.ok()) return;
+    status_ = store_.writer_.query(
+        [&](const Row&) {
+          named = true;
+          return Status();
+        },
+        "SELECT 1 FROM artifacts WHERE sha256 = ? LIMIT 1", digest);
+    if (!named) orphans.insert(digest);
+  }
+  dropped_.swap(orphans);
+}
+
+// What cannot be removed is tried again when the store is next opened.
+void Transaction::remove_dropped_blobs() {
+  for (const std::string& digest : dropped_) {
+    const auto removed = store_.blobs().remove(digest);
+    if (!removed.ok()) spdlog::warn("{}", removed.status().message());
+  }
 }
 
 void Transaction::insert_job(JobRecord& record) {
@@ -84,6 +121,19 @@ void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& ar
       " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
       job_id, artifact.attempt(), artifact.path(), artifact.sha256(), artifact.kind(),
       int64_t{artifact.step()}, Blob{artifact.SerializeAsString()});
+}
+
+void Transaction::keep_newest_checkpoints(const std::string& job_id, int count) {
+  if (!status_.ok()) return;
+  status_ = store_.writer_.query(
+      [this](const Row& row) {
+        dropped_.insert(row.text(0));
+        return Status();
+      },
+      "DELETE FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint' AND version NOT IN"
+      " (SELECT version FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint'"
+      "  ORDER BY step DESC, version DESC LIMIT ?2) RETURNING sha256",
+      job_id, count);
 }
 
 void Transaction::add_submission(const Submission& submission) {

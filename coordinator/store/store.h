@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "common/files.h"
 #include "common/status.h"
@@ -20,8 +22,9 @@ namespace prefixmem::store {
 
 class Store {
  public:
-  // Opens or creates the store in `folder` (created where missing). FAILED_PRECONDITION where
-  // another process has it open or its schema is newer.
+  // Opens or creates the store in `folder` (created where missing) and removes the blobs that no
+  // artifact names: uploads that were never listed, removals that a crash cut off.
+  // FAILED_PRECONDITION where another process has it open or its schema is newer.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder);
 
   // Thread-safe.
@@ -32,11 +35,14 @@ class Store {
   friend class Transaction;
   Store(FileLock lock, Database writer) : lock_(std::move(lock)), writer_(std::move(writer)) {}
 
+  Status remove_orphans();
+
   FileLock lock_;
   std::unique_ptr<Reader> reader_;
   std::unique_ptr<Blobs> blobs_;
 
-  // One transaction at a time; the owner of the store sees to that.
+  // One transaction at a time, which is also what makes removing blobs safe; the owner of the store
+  // sees to that.
   Database writer_;
   Status failure_;  // of the first write that failed; from then on every write is refused with it
 };
@@ -59,6 +65,9 @@ class Transaction {
   void add_event(const v1::JobEvent& event);
   // A new version of its path, unless the same content is there already from the same attempt.
   void add_artifact(const std::string& job_id, const v1::Artifact& artifact);
+  // Drops the job's older checkpoints, all but `count`, by step, then version. A blob that no
+  // artifact names afterwards is removed after the commit.
+  void keep_newest_checkpoints(const std::string& job_id, int count);
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);
@@ -69,9 +78,12 @@ class Transaction {
  private:
   template <class... Values>
   void run(std::string_view sql, const Values&... values);
+  void spare_named_blobs();
+  void remove_dropped_blobs();
 
   Store& store_;
   Status status_;
+  std::set<std::string> dropped_;  // digests that artifacts named which are dropped
   bool open_ = false;
 };
 

@@ -106,6 +106,43 @@ TEST_F(BlobsTest, TheSameContentTwiceIsOneBlob) {
   EXPECT_EQ(*reader->read(100), kContent) << "one being read is not disturbed";
 }
 
+TEST_F(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  auto reader = blobs_->read(kDigest);
+  ASSERT_TRUE(reader.ok());
+  ASSERT_TRUE(blobs_->remove(kDigest).ok());
+  EXPECT_EQ(blobs_->read(kDigest).status().code(), Code::kNotFound);
+  EXPECT_EQ(*reader->read(100), kContent);
+  EXPECT_TRUE(blobs_->remove(kDigest).ok()) << "again";
+}
+
+TEST_F(BlobsTest, OneJustFinishedStaysAsLongAsItsWriterLives) {
+  {
+    auto first = blobs_->begin();
+    auto second = blobs_->begin();
+    ASSERT_TRUE(first.ok() && second.ok());
+    ASSERT_TRUE(first->write(kContent).ok() && second->write(kContent).ok());
+    ASSERT_TRUE(first->finish(kDigest).ok() && second->finish(kDigest).ok());
+    const BlobWriter moved = std::move(first).value();
+    ASSERT_TRUE(blobs_->remove(kDigest).ok());
+    EXPECT_EQ(*blobs_->keep_only({}), 0);
+    EXPECT_EQ(read(kDigest, 100), kContent);
+  }
+  ASSERT_TRUE(blobs_->remove(kDigest).ok());
+  EXPECT_EQ(files(), 0);
+}
+
+TEST_F(BlobsTest, KeepsOnlyWhatItIsTold) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  ASSERT_TRUE(add("something else", sha256_hex("something else")).ok());
+  auto unfinished = blobs_->begin();
+  ASSERT_TRUE(unfinished.ok());
+  EXPECT_EQ(*blobs_->keep_only({kDigest, sha256_hex("not here")}), 1);
+  EXPECT_EQ(read(kDigest, 100), kContent);
+  ASSERT_TRUE(unfinished->write("late").ok());
+  EXPECT_TRUE(unfinished->finish(sha256_hex("late")).ok());
+}
+
 TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   ASSERT_TRUE(write_file_atomic(folder_.path() / "incoming" / "blob-x.tmp", "half").ok());

@@ -28,10 +28,25 @@ TEST_F(StoreTest, ANewerSchemaIsRefusedAndLeftAlone) {
   for (int i = 0; i < 2; ++i) {
     const Status refused = Store::open(folder).status();
     EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
-    EXPECT_EQ(refused.message(), (folder / "coordinator.db").string() +
-                                     ": the store has schema version 2, this program knows "
-                                     "versions up to 1");
+    EXPECT_EQ(refused.message(),
+              (folder / "coordinator.db").string() + ": the store has schema version " +
+                  std::to_string(kSchemaVersion + 1) + ", this program knows versions up to " +
+                  std::to_string(kSchemaVersion));
   }
+}
+
+TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
+  ASSERT_TRUE(write([](Transaction& t) { t.add_artifact("job-1", artifact("c/1", "aa")); }).ok());
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute("DROP INDEX artifacts_by_digest; PRAGMA user_version = 1;").ok());
+  }
+  reopen();
+  EXPECT_EQ(reader().artifacts("job-1")->size(), 1u);
+  auto other = Database::open(database());
+  ASSERT_TRUE(other.ok());
+  EXPECT_TRUE(other->execute("DROP INDEX artifacts_by_digest").ok()) << "it is there again";
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

@@ -60,6 +60,25 @@ TEST_F(UploadTest, WhatTheStoreHasMayComeAgainAfterTheEnd) {
                 " is not current: no attempt of the job is placed");
 }
 
+TEST_F(UploadTest, TheNewestTwoCheckpointsStayAndOneOfASuccess) {
+  for (const int64_t step : {10, 20, 30}) {
+    ASSERT_TRUE(upload("a/1", step, "of step " + std::to_string(step)).ok());
+  }
+  EXPECT_EQ(listed(), 2u);
+  EXPECT_EQ((*coordinator().reader().newest_checkpoint(job("a").id()))->step(), 30);
+  ASSERT_TRUE(ended("w", "a/1", "OK").ok());
+  EXPECT_EQ(listed(), 1u);
+  EXPECT_EQ((*coordinator().reader().newest_checkpoint(job("a").id()))->step(), 30);
+}
+
+TEST_F(UploadTest, OfAJobThatFailedTwoStay) {
+  for (const int64_t step : {10, 20}) {
+    ASSERT_TRUE(upload("a/1", step, "of step " + std::to_string(step)).ok());
+  }
+  ASSERT_TRUE(ended("w", "a/1", "INTERNAL", "killed by signal 9").ok());
+  EXPECT_EQ(listed(), 2u);
+}
+
 TEST_F(UploadTest, AJobThatIsNotThereIsRefused) {
   v1::AttemptId id;
   id.set_job_id("job-x");
