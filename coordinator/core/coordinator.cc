@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common/proto/job_state.h"
 #include "common/proto/timestamps.h"
 #include "coordinator/scheduler/lease.h"
@@ -38,6 +40,7 @@ Status Coordinator::load() {
   const MutexLock lock(mutex_);
   const MonotonicTime now = environment_.clock.monotonic();
   live_.grace_end = now + config_.grace;
+  last_tick_ = now;
   PM_ASSIGN(auto workers, reader().workers());
   for (v1::Worker& worker : workers) {
     const std::string id = worker.id();
@@ -88,6 +91,7 @@ void Coordinator::tick() {
   const Announcer announcer(*this);
   const MutexLock lock(mutex_);
   if (!failure_.ok()) return;
+  notice_pause();
   give_up_silent_workers();
   forget_lost_workers();
   place_jobs();
@@ -102,6 +106,16 @@ void Coordinator::end_streams(const Status& why) {
     }
   }
   subscriptions_.notify_all();
+}
+
+void Coordinator::notice_pause() {
+  const MonotonicTime now = environment_.clock.monotonic();
+  const Millis pause = now - std::exchange(last_tick_, now);
+  const Millis lease = config_.scheduler.lease;
+  if (pause <= lease / 2) return;
+  live_.grace_end = std::max(live_.grace_end, now + lease);
+  spdlog::warn("stood still for {:.1f} s: no worker counts as lost for {:.1f} s", to_seconds(pause),
+               to_seconds(lease));
 }
 
 void Coordinator::give_up_silent_workers() {

@@ -76,7 +76,9 @@ class Coordinator {
   // ---- for the clockwork
 
   // Commits what has come in, gives up silent workers, places jobs. To be called at least every
-  // 100 ms: it is what bounds the time to an acknowledgement.
+  // 100 ms: it is what bounds the time to an acknowledgement. After a pause of more than half a
+  // lease (a stopped process, a moved machine) no worker counts as lost for a whole lease: their
+  // messages could not be heard.
   void tick();
   // Closes every worker's link and wakes every subscriber; the service is about to end. Workers
   // keep their leases.
@@ -100,6 +102,7 @@ class Coordinator {
       PM_REQUIRES(mutex_);
   void refuse_further(const Status& failure) PM_REQUIRES(mutex_);
   void place_jobs() PM_REQUIRES(mutex_);
+  void notice_pause() PM_REQUIRES(mutex_);
   void give_up_silent_workers() PM_REQUIRES(mutex_);
   void forget_lost_workers() PM_REQUIRES(mutex_);
   void lose(LiveWorker& worker, const std::string& reason) PM_REQUIRES(mutex_);
@@ -149,6 +152,7 @@ class Coordinator {
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
   std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
+  MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store
 };

@@ -47,7 +47,8 @@ struct State {
   std::vector<Worker> workers = {};
   std::vector<Job> queue = {};  // in any order
   std::vector<Gang> gangs = {};
-  // Until then no worker counts as lost: the coordinator has just started and they are dialling.
+  // Until then no worker counts as lost: the coordinator has just started and they are dialling, or
+  // it stood still and could hear nobody.
   MonotonicTime grace_end{};
 };
 

@@ -97,6 +97,31 @@ TEST_F(LostWorkerTest, WhatComesOverTheClosedLinkIsDropped) {
   EXPECT_THAT(heard("w"), IsEmpty());
 }
 
+TEST_F(LostWorkerTest, NoneIsLostBecauseTheCoordinatorStoodStill) {
+  clock_.advance(Millis(60000));
+  coordinator().tick();
+  EXPECT_THAT(worker_states(), ElementsAre("w connected"));
+  pass(Millis(14900));
+  EXPECT_THAT(worker_states(), ElementsAre("w connected"));
+  ASSERT_TRUE(heartbeat("w", {"a/1"}).ok());
+  pass(Millis(15000));
+  EXPECT_EQ(state("a"), "running: attempt 1 on worker w");
+}
+
+TEST_F(LostWorkerTest, OneThatStaysSilentAfterSuchAPauseIsLost) {
+  clock_.advance(Millis(60000));
+  coordinator().tick();
+  pass(Millis(15000));
+  EXPECT_EQ(link("w")->closed.to_string(), "UNAVAILABLE: worker w was silent for 75.0 s");
+}
+
+TEST_F(LostWorkerTest, ATickThatIsLateByLessChangesNothing) {
+  pass(Millis(8000));
+  clock_.advance(Millis(7500));
+  coordinator().tick();
+  EXPECT_THAT(worker_states(), ElementsAre("w lost"));
+}
+
 TEST_F(LostWorkerTest, OneThatComesBackMustKillWhatIsNotCurrent) {
   ASSERT_TRUE(connect("v", 1).ok());
   pass(Millis(10000));
