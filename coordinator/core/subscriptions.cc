@@ -15,25 +15,33 @@ void call(const Wakes& wakes) {
 
 std::shared_ptr<const Subscriptions::Wake> Subscriptions::subscribe(const std::string& job_id,
                                                                     Wake wake) {
-  auto handle = std::make_shared<const Wake>(std::move(wake));
-  const MutexLock lock(mutex_);
-  handles_.emplace(job_id, handle);
+  const MutexLock lock(table_->mutex);
+  const auto at = table_->handles.emplace(job_id, std::weak_ptr<const Wake>());
+  const auto leave = [table = table_, at](const Wake* gone) {
+    {
+      const MutexLock lock(table->mutex);
+      table->handles.erase(at);
+    }
+    delete gone;
+  };
+  std::shared_ptr<const Wake> handle(new Wake(std::move(wake)), leave);
+  at->second = handle;
   return handle;
+}
+
+size_t Subscriptions::size() const {
+  const MutexLock lock(table_->mutex);
+  return table_->handles.size();
 }
 
 void Subscriptions::notify(const std::set<std::string>& job_ids) {
   Wakes wakes;
   {
-    const MutexLock lock(mutex_);
+    const MutexLock lock(table_->mutex);
     for (const std::string& id : job_ids) {
-      auto [at, end] = handles_.equal_range(id);
-      while (at != end) {
-        if (auto wake = at->second.lock()) {
-          wakes.push_back(std::move(wake));
-          ++at;
-        } else {
-          at = handles_.erase(at);
-        }
+      auto [at, end] = table_->handles.equal_range(id);
+      for (; at != end; ++at) {
+        if (auto wake = at->second.lock()) wakes.push_back(std::move(wake));
       }
     }
   }
@@ -43,8 +51,8 @@ void Subscriptions::notify(const std::set<std::string>& job_ids) {
 void Subscriptions::notify_all() {
   std::set<std::string> ids;
   {
-    const MutexLock lock(mutex_);
-    for (const auto& [id, handle] : handles_) ids.insert(id);
+    const MutexLock lock(table_->mutex);
+    for (const auto& [id, handle] : table_->handles) ids.insert(id);
   }
   notify(ids);
 }

@@ -18,18 +18,23 @@ class Subscriptions {
   using Wake = std::function<void()>;
 
   // `wake` is called, from any thread, after each change of the job until the returned handle is
-  // gone. A call under way at that moment may still end later.
+  // gone. A call under way at that moment may still end later. The handle may outlive this object.
   [[nodiscard]] std::shared_ptr<const Wake> subscribe(const std::string& job_id, Wake wake);
   // Calls the subscribers of these jobs; no lock is held meanwhile.
   void notify(const std::set<std::string>& job_ids);
   // Every subscriber, as at the end of the service.
   void notify_all();
+  // How many handles there are.
+  size_t size() const;
 
  private:
-  using Handles = std::multimap<std::string, std::weak_ptr<const Wake>>;
+  struct Table {
+    Mutex mutex;
+    // By job; a handle takes its entry with it.
+    std::multimap<std::string, std::weak_ptr<const Wake>> handles PM_GUARDED_BY(mutex);
+  };
 
-  Mutex mutex_;
-  Handles handles_ PM_GUARDED_BY(mutex_);
+  const std::shared_ptr<Table> table_ = std::make_shared<Table>();
 };
 
 }  // namespace prefixmem

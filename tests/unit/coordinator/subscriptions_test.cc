@@ -35,6 +35,24 @@ TEST(Subscriptions, AHandleThatIsGoneIsNotWoken) {
   EXPECT_EQ(woken, 0);
 }
 
+TEST(Subscriptions, AHandleTakesItsEntryWithIt) {
+  Subscriptions subscriptions;
+  auto first = subscriptions.subscribe("a", [] {});
+  const auto second = subscriptions.subscribe("a", [] {});
+  EXPECT_EQ(subscriptions.size(), 2u);
+  first.reset();
+  EXPECT_EQ(subscriptions.size(), 1u);
+}
+
+TEST(Subscriptions, AHandleMayOutliveThem) {
+  auto subscriptions = std::make_unique<Subscriptions>();
+  int woken = 0;
+  const auto handle = subscriptions->subscribe("a", [&] { ++woken; });
+  subscriptions.reset();
+  (*handle)();
+  EXPECT_EQ(woken, 1);
+}
+
 TEST(Subscriptions, AWakeMaySubscribeAndLeave) {
   Subscriptions subscriptions;
   int woken = 0;
@@ -67,6 +85,7 @@ TEST(Subscriptions, ManyThreadsMayComeAndGo) {
   const int before = woken;
   subscriptions.notify_all();
   EXPECT_EQ(woken, before);
+  EXPECT_EQ(subscriptions.size(), 0u);
 }
 
 // Woken means that the news can be read, and that the coordinator can be called.
