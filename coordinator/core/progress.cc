@@ -20,7 +20,10 @@ void apply(const v1::StepEvent& step, store::JobRecord& record) {
   progress.set_step(step.step());
   progress.set_total_steps(step.total_steps());
   progress.set_loss(step.loss());
-  progress.set_tokens(progress.tokens() + step.tokens());
+  if (step.step() > record.furthest_step) {
+    record.furthest_step = step.step();
+    progress.set_tokens(progress.tokens() + step.tokens());
+  }
   if (step.step_seconds() > 0) {
     progress.set_tokens_per_second(static_cast<double>(step.tokens()) / step.step_seconds());
   }

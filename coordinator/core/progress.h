@@ -7,7 +7,8 @@
 namespace prefixmem {
 
 // Updates record.job.progress and the sums behind its ETA; `now` is the coordinator's time. Pure
-// but for `record`. A repeated evaluation (after a retry) replaces the earlier one of its step.
+// but for `record`. A repeated evaluation (after a retry) replaces the earlier one of its step,
+// and tokens of a step that is done again count once.
 void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record);
 
 }  // namespace prefixmem

@@ -175,9 +175,11 @@ Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
         record.last_event = row.integer(3);
         record.steps_timed = row.integer(4);
         record.step_seconds = row.real(5);
-        return parse(row, 6, record.job);
+        record.furthest_step = row.integer(6);
+        return parse(row, 7, record.job);
       },
-      "SELECT seq, retries, cancel_reason, last_event, steps_timed, step_seconds, body FROM jobs"
+      "SELECT seq, retries, cancel_reason, last_event, steps_timed, step_seconds, furthest_step,"
+      " body FROM jobs"
       " WHERE state IN (?, ?, ?) ORDER BY seq",
       static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
       static_cast<int>(v1::JOB_STATE_RUNNING)));

@@ -19,6 +19,7 @@ struct JobRecord {
   int64_t last_event = 0;     // number of the job's newest JobEvent
   int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
   double step_seconds = 0;
+  int64_t furthest_step = 0;  // that any attempt has done; tokens are counted up to it
 };
 
 struct AttemptRecord {

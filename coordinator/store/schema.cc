@@ -82,9 +82,11 @@ CREATE TABLE workers (
 )sql";
 
 constexpr const char* kVersion2 = "CREATE INDEX artifacts_by_digest ON artifacts (sha256);";
+constexpr const char* kVersion3 =
+    "ALTER TABLE jobs ADD COLUMN furthest_step INTEGER NOT NULL DEFAULT 0;";
 
 // Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2};
+constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -86,10 +86,10 @@ void Transaction::remove_dropped_blobs() {
 void Transaction::insert_job(JobRecord& record) {
   const v1::Job& job = record.job;
   run("INSERT INTO jobs (id, name, sweep_id, state, retries, cancel_reason, last_event,"
-      " steps_timed, step_seconds, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " steps_timed, step_seconds, furthest_step, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()), record.retries,
       record.cancel_reason, record.last_event, record.steps_timed, record.step_seconds,
-      Blob{job.SerializeAsString()});
+      record.furthest_step, Blob{job.SerializeAsString()});
   record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -98,9 +98,10 @@ void Transaction::insert_job(JobRecord& record) {
 
 void Transaction::update_job(const JobRecord& record) {
   run("UPDATE jobs SET state = ?, retries = ?, cancel_reason = ?, last_event = ?, steps_timed = ?,"
-      " step_seconds = ?, body = ? WHERE seq = ?",
+      " step_seconds = ?, furthest_step = ?, body = ? WHERE seq = ?",
       static_cast<int>(record.job.state()), record.retries, record.cancel_reason, record.last_event,
-      record.steps_timed, record.step_seconds, Blob{record.job.SerializeAsString()}, record.seq);
+      record.steps_timed, record.step_seconds, record.furthest_step,
+      Blob{record.job.SerializeAsString()}, record.seq);
 }
 
 void Transaction::put_attempt(const AttemptRecord& record) {

@@ -63,6 +63,15 @@ TEST_F(ProgressTest, TheRemainingTimeFollowsTheMeanOfAllSteps) {
   EXPECT_EQ(after(step_event(10, 10, 3.0)).eta_seconds(), 0);
 }
 
+TEST_F(ProgressTest, TokensOfAStepDoneAgainCountOnce) {
+  for (const int64_t step : {1, 2, 3}) after(step_event(step));
+  for (const int64_t step : {2, 3}) after(step_event(step));
+  EXPECT_EQ(record_.job.progress().tokens(), 300);
+  const v1::JobProgress& progress = after(step_event(4));
+  EXPECT_EQ(progress.tokens(), 400);
+  EXPECT_EQ(progress.step(), 4);
+}
+
 TEST_F(ProgressTest, AStepThatTookNoTimeLeavesTheRateAlone) {
   after(step_event(1, 10, 0.5));
   EXPECT_EQ(after(step_event(2, 10, 0)).tokens_per_second(), 200);

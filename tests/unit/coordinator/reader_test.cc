@@ -57,6 +57,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   record.last_event = 17;
   record.steps_timed = 5;
   record.step_seconds = 1.25;
+  record.furthest_step = 4;
   ASSERT_TRUE(write([&](Transaction& t) { t.update_job(record); }).ok());
 
   const auto back = *reader().unfinished_jobs();
@@ -68,6 +69,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   EXPECT_EQ(back[0].last_event, 17);
   EXPECT_EQ(back[0].steps_timed, 5);
   EXPECT_EQ(back[0].step_seconds, 1.25);
+  EXPECT_EQ(back[0].furthest_step, 4);
   EXPECT_EQ((*reader().job("job-1"))->SerializeAsString(), record.job.SerializeAsString());
 }
 

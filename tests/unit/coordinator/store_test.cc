@@ -40,13 +40,21 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
   {
     auto other = Database::open(database());
     ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute("DROP INDEX artifacts_by_digest; PRAGMA user_version = 1;").ok());
+    ASSERT_TRUE(other
+                    ->execute("DROP INDEX artifacts_by_digest;"
+                              " ALTER TABLE jobs DROP COLUMN furthest_step;"
+                              " PRAGMA user_version = 1;")
+                    .ok());
   }
   reopen();
   EXPECT_EQ(reader().artifacts("job-1")->size(), 1u);
   auto other = Database::open(database());
   ASSERT_TRUE(other.ok());
   EXPECT_TRUE(other->execute("DROP INDEX artifacts_by_digest").ok()) << "it is there again";
+  JobRecord job = job_record("job-1");
+  job.furthest_step = 9;
+  ASSERT_TRUE(write([&](Transaction& t) { t.insert_job(job); }).ok());
+  EXPECT_EQ(reader().unfinished_jobs()->at(0).furthest_step, 9);
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {
