@@ -99,10 +99,25 @@ Result<int64_t> version_of(Database& database) {
   return version;
 }
 
+// SQLite answers with the mode that it has, whether or not that is the one asked for.
+Status switch_to_wal(Database& database) {
+  std::string mode;
+  PM_TRY(database.query(
+      [&](const Row& row) {
+        mode = row.text(0);
+        return Status();
+      },
+      "PRAGMA journal_mode = WAL"));
+  if (mode == "wal") return {};
+  return failed_precondition(fmt::format(
+      "journal_mode is {}; allowed: wal (the file system must be able to share memory)", mode));
+}
+
 }  // namespace
 
 Status prepare_schema(Database& database) {
-  PM_TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
+  PM_TRY(switch_to_wal(database));
+  PM_TRY(database.execute("PRAGMA synchronous = FULL;"));
   PM_ASSIGN(const int64_t version, version_of(database));
   if (version > kSchemaVersion) {
     return failed_precondition(

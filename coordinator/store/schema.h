@@ -9,7 +9,7 @@ namespace prefixmem::store {
 inline constexpr int kSchemaVersion = 3;
 
 // Sets the connection up for durable writing and brings the tables to kSchemaVersion.
-// FAILED_PRECONDITION for a store of a newer version.
+// FAILED_PRECONDITION for a store of a newer version and where the file system allows no WAL.
 Status prepare_schema(Database& database);
 
 }  // namespace prefixmem::store

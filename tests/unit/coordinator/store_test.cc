@@ -65,6 +65,14 @@ TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {
   EXPECT_NE(status.message().find("file is not a database"), std::string::npos) << status.message();
 }
 
+TEST(Store, ADatabaseThatCannotHaveAWriteAheadLogIsRefused) {
+  auto database = Database::open(":memory:");
+  ASSERT_TRUE(database.ok());
+  EXPECT_EQ(prepare_schema(*database).to_string(),
+            "FAILED_PRECONDITION: journal_mode is memory; allowed: wal (the file system must be "
+            "able to share memory)");
+}
+
 TEST(Store, AFolderThatCannotBeMadeIsNamed) {
   const TempFolder folder;
   ASSERT_TRUE(write_file_atomic(folder.path() / "file", "x").ok());
