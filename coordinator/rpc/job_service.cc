@@ -55,9 +55,7 @@ grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context, const s
   const std::weak_ptr<PullStream<Message>> weak = stream;
   WorkQueue& wakes = context.wakes;
   stream->keep(context.coordinator.subscriptions().subscribe(job_id, [weak, &wakes] {
-    wakes.post([weak] {
-      if (const auto alive = weak.lock()) alive->wake();
-    });
+    if (const auto alive = weak.lock()) alive->wake_on(wakes);
   }));
   return stream->begin();
 }

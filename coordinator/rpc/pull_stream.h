@@ -13,6 +13,7 @@
 #include "common/proto/status_grpc.h"
 #include "common/status.h"
 #include "common/thread_annotations.h"
+#include "coordinator/rpc/work_queue.h"
 
 namespace prefixmem::rpc {
 
@@ -33,7 +34,8 @@ class Source {
 
 // Lives until gRPC is done with it.
 template <class Message>
-class PullStream final : public grpc::ServerWriteReactor<Message> {
+class PullStream final : public grpc::ServerWriteReactor<Message>,
+                         public std::enable_shared_from_this<PullStream<Message>> {
  public:
   static std::shared_ptr<PullStream> make(std::unique_ptr<Source<Message>> source) {
     std::shared_ptr<PullStream> stream(new PullStream(std::move(source)));
@@ -60,6 +62,17 @@ class PullStream final : public grpc::ServerWriteReactor<Message> {
     advance();
   }
 
+  // The same on a thread of `queue`, where at most one wake of this stream waits at a time.
+  void wake_on(WorkQueue& queue) {
+    {
+      const MutexLock lock(mutex_);
+      if (std::exchange(wake_queued_, true)) return;
+    }
+    queue.post([weak = this->weak_from_this()] {
+      if (const auto alive = weak.lock()) alive->wake_from_queue();
+    });
+  }
+
  private:
   explicit PullStream(std::unique_ptr<Source<Message>> source) : source_(std::move(source)) {}
 
@@ -80,6 +93,14 @@ class PullStream final : public grpc::ServerWriteReactor<Message> {
   }
 
   void OnDone() override { self_.reset(); }
+
+  void wake_from_queue() {
+    {
+      const MutexLock lock(mutex_);
+      wake_queued_ = false;  // what comes from here on may be missed by the pull that follows
+    }
+    wake();
+  }
 
   // Runs with busy_ set; it stays set for ever once the stream is finished.
   void advance() {
@@ -117,6 +138,7 @@ class PullStream final : public grpc::ServerWriteReactor<Message> {
   Mutex mutex_;
   bool busy_ PM_GUARDED_BY(mutex_) = false;  // somebody pulls, or a write is under way
   bool woken_ PM_GUARDED_BY(mutex_) = false;
+  bool wake_queued_ PM_GUARDED_BY(mutex_) = false;
   bool cancelled_ PM_GUARDED_BY(mutex_) = false;
 };
 

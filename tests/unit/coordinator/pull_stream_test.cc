@@ -1,0 +1,76 @@
+#include "coordinator/rpc/pull_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "prefixmem/v1/job.pb.h"
+
+namespace prefixmem::rpc {
+namespace {
+
+// Has nothing to say and counts how often it is asked.
+class SilentSource final : public Source<v1::JobEvent> {
+ public:
+  explicit SilentSource(std::atomic<int>& pulls) : pulls_(pulls) {}
+  Result<Pulled<v1::JobEvent>> pull() override {
+    ++pulls_;
+    return Pulled<v1::JobEvent>{};
+  }
+
+ private:
+  std::atomic<int>& pulls_;
+};
+
+class PullStreamTest : public testing::Test {
+ protected:
+  using Stream = PullStream<v1::JobEvent>;
+
+  void TearDown() override { end(); }
+  // As gRPC does when a call is over.
+  void end() {
+    if (!stream_) return;
+    grpc::internal::ServerReactor& reactor = *stream_;
+    reactor.OnDone();
+    stream_.reset();
+  }
+
+  std::atomic<int> pulls_ = 0;
+  std::shared_ptr<Stream> stream_ = Stream::make(std::make_unique<SilentSource>(pulls_));
+};
+
+TEST_F(PullStreamTest, ManyWakesWhileTheQueueIsBusyAreOne) {
+  std::promise<void> gate;
+  {
+    WorkQueue queue(1);
+    queue.post([&] { gate.get_future().wait(); });
+    for (int i = 0; i < 100; ++i) stream_->wake_on(queue);
+    gate.set_value();
+  }
+  EXPECT_EQ(pulls_, 1);
+}
+
+TEST_F(PullStreamTest, AWakeAfterAPullIsAnother) {
+  for (int i = 1; i <= 3; ++i) {
+    {
+      WorkQueue queue(1);
+      stream_->wake_on(queue);
+    }
+    EXPECT_EQ(pulls_, i);
+  }
+}
+
+TEST_F(PullStreamTest, AQueuedWakeDoesNotKeepAnEndedStream) {
+  std::promise<void> gate;
+  {
+    WorkQueue queue(1);
+    queue.post([&] { gate.get_future().wait(); });
+    stream_->wake_on(queue);
+    end();
+    gate.set_value();
+  }
+  EXPECT_EQ(pulls_, 0);
+}
+
+}  // namespace
+}  // namespace prefixmem::rpc
