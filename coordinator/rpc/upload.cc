@@ -58,8 +58,8 @@ void Upload::OnReadDone(bool ok) {
   const Status status = guarded([&] { return ok ? take(incoming_) : complete(); });
   if (ok && status.ok()) return StartRead(&incoming_);
   if (!status.ok()) {
-    spdlog::warn("upload of {} of {}: {}", header_.artifact().path(), header_.id().job_id(),
-                 status.message());
+    spdlog::warn("upload of {} of {}: {}", spec::shortened(header_.artifact().path(), 200),
+                 spec::shortened(header_.id().job_id(), 80), status.message());
   }
   Finish(to_grpc(status));
 }
@@ -71,9 +71,9 @@ Status Upload::take(const v1::UploadArtifactRequest& request) {
 
 Status Upload::open(const v1::UploadHeader& header) {
   if (blob_) return failed_precondition("the header of an upload is sent once, first");
+  header_ = header;
   PM_TRY(check_artifact(header.artifact()));
   PM_TRY(coordinator_.may_upload(header.id(), header.artifact()));
-  header_ = header;
   PM_ASSIGN(store::BlobWriter blob, coordinator_.blobs().begin());
   blob_.emplace(std::move(blob));
   return {};

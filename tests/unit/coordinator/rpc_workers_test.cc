@@ -1,5 +1,9 @@
 // WorkerService as a worker sees it, and the files that pass through it.
 #include <gmock/gmock.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
 
 #include "common/sha256.h"
 #include "coordinator/rpc/upload.h"
@@ -157,6 +161,33 @@ TEST_F(RpcWorkers, OnlyTheCurrentAttemptUploads) {
   const auto status = upload(later, {"abc"});
   EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(status.error_message(), HasSubstr("attempt 2"));
+}
+
+// Has a log of its own before any thread of the service writes to one.
+class RpcWorkersLog : public RpcWorkers {
+ protected:
+  void SetUp() override {
+    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(log_);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink));
+    spdlog::set_level(spdlog::level::warn);
+    RpcWorkers::SetUp();
+  }
+  void TearDown() override {
+    worker_.reset();
+    service_->stop();
+    spdlog::set_default_logger(before_);
+  }
+  const std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+  std::ostringstream log_;
+};
+
+TEST_F(RpcWorkersLog, ARefusedUploadIsNamed) {
+  place();
+  auto later = header("abc");
+  later.mutable_id()->set_attempt(2);
+  EXPECT_FALSE(upload(later, {"abc"}).ok());
+  service_->stop();
+  EXPECT_THAT(log_.str(), HasSubstr("upload of adapter/weights of " + attempt_.job_id() + ": "));
 }
 
 TEST_F(RpcWorkers, WhatIsNotThereIsNotFound) {
