@@ -97,6 +97,19 @@ void Blobs::unpin(const std::string& sha256) {
   pinned_.erase(pinned_.find(sha256));
 }
 
+// One that is there may have just been made by another thread and not be synced yet.
+Status Blobs::make_subfolder(const fs::path& subfolder) {
+  {
+    const MutexLock lock(mutex_);
+    if (subfolders_.contains(subfolder)) return {};
+  }
+  PM_TRY(make_folders(subfolder));
+  PM_TRY(sync_folder(folder_));
+  const MutexLock lock(mutex_);
+  subfolders_.insert(subfolder);
+  return {};
+}
+
 BlobWriter::~BlobWriter() {
   if (fd_.valid()) ::unlink(temporary_.c_str());
 }
@@ -116,11 +129,7 @@ Status BlobWriter::finish(const std::string& sha256) {
   }
   pin_ = blobs_->pin(sha256);
   const auto file = place_of(blobs_->folder_, sha256);
-  std::error_code unknown;
-  if (!fs::exists(file.parent_path(), unknown)) {
-    PM_TRY(make_folders(file.parent_path()));
-    PM_TRY(sync_folder(blobs_->folder_));
-  }
+  PM_TRY(blobs_->make_subfolder(file.parent_path()));
   PM_TRY(publish_file(temporary_, file));
   fd_.reset();
   return {};

@@ -74,10 +74,13 @@ class Blobs {
   // Not removed until the handle is gone.
   std::shared_ptr<const void> pin(const std::string& sha256);
   void unpin(const std::string& sha256);
+  // Durable when it returns OK, whoever has created it.
+  Status make_subfolder(const std::filesystem::path& subfolder);
 
   const std::filesystem::path folder_;
   Mutex mutex_;
   std::multiset<std::string> pinned_ PM_GUARDED_BY(mutex_);
+  std::set<std::filesystem::path> subfolders_ PM_GUARDED_BY(mutex_);  // known to be durable
 };
 
 // Lower-case hex, 64 digits.

@@ -1,6 +1,7 @@
 #include "coordinator/store/blobs.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "common/files.h"
 #include "tests/unit/common/temp_folder.h"
@@ -54,6 +55,17 @@ TEST_F(BlobsTest, WhatWasWrittenIsReadBack) {
   EXPECT_EQ(read(kDigest, 4), kContent);
   EXPECT_EQ(read(kDigest, 1000), kContent);
   EXPECT_TRUE(fs::exists(folder_.path() / kDigest.substr(0, 2) / kDigest));
+}
+
+// Seen from outside: a folder that cannot be read cannot be synced.
+TEST_F(BlobsTest, ASubfolderThatIsThereIsSyncedBeforeItsFirstBlobCounts) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may read every folder";
+  fs::create_directory(folder_.path() / kDigest.substr(0, 2));
+  fs::permissions(folder_.path(), fs::perms::owner_write | fs::perms::owner_exec);
+  const Status status = add(kContent, kDigest);
+  fs::permissions(folder_.path(), fs::perms::owner_all);
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(add(kContent, kDigest).ok());
 }
 
 TEST_F(BlobsTest, AnEmptyBlobIsABlob) {
