@@ -35,8 +35,11 @@ void Journal::write(store::Transaction& transaction, const Live& live) const {
 void Journal::write_artifacts(store::Transaction& transaction, const Live& live) const {
   for (const auto& [job_id, artifact] : artifacts_) {
     transaction.add_artifact(job_id, artifact);
-    if (artifact.kind() != "checkpoint") continue;
-    transaction.keep_newest_checkpoints(job_id, kCheckpointsKept);
+    if (artifact.kind() == "checkpoint") {
+      transaction.keep_newest_checkpoints(job_id, kCheckpointsKept);
+    } else {
+      transaction.keep_newest_version(job_id, artifact.path());
+    }
   }
   for (const std::string& id : jobs_) {
     if (live.jobs.at(id).record.job.state() != v1::JOB_STATE_SUCCEEDED) continue;

@@ -124,17 +124,30 @@ void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& ar
       int64_t{artifact.step()}, Blob{artifact.SerializeAsString()});
 }
 
-void Transaction::keep_newest_checkpoints(const std::string& job_id, int count) {
+template <class... Values>
+void Transaction::drop(std::string_view sql, const Values&... values) {
   if (!status_.ok()) return;
   status_ = store_.writer_.query(
       [this](const Row& row) {
         dropped_.insert(row.text(0));
         return Status();
       },
+      sql, values...);
+}
+
+void Transaction::keep_newest_checkpoints(const std::string& job_id, int count) {
+  drop(
       "DELETE FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint' AND version NOT IN"
       " (SELECT version FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint'"
       "  ORDER BY step DESC, version DESC LIMIT ?2) RETURNING sha256",
       job_id, count);
+}
+
+void Transaction::keep_newest_version(const std::string& job_id, const std::string& path) {
+  drop(
+      "DELETE FROM artifacts WHERE job_id = ?1 AND path = ?2 AND version <"
+      " (SELECT max(version) FROM artifacts WHERE job_id = ?1 AND path = ?2) RETURNING sha256",
+      job_id, path);
 }
 
 void Transaction::add_submission(const Submission& submission) {

@@ -65,9 +65,10 @@ class Transaction {
   void add_event(const v1::JobEvent& event);
   // A new version of its path, unless the same content is there already from the same attempt.
   void add_artifact(const std::string& job_id, const v1::Artifact& artifact);
-  // Drops the job's older checkpoints, all but `count`, by step, then version. A blob that no
-  // artifact names afterwards is removed after the commit.
+  // Drops the job's older checkpoints, all but `count`, by step, then version; or the older
+  // versions of a path. A blob that no artifact names afterwards is removed after the commit.
   void keep_newest_checkpoints(const std::string& job_id, int count);
+  void keep_newest_version(const std::string& job_id, const std::string& path);
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);
@@ -78,6 +79,9 @@ class Transaction {
  private:
   template <class... Values>
   void run(std::string_view sql, const Values&... values);
+  // `sql` deletes artifacts and returns their digests.
+  template <class... Values>
+  void drop(std::string_view sql, const Values&... values);
   void spare_named_blobs();
   void remove_dropped_blobs();
 

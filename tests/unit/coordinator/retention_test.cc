@@ -82,6 +82,16 @@ TEST_F(RetentionTest, ABlobThatAnotherArtifactNamesStays) {
   EXPECT_FALSE(there("shared"));
 }
 
+TEST_F(RetentionTest, OfAPathTheNewestVersionStays) {
+  add("job-1", 10, "old", 1);
+  add("job-1", 20, "other path");
+  add("job-1", 10, "new", 2);
+  add("job-2", 10, "other job");
+  ASSERT_TRUE(write([](Transaction& t) { t.keep_newest_version("job-1", "c/10"); }).ok());
+  EXPECT_FALSE(there("old"));
+  EXPECT_TRUE(there("new") && there("other path") && there("other job"));
+}
+
 TEST_F(RetentionTest, ABlobThatTheSameTransactionListsStays) {
   add("job-1", 10, "shared");
   ASSERT_TRUE(write([](Transaction& t) {
