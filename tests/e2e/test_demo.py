@@ -41,10 +41,27 @@ def started(model, tmp_path):
     process.communicate()
 
 
+def until_watching(process):
+    """What the demo prints until it shows the progress."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "pmt watch" in line:
+            break
+    return "".join(lines)
+
+
 def test_table_and_adapters(started, tmp_path):
-    text = started.communicate(timeout=240)[0]
+    text = until_watching(started)
+    family = descendants(started.pid)
+    text += started.communicate(timeout=240)[0]
     assert started.returncode == 0, text
-    assert all(job in text for job in JOBS) and "/metrics" in text
+    assert not [p for p in family if alive(p)]
+    assert re.search(r"page +http://127.0.0.1:\d+/$", text, re.MULTILINE) and "/metrics" in text
+    (heads,) = re.findall(r"^name .*$", text, re.MULTILINE)
+    for head in ("accuracy before", "accuracy after", "loss", "tokens/s", "trainable", "time"):
+        assert head in heads
+    assert all(re.search(rf"^{job} .* succeeded ", text, re.MULTILINE) for job in JOBS)
     for job in JOBS[1:]:
         (folder,) = re.findall(rf"^ +{job} +(/.*)$", text, re.MULTILINE)
         assert folder.startswith(str(tmp_path)) and folder.endswith("/adapter")
@@ -53,13 +70,9 @@ def test_table_and_adapters(started, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(started, number):
-    lines = []
-    for line in started.stdout:
-        lines.append(line)
-        if "pmt watch" in line:
-            break
+    text = until_watching(started)
     family = descendants(started.pid)
-    assert sum("pmt-worker" in p.command for p in family) == 2, "".join(lines)
+    assert sum("pmt-worker" in p.command for p in family) == 2, text
     started.send_signal(number)
     started.communicate(timeout=60)
     assert started.returncode == 128 + number

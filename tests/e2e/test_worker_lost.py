@@ -1,4 +1,4 @@
-"""A worker dies: its job goes on from the checkpoint on another one, to the same bits."""
+"""A worker dies or is stopped: its job goes on from the checkpoint on another, to the same bits."""
 
 import json
 
@@ -58,3 +58,21 @@ def test_a_killed_worker(job_spec, cluster, tmp_path):
     assert show(cluster, job)["attempt"] == 2
     files = [downloaded(cluster, j, tmp_path / j) for j in (undisturbed, job)]
     assert files[0] == files[1]
+
+
+def test_a_stopped_worker(job_spec, cluster):
+    cluster.start_coordinator(**COORDINATOR, max_retries=0)
+    first = cluster.start_worker()
+    job = submit(cluster, job_spec)
+    with cluster.watch(job) as watch:
+        watch.until(at_step(10))
+        second = cluster.start_worker()
+        first.stop()
+        code, events, errors = watch.finish()
+    assert code == 0, f"{errors}\n{show(cluster, job)}"
+    assert sorted(losses(events)) == list(range(1, STEPS + 1))
+    shown = show(cluster, job)
+    assert shown["attempt"] == 2, "moved once, though no retry is allowed"
+    workers = {w["id"]: w["state"] for w in cluster.pmt("workers", "-o", "json").json["workers"]}
+    assert workers[shown["worker_id"]] == "connected" and len(workers) == 2
+    assert second.process.poll() is None
