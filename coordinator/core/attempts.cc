@@ -32,10 +32,8 @@ Status add_files_to_resume(store::Reader& reader, v1::Assign& assign) {
   PM_ASSIGN(auto checkpoint, reader.newest_checkpoint(assign.id().job_id()));
   if (!checkpoint) return {};
   *assign.mutable_resume_from() = *std::move(checkpoint);
-  PM_ASSIGN(auto files, reader.artifacts(assign.id().job_id()));
-  for (v1::Artifact& file : files) {
-    if (file.path() == "metrics.jsonl") *assign.mutable_resume_metrics() = std::move(file);
-  }
+  PM_ASSIGN(auto metrics, reader.newest_version(assign.id().job_id(), "metrics.jsonl"));
+  if (metrics) *assign.mutable_resume_metrics() = *std::move(metrics);
   return {};
 }
 

@@ -63,10 +63,8 @@ grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context, const s
 Result<v1::Artifact> find_artifact(store::Reader& reader,
                                    const v1::DownloadArtifactRequest& wanted) {
   PM_ASSIGN(const v1::Job job, find_job(reader, wanted.job()));
-  PM_ASSIGN(auto artifacts, reader.artifacts(job.id()));
-  for (v1::Artifact& artifact : artifacts) {
-    if (artifact.path() == wanted.path()) return std::move(artifact);
-  }
+  PM_ASSIGN(auto artifact, reader.newest_version(job.id(), wanted.path()));
+  if (artifact) return *std::move(artifact);
   return not_found(fmt::format("job {} ({}) has no artifact \"{}\"", job.id(), job.name(),
                                spec::shortened(wanted.path(), 200)));
 }

@@ -117,6 +117,13 @@ Result<std::vector<v1::Artifact>> Reader::artifacts(const std::string& job_id) {
       job_id);
 }
 
+Result<std::optional<v1::Artifact>> Reader::newest_version(const std::string& job_id,
+                                                           const std::string& path) {
+  return one<v1::Artifact>(
+      "SELECT body FROM artifacts WHERE job_id = ? AND path = ? ORDER BY version DESC LIMIT 1",
+      job_id, path);
+}
+
 Result<std::optional<v1::Artifact>> Reader::newest_checkpoint(const std::string& job_id) {
   return one<v1::Artifact>(
       "SELECT body FROM artifacts WHERE job_id = ? AND kind = 'checkpoint'"

@@ -49,6 +49,8 @@ class Reader {
 
   // The newest version of each path, by path.
   Result<std::vector<v1::Artifact>> artifacts(const std::string& job_id);
+  Result<std::optional<v1::Artifact>> newest_version(const std::string& job_id,
+                                                     const std::string& path);
   // The newest checkpoint in the sense of training: highest step, then last uploaded.
   Result<std::optional<v1::Artifact>> newest_checkpoint(const std::string& job_id);
   Result<std::optional<v1::Artifact>> artifact_by_digest(const std::string& job_id,

@@ -171,6 +171,14 @@ TEST_F(ReaderTest, TheNewestVersionOfEachPathIsListed) {
   add(artifact("b", "bb3", 0, 2));
   EXPECT_THAT(artifacts(), ElementsAre("a aa1", "b bb3"));
   EXPECT_TRUE(reader().artifacts("job-2")->empty());
+  const auto listed = *reader().artifacts("job-1");
+  for (const v1::Artifact& newest : listed) {
+    const auto found = reader().newest_version("job-1", newest.path());
+    ASSERT_TRUE(found.ok() && found->has_value());
+    EXPECT_EQ((*found)->sha256(), newest.sha256());
+  }
+  EXPECT_FALSE(reader().newest_version("job-1", "nothing")->has_value());
+  EXPECT_FALSE(reader().newest_version("job-2", "a")->has_value());
 }
 
 TEST_F(ReaderTest, TheSameContentAgainIsNoNewVersion) {
