@@ -2,11 +2,26 @@
 enable_testing()
 find_package(GTest REQUIRED)
 
+# precompile_torch(NAME): LibTorch's headers, parsed once for all programs that call this. The library
+# cannot lend its own: it is compiled with -fPIC, a program with -fPIE.
+function(precompile_torch name)
+  get_property(owner GLOBAL PROPERTY PREFIXMEM_TORCH_HEADERS)
+  if(owner)
+    target_precompile_headers(${name} REUSE_FROM ${owner})
+  else()
+    target_precompile_headers(${name} PRIVATE <torch/torch.h> <gmock/gmock.h>)
+    set_property(GLOBAL PROPERTY PREFIXMEM_TORCH_HEADERS ${name})
+  endif()
+endfunction()
+
 function(prefixmem_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if("prefixmem_trainer" IN_LIST ARG_LIBS)
+    precompile_torch(${name})
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
