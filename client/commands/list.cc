@@ -61,7 +61,7 @@ std::string table_of(const v1::ListJobsResponse& response, Session& session) {
   const int64_t now = to_unix_millis(session.env.clock.wall());
   for (const v1::Job& job : response.jobs()) {
     const v1::JobProgress& progress = job.progress();
-    table.add({job.id(), job.name(), state_name(job.state()), method_text(job.spec()),
+    table.add({job.id(), job.name(), state_name(job.state()), method_text(job.spec().method()),
                step_text(progress), progress.step() > 0 ? figures(progress.loss()) : "",
                short_seconds(run_seconds(job, now)), age_text(job, now), job.worker_id(),
                job.reason()});

@@ -22,9 +22,15 @@ std::vector<std::string> all_states() {
   return names;
 }
 
-std::string method_text(const v1::JobSpec& spec) {
-  const v1::MethodSpec& method = spec.method();
+std::string method_text(const v1::MethodSpec& method) {
   if (method.has_lora()) return "lora r=" + std::to_string(method.lora().r());
+  if (method.has_combined()) {
+    std::string text;
+    for (const v1::MethodSpec& part : method.combined().methods()) {
+      text += (text.empty() ? "" : " + ") + method_text(part);
+    }
+    return text;
+  }
   const auto* field = v1::MethodSpec::descriptor()->FindFieldByNumber(method.type_case());
   return field == nullptr ? "" : field->name();
 }

@@ -64,7 +64,7 @@ ResultRow result_row(const v1::Job& job, std::string adapter) {
   ResultRow row;
   row.job = job.id();
   row.name = job.name();
-  row.method = method_text(job.spec());
+  row.method = method_text(job.spec().method());
   row.state = job.state();
   read_scores(job, row);
   if (progress.step() > 0) row.loss = progress.loss();

@@ -19,20 +19,62 @@ using SpellingRows = std::array<std::pair<E, std::string_view>, N>;
 
 template <>
 struct Spellings<PrefixMemoryMethod::FeatureMap> {
-  static constexpr SpellingRows<PrefixMemoryMethod::FeatureMap, 1> kRows = {
-      {{PrefixMemoryMethod::FeatureMap::kElu, "elu"}}};
+  static constexpr SpellingRows<PrefixMemoryMethod::FeatureMap, 4> kRows = {
+      {{PrefixMemoryMethod::FeatureMap::kElu, "elu"},
+       {PrefixMemoryMethod::FeatureMap::kEluPlusOne, "elu_plus_one"},
+       {PrefixMemoryMethod::FeatureMap::kGelu, "gelu"},
+       {PrefixMemoryMethod::FeatureMap::kMlp, "mlp"}}};
 };
 template <>
 struct Spellings<PrefixMemoryMethod::Query> {
-  static constexpr SpellingRows<PrefixMemoryMethod::Query, 1> kRows = {
-      {{PrefixMemoryMethod::Query::kPostRope, "post_rope"}}};
+  static constexpr SpellingRows<PrefixMemoryMethod::Query, 2> kRows = {
+      {{PrefixMemoryMethod::Query::kPostRope, "post_rope"},
+       {PrefixMemoryMethod::Query::kPreRope, "pre_rope"}}};
+};
+template <>
+struct Spellings<PrefixMemoryMethod::Scope> {
+  static constexpr SpellingRows<PrefixMemoryMethod::Scope, 2> kRows = {
+      {{PrefixMemoryMethod::Scope::kHead, "head"}, {PrefixMemoryMethod::Scope::kHidden, "hidden"}}};
+};
+template <>
+struct Spellings<PrefixTuningMethod::Init> {
+  static constexpr SpellingRows<PrefixTuningMethod::Init, 3> kRows = {
+      {{PrefixTuningMethod::Init::kRandom, "random"},
+       {PrefixTuningMethod::Init::kZero, "zero"},
+       {PrefixTuningMethod::Init::kText, "text"}}};
+};
+template <>
+struct Spellings<LoraMethod::Bias> {
+  static constexpr SpellingRows<LoraMethod::Bias, 3> kRows = {
+      {{LoraMethod::Bias::kNone, "none"},
+       {LoraMethod::Bias::kLoraOnly, "lora_only"},
+       {LoraMethod::Bias::kAll, "all"}}};
+};
+template <>
+struct Spellings<LoraMethod::Init> {
+  static constexpr SpellingRows<LoraMethod::Init, 2> kRows = {
+      {{LoraMethod::Init::kKaiming, "kaiming"}, {LoraMethod::Init::kGaussian, "gaussian"}}};
+};
+template <>
+struct Spellings<DpoObjective::Loss> {
+  static constexpr SpellingRows<DpoObjective::Loss, 2> kRows = {
+      {{DpoObjective::Loss::kSigmoid, "sigmoid"}, {DpoObjective::Loss::kIpo, "ipo"}}};
+};
+template <>
+struct Spellings<Overflow> {
+  static constexpr SpellingRows<Overflow, 4> kRows = {
+      {{Overflow::kError, "error"},
+       {Overflow::kDrop, "drop"},
+       {Overflow::kTruncateLeft, "truncate_left"},
+       {Overflow::kTruncateRight, "truncate_right"}}};
 };
 template <>
 struct Spellings<DataFormat> {
-  static constexpr SpellingRows<DataFormat, 3> kRows = {
+  static constexpr SpellingRows<DataFormat, 4> kRows = {
       {{DataFormat::kPromptCompletion, "prompt_completion"},
        {DataFormat::kTextLabel, "text_label"},
-       {DataFormat::kMessages, "messages"}}};
+       {DataFormat::kMessages, "messages"},
+       {DataFormat::kPreference, "preference"}}};
 };
 template <>
 struct Spellings<Schedule> {
@@ -47,10 +89,11 @@ struct Spellings<Dtype> {
 };
 template <>
 struct Spellings<EvalMode> {
-  static constexpr SpellingRows<EvalMode, 3> kRows = {
+  static constexpr SpellingRows<EvalMode, 4> kRows = {
       {{EvalMode::kLabelLikelihood, "label_likelihood"},
        {EvalMode::kGenerate, "generate"},
-       {EvalMode::kLoss, "loss"}}};
+       {EvalMode::kLoss, "loss"},
+       {EvalMode::kPreference, "preference"}}};
 };
 template <>
 struct Spellings<Device> {

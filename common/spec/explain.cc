@@ -80,7 +80,8 @@ resources: {ranks: 2}
 ```
 
 `method` and `objective` are unions: `type` chooses the alternative and with it the other keys. Where
-all of those are to be the defaults, the type alone will do: `method: lora`.
+all of those are to be the defaults, the type alone will do: `method: lora`. Several adapter methods train
+together as a list: `method: [prefix_memory, {type: lora, r: 4}]` is short for `type: combined` with `methods`.
 
 ## Keys
 
@@ -93,8 +94,15 @@ constexpr std::string_view kTail = R"(
 
 - `model` is required, and `data.train` unless the method is `none`.
 - Exactly one of `train.max_steps` and `train.epochs` is given; under method `none` neither.
-- `data.few_shot` and `eval.mode: label_likelihood` need `data.format: text_label`. With that format
-  `data.template` contains `{text}` and `data.completion` contains `{label}`.
+- `data.few_shot`, `data.label_words` and `eval.mode: label_likelihood` need `data.format: text_label`. With that
+  format `data.template` contains `{text}` and `data.completion` contains `{label}`.
+- The objectives `dpo` and `simpo` and `eval.mode: preference` need `data.format: preference`, and that format
+  one of these objectives. `label_smoothing` is for the loss `sigmoid`.
+- `data.columns` names fields of the format: prompt, completion; text, label; messages; prompt, chosen, rejected.
+- prefix_memory: `feature_dim` and `feature_lr_ratio` are for the map `mlp`, `query` is for the scope `head`.
+- prefix_tuning: `encoder_hidden_size` is for `prefix_projection`, with which `init_weights` is `random`;
+  `init_text` goes with `init_weights: text`.
+- combined: at least two methods, each once.
 
 ## Sweeps
 

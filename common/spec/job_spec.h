@@ -19,10 +19,28 @@ namespace prefixmem {
 // o_i = attention(q_i, input) + M^T phi(q_i), arXiv 2506.13674; M [query heads, d_phi, head_dim].
 struct PrefixMemoryMethod {
   static constexpr const char* kType = "prefix_memory";
-  enum class FeatureMap { kElu };
-  enum class Query { kPostRope };
+  enum class FeatureMap { kElu, kEluPlusOne, kGelu, kMlp };
+  enum class Query { kPostRope, kPreRope };
+  enum class Scope { kHead, kHidden };
   FeatureMap feature_map = FeatureMap::kElu;
+  int64_t feature_dim = 0;  // mlp only; 0: the size of its input
   Query query = Query::kPostRope;
+  Scope scope = Scope::kHead;
+  std::vector<std::string> layers = {"all"};  // or numbers and ranges: 3, 0-11
+  double feature_lr_ratio = 1;                // learning rate of phi's W and b over train's
+  std::string init = {};                           // adapter folder to start from
+};
+
+// Trained keys and values before the input's, arXiv 2101.00190, as PEFT has it.
+struct PrefixTuningMethod {
+  static constexpr const char* kType = "prefix_tuning";
+  enum class Init { kRandom, kZero, kText };
+  int64_t num_virtual_tokens = 20;
+  bool prefix_projection = false;   // keys and values come from an embedding through an MLP
+  int64_t encoder_hidden_size = 0;  // inner width of that MLP; 0: hidden_size
+  Init init_weights = Init::kRandom;
+  std::string init_text = {};
+  std::string init = {};
 };
 
 // W x + (alpha / r) B A x, arXiv 2106.09685.
@@ -30,7 +48,30 @@ struct LoraMethod {
   static constexpr const char* kType = "lora";
   int64_t r = 8;
   double alpha = 16;
-  std::vector<std::string> target_modules = {"all-linear"};  // or q_proj, k_proj, … by name
+  std::vector<std::string> target_modules = {"all-linear"};  // names, regular expressions
+  enum class Bias { kNone, kLoraOnly, kAll };
+  enum class Init { kKaiming, kGaussian };
+  double dropout = 0;  // of the update's input
+  Bias bias = Bias::kNone;
+  bool use_rslora = false;             // alpha / sqrt(r), arXiv 2312.03732
+  bool use_dora = false;               // arXiv 2402.09353
+  double loraplus_lr_ratio = 1;        // learning rate of B over A's, arXiv 2402.12354
+  Init init_weights = Init::kKaiming;  // of A
+  std::string init = {};
+};
+
+// Every weight of the model.
+struct FullMethod {
+  static constexpr const char* kType = "full";
+};
+
+using AdapterMethod = std::variant<PrefixMemoryMethod, PrefixTuningMethod, LoraMethod>;
+
+// Several adapter methods at once, each at most once; in YAML also the bare list of them.
+struct CombinedMethod {
+  static constexpr const char* kType = "combined";
+  static constexpr const char* kListKey = "methods";
+  std::vector<AdapterMethod> methods;
 };
 
 // No training at all: the untuned base, evaluated as a row of a comparison.
@@ -38,7 +79,11 @@ struct NoMethod {
   static constexpr const char* kType = "none";
 };
 
-using MethodSpec = std::variant<PrefixMemoryMethod, LoraMethod, NoMethod>;
+using MethodSpec = std::variant<PrefixMemoryMethod, PrefixTuningMethod, LoraMethod, FullMethod,
+                                CombinedMethod, NoMethod>;
+
+// For people and as a metric's label: the type, or the types joined, "prefix_memory+lora".
+std::string method_name(const MethodSpec& method);
 
 // ---- objective ----------------------------------------------------------------------------------
 
@@ -46,11 +91,34 @@ struct SftObjective {
   static constexpr const char* kType = "sft";
 };
 
-using ObjectiveSpec = std::variant<SftObjective>;
+// Preference tuning against the model without its adapter, arXiv 2305.18290. A pair's margin m is
+// the log-probability ratio to that reference of the chosen answer minus that of the rejected one.
+struct DpoObjective {
+  static constexpr const char* kType = "dpo";
+  enum class Loss {
+    kSigmoid,
+    kIpo
+  };  // -log sigmoid(beta m); (mean m - 1 / (2 beta))^2, 2310.12036
+  double beta = 0.1;
+  double label_smoothing = 0;  // sigmoid only: probability that a label is wrong
+  Loss loss = Loss::kSigmoid;
+};
+
+// Preference tuning without a reference, arXiv 2405.14734: -log sigmoid(beta m - gamma), m the
+// difference of the answers' mean log-probabilities a token.
+struct SimpoObjective {
+  static constexpr const char* kType = "simpo";
+  double beta = 2;
+  double gamma = 1;
+};
+
+using ObjectiveSpec = std::variant<SftObjective, DpoObjective, SimpoObjective>;
 
 // ---- data ---------------------------------------------------------------------------------------
 
-enum class DataFormat { kPromptCompletion, kTextLabel, kMessages };
+enum class DataFormat { kPromptCompletion, kTextLabel, kMessages, kPreference };
+// What becomes of a row of more than max_tokens.
+enum class Overflow { kError, kDrop, kTruncateLeft, kTruncateRight };
 
 struct FewShotSpec {
   int64_t per_class = 1;  // rows of each label taken from train
@@ -58,15 +126,18 @@ struct FewShotSpec {
 };
 
 struct DataSpec {
-  std::string train;  // JSONL file; may be empty only with method none
-  std::string eval;   // JSONL file; empty: no evaluation
+  std::string train;  // .jsonl, .csv, .tsv or .parquet; may be empty only with method none
+  std::string eval;   // the same; empty: no evaluation
   DataFormat format = DataFormat::kPromptCompletion;
   // text_label only: prompt = template with {text} (and {labels}) replaced; completion likewise
   // with {label}.
-  std::string prompt_template = "{text}\n";      // key: template
-  std::string completion_template = " {label}";  // key: completion
+  std::string prompt_template = "{text}\n";        // key: template
+  std::string completion_template = " {label}";    // key: completion
+  std::map<std::string, std::string> columns;      // our field → its name in the file
+  std::map<std::string, std::string> label_words;  // label → the words that stand for it
   std::optional<FewShotSpec> few_shot;
-  int64_t max_tokens = 0;  // longest row allowed; 0: the model's max_position_embeddings
+  int64_t max_tokens = 0;  // longest row; 0: the model's max_position_embeddings
+  Overflow overflow = Overflow::kError;
 };
 
 // ---- train --------------------------------------------------------------------------------------
@@ -93,7 +164,7 @@ struct TrainSpec {
 
 // ---- eval ---------------------------------------------------------------------------------------
 
-enum class EvalMode { kLabelLikelihood, kGenerate, kLoss };
+enum class EvalMode { kLabelLikelihood, kGenerate, kLoss, kPreference };
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;
@@ -130,7 +201,7 @@ struct SweepSpec {
 
 struct JobSpec {
   std::string name;
-  std::string model;  // a Hugging Face folder
+  std::string model;  // a Hugging Face folder or a GGUF file
   MethodSpec method = PrefixMemoryMethod{};
   ObjectiveSpec objective = SftObjective{};
   DataSpec data;

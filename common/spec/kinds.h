@@ -25,6 +25,12 @@ struct IsUnion : std::false_type {};
 template <class... T>
 struct IsUnion<std::variant<T...>> : std::true_type {};
 
+// A list of unions, e.g. of methods.
+template <class T>
+struct IsUnionList : std::false_type {};
+template <class... T>
+struct IsUnionList<std::vector<std::variant<T...>>> : std::true_type {};
+
 using TextList = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
 using Grid = std::map<std::string, std::vector<std::string>>;    // values are YAML
@@ -37,11 +43,13 @@ concept Optional = IsOptional<T>::value;
 template <class T>
 concept Union = IsUnion<T>::value;
 template <class T>
+concept UnionList = IsUnionList<T>::value;
+template <class T>
 concept Leaf = Enumeration<T> || std::same_as<T, std::string> || std::same_as<T, int64_t> ||
                std::same_as<T, double> || std::same_as<T, bool> || std::same_as<T, TextList> ||
                std::same_as<T, TextMap> || std::same_as<T, Grid> || std::same_as<T, Trials>;
 template <class T>
-concept Section = !Leaf<T> && !Optional<T> && !Union<T>;
+concept Section = !Leaf<T> && !Optional<T> && !Union<T> && !UnionList<T>;
 
 // Calls f(T{}) for each alternative of a union.
 template <class... T, class F>
@@ -66,6 +74,8 @@ std::string allowed_text(const Limit& limit) {
     return allowed_text<typename T::value_type>(limit);
   else if constexpr (Union<T>)
     return all_types<T>();
+  else if constexpr (UnionList<T>)
+    return "a list of " + all_types<typename T::value_type>();
   else if constexpr (Enumeration<T>)
     return all_spellings<T>();
   else if constexpr (std::same_as<T, int64_t>)
@@ -77,7 +87,7 @@ std::string allowed_text(const Limit& limit) {
   else if constexpr (std::same_as<T, std::string>) {
     return limit.text.empty() ? "text" : std::string(limit.text);
   } else if constexpr (std::same_as<T, TextList>)
-    return "a list of text";
+    return "a list of text, or one text alone";
   else if constexpr (std::same_as<T, TextMap>)
     return "a map of text to text";
   else if constexpr (std::same_as<T, Grid>)

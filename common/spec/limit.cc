@@ -14,6 +14,7 @@ std::string Limit::range() const {
   if (least) add("of at least ", *least);
   if (above) add("above ", *above);
   if (most) add("at most ", *most);
+  if (below) add("below ", *below);
   return text;
 }
 

@@ -11,11 +11,13 @@ struct Limit {
   std::optional<double> least = {};
   std::optional<double> above = {};
   std::optional<double> most = {};
+  std::optional<double> below = {};
   bool (*accepts)(std::string_view) = nullptr;  // of text
   std::string_view text = {};                   // which text that is
 
   bool holds(double value) const {
-    return (!least || value >= *least) && (!above || value > *above) && (!most || value <= *most);
+    return (!least || value >= *least) && (!above || value > *above) && (!most || value <= *most) &&
+           (!below || value < *below);
   }
   bool holds(std::string_view value) const { return accepts == nullptr || accepts(value); }
   // " of at least 1 and at most 8"; empty where every number will do.

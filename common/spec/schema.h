@@ -14,8 +14,31 @@ namespace prefixmem::spec {
 template <class V>
 void describe(V& v, PrefixMemoryMethod& s) {
   v.field("feature_map", s.feature_map,
-          "The map phi that is applied to each query: elu, as in the paper.");
-  v.field("query", s.query, "Which query phi sees: the one after rotary embedding.");
+          "The map phi that is applied to each query; elu is the paper's main choice, mlp is "
+          "ReLU(W x + b) with W and b trained.");
+  v.field("feature_dim", s.feature_dim, "Rows of W under mlp; 0: as many as its input is wide.",
+          between(0, 65536));
+  v.field("query", s.query, "Which query phi sees: the one after or before rotary embedding.");
+  v.field("scope", s.scope,
+          "head: one M for each query head, on its query; hidden: one M a layer, on the attention "
+          "block's input, added after o_proj.");
+  v.field("layers", s.layers, "Which layers have an M: all, or numbers from 0 and ranges (0-11).");
+  v.field("feature_lr_ratio", s.feature_lr_ratio,
+          "Learning rate of W and b over train.learning_rate.", at_least(0));
+  v.field("init", s.init, "Adapter folder to start from.");
+}
+
+template <class V>
+void describe(V& v, PrefixTuningMethod& s) {
+  v.field("num_virtual_tokens", s.num_virtual_tokens, "Length of the prefix.", between(1, 4096));
+  v.field("prefix_projection", s.prefix_projection,
+          "Train an embedding and an MLP that makes keys and values of it.");
+  v.field("encoder_hidden_size", s.encoder_hidden_size,
+          "Inner width of that MLP; 0: the model's hidden_size.", between(0, 65536));
+  v.field("init_weights", s.init_weights,
+          "random: as PEFT; zero; text: the keys and values that the base computes for init_text.");
+  v.field("init_text", s.init_text, "Text of at least num_virtual_tokens tokens, for text.");
+  v.field("init", s.init, "Adapter folder to start from, ours or PEFT's.");
 }
 
 template <class V>
@@ -23,8 +46,26 @@ void describe(V& v, LoraMethod& s) {
   v.field("r", s.r, "Rank of the update.", between(1, 4096));
   v.field("alpha", s.alpha, "The update is scaled by alpha / r.", above(0));
   v.field("target_modules", s.target_modules,
-          "Linear layers that get an update, by name (q_proj, down_proj, …), or all-linear: every "
-          "one but lm_head.");
+          "Linear layers that get an update, by name (q_proj, down_proj, …), by a regular "
+          "expression for the whole module name (.*layers\\.[0-3]\\..*), or all-linear: every one "
+          "but lm_head.");
+  v.field("dropout", s.dropout, "Of the update's input, in training.",
+          Limit{.least = 0, .below = 1});
+  v.field("bias", s.bias,
+          "Which of the base's biases are trained too: none, those of the target modules, or all.");
+  v.field("use_rslora", s.use_rslora, "Scale by alpha / sqrt(r) instead.");
+  v.field("use_dora", s.use_dora, "Train the weights' norms apart from their direction.");
+  v.field("loraplus_lr_ratio", s.loraplus_lr_ratio, "Learning rate of B over that of A.", above(0));
+  v.field("init_weights", s.init_weights, "Of A; B begins at zero.");
+  v.field("init", s.init, "Adapter folder to start from, ours or PEFT's.");
+}
+
+template <class V>
+void describe(V&, FullMethod&) {}
+
+template <class V>
+void describe(V& v, CombinedMethod& s) {
+  v.field("methods", s.methods, "Adapter methods that train together, each at most once.");
 }
 
 template <class V>
@@ -34,6 +75,21 @@ template <class V>
 void describe(V&, SftObjective&) {}
 
 template <class V>
+void describe(V& v, DpoObjective& s) {
+  v.field("beta", s.beta, "How strongly the model is held to the reference.", above(0));
+  v.field("label_smoothing", s.label_smoothing,
+          "Probability that chosen and rejected are swapped; for the sigmoid loss.",
+          Limit{.least = 0, .below = 0.5});
+  v.field("loss", s.loss, "sigmoid: DPO's own; ipo: squared distance to 1 / (2 beta).");
+}
+
+template <class V>
+void describe(V& v, SimpoObjective& s) {
+  v.field("beta", s.beta, "Scale of the margin of mean log-probabilities.", above(0));
+  v.field("gamma", s.gamma, "Target margin, subtracted after scaling.", at_least(0));
+}
+
+template <class V>
 void describe(V& v, FewShotSpec& s) {
   v.field("per_class", s.per_class, "Rows of each label.", at_least(1));
   v.field("seed", s.seed, "Chooses the rows.", at_least(0));
@@ -41,24 +97,34 @@ void describe(V& v, FewShotSpec& s) {
 
 template <class V>
 void describe(V& v, DataSpec& s) {
-  v.field("train", s.train, "JSONL file of training rows; required unless method is none.");
-  v.field("eval", s.eval, "JSONL file of held-out rows; empty: no evaluation.");
   v.field(
-      "format", s.format,
-      "What a row holds: {prompt, completion}, {text, label}, or {messages} for the model's chat "
-      "template.");
+      "train", s.train,
+      "File of training rows, by its ending JSONL (any other), .csv, .tsv or .parquet; required "
+      "unless method is none.");
+  v.field("eval", s.eval, "File of held-out rows, likewise; empty: no evaluation.");
+  v.field("format", s.format,
+          "What a row holds: {prompt, completion}, {text, label}, {messages} for the model's chat "
+          "template, or {prompt, chosen, rejected}.");
   v.field(
       "template", s.prompt_template,
       "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
       "labels. Other braces stand for themselves.");
   v.field("completion", s.completion_template,
           "text_label: the completion, with {label} replaced by the row's label.");
+  v.field("columns", s.columns,
+          "Names of fields in the file, where they differ: {text: sentence} reads text from the "
+          "column sentence.");
+  v.field("label_words", s.label_words,
+          "text_label: words that stand for a label in {label} and {labels}; a label without any "
+          "stands for itself.");
   v.field("few_shot", s.few_shot,
           "text_label: train on a seeded sample with equally many rows of each label.");
   v.field("max_tokens", s.max_tokens,
-          "Longest row allowed, in tokens; 0: the model's max_position_embeddings. A longer row is "
-          "refused, not cut.",
-          at_least(0));
+          "Longest row, in tokens; 0: the model's max_position_embeddings.", at_least(0));
+  v.field(
+      "overflow", s.overflow,
+      "What becomes of a longer row: it is an error, left out, or cut at the prompt's beginning "
+      "or the completion's end. Always counted and reported.");
 }
 
 template <class V>
@@ -94,14 +160,17 @@ void describe(V& v, TrainSpec& s) {
 
 template <class V>
 void describe(V& v, EvalSpec& s) {
-  v.field("mode", s.mode,
-          "label_likelihood: accuracy of the likeliest label (format text_label); generate: exact "
-          "match of a greedy answer; loss: mean loss of a label token.");
+  v.field(
+      "mode", s.mode,
+      "label_likelihood: accuracy of the likeliest label (format text_label); generate: exact "
+      "match of a greedy answer; loss: mean loss of a label token (of a pair, for preferences); "
+      "preference: share of pairs whose chosen answer is likelier than the rejected one.");
   v.field("max_rows", s.max_rows, "Rows of a seeded sample; 0: all.", at_least(0));
   v.field("seed", s.seed, "Chooses the sample.", at_least(0));
   v.field("before", s.before, "Evaluate before the first step as well.");
   v.field("length_normalized", s.length_normalized,
-          "label_likelihood: compare means, not sums, of the tokens' log-probabilities.");
+          "label_likelihood, preference: compare means, not sums, of the tokens' "
+          "log-probabilities.");
   v.field("max_new_tokens", s.max_new_tokens, "generate: longest answer, in tokens.", at_least(1));
 }
 
@@ -131,7 +200,7 @@ template <class V>
 void describe(V& v, JobSpec& s) {
   v.field("name", s.name, "Of the job, for people; need not be unique.", name_text());
   v.field("model", s.model,
-          "Hugging Face folder of the base model, as the worker sees it; required.");
+          "Hugging Face folder or GGUF file of the base model, as the worker sees it; required.");
   v.field("method", s.method, "Which parameters are trained.");
   v.field("objective", s.objective, "What the loss is.");
   v.field("data", s.data, "Where rows come from and how they become prompts and completions.");

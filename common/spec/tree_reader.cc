@@ -89,8 +89,23 @@ Status read_map(const Tree& tree, const std::string& path, const std::string& ty
   return reader.finish();
 }
 
+// A bare list is short for the alternative that has one: method: [prefix_memory, lora].
 template <Union T>
-Status read_union(const Tree& tree, const std::string& path, T& value) {
+Tree whole_union(const Tree& tree) {
+  Tree whole = tree;
+  for_each_alternative(static_cast<T*>(nullptr), [&]<class A>(const A&) {
+    if constexpr (requires { A::kListKey; }) {
+      whole = Tree::map();
+      whole.set("type", Tree::text(A::kType));
+      whole.set(A::kListKey, tree);
+    }
+  });
+  return whole;
+}
+
+template <Union T>
+Status read_union(const Tree& given, const std::string& path, T& value) {
+  const Tree tree = given.is_list() ? whole_union<T>(given) : given;
   const Tree* tag = tree.is_map() ? tree.find("type") : &tree;
   const std::string tag_path = tree.is_map() ? path + ".type" : path;
   if (tag == nullptr) return invalid_argument(tag_path + " is missing; allowed: " + all_types<T>());
@@ -130,8 +145,19 @@ Status read_trials(const Tree& tree, const std::string& path, Trials& value) {
   return {};
 }
 
+template <UnionList T>
+Status read_union_list(const Tree& tree, const std::string& path, T& value) {
+  value.assign(tree.items.size(), {});
+  for (size_t i = 0; i < tree.items.size(); ++i) {
+    PM_TRY(read_union(tree.items[i], join(path, i), value[i]));
+  }
+  return {};
+}
+
+// One entry may stand without its brackets.
 Status read_text_list(const Tree& tree, const std::string& path, TextList& value) {
   value.clear();
+  if (tree.is_scalar()) value.push_back(tree.scalar);
   for (const Tree& item : tree.items) {
     if (!item.is_scalar()) return refuse(join(path, value.size()), item, "text");
     value.push_back(item.scalar);
@@ -177,7 +203,9 @@ Status read_value(const Tree& tree, const std::string& path, const Limit& limit,
   } else if constexpr (Union<T>) {
     return read_union(tree, path, value);
   } else if constexpr (std::same_as<T, TextList>) {
-    return tree.is_list() ? read_text_list(tree, path, value) : refused();
+    return tree.is_list() || tree.is_scalar() ? read_text_list(tree, path, value) : refused();
+  } else if constexpr (UnionList<T>) {
+    return tree.is_list() ? read_union_list(tree, path, value) : refused();
   } else if constexpr (std::same_as<T, TextMap>) {
     return tree.is_map() ? read_text_map(tree, path, value) : refused();
   } else if constexpr (std::same_as<T, Grid>) {

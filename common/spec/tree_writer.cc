@@ -40,12 +40,21 @@ Tree union_tree(T& value) {
       value);
 }
 
+template <UnionList T>
+Tree union_list_tree(T& value) {
+  Tree list = Tree::list();
+  for (auto& item : value) list.items.push_back(union_tree(item));
+  return list;
+}
+
 template <class T>
 Tree to_tree(T& value) {
   if constexpr (Union<T>)
     return union_tree(value);
   else if constexpr (Leaf<T>)
     return leaf_tree(value);
+  else if constexpr (UnionList<T>)
+    return union_list_tree(value);
   else
     return section_tree(Tree::map(), value);
 }

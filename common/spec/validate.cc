@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include "common/spec/enums.h"
 #include "common/spec/limit.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
 #include "common/spec/utf8.h"
+#include "common/spec/validate_method.h"
 
 namespace prefixmem {
 namespace {
@@ -10,6 +13,8 @@ namespace {
 bool is_untrained(const JobSpec& spec) { return std::holds_alternative<NoMethod>(spec.method); }
 
 std::string quoted(const std::string& text) { return '"' + spec::shortened(text, 80) + '"'; }
+
+std::string format_name(const DataSpec& data) { return std::string(spec::spelling(data.format)); }
 
 Status check_identity(const JobSpec& spec) {
   if (spec.name.empty()) {
@@ -20,7 +25,7 @@ Status check_identity(const JobSpec& spec) {
                             "; allowed: " + std::string(spec::kNameText));
   }
   if (spec.model.empty()) {
-    return invalid_argument("model is missing; required: a Hugging Face folder");
+    return invalid_argument("model is missing; required: a Hugging Face folder or a GGUF file");
   }
   return {};
 }
@@ -56,35 +61,77 @@ Status check_text_label(const DataSpec& data) {
   return {};
 }
 
-Status check_data(const JobSpec& spec) {
-  const DataSpec& data = spec.data;
-  if (data.train.empty() && !is_untrained(spec)) {
-    return invalid_argument("data.train is missing; required: a JSONL file of training rows");
-  }
-  if (data.format == DataFormat::kTextLabel) return check_text_label(data);
-  const std::string format(spec::spelling(data.format));
-  if (data.few_shot) {
-    return invalid_argument("data.few_shot is given with data.format " + format +
-                            "; allowed: only with text_label");
-  }
-  if (spec.eval.mode == EvalMode::kLabelLikelihood) {
-    return invalid_argument("eval.mode is label_likelihood with data.format " + format +
-                            "; allowed: only with text_label");
+// Fields of a row, which data.columns may rename.
+std::vector<std::string> fields_of(DataFormat format) {
+  switch (format) {
+    case DataFormat::kPromptCompletion:
+      return {"prompt", "completion"};
+    case DataFormat::kTextLabel:
+      return {"text", "label"};
+    case DataFormat::kMessages:
+      return {"messages"};
+    case DataFormat::kPreference:
+      return {"prompt", "chosen", "rejected"};
   }
   return {};
 }
 
-Status check_method(const JobSpec& spec) {
-  const auto* lora = std::get_if<LoraMethod>(&spec.method);
-  if (lora == nullptr) return {};
-  for (const std::string& module : lora->target_modules) {
-    if (module.empty()) {
-      return invalid_argument(
-          "method.target_modules holds an empty name; allowed: names of modules");
-    }
+Status check_columns(const DataSpec& data) {
+  const auto fields = fields_of(data.format);
+  for (const auto& [field, column] : data.columns) {
+    if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
+    std::string allowed;
+    for (const std::string& one : fields) allowed += (allowed.empty() ? "" : ", ") + one;
+    return invalid_argument("data.columns names the field " + quoted(field) +
+                            "; allowed: " + allowed + " (data.format " + format_name(data) + ")");
   }
-  if (!lora->target_modules.empty()) return {};
-  return invalid_argument("method.target_modules is empty; allowed: at least one name");
+  return {};
+}
+
+// What makes sense with one format alone.
+Status check_format(const JobSpec& spec, DataFormat needed, bool given, const std::string& what) {
+  if (!given || spec.data.format == needed) return {};
+  return invalid_argument(what + " with data.format " + format_name(spec.data) +
+                          "; allowed: only with " + std::string(spec::spelling(needed)));
+}
+
+Status check_objective(const JobSpec& spec) {
+  const bool pairs = spec.data.format == DataFormat::kPreference;
+  const auto* dpo = std::get_if<DpoObjective>(&spec.objective);
+  if (dpo != nullptr && dpo->loss == DpoObjective::Loss::kIpo && dpo->label_smoothing != 0) {
+    return invalid_argument("objective.label_smoothing is " +
+                            spec::number_text(dpo->label_smoothing) +
+                            "; allowed: only with objective.loss sigmoid");
+  }
+  const std::string type = std::visit([](const auto& one) { return one.kType; }, spec.objective);
+  if (!std::holds_alternative<SftObjective>(spec.objective)) {
+    return check_format(spec, DataFormat::kPreference, true, "objective is " + type);
+  }
+  if (!pairs || is_untrained(spec)) return {};
+  return invalid_argument(
+      "objective is sft with data.format preference; allowed: dpo, simpo (or another format)");
+}
+
+Status check_data(const JobSpec& spec) {
+  const DataSpec& data = spec.data;
+  const EvalMode mode = spec.eval.mode;
+  if (data.train.empty() && !is_untrained(spec)) {
+    return invalid_argument("data.train is missing; required: a file of training rows");
+  }
+  PM_TRY(check_columns(data));
+  PM_TRY(check_format(spec, DataFormat::kTextLabel, data.few_shot.has_value(),
+                      "data.few_shot is given"));
+  PM_TRY(check_format(spec, DataFormat::kTextLabel, !data.label_words.empty(),
+                      "data.label_words is given"));
+  PM_TRY(check_format(spec, DataFormat::kTextLabel, mode == EvalMode::kLabelLikelihood,
+                      "eval.mode is label_likelihood"));
+  PM_TRY(check_format(spec, DataFormat::kPreference, mode == EvalMode::kPreference,
+                      "eval.mode is preference"));
+  if (mode == EvalMode::kGenerate && data.format == DataFormat::kPreference) {
+    return invalid_argument(
+        "eval.mode is generate with data.format preference; allowed: preference, loss");
+  }
+  return data.format == DataFormat::kTextLabel ? check_text_label(data) : Status();
 }
 
 }  // namespace
@@ -94,7 +141,8 @@ Status validate(const JobSpec& spec) {
   PM_TRY(check_identity(spec));
   PM_TRY(check_length(spec));
   PM_TRY(check_data(spec));
-  return check_method(spec);
+  PM_TRY(check_objective(spec));
+  return spec::check_method(spec.method);
 }
 
 namespace spec {

@@ -21,17 +21,21 @@ void expect_refused(const std::vector<Case>& cases) {
 
 const std::string kName = "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";
 
+const std::string kTypes = "prefix_memory, prefix_tuning, lora, full, combined, none";
+
 TEST(BadSpec, UnknownKeys) {
   expect_refused({
       {"train: {learning_rat: 1}", "train.learning_rat is not a key; did you mean learning_rate?"},
       {"nam: a", "nam is not a key; did you mean name?"},
       {"data: {x: 1}",
-       "data.x is not a key; allowed: train, eval, format, template, completion, few_shot, "
-       "max_tokens"},
+       "data.x is not a key; allowed: train, eval, format, template, completion, columns, "
+       "label_words, few_shot, max_tokens, overflow"},
       {"method: {type: lora, rank: 8}",
-       "method.rank is not a key of lora; allowed: type, r, alpha, target_modules"},
+       "method.rank is not a key of lora; allowed: type, r, alpha, target_modules, dropout, bias, "
+       "use_rslora, use_dora, loraplus_lr_ratio, init_weights, init"},
       {"method: {type: prefix_memory, r: 8}",
-       "method.r is not a key of prefix_memory; allowed: type, feature_map, query"},
+       "method.r is not a key of prefix_memory; allowed: type, feature_map, feature_dim, query, "
+       "scope, layers, feature_lr_ratio, init"},
       {"method: {type: none, r: 8}", "method.r is not a key of none; allowed: type"},
       {"data: {few_shot: {per_clas: 1}}",
        "data.few_shot.per_clas is not a key; did you mean per_class?"},
@@ -71,15 +75,19 @@ TEST(BadSpec, WrongTypes) {
       {"eval: {before: \"true\"}", "eval.before is \"true\"; allowed: true or false"},
       {"labels: [a]", "labels is a list; allowed: a map of text to text"},
       {"labels: {a: {b: c}}", "labels.a is a map; allowed: text"},
-      {"method: {type: lora, target_modules: q_proj}",
-       "method.target_modules is q_proj; allowed: a list of text"},
+      {"method: {type: lora, target_modules: {q: v}}",
+       "method.target_modules is a map; allowed: a list of text, or one text alone"},
       {"method: {type: lora, target_modules: [q, [v]]}",
        "method.target_modules[1] is a list; allowed: text"},
-      {"method: [lora]", "method is a list; allowed: prefix_memory, lora, none"},
-      {"method: {r: 8}", "method.type is missing; allowed: prefix_memory, lora, none"},
-      {"method: lorra", "method is lorra; allowed: prefix_memory, lora, none"},
-      {"method: {type: lorra}", "method.type is lorra; allowed: prefix_memory, lora, none"},
-      {"objective: dpo", "objective is dpo; allowed: sft"},
+      {"method: [lora, full]",
+       "method.methods[1] is full; allowed: prefix_memory, prefix_tuning, lora"},
+      {"method: {type: combined, methods: lora}",
+       "method.methods is lora; allowed: a list of prefix_memory, prefix_tuning, lora"},
+      {"objective: [sft]", "objective is a list; allowed: sft, dpo, simpo"},
+      {"method: {r: 8}", "method.type is missing; allowed: " + kTypes},
+      {"method: lorra", "method is lorra; allowed: " + kTypes},
+      {"method: {type: lorra}", "method.type is lorra; allowed: " + kTypes},
+      {"objective: ppo", "objective is ppo; allowed: sft, dpo, simpo"},
       {"sweep: []", "sweep is a list; allowed: a map of keys"},
       {"sweep: {grid: []}",
        "sweep.grid is a list; allowed: a map of dotted paths to lists of values"},
@@ -115,10 +123,13 @@ TEST(BadSpec, OutOfRange) {
       {"train: {schedule: step}", "train.schedule is step; allowed: constant, linear, cosine"},
       {"train: {dtype: fp16}", "train.dtype is fp16; allowed: bf16, fp32"},
       {"data: {format: csv}",
-       "data.format is csv; allowed: prompt_completion, text_label, messages"},
+       "data.format is csv; allowed: prompt_completion, text_label, messages, preference"},
       {"data: {few_shot: {per_class: 0}}",
        "data.few_shot.per_class is 0; allowed: a whole number of at least 1"},
-      {"eval: {mode: f1}", "eval.mode is f1; allowed: label_likelihood, generate, loss"},
+      {"data: {overflow: cut}",
+       "data.overflow is cut; allowed: error, drop, truncate_left, truncate_right"},
+      {"eval: {mode: f1}",
+       "eval.mode is f1; allowed: label_likelihood, generate, loss, preference"},
       {"eval: {max_new_tokens: 0}",
        "eval.max_new_tokens is 0; allowed: a whole number of at least 1"},
       {"resources: {ranks: 0}",
@@ -130,9 +141,12 @@ TEST(BadSpec, OutOfRange) {
        "method.r is 0; allowed: a whole number of at least 1 and at most 4096"},
       {"method: {type: lora, alpha: 0}", "method.alpha is 0; allowed: a number above 0"},
       {"method: {type: prefix_memory, feature_map: relu}",
-       "method.feature_map is relu; allowed: elu"},
-      {"method: {type: prefix_memory, query: pre_rope}",
-       "method.query is pre_rope; allowed: post_rope"},
+       "method.feature_map is relu; allowed: elu, elu_plus_one, gelu, mlp"},
+      {"method: {type: lora, dropout: 1}",
+       "method.dropout is 1; allowed: a number of at least 0 and below 1"},
+      {"method: {type: prefix_tuning, num_virtual_tokens: 0}",
+       "method.num_virtual_tokens is 0; allowed: a whole number of at least 1 and at most 4096"},
+      {"objective: {type: dpo, beta: 0}", "objective.beta is 0; allowed: a number above 0"},
       {"priority: 5000",
        "priority is 5000; allowed: a whole number of at least -1000 and at most 1000"},
   });
@@ -145,7 +159,7 @@ TEST(BadSpec, RulesAcrossKeys) {
   const std::string labels = head + "train: {max_steps: 1}\n";
   expect_refused({
       {"{}", "name is missing; required: " + kName},
-      {"name: a", "model is missing; required: a Hugging Face folder"},
+      {"name: a", "model is missing; required: a Hugging Face folder or a GGUF file"},
       {data, "train.max_steps is missing; required: exactly one of max_steps and epochs"},
       {data + "train: {max_steps: 1, epochs: 1}",
        "train.max_steps and train.epochs are both given; allowed: exactly one of them"},
@@ -153,8 +167,7 @@ TEST(BadSpec, RulesAcrossKeys) {
        "train.max_steps is given; allowed under method none: neither max_steps nor epochs"},
       {head + "method: none\ntrain: {epochs: 1}",
        "train.epochs is given; allowed under method none: neither max_steps nor epochs"},
-      {head + "train: {epochs: 1}",
-       "data.train is missing; required: a JSONL file of training rows"},
+      {head + "train: {epochs: 1}", "data.train is missing; required: a file of training rows"},
       {full + "eval: {mode: label_likelihood}",
        "eval.mode is label_likelihood with data.format prompt_completion; allowed: only with "
        "text_label"},
@@ -168,6 +181,63 @@ TEST(BadSpec, RulesAcrossKeys) {
        "method.target_modules is empty; allowed: at least one name"},
       {full + "method: {type: lora, target_modules: [\"\"]}",
        "method.target_modules holds an empty name; allowed: names of modules"},
+  });
+}
+
+TEST(BadSpec, RulesAmongTheKeysOfAMethod) {
+  const std::string head = "name: a\nmodel: /m\ndata: {train: t}\ntrain: {max_steps: 1}\n";
+  const std::string memory = head + "method: {type: prefix_memory, ";
+  const std::string prefix = head + "method: {type: prefix_tuning, ";
+  const std::string layers = "; allowed: all alone, or numbers from 0 and ranges such as 0-11";
+  expect_refused({
+      {memory + "feature_dim: 4}",
+       "method.feature_dim is 4; allowed: only with method.feature_map mlp"},
+      {memory + "feature_lr_ratio: 2}",
+       "method.feature_lr_ratio is 2; allowed: only with method.feature_map mlp"},
+      {memory + "scope: hidden, query: pre_rope}",
+       "method.query is pre_rope; allowed: only with method.scope head"},
+      {memory + "layers: []}", "method.layers: the list is empty" + layers},
+      {memory + "layers: [3-1]}", "method.layers: \"3-1\" is no layer" + layers},
+      {memory + "layers: [all, 1]}", "method.layers: \"all\" is no layer" + layers},
+      {memory + "layers: [-1]}", "method.layers: \"-1\" is no layer" + layers},
+      {prefix + "encoder_hidden_size: 8}",
+       "method.encoder_hidden_size is 8; allowed: only with method.prefix_projection true"},
+      {prefix + "init_weights: zero, prefix_projection: true}",
+       "method.init_weights is zero; allowed: only with method.prefix_projection false"},
+      {prefix + "init_weights: text}",
+       "method.init_text is missing; required with method.init_weights text"},
+      {prefix + "init_text: hello}",
+       "method.init_text is given; allowed: only with method.init_weights text"},
+      {head + "method: [lora]", "method.methods has 1 entries; allowed: at least 2"},
+      {head + "method: [lora, {type: lora, r: 2}]",
+       "method.methods has lora twice; allowed: each method once"},
+      {head + "method: [prefix_memory, {type: lora, target_modules: []}]",
+       "method.methods[1].target_modules is empty; allowed: at least one name"},
+  });
+}
+
+TEST(BadSpec, RulesOfObjectivesAndFormats) {
+  const std::string head = "name: a\nmodel: /m\ntrain: {max_steps: 1}\n";
+  const std::string pairs = head + "data: {train: t, format: preference}\n";
+  expect_refused({
+      {head + "data: {train: t}\nobjective: dpo",
+       "objective is dpo with data.format prompt_completion; allowed: only with preference"},
+      {pairs,
+       "objective is sft with data.format preference; allowed: dpo, simpo (or another "
+       "format)"},
+      {pairs + "objective: {type: dpo, loss: ipo, label_smoothing: 0.1}",
+       "objective.label_smoothing is 0.1; allowed: only with objective.loss sigmoid"},
+      {pairs + "objective: dpo\neval: {mode: generate}",
+       "eval.mode is generate with data.format preference; allowed: preference, loss"},
+      {head + "data: {train: t}\neval: {mode: preference}",
+       "eval.mode is preference with data.format prompt_completion; allowed: only with "
+       "preference"},
+      {head + "data: {train: t, label_words: {a: b}}",
+       "data.label_words is given with data.format prompt_completion; allowed: only with "
+       "text_label"},
+      {head + "data: {train: t, columns: {text: sentence}}",
+       "data.columns names the field \"text\"; allowed: prompt, completion (data.format "
+       "prompt_completion)"},
   });
 }
 

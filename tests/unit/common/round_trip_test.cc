@@ -21,6 +21,7 @@ class SpecMaker {
     spec.model = "/" + text();
     spec.method = method();
     spec.data = data();
+    if (spec.data.format == DataFormat::kPreference) spec.objective = preference();
     spec.train = train(std::holds_alternative<NoMethod>(spec.method));
     spec.eval = eval(spec.data.format == DataFormat::kTextLabel);
     spec.resources = {1 + below(1024), static_cast<Device>(below(3)), below(4097)};
@@ -99,26 +100,89 @@ class SpecMaker {
     return out;
   }
 
+  PrefixMemoryMethod prefix_memory() {
+    PrefixMemoryMethod method;
+    method.feature_map = static_cast<PrefixMemoryMethod::FeatureMap>(below(4));
+    if (method.feature_map == PrefixMemoryMethod::FeatureMap::kMlp) {
+      method.feature_dim = below(65537);
+      method.feature_lr_ratio = number();
+    }
+    method.scope = static_cast<PrefixMemoryMethod::Scope>(below(2));
+    if (method.scope == PrefixMemoryMethod::Scope::kHead) {
+      method.query = static_cast<PrefixMemoryMethod::Query>(below(2));
+    }
+    if (coin()) method.layers = {"3", "0-" + std::to_string(below(100))};
+    method.init = text();
+    return method;
+  }
+
+  PrefixTuningMethod prefix_tuning() {
+    PrefixTuningMethod method;
+    method.num_virtual_tokens = 1 + below(4096);
+    method.prefix_projection = coin();
+    if (method.prefix_projection) {
+      method.encoder_hidden_size = below(65537);
+    } else if (coin()) {
+      method.init_weights = PrefixTuningMethod::Init::kText;
+      method.init_text = "x" + text();
+    }
+    return method;
+  }
+
+  LoraMethod lora() {
+    LoraMethod method;
+    method.r = 1 + below(4096);
+    method.alpha = number();
+    method.target_modules = {"x" + text(), "all-linear"};
+    method.dropout = static_cast<double>(below(1000)) / 1000;
+    method.bias = static_cast<LoraMethod::Bias>(below(3));
+    method.use_rslora = coin();
+    method.use_dora = coin();
+    method.loraplus_lr_ratio = number();
+    method.init_weights = static_cast<LoraMethod::Init>(below(2));
+    return method;
+  }
+
   MethodSpec method() {
-    switch (below(3)) {
+    switch (below(6)) {
       case 0:
-        return PrefixMemoryMethod{};
+        return prefix_memory();
       case 1:
-        return LoraMethod{1 + below(4096), number(), {"x" + text(), "all-linear"}};
+        return prefix_tuning();
+      case 2:
+        return lora();
+      case 3:
+        return FullMethod{};
+      case 4:
+        return CombinedMethod{{lora(), prefix_memory()}};
       default:
         return NoMethod{};
     }
+  }
+
+  ObjectiveSpec preference() {
+    if (coin()) return SimpoObjective{number(), number()};
+    DpoObjective dpo;
+    dpo.beta = number();
+    dpo.loss = static_cast<DpoObjective::Loss>(below(2));
+    if (dpo.loss == DpoObjective::Loss::kSigmoid) {
+      dpo.label_smoothing = static_cast<double>(below(500)) / 1000;
+    }
+    return dpo;
   }
 
   DataSpec data() {
     DataSpec data;
     data.train = "t" + text();
     data.eval = text();
-    data.format = static_cast<DataFormat>(below(3));
+    data.format = static_cast<DataFormat>(below(4));
+    data.overflow = static_cast<Overflow>(below(4));
     data.prompt_template = text() + "{text}" + text();
     data.completion_template = text() + "{label}" + text();
     if (data.format == DataFormat::kTextLabel && coin()) {
       data.few_shot = FewShotSpec{1 + below(100), whole()};
+      data.columns["text"] = text();
+      data.label_words[text()] = text();
     }
     data.max_tokens = whole();
     return data;

@@ -78,10 +78,12 @@ TEST(SpecProto, MessagesAreThoseOfYaml) {
             "resources.ranks is 0; allowed: a whole number of at least 1 and at most 1024");
   message = minimal();
   message.mutable_method();
-  EXPECT_EQ(refusal(message), "method.type is missing; allowed: prefix_memory, lora, none");
+  EXPECT_EQ(
+      refusal(message),
+      "method.type is missing; allowed: prefix_memory, prefix_tuning, lora, full, combined, none");
   message = minimal();
   message.clear_model();
-  EXPECT_EQ(refusal(message), "model is missing; required: a Hugging Face folder");
+  EXPECT_EQ(refusal(message), "model is missing; required: a Hugging Face folder or a GGUF file");
 }
 
 TEST(SpecProto, BadSweepValuesAreNamed) {

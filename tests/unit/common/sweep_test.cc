@@ -114,7 +114,8 @@ TEST(Sweep, FailuresNameTrialAndPath) {
        "sweep trial 1: train.max_steps and train.epochs are both given; allowed: exactly one of "
        "them"},
       {"sweep: {grid: {method.type: [lora, prefix_memory], method.r: [1]}}",
-       "sweep trial 2: method.r is not a key of prefix_memory; allowed: type, feature_map, query"},
+       "sweep trial 2: method.r is not a key of prefix_memory; allowed: type, feature_map, "
+       "feature_dim, query, scope, layers, feature_lr_ratio, init"},
       {"sweep: {trials: [{train.seed: 1}], grid: {train.seed: [1]}}",
        "sweep.trials[0].train.seed is given in sweep.grid too; allowed: one of them"},
       {"sweep: {trials: [{name: x}, {name: x}]}",

@@ -21,7 +21,7 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
   if (spec.resources.threads == 0) spec.resources.threads = threads_per_rank;
   LocalSpec local;
   local.yaml = to_yaml(spec);
-  local.method = std::visit([](const auto& method) { return method.kType; }, spec.method);
+  local.method = method_name(spec.method);
   local.uses_gpu = wanted == Device::kCuda;
   return local;
 }
