@@ -29,7 +29,7 @@ struct Side {
     const char* folder = std::getenv("PREFIXMEM_TEST_MODEL");
     EXPECT_NE(folder, nullptr) << "PREFIXMEM_TEST_MODEL must name a model folder";
     model = Decoder::load(folder, {torch::kFloat32, device}).value();
-    adapter = make_adapter(method, model->config(), 1, device).value();
+    adapter = make_adapter(method, {model->config(), 1, device}).value();
     gang = make_single_collective(device);
   }
   std::vector<double> losses(int steps) const {

@@ -40,8 +40,7 @@ MethodSpec method_of(const json& config) {
 
 Status load_adapter(const std::filesystem::path& folder, Probe& probe) {
   PM_ASSIGN(const std::string text, read_file(folder / "adapter_config.json", kMaxConfigBytes));
-  PM_ASSIGN(probe.adapter,
-            make_adapter(method_of(json::parse(text)), probe.model->config(), 0, torch::kCPU));
+  PM_ASSIGN(probe.adapter, make_adapter(method_of(json::parse(text)), {probe.model->config()}));
   return probe.adapter->load(folder);
 }
 

@@ -120,7 +120,7 @@ TEST_F(AdapterFilesTest, TakesOtherFloatTypes) {
   const auto first = saved(PrefixMemoryMethod{});
   std::vector<NamedTensor> tensors;
   std::vector<torch::Tensor> rounded;
-  for (const auto& [name, value] : first->parameters()) {
+  for (const auto& [name, value, ratio] : first->parameters()) {
     tensors.push_back({name, value.detach().to(torch::kBFloat16)});
     rounded.push_back(tensors.back().value.to(torch::kFloat));
   }
@@ -183,7 +183,7 @@ TEST_F(AdapterFilesTest, RefusesVariantsOfPeftByName) {
 TEST_F(AdapterFilesTest, RefusesAnotherModelsShapes) {
   const auto adapter = saved(PrefixMemoryMethod{});
   std::vector<NamedTensor> tensors;
-  for (const auto& [name, value] : adapter->parameters()) {
+  for (const auto& [name, value, ratio] : adapter->parameters()) {
     tensors.push_back({name, value.detach()});
   }
   tensors.back().value = torch::zeros({4, 8, 6});

@@ -53,8 +53,9 @@ class PlainMemory : public TinyAdapter {
  public:
   PlainMemory(const ModelConfig& config, Adapter& memories)
       : TinyAdapter(config), memories_(memories) {}
-  torch::Tensor linear_delta(int64_t, Site, const torch::Tensor&) override { return {}; }
-  torch::Tensor attention_delta(int64_t layer, const torch::Tensor& query) override {
+  torch::Tensor linear_delta(const LinearCall&) override { return {}; }
+  torch::Tensor attention_delta(int64_t layer, const Queries& queries) override {
+    const torch::Tensor& query = queries.after_rotary;
     const auto features = torch::where(query > 0, query, query.exp() - 1);
     return (features.unsqueeze(-1) * memories_.parameters()[layer].value).sum(-2);
   }
@@ -116,7 +117,7 @@ TEST_P(AdaptersTest, EveryParameterGetsAGradient) {
     const RaggedBatch batch = two_rows();
     const auto last = torch::tensor({10, 15}, torch::kLong);
     model->token_log_probs(model->hidden(batch, adapter.get(), last), last).sum().backward();
-    for (const auto& [name, value] : adapter->parameters()) {
+    for (const auto& [name, value, ratio] : adapter->parameters()) {
       ASSERT_TRUE(value.grad().defined()) << name;
       EXPECT_EQ(value.grad().scalar_type(), torch::kFloat);
       EXPECT_GT(value.grad().norm().item<double>(), 0) << name;
@@ -132,7 +133,7 @@ TEST(PrefixMemory, IsOneZeroMatrixForEachQueryHeadAndLayer) {
   ASSERT_EQ(adapter->parameters().size(), 3U);
   EXPECT_EQ(adapter->parameter_count(), 3 * 4 * 8 * 8);
   for (size_t i = 0; i < 3; ++i) {
-    const auto& [name, value] = adapter->parameters()[i];
+    const auto& [name, value, ratio] = adapter->parameters()[i];
     EXPECT_EQ(name, "model.layers." + std::to_string(i) + ".self_attn.prefix_memory.M");
     EXPECT_TRUE(torch::equal(value, torch::zeros({4, 8, 8})));
     EXPECT_TRUE(value.requires_grad() && value.is_leaf());
@@ -141,7 +142,7 @@ TEST(PrefixMemory, IsOneZeroMatrixForEachQueryHeadAndLayer) {
 
 TEST(Lora, StartsLikePeft) {
   const auto adapter = tiny_adapter(LoraMethod{512, 16, {"down_proj"}}, tiny_config(false));
-  const auto& [name, a] = adapter->parameters()[0];
+  const auto& [name, a, ratio] = adapter->parameters()[0];
   EXPECT_EQ(name, "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight");
   EXPECT_EQ(a.sizes(), (std::vector<int64_t>{512, 24}));
   const double bound = 1 / std::sqrt(24.0);
@@ -156,7 +157,7 @@ TEST(Lora, InitialWeightsDependOnSeedAndNameAlone) {
   const auto values = [&](const std::vector<std::string>& modules, uint64_t seed) {
     const auto adapter = tiny_adapter(LoraMethod{4, 16, modules}, config, seed);
     std::map<std::string, torch::Tensor> named;
-    for (const auto& [name, value] : adapter->parameters()) named[name] = value;
+    for (const auto& [name, value, ratio] : adapter->parameters()) named[name] = value;
     return named;
   };
   torch::manual_seed(1);
@@ -175,15 +176,19 @@ TEST(Lora, InitialWeightsDependOnSeedAndNameAlone) {
   }
 }
 
+torch::Tensor delta_of(Adapter& adapter, int64_t layer, Site site, const torch::Tensor& x) {
+  return adapter.linear_delta({layer, site, x, {}, {}});
+}
+
 TEST(Lora, AccumulatesInFp32InABf16Run) {
   const auto adapter = tiny_adapter(LoraMethod{1, 1, {"q_proj"}}, tiny_config(false));
   for (auto& parameter : adapter->parameters()) parameter.value.data().fill_(1);
   const auto x = torch::ones({4096, 16}, torch::kBFloat16);
-  const auto delta = adapter->linear_delta(0, Site::kQ, x);
+  const auto delta = delta_of(*adapter, 0, Site::kQ, x);
   EXPECT_EQ(delta.scalar_type(), torch::kBFloat16);
   EXPECT_TRUE(torch::equal(delta, torch::full({4096, 32}, 16, torch::kBFloat16)));
   delta.sum().backward();
-  adapter->linear_delta(0, Site::kQ, x.narrow(0, 0, 1)).sum().backward();
+  delta_of(*adapter, 0, Site::kQ, x.narrow(0, 0, 1)).sum().backward();
   const auto &a = adapter->parameters()[0].value, &b = adapter->parameters()[1].value;
   EXPECT_TRUE(torch::equal(a.grad(), torch::full({1, 16}, 32.0F * 4097)));
   EXPECT_TRUE(torch::equal(b.grad(), torch::full({32, 1}, 16.0F * 4097)));
@@ -192,14 +197,15 @@ TEST(Lora, AccumulatesInFp32InABf16Run) {
 TEST(Lora, LeavesOtherModulesAlone) {
   const auto adapter = tiny_adapter(LoraMethod{4, 16, {"k_proj"}}, tiny_config(false));
   const auto x = torch::ones({2, 16});
-  EXPECT_FALSE(adapter->linear_delta(0, Site::kQ, x).defined());
-  EXPECT_FALSE(adapter->attention_delta(0, torch::ones({2, 4, 8})).defined());
-  EXPECT_TRUE(adapter->linear_delta(2, Site::kK, x).defined());
+  const auto query = torch::ones({2, 4, 8});
+  EXPECT_FALSE(delta_of(*adapter, 0, Site::kQ, x).defined());
+  EXPECT_FALSE(adapter->attention_delta(0, {query, query}).defined());
+  EXPECT_TRUE(delta_of(*adapter, 2, Site::kK, x).defined());
 }
 
 TEST(Lora, RefusesModulesThatTheModelLacks) {
   const auto refusal = [](const std::vector<std::string>& modules) {
-    const auto made = make_adapter(LoraMethod{4, 16, modules}, tiny_config(false), 0, torch::kCPU);
+    const auto made = make_adapter(LoraMethod{4, 16, modules}, {tiny_config(false)});
     EXPECT_EQ(made.status().code(), Code::kInvalidArgument);
     return made.status().message();
   };
@@ -210,7 +216,7 @@ TEST(Lora, RefusesModulesThatTheModelLacks) {
 }
 
 TEST(Adapters, MethodNoneHasNone) {
-  const auto made = make_adapter(NoMethod{}, tiny_config(true), 0, torch::kCPU);
+  const auto made = make_adapter(NoMethod{}, {tiny_config(true)});
   ASSERT_TRUE(made.ok());
   EXPECT_EQ(*made, nullptr);
 }

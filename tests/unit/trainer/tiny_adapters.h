@@ -13,7 +13,7 @@ namespace prefixmem::trainer {
 // As a job makes it. The method must fit the model.
 inline std::unique_ptr<Adapter> tiny_adapter(const MethodSpec& method, const ModelConfig& config,
                                              uint64_t seed = 1) {
-  return std::move(make_adapter(method, config, seed, torch::kCPU)).value();
+  return std::move(make_adapter(method, {config, seed})).value();
 }
 
 // As if trained: every value drawn anew.

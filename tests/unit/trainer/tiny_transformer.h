@@ -92,11 +92,12 @@ class TinyAdapter : public Adapter {
         {"a", (torch::randn({config.head_dim, config.head_dim}) * 0.1).requires_grad_()});
   }
   int64_t first_layer() const override { return first_; }
-  torch::Tensor linear_delta(int64_t layer, Site site, const torch::Tensor& x) override {
-    return layer >= first_ && site == Site::kQ ? x.matmul(parameters_[0].value) : torch::Tensor();
+  torch::Tensor linear_delta(const LinearCall& call) override {
+    const bool here = call.layer >= first_ && call.site == Site::kQ;
+    return here ? call.x.matmul(parameters_[0].value) : torch::Tensor();
   }
-  torch::Tensor attention_delta(int64_t layer, const torch::Tensor& query) override {
-    return layer >= first_ ? query.matmul(parameters_[1].value) : torch::Tensor();
+  torch::Tensor attention_delta(int64_t layer, const Queries& queries) override {
+    return layer >= first_ ? queries.after_rotary.matmul(parameters_[1].value) : torch::Tensor();
   }
   std::vector<Parameter>& parameters() override { return parameters_; }
   Status save(const std::filesystem::path&, const std::string&) const override { return {}; }

@@ -9,31 +9,30 @@ namespace {
 using Made = Result<std::unique_ptr<Adapter>>;
 
 struct Maker {
-  const ModelConfig& model;
-  const uint64_t seed;
-  const torch::Device device;
+  const AdapterContext& context;
 
   Made operator()(const PrefixMemoryMethod&) const {
-    return std::unique_ptr<Adapter>(std::make_unique<PrefixMemoryAdapter>(model, device));
+    return std::unique_ptr<Adapter>(
+        std::make_unique<PrefixMemoryAdapter>(context.model, context.device));
   }
   Made operator()(const LoraMethod& method) const {
-    PM_ASSIGN(auto lora, LoraAdapter::make(method, model, seed, device));
+    PM_ASSIGN(auto lora, LoraAdapter::make(method, context));
     return std::unique_ptr<Adapter>(std::move(lora));
   }
   Made operator()(const NoMethod&) const { return std::unique_ptr<Adapter>(); }
+  template <class Method>
+  Made operator()(const Method&) const {
+    return invalid_argument("method " + std::string(Method::kType) + " is not supported yet");
+  }
 };
 
 }  // namespace
 
-std::string_view site_name(Site site) {
-  constexpr std::string_view kNames[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                         "gate_proj", "up_proj", "down_proj"};
-  return kNames[static_cast<size_t>(site)];
-}
+torch::Tensor Adapter::linear_delta(const LinearCall&) { return {}; }
 
-torch::Tensor Adapter::linear_delta(int64_t, Site, const torch::Tensor&) { return {}; }
+torch::Tensor Adapter::attention_delta(int64_t, const Queries&) { return {}; }
 
-torch::Tensor Adapter::attention_delta(int64_t, const torch::Tensor&) { return {}; }
+torch::Tensor Adapter::block_delta(int64_t, const torch::Tensor&) { return {}; }
 
 int64_t Adapter::parameter_count() {
   int64_t count = 0;
@@ -41,9 +40,8 @@ int64_t Adapter::parameter_count() {
   return count;
 }
 
-Made make_adapter(const MethodSpec& method, const ModelConfig& model, uint64_t seed,
-                  torch::Device device) {
-  return std::visit(Maker{model, seed, device}, method);
+Made make_adapter(const MethodSpec& method, const AdapterContext& context) {
+  return std::visit(Maker{context}, method);
 }
 
 }  // namespace prefixmem::trainer

@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/spec/job_spec.h"
 #include "common/status.h"
 #include "worker/trainer/model/config.h"
+#include "worker/trainer/model/linear_site.h"
 
 namespace prefixmem::trainer {
 
@@ -19,11 +19,23 @@ namespace prefixmem::trainer {
 struct Parameter {
   std::string name;  // key in adapter_model.safetensors
   torch::Tensor value;
+  double learning_rate_ratio = 1;  // its learning rate over train.learning_rate
 };
 
-// Where in a layer a frozen linear map stands.
-enum class Site { kQ, kK, kV, kO, kGate, kUp, kDown };
-std::string_view site_name(Site site);  // "q_proj", … as Hugging Face names them
+// A frozen linear map at work.
+struct LinearCall {
+  int64_t layer;
+  Site site;
+  const torch::Tensor& x;  // [T, in]
+  const LinearWeights& frozen;
+  const torch::Tensor& dropout_keys;  // of x's tokens, as RaggedBatch has them
+};
+
+// Queries after q/k-norm and before the scale, [T, heads, head_dim].
+struct Queries {
+  const torch::Tensor& before_rotary;
+  const torch::Tensor& after_rotary;
+};
 
 // Hooks that the decoder calls; each default adds nothing. T: tokens of the stream.
 class Adapter {
@@ -33,13 +45,16 @@ class Adapter {
   // Index of the first layer with a hook that does something; below it no graph is needed.
   virtual int64_t first_layer() const = 0;
 
-  // What to add to a frozen linear map's output, or an undefined tensor for nothing.
-  // x [T, in] → [T, out] in x's dtype.
-  virtual torch::Tensor linear_delta(int64_t layer, Site site, const torch::Tensor& x);
+  // What to add to a frozen linear map's output, or an undefined tensor for nothing: [T, out] in
+  // x's dtype.
+  virtual torch::Tensor linear_delta(const LinearCall& call);
 
-  // What to add to the attention output before o_proj, or undefined. `query` after q/k-norm and
-  // rotary embedding, before the scale: [T, heads, head_dim] → [T, heads, head_dim].
-  virtual torch::Tensor attention_delta(int64_t layer, const torch::Tensor& query);
+  // What to add to the attention output before o_proj, or undefined: [T, heads, head_dim].
+  virtual torch::Tensor attention_delta(int64_t layer, const Queries& queries);
+
+  // What to add to the attention block's output, after o_proj, or undefined. `x` is the normed
+  // input of q_proj, k_proj and v_proj: [T, hidden] → [T, hidden].
+  virtual torch::Tensor block_delta(int64_t layer, const torch::Tensor& x);
 
   // In a fixed order, the same on every rank and after every load.
   virtual std::vector<Parameter>& parameters() = 0;
@@ -53,9 +68,16 @@ class Adapter {
   int64_t parameter_count();
 };
 
-// Creates the adapter of a spec, initialised from `seed` alone (the same bits on every rank); null
-// for method none. INVALID_ARGUMENT where the model has no such module.
-Result<std::unique_ptr<Adapter>> make_adapter(const MethodSpec& method, const ModelConfig& model,
-                                              uint64_t seed, torch::Device device);
+// What an adapter is made for.
+struct AdapterContext {
+  const ModelConfig& model;
+  uint64_t seed = 0;
+  torch::Device device = torch::kCPU;
+};
+
+// Creates the adapter of a spec, initialised from the seed alone (the same bits on every rank);
+// null for method none. INVALID_ARGUMENT where the model has no such module.
+Result<std::unique_ptr<Adapter>> make_adapter(const MethodSpec& method,
+                                              const AdapterContext& context);
 
 }  // namespace prefixmem::trainer

@@ -67,7 +67,9 @@ Status copy_values(const SafetensorsFile& weights, std::vector<Parameter>& param
 Status save_adapter_files(const fs::path& folder, const std::vector<Parameter>& parameters,
                           const json& config) {
   std::vector<NamedTensor> tensors;
-  for (const auto& [name, value] : parameters) tensors.push_back({name, value});
+  for (const Parameter& parameter : parameters) {
+    tensors.push_back({parameter.name, parameter.value});
+  }
   PM_TRY(write_safetensors(folder / kWeights, tensors, {{"format", "pt"}}));
   return write_file_atomic(folder / kConfig, config.dump(2) + "\n");
 }

@@ -85,13 +85,12 @@ Result<std::vector<Site>> find_targets(const std::vector<std::string>& names) {
 }  // namespace
 
 Result<std::unique_ptr<LoraAdapter>> LoraAdapter::make(const LoraMethod& method,
-                                                       const ModelConfig& model, uint64_t seed,
-                                                       torch::Device device) {
+                                                       const AdapterContext& context) {
   PM_ASSIGN(std::vector<Site> targets, find_targets(method.target_modules));
   std::unique_ptr<LoraAdapter> adapter(new LoraAdapter(method, std::move(targets)));
-  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+  for (int64_t layer = 0; layer < context.model.num_layers; ++layer) {
     adapter->at_.emplace_back().fill(-1);
-    for (const Site site : adapter->targets_) adapter->add_pair(layer, site, model, seed, device);
+    for (const Site site : adapter->targets_) adapter->add_pair(layer, site, context);
   }
   return adapter;
 }
@@ -99,25 +98,25 @@ Result<std::unique_ptr<LoraAdapter>> LoraAdapter::make(const LoraMethod& method,
 LoraAdapter::LoraAdapter(const LoraMethod& method, std::vector<Site> targets)
     : method_(method), targets_(std::move(targets)) {}
 
-void LoraAdapter::add_pair(int64_t layer, Site site, const ModelConfig& model, uint64_t seed,
-                           torch::Device device) {
-  const Shape shape = shape_of(site, model);
+void LoraAdapter::add_pair(int64_t layer, Site site, const AdapterContext& context) {
+  const Shape shape = shape_of(site, context.model);
   const std::string module = module_name(layer, site);
   const std::string down = module + ".lora_A.weight", up = module + ".lora_B.weight";
   const double bound = 1 / std::sqrt(static_cast<double>(shape.in));
   at_[layer][static_cast<size_t>(site)] = static_cast<int64_t>(parameters_.size());
-  const torch::Tensor a = uniform({method_.r, shape.in}, bound, seed, down).to(device);
+  const torch::Tensor a =
+      uniform({method_.r, shape.in}, bound, context.seed, down).to(context.device);
   const torch::Tensor b =
-      at::zeros({shape.out, method_.r}, at::TensorOptions(device).dtype(at::kFloat));
+      at::zeros({shape.out, method_.r}, at::TensorOptions(context.device).dtype(at::kFloat));
   parameters_.push_back({down, a.requires_grad_()});
   parameters_.push_back({up, b.requires_grad_()});
 }
 
-torch::Tensor LoraAdapter::linear_delta(int64_t layer, Site site, const torch::Tensor& x) {
-  const int64_t at = at_[layer][static_cast<size_t>(site)];
+torch::Tensor LoraAdapter::linear_delta(const LinearCall& call) {
+  const int64_t at = at_[call.layer][static_cast<size_t>(call.site)];
   if (at < 0) return {};
-  const auto dtype = x.scalar_type();
-  const torch::Tensor inner = at::linear(x, parameters_[at].value.to(dtype));
+  const auto dtype = call.x.scalar_type();
+  const torch::Tensor inner = at::linear(call.x, parameters_[at].value.to(dtype));
   const double scale = method_.alpha / static_cast<double>(method_.r);
   return at::linear(inner * scale, parameters_[at + 1].value.to(dtype));
 }

@@ -17,11 +17,10 @@ class LoraAdapter final : public Adapter {
   // A uniform in ±1 / sqrt(in) from (seed, its name) alone, as PEFT's Kaiming-uniform with
   // a = sqrt(5); B zero. INVALID_ARGUMENT where target_modules is empty or names no such module.
   static Result<std::unique_ptr<LoraAdapter>> make(const LoraMethod& method,
-                                                   const ModelConfig& model, uint64_t seed,
-                                                   torch::Device device);
+                                                   const AdapterContext& context);
 
   int64_t first_layer() const override { return 0; }
-  torch::Tensor linear_delta(int64_t layer, Site site, const torch::Tensor& x) override;
+  torch::Tensor linear_delta(const LinearCall& call) override;
   std::vector<Parameter>& parameters() override { return parameters_; }
   Status save(const std::filesystem::path& folder, const std::string& base_model) const override;
   // Takes PEFT's own folders of plain LoRA with the same r, alpha and modules; refuses variants
@@ -29,11 +28,8 @@ class LoraAdapter final : public Adapter {
   Status load(const std::filesystem::path& folder) override;
 
  private:
-  static constexpr size_t kSites = 7;
-
   LoraAdapter(const LoraMethod& method, std::vector<Site> targets);
-  void add_pair(int64_t layer, Site site, const ModelConfig& model, uint64_t seed,
-                torch::Device device);
+  void add_pair(int64_t layer, Site site, const AdapterContext& context);
 
   const LoraMethod method_;
   const std::vector<Site> targets_;

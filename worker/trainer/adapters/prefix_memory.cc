@@ -20,8 +20,8 @@ PrefixMemoryAdapter::PrefixMemoryAdapter(const ModelConfig& model, torch::Device
   }
 }
 
-torch::Tensor PrefixMemoryAdapter::attention_delta(int64_t layer, const torch::Tensor& query) {
-  return elu_memory(query, parameters_[layer].value);
+torch::Tensor PrefixMemoryAdapter::attention_delta(int64_t layer, const Queries& queries) {
+  return elu_memory(queries.after_rotary, parameters_[layer].value);
 }
 
 Status PrefixMemoryAdapter::save(const std::filesystem::path& folder,

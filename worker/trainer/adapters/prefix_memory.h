@@ -15,7 +15,7 @@ class PrefixMemoryAdapter final : public Adapter {
   PrefixMemoryAdapter(const ModelConfig& model, torch::Device device);
 
   int64_t first_layer() const override { return 0; }
-  torch::Tensor attention_delta(int64_t layer, const torch::Tensor& query) override;
+  torch::Tensor attention_delta(int64_t layer, const Queries& queries) override;
   std::vector<Parameter>& parameters() override { return parameters_; }
   Status save(const std::filesystem::path& folder, const std::string& base_model) const override;
   Status load(const std::filesystem::path& folder) override;

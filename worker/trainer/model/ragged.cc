@@ -5,8 +5,12 @@
 namespace prefixmem::trainer {
 
 RaggedBatch RaggedBatch::to(torch::Device device) const {
-  return {tokens.to(device), positions.to(device), segments, label_sources.to(device),
-          label_ids.to(device)};
+  return {tokens.to(device),
+          positions.to(device),
+          segments,
+          label_sources.to(device),
+          label_ids.to(device),
+          dropout_keys.defined() ? dropout_keys.to(device) : dropout_keys};
 }
 
 int32_t RaggedBuilder::add(const std::vector<int32_t>& tokens, int32_t parent) {

@@ -26,6 +26,9 @@ struct RaggedBatch {
   std::vector<Segment> segments;
   torch::Tensor label_sources;  // int64 [L]
   torch::Tensor label_ids;      // int64 [L]
+  // Training with dropout: a random number of each token that depends on seed, step, row and
+  // position alone, int64 [T]; undefined otherwise.
+  torch::Tensor dropout_keys;
 
   int64_t token_count() const { return tokens.numel(); }
   RaggedBatch to(torch::Device device) const;

@@ -48,15 +48,16 @@ torch::Tensor Transformer::hidden(const RaggedBatch& batch, Adapter* adapter,
   const auto plans = plan_layers(config_, [&](int64_t window) {
     return plan_attention(batch.segments, window, options_.device);
   });
-  const Pass pass = start_pass(adapter, batch.positions,
-                               [&](int64_t layer, const torch::Tensor& query,
-                                   const torch::Tensor& key, const torch::Tensor& value) {
-                                 return attention(query, key, value,
-                                                  plans.at(config_.layers[layer].sliding_window),
-                                                  config_.attention_scale);
-                               });
+  Pass pass = start_pass(adapter, batch.positions,
+                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
+                             const torch::Tensor& value) {
+                           return attention(query, key, value,
+                                            plans.at(config_.layers[layer].sliding_window),
+                                            config_.attention_scale);
+                         });
+  pass.dropout_keys = batch.dropout_keys;
   const auto [rows, where] = at::_unique(sources, true, true);
-  return run(pass, batch.tokens, rows).index_select(0, where);
+  return run(std::move(pass), batch.tokens, rows).index_select(0, where);
 }
 
 torch::Tensor Transformer::logits(const torch::Tensor& hidden) {
@@ -80,23 +81,23 @@ torch::Tensor Transformer::extend(RowCache& cache, const std::vector<int32_t>& t
     return plan_extension(cache.length, count, window, options_.device);
   });
   const auto on_device = at::TensorOptions(options_.device).dtype(at::kLong);
-  const Pass pass = start_pass(
-      adapter, at::arange(cache.length, end, on_device),
-      [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
-          const torch::Tensor& value) {
-        cache.write(layer, key, value);
-        return attention(query, cache.keys(layer, end), cache.values(layer, end),
-                         plans.at(config_.layers[layer].sliding_window), config_.attention_scale);
-      });
+  Pass pass = start_pass(adapter, at::arange(cache.length, end, on_device),
+                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
+                             const torch::Tensor& value) {
+                           cache.write(layer, key, value);
+                           return attention(query, cache.keys(layer, end), cache.values(layer, end),
+                                            plans.at(config_.layers[layer].sliding_window),
+                                            config_.attention_scale);
+                         });
   torch::Tensor last =
-      run(pass, at::tensor(tokens, on_device), at::full({1}, count - 1, on_device));
+      run(std::move(pass), at::tensor(tokens, on_device), at::full({1}, count - 1, on_device));
   cache.length = end;
   return last;
 }
 
 Transformer::Pass Transformer::start_pass(Adapter* adapter, const torch::Tensor& positions,
                                           Attend attend) const {
-  Pass pass{adapter, {}, std::move(attend)};
+  Pass pass{adapter, {}, std::move(attend), {}};
   for (size_t i = 0; i < config_.ropes.size(); ++i) {
     pass.tables.push_back(
         rotary_tables(positions, inverse_frequencies_[i], config_.ropes[i].attention_factor));
@@ -110,7 +111,7 @@ torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
   return x.mul_(at::scalar_tensor(config_.embedding_scale, x.options()));
 }
 
-torch::Tensor Transformer::run(const Pass& pass, const torch::Tensor& tokens,
+torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
                                const torch::Tensor& rows) const {
   torch::Tensor x = embed(tokens);
   for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
@@ -119,7 +120,7 @@ torch::Tensor Transformer::run(const Pass& pass, const torch::Tensor& tokens,
   return norm(x, weights_.final_norm);
 }
 
-torch::Tensor Transformer::block(int64_t layer, const Pass& pass, const torch::Tensor& x,
+torch::Tensor Transformer::block(int64_t layer, Pass& pass, const torch::Tensor& x,
                                  const torch::Tensor& rows) const {
   const LayerWeights& weights = weights_.layers[layer];
   const torch::Tensor attended = attend(layer, pass, norm(x, weights.before_attention), rows);
@@ -129,25 +130,29 @@ torch::Tensor Transformer::block(int64_t layer, const Pass& pass, const torch::T
   return middle + norm(changed, weights.after_mlp);
 }
 
-torch::Tensor Transformer::attend(int64_t layer, const Pass& pass, const torch::Tensor& x,
+torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor& x,
                                   const torch::Tensor& rows) const {
   const LayerWeights& weights = weights_.layers[layer];
   const RotaryTables& tables = pass.tables[config_.layers[layer].rope];
   const auto by_head = [&](Site site) {
     return linear(layer, site, pass, x).unflatten(-1, {-1, config_.head_dim});
   };
-  torch::Tensor query = rotate(norm(by_head(Site::kQ), weights.query_norm), tables);
+  torch::Tensor unrotated = norm(by_head(Site::kQ), weights.query_norm);
+  torch::Tensor query = rotate(unrotated, tables);
   const torch::Tensor key = rotate(norm(by_head(Site::kK), weights.key_norm), tables);
   torch::Tensor mixed = pass.attend(layer, query, key, by_head(Site::kV));
   if (rows.defined()) {
-    mixed = mixed.index_select(0, rows);
-    query = query.index_select(0, rows);
+    for (torch::Tensor* tensor : {&mixed, &query, &unrotated, &pass.dropout_keys}) {
+      if (tensor->defined()) *tensor = tensor->index_select(0, rows);
+    }
   }
-  if (pass.adapter != nullptr) {
-    const torch::Tensor delta = pass.adapter->attention_delta(layer, query);
-    if (delta.defined()) mixed = mixed + delta;
-  }
-  return linear(layer, Site::kO, pass, mixed.flatten(1));
+  if (pass.adapter == nullptr) return linear(layer, Site::kO, pass, mixed.flatten(1));
+  const torch::Tensor delta = pass.adapter->attention_delta(layer, {unrotated, query});
+  if (delta.defined()) mixed = mixed + delta;
+  const torch::Tensor out = linear(layer, Site::kO, pass, mixed.flatten(1));
+  const torch::Tensor added =
+      pass.adapter->block_delta(layer, rows.defined() ? x.index_select(0, rows) : x);
+  return added.defined() ? out + added : out;
 }
 
 torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const {
@@ -161,7 +166,8 @@ torch::Tensor Transformer::linear(int64_t layer, Site site, const Pass& pass,
   const LinearWeights& weights = weights_.layers[layer].linear[static_cast<size_t>(site)];
   torch::Tensor y = at::linear(x, weights.weight, weights.bias);
   if (pass.adapter == nullptr) return y;
-  const torch::Tensor delta = pass.adapter->linear_delta(layer, site, x);
+  const torch::Tensor delta =
+      pass.adapter->linear_delta({layer, site, x, weights, pass.dropout_keys});
   return delta.defined() ? y.add_(delta) : y;
 }
 

@@ -35,16 +35,18 @@ class Transformer final : public Decoder {
     Adapter* adapter = nullptr;
     std::vector<RotaryTables> tables;  // by rope
     Attend attend;
+    torch::Tensor dropout_keys;  // of the tokens that the layer at hand computes; may be undefined
   };
 
   Pass start_pass(Adapter* adapter, const torch::Tensor& positions, Attend attend) const;
   torch::Tensor embed(const torch::Tensor& tokens) const;
   // All layers, then the final norm; [rows.numel(), hidden] for distinct stream indices `rows`.
-  torch::Tensor run(const Pass& pass, const torch::Tensor& tokens, const torch::Tensor& rows) const;
-  // One layer. x [T, hidden] → [T, hidden], or [rows, hidden] where `rows` is defined.
-  torch::Tensor block(int64_t layer, const Pass& pass, const torch::Tensor& x,
+  torch::Tensor run(Pass pass, const torch::Tensor& tokens, const torch::Tensor& rows) const;
+  // One layer. x [T, hidden] → [T, hidden], or [rows, hidden] where `rows` is defined; the pass
+  // goes on with those rows.
+  torch::Tensor block(int64_t layer, Pass& pass, const torch::Tensor& x,
                       const torch::Tensor& rows) const;
-  torch::Tensor attend(int64_t layer, const Pass& pass, const torch::Tensor& x,
+  torch::Tensor attend(int64_t layer, Pass& pass, const torch::Tensor& x,
                        const torch::Tensor& rows) const;
   torch::Tensor mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const;
   torch::Tensor linear(int64_t layer, Site site, const Pass& pass, const torch::Tensor& x) const;

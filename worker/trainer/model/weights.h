@@ -8,18 +8,11 @@
 #include <vector>
 
 #include "common/status.h"
-#include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/model/config.h"
 #include "worker/trainer/model/decoder.h"
+#include "worker/trainer/model/linear_site.h"
 
 namespace prefixmem::trainer {
-
-struct LinearWeights {
-  torch::Tensor weight;  // [out, in], in the model's dtype
-  torch::Tensor bias;    // [out] or undefined
-};
-
-inline constexpr size_t kSites = 7;
 
 // Norm weights are fp32 and hold the family's offset (1 + w for Gemma); undefined where the family
 // has no such norm.

@@ -97,7 +97,7 @@ Status load_parts(Session& session) {
   PM_ASSIGN(session.model, Decoder::load(spec.model, options));
   const ModelConfig& model = session.model->config();
   PM_ASSIGN(session.data, load_data(spec, *session.codec, model.max_position_embeddings));
-  PM_ASSIGN(session.adapter, make_adapter(spec.method, model, spec.train.seed, options.device));
+  PM_ASSIGN(session.adapter, make_adapter(spec.method, {model, static_cast<uint64_t>(spec.train.seed), options.device}));
   return {};
 }
 
