@@ -1,49 +1,13 @@
 #include "worker/trainer/tokenizer/tokenizer.h"
 
-#include <cstring>
 #include <optional>
 
 #include "common/files.h"
+#include "worker/trainer/tokenizer/answer.h"
 #include "worker/trainer/tokenizer/tokenizer_ffi.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-PmText as_text(std::string_view text) { return {text.data(), text.size()}; }
-
-// A buffer of the library, freed with its last user.
-class Answer {
- public:
-  Answer() = default;
-  Answer(const Answer&) = delete;
-  Answer& operator=(const Answer&) = delete;
-  ~Answer() { pm_buffer_free(buffer_); }
-
-  PmBuffer* slot() { return &buffer_; }
-  std::string text() const { return {reinterpret_cast<const char*>(buffer_.data), buffer_.size}; }
-  std::vector<int32_t> ids() const {
-    std::vector<int32_t> ids(buffer_.size / sizeof(int32_t));
-    if (!ids.empty()) std::memcpy(ids.data(), buffer_.data, buffer_.size);
-    return ids;
-  }
-
- private:
-  PmBuffer buffer_{};
-};
-
-Status status_of(PmOutcome outcome, const Answer& answer) {
-  switch (outcome) {
-    case kPmOk:
-      return Status();
-    case kPmInvalid:
-      return invalid_argument(answer.text());
-    case kPmDamaged:
-      return data_loss(answer.text());
-    case kPmFault:
-      break;
-  }
-  return internal_error(answer.text());
-}
 
 Result<std::string> read_member(const std::filesystem::path& folder, const std::string& name) {
   std::error_code ignored;
@@ -79,31 +43,29 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::filesystem::path& 
   Answer answer;
   const PmOutcome outcome = pm_tokenizer_load(
       as_text(json), as_text(config), chat_template ? &chat_text : nullptr, &raw, answer.slot());
-  PM_TRY(status_of(outcome, answer).with_context("model folder " + model_folder.string()));
+  PM_TRY(answer.status(outcome).with_context("model folder " + model_folder.string()));
   return std::unique_ptr<Tokenizer>(new Tokenizer(Handle(raw)));
 }
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool add_special) const {
   Answer answer;
-  PM_TRY(status_of(pm_tokenizer_encode(handle_.get(), as_text(text), add_special, answer.slot()),
-                   answer));
+  PM_TRY(
+      answer.status(pm_tokenizer_encode(handle_.get(), as_text(text), add_special, answer.slot())));
   return answer.ids();
 }
 
 Result<std::string> Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   Answer answer;
-  PM_TRY(status_of(
-      pm_tokenizer_decode(handle_.get(), ids.data(), ids.size(), skip_special, answer.slot()),
-      answer));
+  PM_TRY(answer.status(
+      pm_tokenizer_decode(handle_.get(), ids.data(), ids.size(), skip_special, answer.slot())));
   return answer.text();
 }
 
 Result<std::string> Tokenizer::render_chat(std::string_view messages_json,
                                            bool add_generation_prompt) const {
   Answer answer;
-  PM_TRY(status_of(pm_tokenizer_render_chat(handle_.get(), as_text(messages_json),
-                                            add_generation_prompt, answer.slot()),
-                   answer));
+  PM_TRY(answer.status(pm_tokenizer_render_chat(handle_.get(), as_text(messages_json),
+                                                add_generation_prompt, answer.slot())));
   return answer.text();
 }
 

@@ -1,7 +1,7 @@
-//! The functions of tokenizer_ffi.h. No panic leaves them: it becomes kPmFault with its message.
+//! What the functions of all C headers share (ffi.h). No panic leaves them: it becomes kPmFault with
+//! its message.
 
 use crate::error::{damaged, invalid, Error, Kind, Result};
-use crate::tokenizer::Tokenizer;
 use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
@@ -18,8 +18,8 @@ pub enum PmOutcome {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct PmText {
-    data: *const u8,
-    size: usize,
+    pub data: *const u8,
+    pub size: usize,
 }
 
 #[repr(C)]
@@ -30,7 +30,7 @@ pub struct PmBuffer {
 
 impl PmText {
     /// SAFETY: `data` points to `size` bytes that live for 'a, or `size` is 0.
-    unsafe fn bytes<'a>(self) -> &'a [u8] {
+    pub unsafe fn bytes<'a>(self) -> &'a [u8] {
         if self.size == 0 {
             return &[];
         }
@@ -38,12 +38,12 @@ impl PmText {
     }
 
     /// SAFETY: as bytes().
-    unsafe fn text<'a>(self, name: &str) -> Result<&'a str> {
+    pub unsafe fn text<'a>(self, name: &str) -> Result<&'a str> {
         self.utf8().map_err(|e| invalid(format!("{name} {e}")))
     }
 
     /// SAFETY: as bytes().
-    unsafe fn file<'a>(self, name: &str) -> Result<&'a str> {
+    pub unsafe fn file<'a>(self, name: &str) -> Result<&'a str> {
         self.utf8().map_err(|e| damaged(name, format!("it {e}")))
     }
 
@@ -51,6 +51,15 @@ impl PmText {
     unsafe fn utf8<'a>(self) -> std::result::Result<&'a str, String> {
         std::str::from_utf8(self.bytes())
             .map_err(|e| format!("is no valid UTF-8 from byte {} on", e.valid_up_to()))
+    }
+}
+
+impl From<&str> for PmText {
+    fn from(text: &str) -> PmText {
+        PmText {
+            data: text.as_ptr(),
+            size: text.len(),
+        }
     }
 }
 
@@ -65,116 +74,31 @@ impl From<Vec<u8>> for PmBuffer {
 /// Runs `work` and hands out its bytes, or the reason why there are none.
 ///
 /// SAFETY: `out` may be written.
-unsafe fn answer(out: *mut PmBuffer, work: impl FnOnce() -> Result<Vec<u8>>) -> PmOutcome {
+pub unsafe fn answer(out: *mut PmBuffer, work: impl FnOnce() -> Result<Vec<u8>>) -> PmOutcome {
     let (outcome, bytes) = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(bytes)) => (PmOutcome::Ok, bytes),
         Ok(Err(Error { kind, message })) => match kind {
             Kind::Invalid => (PmOutcome::Invalid, message.into_bytes()),
             Kind::Damaged => (PmOutcome::Damaged, message.into_bytes()),
         },
-        Err(panic) => (PmOutcome::Fault, panic_message(panic.as_ref()).into()),
+        Err(panic) => {
+            let message = format!("the text library failed: {}", panic_text(panic.as_ref()));
+            (PmOutcome::Fault, message.into_bytes())
+        }
     };
     out.write(bytes.into());
     outcome
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("the tokenizer library failed: {}", text.unwrap_or("panic"))
+    text.unwrap_or("panic").to_owned()
 }
 
 /// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_load(
-    json: PmText,
-    config: PmText,
-    chat_template: *const PmText,
-    tokenizer: *mut *mut Tokenizer,
-    error: *mut PmBuffer,
-) -> PmOutcome {
-    answer(error, || {
-        let template = match chat_template.as_ref() {
-            Some(text) => Some(text.file("chat_template.jinja")?),
-            None => None,
-        };
-        let config = config.file("tokenizer_config.json")?;
-        let loaded = Tokenizer::load(json.file("tokenizer.json")?, config, template)?;
-        tokenizer.write(Box::into_raw(Box::new(loaded)));
-        Ok(Vec::new())
-    })
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_free(tokenizer: *mut Tokenizer) {
-    if !tokenizer.is_null() {
-        drop(Box::from_raw(tokenizer));
-    }
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_encode(
-    tokenizer: *const Tokenizer,
-    text: PmText,
-    add_special: bool,
-    out: *mut PmBuffer,
-) -> PmOutcome {
-    answer(out, || {
-        let ids = (*tokenizer).encode(text.text("the text")?, add_special)?;
-        Ok(ids.into_iter().flat_map(i32::to_ne_bytes).collect())
-    })
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_decode(
-    tokenizer: *const Tokenizer,
-    ids: *const i32,
-    count: usize,
-    skip_special: bool,
-    out: *mut PmBuffer,
-) -> PmOutcome {
-    answer(out, || {
-        let ids = if count == 0 {
-            &[]
-        } else {
-            slice::from_raw_parts(ids, count)
-        };
-        Ok((*tokenizer).decode(ids, skip_special)?.into_bytes())
-    })
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_render_chat(
-    tokenizer: *const Tokenizer,
-    messages: PmText,
-    add_generation_prompt: bool,
-    out: *mut PmBuffer,
-) -> PmOutcome {
-    answer(out, || {
-        let messages = messages.text("the list of messages")?;
-        let chat = (*tokenizer).render_chat(messages, add_generation_prompt)?;
-        Ok(chat.into_bytes())
-    })
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
-#[no_mangle]
-pub unsafe extern "C" fn pm_tokenizer_eos_id(tokenizer: *const Tokenizer) -> i32 {
-    (*tokenizer).eos_id()
-}
-
-/// # Safety
-/// As tokenizer_ffi.h says.
+/// As ffi.h says.
 #[no_mangle]
 pub unsafe extern "C" fn pm_buffer_free(buffer: PmBuffer) {
     if !buffer.data.is_null() {
@@ -217,7 +141,7 @@ mod tests {
     fn a_panic_stays_inside() {
         let (outcome, message) = answered(|| panic!("of {}", 3));
         assert_eq!(outcome, PmOutcome::Fault);
-        assert_eq!(message, b"the tokenizer library failed: of 3");
+        assert_eq!(message, b"the text library failed: of 3");
     }
 
     #[test]
