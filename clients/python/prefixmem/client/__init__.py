@@ -1,0 +1,62 @@
+"""A typed client of the coordinator's API (proto/prefixmem/v1)."""
+
+from prefixmem._proto.job_pb2 import JobSpec
+from prefixmem.client.client import Client
+from prefixmem.client.errors import (
+    Cancelled,
+    DataLoss,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    ServiceError,
+    TimedOut,
+    Unavailable,
+)
+from prefixmem.client.events import (
+    ArtifactEvent,
+    EvalEvent,
+    Event,
+    FailureEvent,
+    LogEvent,
+    PhaseEvent,
+    ResultEvent,
+    StateEvent,
+    StepEvent,
+)
+from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Score, Worker
+from prefixmem.client.results import Results
+from prefixmem.client.watch import Patience
+
+__all__ = [
+    "Artifact",
+    "ArtifactEvent",
+    "Cancelled",
+    "Client",
+    "DataLoss",
+    "EvalEvent",
+    "Event",
+    "FailedPrecondition",
+    "FailureEvent",
+    "Internal",
+    "InvalidArgument",
+    "Job",
+    "JobSpec",
+    "JobState",
+    "LogEvent",
+    "NotFound",
+    "Patience",
+    "PhaseEvent",
+    "Progress",
+    "ResourceExhausted",
+    "ResultEvent",
+    "Results",
+    "Score",
+    "ServiceError",
+    "StateEvent",
+    "StepEvent",
+    "TimedOut",
+    "Unavailable",
+    "Worker",
+]

@@ -1,0 +1,62 @@
+"""The connection: an address, a channel, and every call with a deadline and a typed error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from prefixmem._proto import job_service_pb2_grpc
+from prefixmem.client.errors import from_rpc
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 256 << 20),  # a page of jobs with long specs
+    # Finds a host that vanished under a quiet stream; a server takes a ping every 5 minutes.
+    ("grpc.keepalive_time_ms", 310_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class Channel:
+    """Thread-safe. `timeout`: seconds that a call which answers at once may take."""
+
+    def __init__(self, address: str, timeout: float):
+        match = re.fullmatch(r".+:(\d{1,5})", address)
+        if not match or not 0 < int(match[1]) < 65536:
+            raise ValueError(f'the address is "{address}"; allowed: HOST:PORT, e.g. 127.0.0.1:7070')
+        if not timeout > 0:
+            raise ValueError(f"timeout is {timeout}; allowed: a number of seconds above 0")
+        self.address = address
+        self.timeout = timeout
+        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._stub = job_service_pb2_grpc.JobServiceStub(self._channel)
+
+    def call(self, method: str, request: Any) -> Any:
+        try:
+            return getattr(self._stub, method)(request, timeout=self.timeout)
+        except grpc.RpcError as error:
+            raise from_rpc(error, self.address) from error
+
+    def stream(self, method: str, request: Any, seconds: float) -> Iterator[Any]:
+        """Each message; the call ends with the iterator, and after `seconds` at the latest."""
+        call = getattr(self._stub, method)(request, timeout=seconds)
+        try:
+            while (message := self._next(call)) is not None:
+                yield message
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _next(self, call: Any) -> Any | None:
+        try:
+            return next(call, None)
+        except grpc.RpcError as error:
+            raise from_rpc(error, self.address) from error

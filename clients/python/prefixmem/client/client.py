@@ -1,0 +1,170 @@
+"""The client: a method for each thing that the service does for its users."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from prefixmem._proto import job_pb2, job_service_pb2
+from prefixmem.client import download as transfer
+from prefixmem.client import jobs as values
+from prefixmem.client import watch as streams
+from prefixmem.client.channel import Channel
+from prefixmem.client.errors import Unavailable
+from prefixmem.client.events import Event
+from prefixmem.client.jobs import Artifact, Job, JobState, Worker
+from prefixmem.client.results import Results, results_of
+from prefixmem.client.submission import text_of
+
+Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
+JobName = Job | str  # a job, its id, or its name where only one job has it
+
+_PAGE = 500
+_SUBMIT_RETRY_DELAYS = (0.2, 0.4, 0.8)  # seconds
+_SWEEP = "sweep-"
+
+
+class Client:
+    """Talks to the coordinator at an address. Thread-safe; dials when first used.
+
+    Every call has a deadline and raises a ServiceError: InvalidArgument, NotFound,
+    FailedPrecondition, Unavailable, …
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:7070",
+        *,
+        timeout: float = 30.0,
+        patience: streams.Patience | None = None,
+    ):
+        self._channel = Channel(address, timeout)
+        self._patience = patience or streams.Patience()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> list[Job]:
+        """Stores a job, or each trial of its sweep, and returns at once.
+
+        A mapping, YAML text, a file (a PathLike, or a str that ends in .yaml, .yml or .json), or a
+        JobSpec message. Submitting again with the same key and spec gives the jobs of the first
+        time; a new key unless given, under which it tries again while the coordinator is away.
+        """
+        key = idempotency_key or uuid.uuid4().hex
+        request = job_service_pb2.SubmitJobRequest(idempotency_key=key)
+        if isinstance(spec, job_pb2.JobSpec):
+            request.spec.CopyFrom(spec)
+        else:
+            request.yaml = text_of(spec)
+        for delay in _SUBMIT_RETRY_DELAYS:
+            try:
+                return self._submit(request)
+            except Unavailable:
+                time.sleep(delay)
+        return self._submit(request)
+
+    def get(self, job: JobName) -> Job:
+        """A job as it is now."""
+        request = job_service_pb2.GetJobRequest(job=_id(job))
+        return values.job_of(self._channel.call("GetJob", request))
+
+    def jobs(
+        self,
+        *,
+        states: Iterable[JobState | str] = (),
+        labels: Mapping[str, str] | None = None,
+        name: str = "",
+        sweep_id: str = "",
+        limit: int | None = None,
+    ) -> list[Job]:
+        """Jobs that meet all conditions, the newest first; "bank*" is every name that begins so."""
+        request = job_service_pb2.ListJobsRequest(
+            states=[JobState(state).number for state in states],
+            labels=labels,
+            name=name,
+            sweep_id=sweep_id,
+        )
+        found: list[Job] = []
+        while limit is None or len(found) < limit:
+            request.page_size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            page = self._channel.call("ListJobs", request)
+            found += map(values.job_of, page.jobs)
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                break
+        return found
+
+    def cancel(self, job: JobName) -> Job:
+        """Asks a job to stop; FailedPrecondition where it has ended."""
+        request = job_service_pb2.CancelJobRequest(job=_id(job))
+        return values.job_of(self._channel.call("CancelJob", request))
+
+    def watch(self, job: JobName, *, from_number: int = 1) -> Iterator[Event]:
+        """Each event once and in order, the past ones first, until the job has ended.
+
+        Survives a coordinator that goes away and comes back within `patience`.
+        """
+        job_id = job.id if isinstance(job, Job) else self.get(job).id
+        return streams.watch(self._channel, job_id, from_number, self._patience)
+
+    def wait(self, job: JobName) -> Job:
+        """The job once it has ended, however it ended."""
+        for event in self.watch(job):
+            job = event.job_id
+        return self.get(job)
+
+    def results(self, of: JobName | Iterable[JobName] | Mapping[str, str] | None = None) -> Results:
+        """A row for each job: of a job, a sweep's id, several of them, or all with these labels."""
+        return results_of(self._chosen(of))
+
+    def artifacts(self, job: JobName) -> list[Artifact]:
+        """The files of a job that the store holds."""
+        request = job_service_pb2.ListArtifactsRequest(job=_id(job))
+        found = self._channel.call("ListArtifacts", request).artifacts
+        return list(map(values.artifact_of, found))
+
+    def download(
+        self, job: JobName, folder: str | os.PathLike[str], *, paths: Iterable[str] = ()
+    ) -> list[pathlib.Path]:
+        """Fetches adapter, result and metrics, or the files and folders named by `paths`.
+
+        Each file is checked by size and sha256 and then renamed into place.
+        """
+        job_id = job.id if isinstance(job, Job) else self.get(job).id
+        chosen = transfer.choose(self.artifacts(job_id), list(paths), job_id)
+        into = pathlib.Path(folder)
+        return [transfer.download(self._channel, job_id, file, into) for file in chosen]
+
+    def workers(self) -> list[Worker]:
+        """The workers that the coordinator knows."""
+        response = self._channel.call("ListWorkers", job_service_pb2.ListWorkersRequest())
+        return list(map(values.worker_of, response.workers))
+
+    def _submit(self, request: job_service_pb2.SubmitJobRequest) -> list[Job]:
+        return list(map(values.job_of, self._channel.call("SubmitJob", request).jobs))
+
+    def _chosen(self, of: JobName | Iterable[JobName] | Mapping[str, str] | None) -> list[Job]:
+        """In the order named; those of a sweep or selector in the order submitted."""
+        if of is None or isinstance(of, Mapping):
+            return self.jobs(labels=of)[::-1]
+        if isinstance(of, str) and of.startswith(_SWEEP):
+            return self.jobs(sweep_id=of)[::-1] or [self.get(of)]
+        if isinstance(of, (Job, str)):
+            return [self.get(of)]
+        found = [job for one in of for job in self._chosen(one)]
+        return list({job.id: job for job in found}.values())
+
+
+def _id(job: JobName) -> str:
+    return job.id if isinstance(job, Job) else job

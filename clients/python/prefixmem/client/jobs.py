@@ -1,0 +1,148 @@
+"""A job, a file of a job, a worker: as the coordinator knew them when it was asked."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefixmem._proto import job_pb2
+from prefixmem.client.messages import plain, time_of
+
+
+class JobState(enum.StrEnum):
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+
+    @staticmethod
+    def of(number: int) -> JobState:
+        return JobState(job_pb2.JobState.Name(number).removeprefix("JOB_STATE_").lower())
+
+    @property
+    def number(self) -> int:
+        return job_pb2.JobState.Value(f"JOB_STATE_{self.name}")
+
+
+@dataclass(frozen=True)
+class Score:
+    """An evaluation after a step (0: before the first)."""
+
+    step: int
+    metric: str
+    value: float
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The newest figures."""
+
+    step: int
+    total_steps: int
+    loss: float
+    tokens_per_second: float
+    tokens: int
+    trainable_parameters: int
+    phase: str
+    eta_seconds: float | None
+    wall_seconds: float
+    evals: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    id: str
+    name: str
+    sweep_id: str  # empty: of its own
+    state: JobState
+    reason: str  # why it is in this state
+    failure_code: str  # e.g. INVALID_ARGUMENT; empty: no failure
+    attempt: int
+    ranks: int
+    worker_id: str
+    create_time: datetime.datetime | None
+    start_time: datetime.datetime | None
+    end_time: datetime.datetime | None
+    progress: Progress
+    stderr_tail: str = field(repr=False)
+    spec: dict[str, Any] = field(repr=False, hash=False)  # every default filled in
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return self.spec.get("labels", {})
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file of a job in the coordinator's store."""
+
+    path: str  # e.g. adapter/adapter_model.safetensors
+    kind: str  # checkpoint, adapter, result or metrics
+    bytes: int
+    sha256: str
+    attempt: int
+    step: int
+    create_time: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class Worker:
+    id: str
+    host: str
+    state: str  # connected, draining or lost
+    slots: int
+    used_slots: int
+    device: str
+    device_names: tuple[str, ...]
+    heartbeat_age_seconds: float
+    job_ids: tuple[str, ...]
+    version: str
+    metrics_address: str
+
+
+def job_of(message: Any) -> Job:
+    return Job(
+        **_same(Job, message, without=("state", "progress", "spec")),
+        state=JobState.of(message.state),
+        progress=_progress_of(message.progress),
+        spec=plain(message.spec),
+    )
+
+
+def score_of(message: Any) -> Score:
+    return Score(**_same(Score, message))
+
+
+def artifact_of(message: Any) -> Artifact:
+    return Artifact(**_same(Artifact, message))
+
+
+def worker_of(message: Any) -> Worker:
+    lists = ("device_names", "job_ids")
+    values = _same(Worker, message, without=lists)
+    return Worker(**values, **{name: tuple(getattr(message, name)) for name in lists})
+
+
+def _progress_of(message: Any) -> Progress:
+    return Progress(
+        **_same(Progress, message, without=("eta_seconds", "evals")),
+        eta_seconds=message.eta_seconds if message.HasField("eta_seconds") else None,
+        evals=tuple(map(score_of, message.evals)),
+    )
+
+
+def _same(cls: type, message: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that a dataclass and a message have under one name."""
+    names = [name for name in cls.__dataclass_fields__ if name not in without]
+    times = {name for name in names if name.endswith("_time")}
+    return {n: time_of(message, n) if n in times else getattr(message, n) for n in names}

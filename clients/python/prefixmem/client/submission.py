@@ -1,0 +1,90 @@
+"""What `Client.submit` sends: the caller's spec as YAML text, its paths made absolute.
+
+As `pmt submit` does: relative paths in model, data.train, data.eval and a method's init, those in a
+sweep's values included, are taken from the spec's folder (a file's own; otherwise the working one).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from prefixmem.client.errors import InvalidArgument
+
+SPEC_FILES = (".yaml", ".yml", ".json")
+PATHS = ("model", "data.train", "data.eval", "method.init")
+BLOCKS = ("data", "method", "sweep", "sweep.grid")
+GRID = "sweep.grid."
+
+
+def text_of(spec: Mapping[str, Any] | str | os.PathLike[str]) -> str:
+    """Of a mapping, YAML text or a file: a PathLike, or a str that ends in .yaml, .yml or .json."""
+    if isinstance(spec, Mapping):
+        return absolute(_json(spec), pathlib.Path.cwd())
+    if isinstance(spec, os.PathLike) or ("\n" not in spec and spec.endswith(SPEC_FILES)):
+        file = pathlib.Path(spec)
+        return absolute(file.read_text(encoding="utf-8"), file.absolute().parent)
+    return absolute(spec, pathlib.Path.cwd())
+
+
+def absolute(text: str, folder: pathlib.Path) -> str:
+    """The same text, but for its relative paths; what is no spec is left for the coordinator."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise InvalidArgument(f"the spec is no YAML: {' '.join(str(error).split())}") from error
+    found = {n.start_mark.index: n for n in _entries("", root) if n.value}
+    for start in sorted(found, reverse=True):
+        node = found[start]
+        path = json.dumps(os.path.normpath(folder / node.value), ensure_ascii=False)
+        text = text[:start] + path + text[node.end_mark.index :]
+    return text
+
+
+def _json(spec: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(spec, ensure_ascii=False, allow_nan=False, default=_known)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"the spec cannot be written as JSON: {error}") from error
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} is of type {type(value).__name__}")
+
+
+def _entries(prefix: str, node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """The paths in a block, each of whose keys stands for prefix + key."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield from _paths(prefix + key.value, value)
+
+
+def _paths(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """The paths in the value that stands at a dotted path of the spec."""
+    if path in PATHS:
+        if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
+            yield node
+    elif path in BLOCKS and isinstance(node, yaml.MappingNode):
+        yield from _entries(path + ".", node)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from _items(path, node)
+
+
+def _items(path: str, node: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
+    for item in node.value:
+        if path.startswith(GRID):
+            yield from _paths(path.removeprefix(GRID), item)
+        elif path == "sweep.trials":
+            yield from _entries("", item)
+        elif path in ("method", "method.methods"):
+            yield from _entries("method.", item)

@@ -1,0 +1,126 @@
+"""A JobService whose answers a test has written, on a free port of loopback."""
+
+import concurrent.futures
+import contextlib
+import threading
+
+import grpc
+from prefixmem._proto import job_pb2, job_service_pb2, job_service_pb2_grpc
+
+
+class Refusal(Exception):
+    """Ends a call with a code."""
+
+    def __init__(self, code, details="because"):
+        super().__init__(details)
+        self.code, self.details = code, details
+
+
+def refuse(code, details):
+    raise Refusal(code, details)
+
+
+class FakeService(job_service_pb2_grpc.JobServiceServicer):
+    """answers[method](request) is the answer, or yields those of a stream; each request is kept.
+
+    An answer that waits for `released` holds its call until the server is stopped.
+    """
+
+    def __init__(self):
+        self.answers = {}
+        self.requests = []
+        self.deadlines = []
+        self.released = threading.Event()
+
+    def _take(self, method, request, context):
+        self.requests.append(request)
+        self.deadlines.append(context.time_remaining())
+        if method not in self.answers:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, method)
+        return self.answers[method](request)
+
+    def _call(self, method, request, context):
+        try:
+            return self._take(method, request, context)
+        except Refusal as refusal:
+            context.abort(refusal.code, refusal.details)
+
+    def _stream(self, method, request, context):
+        try:
+            yield from self._take(method, request, context)
+        except Refusal as refusal:
+            context.abort(refusal.code, refusal.details)
+
+
+def _method(name, streams):
+    def handle(self, request, context):
+        return (self._stream if streams else self._call)(name, request, context)
+
+    return handle
+
+
+for _method_type in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].methods:
+    setattr(
+        FakeService, _method_type.name, _method(_method_type.name, _method_type.server_streaming)
+    )
+
+
+class Host:
+    """A server that can be stopped and started again at its address."""
+
+    def __init__(self, service):
+        self.service = service
+        self.port = 0
+        self.start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        self.service.released.clear()
+        pool = concurrent.futures.ThreadPoolExecutor(32)
+        self.server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
+        job_service_pb2_grpc.add_JobServiceServicer_to_server(self.service, self.server)
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.server.start()
+
+    def stop(self):
+        stopped = self.server.stop(None)
+        self.service.released.set()
+        stopped.wait()
+
+
+@contextlib.contextmanager
+def served():
+    host = Host(FakeService())
+    try:
+        yield host
+    finally:
+        host.stop()
+
+
+def state(number, name, job="job-a"):
+    event = job_pb2.JobEvent(job_id=job, number=number, attempt=1)
+    event.state.state = job_pb2.JobState.Value(f"JOB_STATE_{name}")
+    event.state.reason = f"is {name}"
+    event.time.FromSeconds(number)
+    return event
+
+
+def step(number, loss, job="job-a"):
+    event = job_pb2.JobEvent(job_id=job, number=number, attempt=1)
+    event.trainer.step.step = number
+    event.trainer.step.loss = loss
+    return event
+
+
+def story():
+    """Five events of a job, from the first to the last."""
+    return [
+        state(1, "QUEUED"),
+        state(2, "RUNNING"),
+        step(3, 2.5),
+        step(4, 1.5),
+        state(5, "SUCCEEDED"),
+    ]
