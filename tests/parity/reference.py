@@ -31,8 +31,9 @@ class Memory(torch.nn.Module):
 def attend_with_memory(module, query, key, value, mask, **options):
     """Softmax attention plus M^T elu(q); q after rotary, M per query head. arXiv 2506.13674."""
     output, weights = ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, mask, **options)
-    memory = torch.einsum("bhtd,hde->bthe", functional.elu(query), module.prefix_memory.M)
-    return output + memory, weights
+    M = module.prefix_memory.M
+    memory = torch.einsum("bhtd,hde->bthe", functional.elu(query.to(M.dtype)), M)
+    return output + memory.to(output.dtype), weights
 
 
 AttentionInterface.register("prefix_memory", attend_with_memory)
@@ -54,6 +55,14 @@ def with_lora(folder, adapter):
 
 
 WITH = {"prefix_memory": with_memory, "lora": with_lora}
+
+
+def in_bf16(model):
+    """The frozen base in bf16 under what is trained in fp32."""
+    for parameter in model.parameters():
+        if not parameter.requires_grad:
+            parameter.data = parameter.data.bfloat16()
+    return model
 
 
 def trained(model):
