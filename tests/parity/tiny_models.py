@@ -58,6 +58,8 @@ FAMILIES = {
             "max_window_layers": 1,
         },
     ),
+    "qwen3": ("qwen3", {"num_key_value_heads": 2, "head_dim": 32, "tie_word_embeddings": True}),
+    "mistral": ("mistral", {"num_key_value_heads": 2, "head_dim": 24, "sliding_window": 20}),
     "gemma3_text": ("gemma3_text", GEMMA3),
 }
 
@@ -80,7 +82,7 @@ def random_model(config):
 
 def write(name, folder, dtype=torch.float32, **saving):
     config = config_of(name)
-    if config.model_type == "qwen2":
+    if config.model_type.startswith("qwen"):
         tokenizer_folders.write_qwen2(folder)
     else:
         tokenizer_folders.write_llama3(folder)

@@ -39,6 +39,18 @@ json qwen2() {
   return config;
 }
 
+json qwen3() {
+  json config = llama();
+  config["model_type"] = "qwen3";
+  return config;
+}
+
+json mistral() {
+  json config = llama();
+  config["model_type"] = "mistral";
+  return config;
+}
+
 json gemma3() {
   return {{"model_type", "gemma3_text"}, {"hidden_size", 640},       {"intermediate_size", 2048},
           {"num_hidden_layers", 7},      {"num_attention_heads", 4}, {"vocab_size", 262144},
@@ -165,6 +177,57 @@ TEST(Config, Qwen2LayerTypesWin) {
   EXPECT_THAT(refusal(config, {{"use_sliding_window", false}}), HasSubstr("use_sliding_window"));
 }
 
+TEST(Config, WhatQwenTakesWhereHeadsAreNotGiven) {
+  json config = qwen2();
+  config.update({{"num_attention_heads", 64}, {"head_dim", 8}, {"num_key_value_heads", nullptr}});
+  EXPECT_EQ(read(config).num_key_value_heads, 64);
+  config.erase("num_key_value_heads");
+  EXPECT_EQ(read(config).num_key_value_heads, 32);
+  config["num_attention_heads"] = 8;
+  EXPECT_THAT(refusal(config), HasSubstr("num_key_value_heads is missing"));
+}
+
+TEST(Config, Qwen3NormsQueriesAndKeys) {
+  const ModelConfig config = read(qwen3());
+  EXPECT_EQ(config.family, "qwen3");
+  EXPECT_TRUE(config.qk_norm);
+  EXPECT_FALSE(config.qkv_bias || config.o_bias || config.mlp_bias || config.sandwich_norms);
+  EXPECT_EQ(config.head_dim, 128);
+  EXPECT_DOUBLE_EQ(config.attention_scale, 1 / std::sqrt(128.0));
+  EXPECT_EQ(config.query_size(), 1024);
+  EXPECT_EQ(windows(config), std::vector<int64_t>(5, 0));
+  json changed = qwen3();
+  changed.update({{"attention_bias", true}, {"head_dim", 16}, {"max_window_layers", 4}});
+  changed.update({{"use_sliding_window", true}, {"sliding_window", 7}});
+  EXPECT_TRUE(read(changed).qkv_bias && read(changed).o_bias);
+  EXPECT_EQ(read(changed).head_dim, 16);
+  EXPECT_EQ(windows(read(changed)), (std::vector<int64_t>{0, 0, 0, 0, 7}));
+}
+
+TEST(Config, MistralSlidesInEveryLayer) {
+  json config = mistral();
+  config.erase("num_key_value_heads");
+  EXPECT_EQ(read(config).family, "mistral");
+  EXPECT_EQ(read(config).num_key_value_heads, 8);
+  EXPECT_EQ(windows(read(config)), std::vector<int64_t>(5, 4096));
+  config["sliding_window"] = 16;
+  EXPECT_EQ(windows(read(config)), std::vector<int64_t>(5, 16));
+  EXPECT_FALSE(read(config).qkv_bias || read(config).qk_norm);
+  config["sliding_window"] = nullptr;
+  EXPECT_EQ(windows(read(config)), std::vector<int64_t>(5, 0));
+}
+
+TEST(Config, MistralRefusesLayersThatTransformersWouldNotBuild) {
+  const json full = std::vector<std::string>(5, "full_attention");
+  EXPECT_THAT(refusal(mistral(), {{"layer_types", full}}),
+              HasSubstr("allowed: a list of 5, each one of sliding_attention"));
+  json config = mistral();
+  config.update({{"layer_types", full}, {"sliding_window", nullptr}});
+  EXPECT_EQ(windows(read(config)), std::vector<int64_t>(5, 0));
+  EXPECT_EQ(refusal(mistral(), {{"attention_bias", true}}),
+            "attention_bias is true; allowed: false");
+}
+
 TEST(Config, Gemma3) {
   const ModelConfig config = read(gemma3());
   EXPECT_EQ(config.norm_offset, 1);
@@ -200,7 +263,7 @@ TEST(Config, BothAgesOfGemma3Agree) {
 
 TEST(Config, RefusesWhatItCannotRunByName) {
   EXPECT_EQ(refusal(llama(), {{"model_type", "gemma3"}}),
-            "model_type is \"gemma3\"; allowed: llama, qwen2, gemma3_text");
+            "model_type is \"gemma3\"; allowed: llama, mistral, qwen2, qwen3, gemma3_text");
   EXPECT_EQ(refusal(llama(), {{"hidden_act", "relu"}}),
             "hidden_act is \"relu\"; allowed: silu, gelu_pytorch_tanh");
   EXPECT_EQ(refusal(llama(), {{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}),
@@ -213,6 +276,13 @@ TEST(Config, RefusesWhatItCannotRunByName) {
               HasSubstr("quantization_config is {\"bits\":4}; allowed: null"));
   EXPECT_THAT(refusal(llama(), {{"partial_rotary_factor", 0.5}}),
               HasSubstr("partial_rotary_factor is 0.5"));
+  EXPECT_EQ(refusal(mistral(), {{"num_local_experts", 8}}),
+            "num_local_experts is 8; allowed: null");
+  for (const char* type : {"yarn", "longrope", "su"}) {
+    EXPECT_EQ(refusal(qwen3(), {{"rope_parameters", {{"rope_type", type}}}}),
+              "rope_parameters.rope_type is \"" + std::string(type) +
+                  "\"; allowed: default, linear, llama3");
+  }
   EXPECT_THAT(refusal(gemma3(), {{"rope_parameters", {{"rope_theta", 1e4}}}}),
               HasSubstr("rope_parameters.rope_theta is not supported"));
   EXPECT_THAT(refusal(llama(), {{"rope_scaling", {{"mrope_section", {1, 2}}}}}),

@@ -26,7 +26,7 @@ struct LayerConfig {
 };
 
 struct ModelConfig {
-  std::string family;  // llama, qwen2, gemma3_text
+  std::string family;  // llama, mistral, qwen2, qwen3, gemma3_text
   int64_t hidden_size = 0;
   int64_t intermediate_size = 0;
   int64_t num_layers = 0;
