@@ -1,7 +1,5 @@
 """Token ids, texts and chats equal those of transformers, for every model folder at hand."""
 
-import datetime
-import json
 import os
 import pathlib
 import random
@@ -9,14 +7,12 @@ import shutil
 import subprocess
 import sys
 
+import chats
 import pytest
 import tokenizer_folders
 import transformers
+from chats import CHATS, July, rendered
 from transformers.utils import chat_template_utils
-
-REPO = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PREFIXMEM_BUILD", REPO / "build"))
-PROBE = BUILD / "tests" / "tokenizer_probe"
 
 TEXTS = [
     "",
@@ -35,30 +31,6 @@ TEXTS = [
     "▁▁ ▁a<0x0A>",
     "x" * 3000,
 ]
-CHATS = {
-    "one": [{"role": "user", "content": "  Where is my card?\n"}],
-    "system": [
-        {"role": "system", "content": "Be brief. "},
-        {"role": "user", "content": "é 😀 <|eot_id|>"},
-    ],
-    "turns": [
-        {"role": "user", "content": "Hi", "name": None},
-        {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello"},
-        {"role": "user", "content": ""},
-    ],
-    "calls": [
-        {"role": "user", "content": "pay"},
-        {
-            "role": "assistant",
-            "content": "so",
-            "tool_calls": [{"name": "p&<'", "arguments": {"z": 1, "a": [2.5, None, True, "é"]}}],
-        },
-    ],
-    "parts": [{"role": "user", "content": [{"type": "text", "text": " a "}, {"type": "image"}]}],
-    "strange": [{"role": "user", "content": "a"}, {"role": "judge", "content": "b"}],
-    "twice": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}],
-    "empty": [],
-}
 
 
 def long_text():
@@ -83,7 +55,7 @@ def random_texts(count):
 
 def gemma3(folder):
     """The tokenizer of the real model with a chat template of its family."""
-    script = REPO / "scripts" / "fetch_model.py"
+    script = chats.REPO / "scripts" / "fetch_model.py"
     fetched = subprocess.run(
         [sys.executable, script, "gemma3-270m"], check=True, capture_output=True, text=True
     )
@@ -102,10 +74,21 @@ def stories260k(_):
 
 
 FOLDERS = {
+    "llama2": tokenizer_folders.write_llama2,
+    "mistral": tokenizer_folders.write_mistral,
     "llama3": tokenizer_folders.write_llama3,
     "qwen2": tokenizer_folders.write_qwen2,
     "gemma3": gemma3,
     "stories260k": stories260k,
+}
+
+
+REFUSED = {
+    "llama2": {"parts", "twice", "empty"},
+    "mistral": {"parts", "strange", "twice", "empty"},
+    "llama3": {"empty"},
+    "qwen2": {"strange", "empty"},
+    "gemma3": {"twice", "empty"},
 }
 
 
@@ -117,12 +100,7 @@ class Pair:
         self.reference = transformers.AutoTokenizer.from_pretrained(folder)
 
     def ask(self, questions):
-        assert PROBE.exists(), f"{PROBE} is not built; PREFIXMEM_BUILD names the build folder"
-        done = subprocess.run(
-            [PROBE, self.folder], input=json.dumps(questions), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return chats.ask(self.folder, questions)
 
 
 @pytest.fixture(scope="module", params=FOLDERS)
@@ -156,31 +134,13 @@ def test_eos(pair):
     assert pair.ask([{"eos": None}]) == [{"ids": [pair.reference.eos_token_id]}]
 
 
-def rendered(tokenizer, chat, prompt):
-    """None where the template refuses."""
-    try:
-        return tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=prompt)
-    except Exception as refusal:  # whatever transformers raises
-        print(refusal)
-        return None
-
-
-class July(datetime.datetime):
-    """The day on which all our chats take place."""
-
-    @classmethod
-    def now(cls, tz=None):
-        return cls(2024, 7, 26, tzinfo=tz)
-
-
 @pytest.mark.parametrize("name", CHATS)
 def test_chats(pair, name, monkeypatch):
     monkeypatch.setattr(chat_template_utils, "datetime", July)
     answers = pair.ask([{"chat": CHATS[name], "prompt": prompt} for prompt in (True, False)])
     for prompt, answer in zip((True, False), answers, strict=True):
         expected = rendered(pair.reference, CHATS[name], prompt)
-        assert answer.get("text") == expected, answer
-        assert (expected is None) == ("INVALID_ARGUMENT" in answer.get("error", "")), answer
+        assert chats.same(answer, expected), (answer, expected)
 
 
 def test_chats_are_rendered_at_all(pair):
@@ -189,11 +149,4 @@ def test_chats_are_rendered_at_all(pair):
         assert all(rendered(pair.reference, chat, True) is None for chat in CHATS.values())
         return
     refused = {name for name, chat in CHATS.items() if rendered(pair.reference, chat, True) is None}
-    assert (
-        refused
-        == {
-            "llama3": {"empty"},
-            "qwen2": {"strange", "empty"},
-            "gemma3": {"twice", "empty"},
-        }[pair.folder.name]
-    )
+    assert refused == REFUSED[pair.folder.name]

@@ -61,6 +61,60 @@ def save(folder, tokenizer, config, model_type):
     return folder
 
 
+def train_pieces():
+    """A BPE over TEXT with SentencePiece's blanks and bytes for what it has no piece of."""
+    tokenizer = Tokenizer(BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    specials = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = BpeTrainer(vocab_size=600, special_tokens=specials, show_progress=False)
+    tokenizer.train_from_iterator(TEXT, trainer)
+    learned = json.loads(tokenizer.to_str())
+    learned["added_tokens"] = learned["added_tokens"][:3]  # the bytes are pieces like others
+    tokenizer = Tokenizer.from_str(json.dumps(learned))
+    tokenizer.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    bos = ("<s>", tokenizer.token_to_id("<s>"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[bos]
+    )
+    return tokenizer
+
+
+def write_llama2(folder):
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": {"content": "<s>", "lstrip": False, "__type": "AddedToken"},
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "clean_up_tokenization_spaces": False,
+        "chat_template": chat_template("llama2"),
+    }
+    return save(folder, train_pieces(), config, "llama")
+
+
+def write_mistral(folder):
+    tokenizer = train_pieces()
+    marks = ["[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"]
+    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in marks])
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+    }
+    save(folder, tokenizer, config, "mistral")
+    (folder / "chat_template.jinja").write_text(chat_template("mistral"))
+    return folder
+
+
 def write_llama3(folder):
     specials = ["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"]
     specials += ["<|start_header_id|>", "<|end_header_id|>"]

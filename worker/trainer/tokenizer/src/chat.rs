@@ -1,5 +1,5 @@
 use crate::error::{damaged, invalid, Result};
-use crate::python;
+use crate::{methods, python};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::Environment;
@@ -26,8 +26,12 @@ impl ChatTemplate {
             .lstrip_blocks(true)
             .build();
         environment.set_syntax(syntax.map_err(|e| invalid(e.to_string()))?);
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(methods::call);
+        environment.set_formatter(python::print);
+        environment.add_test("iterable", python::is_iterable);
+        environment.add_test("sequence", python::is_sequence);
+        environment.add_filter("e", python::escape);
+        environment.add_filter("escape", python::escape);
         environment.add_function("raise_exception", python::raise_exception);
         environment.add_function("strftime_now", python::strftime_now);
         environment.add_filter("tojson", python::tojson);
@@ -126,6 +130,11 @@ mod tests {
         for (source, expected) in [
             ("{{ messages[0].content.strip() }}", "Hi"),
             ("{{ messages[0]['content'].lstrip().startswith('Hi') }}", "True"),
+            ("{{ 'a b  c'.rsplit(none, 1) }}{{ 'a,b,c'.rsplit(',') }}{{ ' a '.rsplit() }}", "['a b', 'c']['a', 'b', 'c']['a']"),
+            ("{{ 'a,b,c'.rsplit(',', 1) }}{{ 'a-b'.removeprefix('a-') }}{{ 'a-b'.removesuffix('-b') }}", "['a,b', 'c']ba"),
+            ("{{ 'a-b-c'.partition('-') }}{{ 'a-b-c'.rpartition('-') }}{{ 'a'.partition('-') }}", "['a', '-', 'b-c']['a-b', '-', 'c']['a', '', '']"),
+            ("{{ none is iterable }}{{ 'a' is iterable }}{{ 1 is iterable }}{{ 'a' is sequence }}", "FalseTrueFalseTrue"),
+            ("{{ 1e20 }} {{ 1.5 }} {{ '<\"' | e }}", "1e+20 1.5 &lt;&#34;"),
             ("{{ 'a</t>b'.split('</t>')[-1] }}", "b"),
             ("{{ messages[::-1][0].role }}", "assistant"),
             ("{% for m in messages[1:] %}{{ loop.index0 }}{{ m.role }}{% endfor %}", "0assistant"),

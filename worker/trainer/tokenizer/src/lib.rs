@@ -7,6 +7,7 @@ mod chat;
 mod config;
 mod csv_rows;
 mod error;
+mod methods;
 mod parquet_rows;
 mod python;
 mod table;

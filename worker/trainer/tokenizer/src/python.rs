@@ -1,7 +1,7 @@
 //! What chat templates expect of Python: raising, strftime and json.dumps.
 
-use minijinja::value::{Kwargs, Value};
-use minijinja::{Error, ErrorKind};
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{escape_formatter, Error, ErrorKind, Output, State};
 use serde_json::Value as Json;
 use std::ffi::CString;
 use std::fmt::Display;
@@ -35,6 +35,54 @@ pub fn strftime_now(format: String) -> Result<String, Error> {
     };
     text.truncate(size);
     String::from_utf8(text).map_err(|e| refused(what, e))
+}
+
+/// repr() of a float.
+pub fn float(number: f64) -> String {
+    let text = format!("{number:e}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    match exponent.parse::<i32>() {
+        Ok(-4..=15) | Err(_) => format!("{number:?}"),
+        Ok(e) => format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs()),
+    }
+}
+
+/// As Jinja writes a value into the text.
+pub fn print(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if value.kind() == ValueKind::Number && !value.is_integer() {
+        let number = f64::try_from(value.clone())?;
+        return Ok(out.write_str(&float(number))?);
+    }
+    escape_formatter(out, state, value)
+}
+
+/// None is not iterable in Python, a text is.
+pub fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
+}
+
+/// What has a length and can be indexed.
+pub fn is_sequence(value: &Value) -> bool {
+    let kind = value.kind();
+    matches!(kind, ValueKind::String | ValueKind::Seq | ValueKind::Map) || value.is_undefined()
+}
+
+/// markupsafe.escape.
+pub fn escape(value: &Value) -> Value {
+    let mut out = String::new();
+    for c in value.to_string().chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    Value::from_safe_string(out)
 }
 
 /// json.dumps(value, ensure_ascii=False) and its keyword arguments.
@@ -94,6 +142,9 @@ impl JsonStyle {
                     out.push_str(&self.key_separator);
                     self.write(item, depth + 1, out);
                 });
+            }
+            Json::Number(number) if number.is_f64() => {
+                out.push_str(&float(number.as_f64().unwrap_or(f64::NAN)));
             }
             other => out.push_str(&other.to_string()),
         }
@@ -177,6 +228,27 @@ mod tests {
         assert_eq!(
             dump(r#""é😀""#, arguments([("ensure_ascii", true.into())])),
             r#""\u00e9\ud83d\ude00""#
+        );
+    }
+
+    #[test]
+    fn floats_read_as_python_writes_them() {
+        for (number, text) in [
+            (1.0, "1.0"),
+            (-0.0, "-0.0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (1.25e100, "1.25e+100"),
+            (0.0001, "0.0001"),
+            (0.000015, "1.5e-05"),
+            (123456789.123, "123456789.123"),
+        ] {
+            assert_eq!(float(number), text);
+        }
+        assert_eq!(
+            dump("[1e20, 1e-7, 2.5]", arguments([])),
+            "[1e+20, 1e-07, 2.5]"
         );
     }
 
