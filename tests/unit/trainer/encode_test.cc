@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "tests/unit/trainer/byte_codec.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -11,34 +11,13 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// One token a byte; 1 is the begin and 2 the end of a text.
-class ByteCodec : public TextCodec {
- public:
-  Result<std::vector<int32_t>> encode(std::string_view text, bool add_special) const override {
-    std::vector<int32_t> ids;
-    if (add_special) ids.push_back(1);
-    for (const char c : text) ids.push_back(c == '$' ? 2 : static_cast<unsigned char>(c));
-    return ids;
-  }
-  Result<std::string> decode(const std::vector<int32_t>& ids) const override {
-    return std::string(ids.begin(), ids.end());
-  }
-  Result<std::string> render_chat(const std::string& messages, bool prompt) const override {
-    std::string out;
-    for (const auto& m : nlohmann::json::parse(messages)) {
-      const std::string role = m["role"], content = m["content"];
-      out += role.substr(0, 1) + ":" + content + end_of_turn;
-    }
-    return out + (prompt ? "a:" : "");
-  }
-  int32_t eos_id() const override { return 2; }
-  std::string end_of_turn = "$";
-};
-
 const ByteCodec kCodec;
 
-Result<std::vector<Example>> encode(const DataSpec& spec, const Row& row, int64_t limit = 100) {
-  return RowEncoder(kCodec, spec, {"x", "yy"}, limit).encode_all({row}, "t.jsonl");
+Result<std::vector<Example>> encode(const DataSpec& spec, const Row& row, int64_t limit = 100,
+                                    const TextCodec& codec = kCodec) {
+  const RowLimit most{limit, spec.overflow, "data.max_tokens"};
+  PM_ASSIGN(auto encoded, RowEncoder(codec, spec, {"x", "yy"}, most).encode_all({row}, "t.jsonl"));
+  return std::move(encoded.examples);
 }
 
 TEST(Encode, PromptCompletionAndEos) {
@@ -63,6 +42,57 @@ TEST(Encode, TextLabelFillsItsTemplates) {
   EXPECT_EQ(out->front().completion, "yy");
 }
 
+TEST(Encode, LabelsStandAsTheirWords) {
+  DataSpec spec;
+  spec.format = DataFormat::kTextLabel;
+  spec.prompt_template = "{labels}|{text}>";
+  spec.completion_template = "{label}";
+  spec.label_words = {{"yy", "good"}};
+  const auto out = encode(spec, {1, "t", "yy", ""});
+  ASSERT_TRUE(out.ok());
+  EXPECT_EQ(*kCodec.decode({out->front().ids.begin() + 1, out->front().ids.end() - 1}),
+            "x, good|t>good");
+  EXPECT_EQ(out->front().label, 1);
+  EXPECT_EQ(out->front().completion, "good");
+  const auto ids = RowEncoder(kCodec, spec, {"x", "yy"}, {100}).encode_labels();
+  EXPECT_THAT(ids->back(), ElementsAre('g', 'o', 'o', 'd', 2));
+}
+
+TEST(Encode, APairSharesItsPrompt) {
+  DataSpec spec;
+  spec.format = DataFormat::kPreference;
+  Row row{5, "p", "c", ""};
+  row.rejected = "rr";
+  const auto out = encode(spec, row);
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  ASSERT_EQ(out->size(), 2U);
+  EXPECT_THAT((*out)[0].ids, ElementsAre(1, 'p', 'c', 2));
+  EXPECT_THAT((*out)[1].ids, ElementsAre(1, 'p', 'r', 'r', 2));
+  for (const Example& example : *out) {
+    EXPECT_EQ(example.prompt_tokens, 2);
+    EXPECT_EQ(example.line, 5);
+  }
+  EXPECT_EQ((*out)[1].completion, "rr");
+}
+
+TEST(Encode, APairOfChatsGoesThroughTheTemplate) {
+  DataSpec spec;
+  spec.format = DataFormat::kPreference;
+  Row row;
+  row.chat = true;
+  row.text = R"([{"role": "user", "content": "q"}])";
+  row.label = R"([{"role": "assistant", "content": "c"}])";
+  row.rejected = R"([{"role": "assistant", "content": "r"}, {"role": "user", "content": "s"},
+                     {"role": "assistant", "content": "t"}])";
+  const auto out = encode(spec, row);
+  ASSERT_TRUE(out.ok()) << out.status().message();
+  ASSERT_EQ(out->size(), 2U);
+  EXPECT_THAT((*out)[0].ids, ElementsAre('u', ':', 'q', 2, 'a', ':', 'c', 2));
+  EXPECT_EQ(*kCodec.decode((*out)[1].ids), "u:q\2a:r\2u:s\2a:t\2");
+  EXPECT_EQ((*out)[0].prompt_tokens, 6);
+  EXPECT_EQ((*out)[1].prompt_tokens, 6);
+}
+
 Row chat(const std::string& answer) {
   const nlohmann::json messages = {{{"role", "user"}, {"content", "q"}},
                                    {{"role", "assistant"}, {"content", answer}}};
@@ -83,7 +113,7 @@ TEST(Encode, MessagesGetEosWhereTheTemplateHasNone) {
   spec.format = DataFormat::kMessages;
   ByteCodec codec;
   codec.end_of_turn = ";";
-  const auto out = RowEncoder(codec, spec, {}, 100).encode_all({chat("ok")}, "t.jsonl");
+  const auto out = encode(spec, chat("ok"), 100, codec);
   ASSERT_TRUE(out.ok());
   EXPECT_EQ(out->front().ids.back(), 2);
 }
@@ -128,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(EncodeLabels, AreCompletionsWithEos) {
   DataSpec spec;
   spec.format = DataFormat::kTextLabel;
-  const auto ids = RowEncoder(kCodec, spec, {"x", "yy"}, 100).encode_labels();
+  const auto ids = RowEncoder(kCodec, spec, {"x", "yy"}, {100}).encode_labels();
   ASSERT_TRUE(ids.ok());
   EXPECT_THAT(*ids, ElementsAre(ElementsAre(' ', 'x', 2), ElementsAre(' ', 'y', 'y', 2)));
 }
@@ -137,7 +167,7 @@ TEST(EncodeLabels, MustNotDependOnTheText) {
   DataSpec spec;
   spec.format = DataFormat::kTextLabel;
   spec.completion_template = "{text} {label}";
-  const auto ids = RowEncoder(kCodec, spec, {"x"}, 100).encode_labels();
+  const auto ids = RowEncoder(kCodec, spec, {"x"}, {100}).encode_labels();
   EXPECT_THAT(ids.status().message(), HasSubstr("no {text} in it"));
 }
 

@@ -2,11 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <fstream>
-
-#include "worker/trainer/data/jsonl.h"
+#include "tests/unit/trainer/scratch_folder.h"
+#include "worker/trainer/data/templates.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -14,31 +12,29 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class RowsTest : public ::testing::Test {
- protected:
-  std::filesystem::path write(const std::string& text) {
-    const auto path = std::filesystem::temp_directory_path() /
-                      ("rows_test_" + std::to_string(getpid()) + ".jsonl");
-    std::ofstream(path) << text;
-    return path;
-  }
-};
+DataSpec of(DataFormat format) {
+  DataSpec data;
+  data.format = format;
+  return data;
+}
 
 struct BadFile {
   const char* name;
   DataFormat format;
   const char* text;
-  Code code;
   const char* sentence;
+  const char* file = "t.jsonl";
 };
 
-class BadFileTest : public RowsTest, public ::testing::WithParamInterface<BadFile> {};
+class BadFileTest : public ::testing::TestWithParam<BadFile> {};
 
-TEST_P(BadFileTest, NamesTheLineAndTheCause) {
-  const auto rows = read_rows(write(GetParam().text), GetParam().format);
+TEST_P(BadFileTest, NamesTheRowAndTheCause) {
+  const auto rows =
+      read_rows(std::string_view(GetParam().text), GetParam().file, of(GetParam().format));
   ASSERT_FALSE(rows.ok());
-  EXPECT_EQ(rows.status().code(), GetParam().code);
+  EXPECT_EQ(rows.status().code(), Code::kInvalidArgument);
   EXPECT_THAT(rows.status().message(), HasSubstr(GetParam().sentence));
+  EXPECT_THAT(rows.status().message(), HasSubstr(GetParam().file));
 }
 
 constexpr auto kPair = DataFormat::kPromptCompletion;
@@ -48,35 +44,106 @@ INSTANTIATE_TEST_SUITE_P(
     Files, BadFileTest,
     ::testing::Values(
         BadFile{"Truncated", kPair, "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"a",
-                Code::kInvalidArgument, "line 2 is not valid JSON: it ends too early"},
-        BadFile{"Garbage", kPair, "{\"prompt\" 1}", Code::kInvalidArgument,
+                "line 2 is not valid JSON: it ends too early"},
+        BadFile{"Garbage", kPair, "{\"prompt\" 1}",
                 "line 1 is not valid JSON: unexpected character at column 11"},
-        BadFile{"NoObject", kPair, "[1]", Code::kInvalidArgument, "line 1 is a JSON array"},
-        BadFile{"MissingKey", kPair, "{\"prompt\": \"a\"}", Code::kInvalidArgument,
-                "line 1 has no key \"completion\""},
-        BadFile{"WrongType", kLabel, "{\"text\": \"a\", \"label\": 3}", Code::kInvalidArgument,
+        BadFile{"NoUtf8", kPair, "{\"prompt\": \"\xff\"}",
+                "line 1 is not valid JSON: unexpected character at column 13"},
+        BadFile{"NoObject", kPair, "[1]", "line 1 is a JSON array; allowed: an object"},
+        BadFile{"MissingKey", kPair, "{\"prompt\": \"a\"}", "line 1 has no key \"completion\""},
+        BadFile{"Number", kPair, "{\"prompt\": 3, \"completion\": \"b\"}",
+                "line 1: \"prompt\" is a number; allowed: a string"},
+        BadFile{"Fraction", kLabel, "{\"text\": \"a\", \"label\": 3.5}",
                 "\"label\" is a number; allowed: a string"},
-        BadFile{"Empty", kLabel, "\n \n", Code::kInvalidArgument, "holds no rows"},
-        BadFile{"NoMessages", kChat, "{\"messages\": []}", Code::kInvalidArgument,
+        BadFile{"Null", kLabel, "{\"text\": null, \"label\": 3}",
+                "\"text\" is a null; allowed: a string"},
+        BadFile{"Empty", kLabel, "\n \n", "data file t.jsonl holds no rows"},
+        BadFile{"NoMessages", kChat, "{\"messages\": []}",
                 "is not a list with at least one message"},
         BadFile{"LastIsUser", kChat, "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}",
-                Code::kInvalidArgument, "the last message's role is \"user\"; allowed: assistant"},
-        BadFile{"NoRole", kChat, "{\"messages\": [{\"content\": \"a\"}]}", Code::kInvalidArgument,
-                "has no key \"role\""}),
+                "the last message's role is \"user\"; allowed: assistant"},
+        BadFile{"NoRole", kChat, "{\"messages\": [{\"content\": \"a\"}]}", "has no key \"role\""},
+        BadFile{"PartsForContent", kChat, "{\"messages\": [{\"role\": \"user\", \"content\": []}]}",
+                "\"content\" is an array; allowed: a string"},
+        BadFile{"NoColumn", kLabel, "text,class\na,0\n",
+                "t.csv has no column \"label\"; it has: text, class", "t.csv"},
+        BadFile{"OnlyAHeader", kLabel, "text,label\n", "data file t.csv holds no rows", "t.csv"},
+        BadFile{"ChatInCsv", kChat, "messages\n\"[{]\"\n",
+                "t.csv line 2: \"messages\" is not valid JSON", "t.csv"}),
     [](const auto& info) { return info.param.name; });
 
-TEST_F(RowsTest, MissingFileIsNotFound) {
-  EXPECT_EQ(read_rows("/nowhere/train.jsonl", kPair).status().code(), Code::kNotFound);
+TEST(Rows, ADeeplyNestedLineIsRefused) {
+  const std::string line = "{\"prompt\": " + std::string(1'000'000, '[');
+  const Status status = read_rows(line, "t.jsonl", of(kPair)).status();
+  EXPECT_EQ(status.message(),
+            "t.jsonl line 1 is JSON nested too deeply; allowed: at most 100 lists and objects in "
+            "one another");
+  const auto quoted =
+      read_rows("{\"prompt\": \"\\\"" + std::string(1000, '[') + "\", \"completion\": \"b\"}",
+                "t.jsonl", of(kPair));
+  EXPECT_TRUE(quoted.ok()) << quoted.status().message();
 }
 
-TEST_F(RowsTest, SkipsBlankLinesAndKeepsLineNumbers) {
+TEST(Rows, FilesThatCannotBeReadAreNamed) {
+  const ScratchFolder folder;
+  EXPECT_EQ(read_rows(folder.path() / "none.jsonl", of(kPair)).status().code(), Code::kNotFound);
+  EXPECT_EQ(read_rows(folder.path() / "none.csv", of(kPair)).status().code(), Code::kNotFound);
+  const Status status = read_rows(folder.path(), of(kPair)).status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("is a folder; allowed: a file of rows"));
+  const Status damaged = read_rows(folder.write("a.parquet", "PAR1"), of(kPair)).status();
+  EXPECT_EQ(damaged.code(), Code::kDataLoss);
+}
+
+TEST(Rows, SkipBlankLinesAndKeepLineNumbers) {
   const auto rows =
-      read_rows(write("\n{\"text\": \"a\", \"label\": \"x\", \"extra\": 1}\n"), kLabel);
+      read_rows("\n{\"text\": \"a\", \"label\": \"x\", \"extra\": 1}\n", "t.jsonl", of(kLabel));
   ASSERT_TRUE(rows.ok()) << rows.status().message();
   ASSERT_EQ(rows->size(), 1U);
   EXPECT_EQ(rows->front().line, 2);
   EXPECT_EQ(rows->front().text, "a");
   EXPECT_EQ(rows->front().label, "x");
+}
+
+// The same row in each form of file.
+TEST(Rows, AreTheSameInEveryForm) {
+  DataSpec data = of(kLabel);
+  data.columns = {{"text", "sentence"}};
+  const ScratchFolder folder;
+  for (const auto& [name, content] :
+       {std::pair("t.jsonl", "{\"label\": 3, \"sentence\": \"a, \\\"é\\\"\"}\n"),
+        std::pair("t.rows", "{\"label\": \"3\", \"sentence\": \"a, \\\"é\\\"\"}"),
+        std::pair("t.csv", "id,label,sentence\n7,3,\"a, \"\"é\"\"\"\n"),
+        std::pair("t.TSV", "label\tsentence\n3\t\"a, \"\"é\"\"\"\n")}) {
+    for (const auto& rows :
+         {read_rows(folder.write(name, content), data), read_rows(content, name, data)}) {
+      ASSERT_TRUE(rows.ok()) << rows.status().message();
+      ASSERT_EQ(rows->size(), 1U);
+      EXPECT_EQ(rows->front().text, "a, \"é\"");
+      EXPECT_EQ(rows->front().label, "3");
+    }
+  }
+}
+
+TEST(Rows, MessagesKeepTheOrderOfTheirKeys) {
+  const std::string messages = R"([{"role":"user","content":"q","b":1,"a":[{"z":1,"y":2}]},)"
+                               R"({"content":"x","role":"assistant"}])";
+  const auto rows = read_rows("{\"messages\": " + messages + "}", "t.jsonl", of(kChat));
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_EQ(rows->front().messages, messages);
+}
+
+TEST(Rows, CsvHoldsMessagesAsTheirJson) {
+  const auto rows =
+      read_rows("messages\n\"[{\"\"role\"\": \"\"assistant\"\", \"\"content\"\": \"\"a\"\"}]\"\n",
+                "t.csv", of(kChat));
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_EQ(rows->front().messages, R"([{"role":"assistant","content":"a"}])");
+}
+
+TEST(Rows, OfATextFileAreNamedByLineAndOfParquetByRow) {
+  EXPECT_EQ(row_name("d/t.jsonl", 3), "d/t.jsonl line 3");
+  EXPECT_EQ(row_name("d/t.parquet", 3), "d/t.parquet row 3");
 }
 
 std::vector<Row> labelled_rows(int64_t count, int64_t classes) {
@@ -127,6 +194,27 @@ TEST(FewShot, NamesAClassThatHasTooFew) {
 TEST(Template, FillsFieldsOnceAndLeavesTheRest) {
   EXPECT_EQ(fill_template("{labels}: {text} {x} {label}", {"{label}", "b", "a, b"}),
             "a, b: {label} {x} b");
+}
+
+Status checked(const std::map<std::string, std::string>& words) {
+  DataSpec data;
+  data.label_words = words;
+  return check_label_words(data, {"0", "1", "2"});
+}
+
+TEST(LabelWords, AreOneForEachLabel) {
+  DataSpec data;
+  data.label_words = {{"0", "bad"}};
+  EXPECT_EQ(words_of(data, "0"), "bad");
+  EXPECT_EQ(words_of(data, "1"), "1");
+  EXPECT_TRUE(checked({{"0", "bad"}, {"2", "good"}}).ok());
+  EXPECT_TRUE(checked({{"0", "1"}, {"1", "0"}}).ok());
+  EXPECT_EQ(checked({{"0", "bad"}, {"2", "bad"}}).message(),
+            "labels \"0\" and \"2\" both stand as \"bad\"; allowed: words of its own for each "
+            "(data.label_words)");
+  EXPECT_THAT(checked({{"0", "1"}}).message(), HasSubstr("labels \"0\" and \"1\" both stand"));
+  EXPECT_EQ(checked({{"3", "x"}}).message(),
+            "data.label_words names the label \"3\", which no row has; allowed: 0, 1, 2");
 }
 
 TEST(Labels, StandInFirstSeenOrder) {

@@ -108,5 +108,32 @@ TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
   }
 }
 
+TEST(Plan, PairsStayTogetherAndCountAsOneRow) {
+  // Pairs of (5, 6), (9, 4), (3, 3) and (7, 20) ids.
+  const auto examples = examples_of({5, 6, 9, 4, 3, 3, 7, 20});
+  const std::vector<int64_t> rows = {3, 0, 2};
+  for (int ranks = 1; ranks <= 4; ++ranks) {
+    for (const int64_t limit : {1, 12, 15, 1000}) {
+      std::vector<int64_t> pairs;
+      for (int rank = 0; rank < ranks; ++rank) {
+        const auto plan = plan_step(rows, examples, rank, ranks, limit, 2);
+        EXPECT_EQ(plan.tokens, 6 + 19 + 4 + 5 + 2 + 2);
+        EXPECT_EQ(plan.label_tokens, 5 + 18 + 3 + 4 + 1 + 1);
+        for (const auto& batch : plan.micro_batches) {
+          ASSERT_EQ(batch.size() % 2, 0U);
+          for (size_t i = 0; i < batch.size(); i += 2) {
+            EXPECT_EQ(batch[i] % 2, 0);
+            EXPECT_EQ(batch[i + 1], batch[i] + 1);
+            pairs.push_back(batch[i] / 2);
+          }
+        }
+      }
+      EXPECT_THAT(pairs, UnorderedElementsAre(0, 2, 3));
+    }
+  }
+  EXPECT_THAT(plan_step(rows, examples, 0, 1, 13, 2).micro_batches,
+              ElementsAre(ElementsAre(6, 7), ElementsAre(0, 1, 4, 5)));
+}
+
 }  // namespace
 }  // namespace prefixmem::trainer

@@ -5,10 +5,13 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "common/spec/job_spec.h"
 #include "common/status.h"
+#include "worker/trainer/data/example.h"
+#include "worker/trainer/data/overflow.h"
 #include "worker/trainer/data/rows.h"
 
 namespace prefixmem::trainer {
@@ -26,57 +29,51 @@ class TextCodec {
   virtual int32_t eos_id() const = 0;
 };
 
-// One row as the model sees it: prompt, completion, eos. The model reads all ids but the last; the
-// loss is on every id behind the prompt (behind the first id where the prompt has none).
-struct Example {
-  std::vector<int32_t> ids;
-  int64_t prompt_tokens = 0;
-  int64_t line = 0;
-  std::string completion;  // text
-  int64_t label = -1;      // index among the label set; -1: none
-
-  int64_t input_tokens() const { return static_cast<int64_t>(ids.size()) - 1; }
-  int64_t first_label() const { return prompt_tokens > 0 ? prompt_tokens : 1; }
-  int64_t label_tokens() const { return static_cast<int64_t>(ids.size()) - first_label(); }
+struct EncodedRows {
+  std::vector<Example> examples;  // examples_per_row(format) of each row that is kept
+  RowCounts counts;
 };
 
 // prompt_completion, text_label: ids = encode(prompt, special tokens) + encode(completion, none) +
 // eos. messages: the chat template renders the prompt (all but the last message, with the
 // generation prompt) and the whole; the completion is what the whole adds, eos is appended where it
-// has none.
+// has none. preference: both answers to one prompt, in the one way or the other.
 class RowEncoder {
  public:
-  // `codec` must outlive the encoder. `limit`: most ids of a row.
+  // `codec` must outlive the encoder. `labels`: the label set of text_label, empty otherwise.
   RowEncoder(const TextCodec& codec, const DataSpec& spec, std::vector<std::string> labels,
-             int64_t limit);
+             RowLimit limit);
 
-  // INVALID_ARGUMENT naming file and line: a completion that does not fit, or no label token.
-  Result<std::vector<Example>> encode_all(const std::vector<Row>& rows,
-                                          const std::filesystem::path& file) const;
+  // Frees the rows as it goes on. INVALID_ARGUMENT naming file and row: a completion without a
+  // token, a chat that the template refuses, and what fit_row refuses; all rows dropped.
+  Result<EncodedRows> encode_all(std::vector<Row> rows, const std::filesystem::path& file) const;
 
   // Completion ids + eos of each label of the set, for scoring them against one another.
   // INVALID_ARGUMENT where completions depend on more than the label.
   Result<std::vector<std::vector<int32_t>>> encode_labels() const;
 
-  const std::vector<std::string>& labels() const { return labels_; }
+  // -1: not in the label set.
+  int64_t label_index(const std::string& label) const;
+  const RowLimit& limit() const { return limit_; }
 
  private:
-  struct Parts {
-    std::vector<int32_t> prompt, completion;  // the latter with eos
-    std::string text;                         // of the completion
-    bool empty = false;                       // the completion has no token of its own
+  struct Answer {
+    std::vector<int32_t> ids;  // with eos
+    std::string text;
+    bool empty = false;  // it has no token of its own
   };
-  Result<Example> encode_row(const Row& row, const std::string& where) const;
-  Result<Parts> split(const Row& row) const;
-  Result<Parts> split_messages(const Row& row) const;
-  Result<Parts> split_text(std::string_view prompt, std::string completion) const;
-  int64_t label_index(const Row& row) const;
+  Result<std::vector<Example>> encode_row(const Row& row, const std::string& where) const;
+  // The ids of the prompt, and for each answer what follows them.
+  Result<std::vector<int32_t>> split(const Row& row, std::vector<Answer>& answers) const;
+  Result<std::vector<int32_t>> split_chat(const Row& row, std::vector<Answer>& answers) const;
+  Result<Answer> plain_answer(std::string text) const;
 
   const TextCodec& codec_;
   const DataSpec spec_;
   const std::vector<std::string> labels_;
-  const std::string joined_labels_;
-  const int64_t limit_;
+  const std::unordered_map<std::string, int64_t> indices_;
+  const std::string joined_labels_;  // their words
+  const RowLimit limit_;
 };
 
 }  // namespace prefixmem::trainer

@@ -1,26 +1,22 @@
 // JSON Lines: one object a line.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "common/status.h"
 
 namespace prefixmem::trainer {
 
-struct JsonLine {
-  int64_t line = 0;  // from 1
-  nlohmann::json object;
-};
+// Keys stay in the order in which they are written: chat templates may print objects.
+using Json = nlohmann::ordered_json;
 
-// Blank lines are skipped. Errors name file and line: NOT_FOUND (no such file), INVALID_ARGUMENT (a
-// line that is no JSON object, or no line at all).
-Result<std::vector<JsonLine>> read_jsonl(const std::filesystem::path& file);
+// The JSON of a text. INVALID_ARGUMENT, beginning with `where`, for what is no JSON, or is nested
+// deeper than 100.
+Result<Json> parse_json(std::string_view text, const std::string& where);
 
-// "data/train.jsonl line 3", as messages about a row begin.
-std::string row_name(const std::filesystem::path& file, int64_t line);
+// The object of a line; INVALID_ARGUMENT where it is another JSON value.
+Result<Json> parse_json_line(std::string_view line, const std::string& where);
 
 }  // namespace prefixmem::trainer

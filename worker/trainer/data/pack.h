@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "worker/trainer/data/encode.h"
+#include "worker/trainer/data/example.h"
 #include "worker/trainer/model/ragged.h"
 
 namespace prefixmem::trainer {

@@ -39,18 +39,25 @@ std::vector<std::vector<int64_t>> split_micro_batches(const std::vector<int64_t>
 }
 
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples, int rank,
-                   int ranks, int64_t micro_batch_tokens) {
+                   int ranks, int64_t micro_batch_tokens, int64_t examples_per_row) {
   StepPlan plan;
-  std::vector<int64_t> tokens;
-  for (const int64_t row : rows) {
-    tokens.push_back(examples[row].input_tokens());
-    plan.tokens += tokens.back();
-    plan.label_tokens += examples[row].label_tokens();
+  std::vector<int64_t> tokens(rows.size(), 0);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    for (int64_t k = 0; k < examples_per_row; ++k) {
+      const Example& example = examples[rows[i] * examples_per_row + k];
+      tokens[i] += example.input_tokens();
+      plan.label_tokens += example.label_tokens();
+    }
+    plan.tokens += tokens[i];
   }
   const auto members = split_over_ranks(tokens, ranks);
-  plan.micro_batches = split_micro_batches(members[rank], tokens, micro_batch_tokens);
-  for (auto& batch : plan.micro_batches) {
-    for (int64_t& index : batch) index = rows[index];
+  for (const auto& batch : split_micro_batches(members[rank], tokens, micro_batch_tokens)) {
+    auto& out = plan.micro_batches.emplace_back();
+    for (const int64_t index : batch) {
+      for (int64_t k = 0; k < examples_per_row; ++k) {
+        out.push_back(rows[index] * examples_per_row + k);
+      }
+    }
   }
   return plan;
 }

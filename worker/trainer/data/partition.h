@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "worker/trainer/data/encode.h"
+#include "worker/trainer/data/example.h"
 
 namespace prefixmem::trainer {
 
@@ -22,11 +22,13 @@ std::vector<std::vector<int64_t>> split_micro_batches(const std::vector<int64_t>
 
 // One rank's part of a step.
 struct StepPlan {
-  std::vector<std::vector<int64_t>> micro_batches;  // row indices
+  std::vector<std::vector<int64_t>> micro_batches;  // indices of examples
   int64_t tokens = 0;                               // model inputs, all ranks
   int64_t label_tokens = 0;                         // all ranks
 };
+// `examples_per_row`: as of the format (example.h). The examples of a row stay together, one after
+// the other, so that of preference rows every micro-batch is chosen, rejected, chosen, rejected, …
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples, int rank,
-                   int ranks, int64_t micro_batch_tokens);
+                   int ranks, int64_t micro_batch_tokens, int64_t examples_per_row = 1);
 
 }  // namespace prefixmem::trainer

@@ -4,83 +4,38 @@
 #include <map>
 #include <unordered_set>
 
-#include "worker/trainer/data/jsonl.h"
+#include "worker/trainer/data/fields.h"
 #include "worker/trainer/data/random.h"
 
 namespace prefixmem::trainer {
 namespace {
 
-using nlohmann::json;
-
-Result<std::string> text_at(const json& object, const char* key, const std::string& where) {
-  const auto found = object.find(key);
-  if (found == object.end()) {
-    return invalid_argument(where + " has no key \"" + key + "\"");
+Result<std::vector<Row>> all_rows(RowSource& source, const std::filesystem::path& file,
+                                  const DataSpec& data) {
+  const RowFields fields(data);
+  std::vector<Row> rows;
+  SourceRow row;
+  while (true) {
+    PM_ASSIGN(const bool more, source.next(row));
+    if (!more) break;
+    PM_ASSIGN(Row made, fields.row(row, row_name(file, row.number)));
+    rows.push_back(std::move(made));
   }
-  if (!found->is_string()) {
-    return invalid_argument(where + ": \"" + key + "\" is a " + found->type_name() +
-                            "; allowed: a string");
-  }
-  return found->get<std::string>();
-}
-
-Status check_message(const json& message, const std::string& where) {
-  if (!message.is_object()) {
-    return invalid_argument(where + ": a message is a " + message.type_name() +
-                            "; allowed: an object with role and content");
-  }
-  for (const char* key : {"role", "content"}) PM_TRY(text_at(message, key, where).status());
-  return {};
-}
-
-Result<std::string> messages_of(const json& object, const std::string& where) {
-  const auto found = object.find("messages");
-  if (found == object.end()) return invalid_argument(where + " has no key \"messages\"");
-  if (!found->is_array() || found->empty()) {
-    return invalid_argument(where + ": \"messages\" is not a list with at least one message");
-  }
-  for (const json& message : *found) PM_TRY(check_message(message, where));
-  const std::string role = found->back()["role"];
-  if (role != "assistant") {
-    return invalid_argument(where + ": the last message's role is \"" + role +
-                            "\"; allowed: assistant, whose words are what is learned");
-  }
-  return found->dump();
-}
-
-Result<Row> parse_row(const JsonLine& source, DataFormat format, const std::string& where) {
-  Row row;
-  row.line = source.line;
-  switch (format) {
-    case DataFormat::kPromptCompletion: {
-      PM_ASSIGN(row.text, text_at(source.object, "prompt", where));
-      PM_ASSIGN(row.label, text_at(source.object, "completion", where));
-      break;
-    }
-    case DataFormat::kTextLabel: {
-      PM_ASSIGN(row.text, text_at(source.object, "text", where));
-      PM_ASSIGN(row.label, text_at(source.object, "label", where));
-      break;
-    }
-    case DataFormat::kMessages: {
-      PM_ASSIGN(row.messages, messages_of(source.object, where));
-      break;
-    }
-  }
-  return row;
+  if (rows.empty()) return invalid_argument("data file " + file.string() + " holds no rows");
+  return rows;
 }
 
 }  // namespace
 
-Result<std::vector<Row>> read_rows(const std::filesystem::path& file, DataFormat format) {
-  PM_ASSIGN(const auto lines, read_jsonl(file));
-  std::vector<Row> rows;
-  rows.reserve(lines.size());
-  for (const JsonLine& line : lines) {
-    PM_ASSIGN(auto row, parse_row(line, format, row_name(file, line.line)));
-    rows.push_back(std::move(row));
-  }
-  return rows;
+Result<std::vector<Row>> read_rows(const std::filesystem::path& file, const DataSpec& data) {
+  PM_ASSIGN(const auto source, open_rows(file, RowFields(data).columns()));
+  return all_rows(*source, file, data);
+}
+
+Result<std::vector<Row>> read_rows(std::string_view content, const std::filesystem::path& name,
+                                   const DataSpec& data) {
+  PM_ASSIGN(const auto source, parse_rows(content, name, RowFields(data).columns()));
+  return all_rows(*source, name, data);
 }
 
 std::vector<std::string> distinct_labels(const std::vector<Row>& rows) {
@@ -92,7 +47,7 @@ std::vector<std::string> distinct_labels(const std::vector<Row>& rows) {
   return labels;
 }
 
-Result<std::vector<Row>> select_few_shot(const std::vector<Row>& rows, const FewShotSpec& spec,
+Result<std::vector<Row>> select_few_shot(std::vector<Row> rows, const FewShotSpec& spec,
                                          const std::filesystem::path& file) {
   std::map<std::string, std::vector<int64_t>> members;
   for (size_t i = 0; i < rows.size(); ++i) members[rows[i].label].push_back(i);
@@ -114,32 +69,8 @@ Result<std::vector<Row>> select_few_shot(const std::vector<Row>& rows, const Few
   }
   std::sort(chosen.begin(), chosen.end());
   std::vector<Row> selected;
-  for (const int64_t index : chosen) selected.push_back(rows[index]);
+  for (const int64_t index : chosen) selected.push_back(std::move(rows[index]));
   return selected;
-}
-
-std::string fill_template(std::string_view pattern, const TemplateValues& values) {
-  const std::pair<std::string_view, std::string_view> fields[] = {
-      {"{text}", values.text}, {"{label}", values.label}, {"{labels}", values.labels}};
-  std::string out;
-  while (!pattern.empty()) {
-    const auto* field = std::find_if(std::begin(fields), std::end(fields),
-                                     [&](const auto& f) { return pattern.starts_with(f.first); });
-    if (field != std::end(fields)) {
-      out += field->second;
-      pattern.remove_prefix(field->first.size());
-    } else {
-      out += pattern.front();
-      pattern.remove_prefix(1);
-    }
-  }
-  return out;
-}
-
-std::string join_labels(const std::vector<std::string>& labels) {
-  std::string out;
-  for (const std::string& label : labels) out += (out.empty() ? "" : ", ") + label;
-  return out;
 }
 
 }  // namespace prefixmem::trainer

@@ -1,4 +1,4 @@
-// Rows as their file holds them, before any token: reading, labels, few-shot selection, templates.
+// Rows as their file holds them, before any token: reading, labels, few-shot selection.
 #pragma once
 
 #include <cstdint>
@@ -9,36 +9,42 @@
 
 #include "common/spec/job_spec.h"
 #include "common/status.h"
+#include "worker/trainer/data/row_source.h"
 
 namespace prefixmem::trainer {
 
 struct Row {
-  int64_t line = 0;      // in its file, from 1
-  std::string text;      // prompt_completion: the prompt; text_label: the text
-  std::string label;     // prompt_completion: the completion; text_label: the label
-  std::string messages;  // messages: the JSON array
+  int64_t line = 0;   // in its file, from 1; Parquet: its place
+  std::string text;   // prompt_completion, preference: the prompt; text_label: the text
+  std::string label;  // prompt_completion: the completion; text_label: the label; preference: the
+                      // chosen answer
+  std::string messages;       // messages: the JSON array
+  std::string rejected = {};  // preference: the rejected answer
+  bool chat = false;  // preference: prompt and answers are JSON arrays of messages, not plain text
 };
 
-// Reads a JSONL file: {"prompt", "completion"}, {"text", "label"} or {"messages"}; other keys are
-// ignored. A missing key or a value of another type is INVALID_ARGUMENT naming file, line and key.
-Result<std::vector<Row>> read_rows(const std::filesystem::path& file, DataFormat format);
+// Reads a file of rows (row_source.h), one at a time. Fields by format: prompt, completion; text,
+// label; messages; prompt, chosen, rejected. data.columns names them otherwise, other columns are
+// ignored. A label may be a whole number, which stands for its decimal text. Messages are a list of
+// objects with role and content (or, as in CSV, the JSON text of one) and end with the assistant's.
+//
+// preference: prompt, chosen and rejected are text or lists of messages. Where the prompt is
+// missing, or is text beside lists, it is what chosen and rejected begin with in common, as in TRL:
+// the longest run of equal messages, or of equal characters without a blank at the end.
+//
+// INVALID_ARGUMENT naming file, line or row, column and value: what is missing, of another type or
+// without a prompt; a file without rows.
+Result<std::vector<Row>> read_rows(const std::filesystem::path& file, const DataSpec& data);
+// The same of a file's content; `name` stands for it.
+Result<std::vector<Row>> read_rows(std::string_view content, const std::filesystem::path& name,
+                                   const DataSpec& data);
 
 // Distinct labels in the order in which the rows first show them.
 std::vector<std::string> distinct_labels(const std::vector<Row>& rows);
 
 // `per_class` rows of each label, chosen by (seed, label, index of the row in `rows`), in file
 // order. INVALID_ARGUMENT where a label has fewer. `file` is for messages.
-Result<std::vector<Row>> select_few_shot(const std::vector<Row>& rows, const FewShotSpec& spec,
+Result<std::vector<Row>> select_few_shot(std::vector<Row> rows, const FewShotSpec& spec,
                                          const std::filesystem::path& file);
-
-// What a template's {text}, {label} and {labels} (all labels, joined by ", ") stand for. Other
-// braces are left alone, and text that is filled in is not searched again.
-struct TemplateValues {
-  std::string_view text;
-  std::string_view label;
-  std::string_view labels;
-};
-std::string fill_template(std::string_view pattern, const TemplateValues& values);
-std::string join_labels(const std::vector<std::string>& labels);
 
 }  // namespace prefixmem::trainer

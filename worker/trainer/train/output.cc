@@ -39,6 +39,10 @@ void remove_folder(const fs::path& folder) {
   fs::remove(folder);
 }
 
+nlohmann::ordered_json counts_object(const RowCounts& counts) {
+  return {{"total", counts.rows}, {"too_long", counts.too_long}};
+}
+
 }  // namespace
 
 Status prepare_output(const fs::path& out, bool resume) {
@@ -64,12 +68,14 @@ Result<int64_t> write_adapter(const fs::path& out, const Adapter& adapter,
 }
 
 Status write_result(const fs::path& out, const Status& status, const ResultEvent& result,
-                    const Progress& progress) {
+                    const Progress& progress, const Dataset& data) {
   nlohmann::ordered_json object = {{"status", code_name(status.code())}};
   if (!status.ok()) object["message"] = status.message();
   object.update(event_object(result));
   object["evals"] = nlohmann::ordered_json::array();
   for (const EvalEvent& e : progress.evals) object["evals"].push_back(event_object(e));
+  object["rows"] = {{"train", counts_object(data.train_counts)},
+                    {"eval", counts_object(data.eval_counts)}};
   return write_file_atomic(out / "result.json", object.dump(2) + "\n");
 }
 

@@ -19,8 +19,9 @@ Status prepare_output(const std::filesystem::path& out, bool resume);
 Result<int64_t> write_adapter(const std::filesystem::path& out, const Adapter& adapter,
                               const std::string& base_model);
 
-// DIR/result.json: status, message where it failed, ResultEvent's keys and the evaluations.
+// DIR/result.json: status, message where it failed, ResultEvent's keys, the evaluations, and of the
+// rows how many there were and how many were longer than allowed.
 Status write_result(const std::filesystem::path& out, const Status& status,
-                    const ResultEvent& result, const Progress& progress);
+                    const ResultEvent& result, const Progress& progress, const Dataset& data);
 
 }  // namespace prefixmem::trainer

@@ -75,7 +75,7 @@ Status save_adapter(Session& session, int64_t step) {
 Status save_outputs(const TrainingLoop& loop, Session& session) {
   if (session.adapter) PM_TRY(save_adapter(session, loop.steps_done()));
   const ResultEvent result = summarize(loop, session);
-  PM_TRY(write_result(session.options.out, {}, result, loop.progress()));
+  PM_TRY(write_result(session.options.out, {}, result, loop.progress(), session.data));
   return session.emit(result);
 }
 
@@ -86,7 +86,8 @@ Status run_job(Session& session) {
   PM_TRY(loop.resume());
   const Status done = loop.run();
   if (session.failed_together && session.leads()) {
-    PM_TRY(write_result(session.options.out, done, summarize(loop, session), loop.progress()));
+    PM_TRY(write_result(session.options.out, done, summarize(loop, session), loop.progress(),
+                        session.data));
   }
   PM_TRY(done);
   return session.agree(session.leads() ? save_outputs(loop, session) : Status());

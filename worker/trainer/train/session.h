@@ -10,7 +10,7 @@
 #include "common/spec/job_spec.h"
 #include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/collective/collective.h"
-#include "worker/trainer/data/encode.h"
+#include "worker/trainer/data/dataset.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/train/event_sink.h"
 
@@ -21,13 +21,6 @@ struct RunOptions {
   std::filesystem::path out;
   bool resume = false;
   std::string events;  // Unix socket of the agent; empty: run by hand
-};
-
-// The rows of a job as tokens.
-struct Dataset {
-  std::vector<Example> train, eval;
-  std::vector<std::vector<int32_t>> label_ids;  // eval.mode label_likelihood only
-  std::string digest;                           // of every token of `train`, in order
 };
 
 struct Session {

@@ -1,0 +1,29 @@
+// The rows of a job as tokens.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/spec/job_spec.h"
+#include "common/status.h"
+#include "worker/trainer/data/encode.h"
+
+namespace prefixmem::trainer {
+
+struct Dataset {
+  std::vector<Example> train, eval;  // examples_per_row(data.format) of each row (example.h)
+  std::vector<std::vector<int32_t>> label_ids;  // eval.mode label_likelihood only
+  std::string digest;                           // of every token of `train`, in order
+  RowCounts train_counts, eval_counts;
+  std::vector<std::string> notes;  // on rows that were too long, for people
+};
+
+// Reads, chooses and encodes the rows; a pure function of files, spec and tokenizer. Rows are held
+// once as text, then once as tokens. `model_limit`: the model's max_position_embeddings, beyond
+// which data.max_tokens does not go. few_shot chooses before data.overflow drops. Errors as
+// read_rows, select_few_shot, check_label_words and RowEncoder; a label that only eval has; a
+// prompt without a token where the evaluation continues from it.
+Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec, int64_t model_limit);
+
+}  // namespace prefixmem::trainer
