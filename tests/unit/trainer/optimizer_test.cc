@@ -32,6 +32,39 @@ TEST_P(AdamWTest, EqualsTorch) {
 }
 INSTANTIATE_TEST_SUITE_P(WeightDecay, AdamWTest, ::testing::Values(0.0, 0.1));
 
+// A learning rate of its own for each parameter is torch's parameter group of its own.
+TEST_P(AdamWTest, RatesOfTheirOwnEqualTorchsGroups) {
+  using torch::optim::AdamWOptions;
+  torch::manual_seed(0);
+  std::vector<Parameter> mine;
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  const double ratios[] = {1, 16, 0.25};
+  for (const double ratio : ratios) {
+    mine.push_back({"p", torch::randn({20}).requires_grad_(), ratio});
+    groups.push_back({{mine.back().value.detach().clone().requires_grad_()},
+                      std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(GetParam()))});
+  }
+  FlatParameters flat(mine);
+  AdamW optimizer(flat.values(), {.weight_decay = GetParam()}, flat.rate_ratios());
+  torch::optim::AdamW reference(groups);
+  for (int step = 0; step < 20; ++step) {
+    flat.gradients().copy_(torch::randn({60}));
+    const double rate = 1e-2 * (step + 1);
+    for (size_t i = 0; i < 3; ++i) {
+      auto& group = reference.param_groups()[i];
+      static_cast<AdamWOptions&>(group.options()).lr(rate * ratios[i]);
+      group.params()[0].mutable_grad() = mine[i].value.grad().clone();
+    }
+    reference.step();
+    optimizer.step(flat.values(), flat.gradients(), rate);
+    for (size_t i = 0; i < 3; ++i) {
+      const torch::Tensor& theirs = reference.param_groups()[i].params()[0];
+      EXPECT_LE((mine[i].value - theirs).abs().max().item<float>(), 1e-6 * (1 + ratios[i]))
+          << "step " << step << ", ratio " << ratios[i];
+    }
+  }
+}
+
 std::vector<Parameter> two_parameters() {
   std::vector<Parameter> parameters;
   parameters.push_back({"a", torch::arange(6, torch::kFloat32).view({2, 3}).requires_grad_()});
@@ -48,6 +81,14 @@ TEST(FlatParameters, AreViewsOfOneBuffer) {
   EXPECT_EQ(parameters[0].value[0][0].item<float>(), 7);
   EXPECT_TRUE(parameters[0].value.is_leaf());
   EXPECT_TRUE(parameters[0].value.requires_grad());
+}
+
+TEST(FlatParameters, KnowTheRatiosOnlyWhereOneDiffers) {
+  auto parameters = two_parameters();
+  EXPECT_FALSE(FlatParameters(parameters).rate_ratios().defined());
+  parameters[1].learning_rate_ratio = 8;
+  const auto expected = torch::cat({torch::ones({6}), torch::full({4}, 8.0F)});
+  EXPECT_TRUE(FlatParameters(parameters).rate_ratios().equal(expected));
 }
 
 TEST(FlatParameters, GradientsAddUpInOneBuffer) {

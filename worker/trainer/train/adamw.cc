@@ -6,8 +6,9 @@
 
 namespace prefixmem::trainer {
 
-AdamW::AdamW(const torch::Tensor& values, const AdamWOptions& options)
+AdamW::AdamW(const torch::Tensor& values, const AdamWOptions& options, torch::Tensor rate_ratios)
     : options_(options),
+      rate_ratios_(std::move(rate_ratios)),
       first_moment_(torch::zeros_like(values)),
       second_moment_(torch::zeros_like(values)) {}
 
@@ -17,11 +18,14 @@ void AdamW::step(torch::Tensor& values, const torch::Tensor& gradients, double l
   const double n = static_cast<double>(steps_);
   const double correction1 = 1 - std::pow(options_.beta1, n);
   const double correction2 = 1 - std::pow(options_.beta2, n);
-  if (options_.weight_decay != 0) values.mul_(1 - learning_rate * options_.weight_decay);
+  const double decay = learning_rate * options_.weight_decay;
+  if (decay != 0 && rate_ratios_.defined()) values.addcmul_(values, rate_ratios_, -decay);
+  if (decay != 0 && !rate_ratios_.defined()) values.mul_(1 - decay);
   first_moment_.lerp_(gradients, 1 - options_.beta1);
   second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1 - options_.beta2);
-  const torch::Tensor denominator =
+  torch::Tensor denominator =
       second_moment_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon);
+  if (rate_ratios_.defined()) denominator.div_(rate_ratios_);
   values.addcdiv_(first_moment_, denominator, -learning_rate / correction1);
 }
 

@@ -17,8 +17,9 @@ struct AdamWOptions {
 // Equal to torch.optim.AdamW. Its whole state is the two moments and the number of steps.
 class AdamW {
  public:
-  // Buffers like `values`.
-  AdamW(const torch::Tensor& values, const AdamWOptions& options);
+  // Buffers like `values`. `rate_ratios`, where defined, is like them too: each value has its own
+  // learning rate, step()'s times its ratio.
+  AdamW(const torch::Tensor& values, const AdamWOptions& options, torch::Tensor rate_ratios = {});
 
   // Updates `values` in place from `gradients`.
   void step(torch::Tensor& values, const torch::Tensor& gradients, double learning_rate);
@@ -30,6 +31,7 @@ class AdamW {
 
  private:
   const AdamWOptions options_;
+  const torch::Tensor rate_ratios_;
   torch::Tensor first_moment_, second_moment_;
   int64_t steps_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace prefixmem::trainer {
@@ -17,6 +18,19 @@ double norm_of(const torch::Tensor& values) {
     norms.push_back(at::linalg_vector_norm(block, 2, {}, false, at::kDouble));
   }
   return at::stack(norms).norm().item<double>();
+}
+
+torch::Tensor ratios_of(const std::vector<Parameter>& parameters, const torch::Tensor& values) {
+  const auto plain = [](const Parameter& p) { return p.learning_rate_ratio == 1; };
+  if (std::all_of(parameters.begin(), parameters.end(), plain)) return {};
+  torch::Tensor ratios = torch::empty_like(values);
+  int64_t begin = 0;
+  for (const Parameter& parameter : parameters) {
+    const int64_t count = parameter.value.numel();
+    ratios.narrow(0, begin, count).fill_(parameter.learning_rate_ratio);
+    begin += count;
+  }
+  return ratios;
 }
 
 }  // namespace
@@ -40,6 +54,7 @@ FlatParameters::FlatParameters(std::vector<Parameter>& parameters) {
     value.mutable_grad() = gradients_.slice(0, begin, end).view(value.sizes());
     begin = end;
   }
+  rate_ratios_ = ratios_of(parameters, values_);
 }
 
 double FlatParameters::clip_gradients(double max_norm) {

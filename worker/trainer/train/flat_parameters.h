@@ -19,6 +19,8 @@ class FlatParameters {
 
   torch::Tensor& values() { return values_; }        // fp32 [count]
   torch::Tensor& gradients() { return gradients_; }  // fp32 [count]
+  // Of each value its Parameter::learning_rate_ratio, fp32 [count]; undefined where all are 1.
+  const torch::Tensor& rate_ratios() const { return rate_ratios_; }
   int64_t count() const { return values_.numel(); }
 
   void zero_gradients() { gradients_.zero_(); }
@@ -27,7 +29,7 @@ class FlatParameters {
   double clip_gradients(double max_norm);
 
  private:
-  torch::Tensor values_, gradients_;
+  torch::Tensor values_, gradients_, rate_ratios_;
 };
 
 }  // namespace prefixmem::trainer

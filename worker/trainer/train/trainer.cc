@@ -29,7 +29,8 @@ Trainer::Trainer(const TrainSpec& spec, const std::vector<Example>& rows, Decode
       sampler_(static_cast<int64_t>(rows.size()), spec.global_batch_size, spec.seed),
       total_steps_(sampler_.total_steps(spec)),
       parameters_(adapter.parameters()),
-      optimizer_(parameters_.values(), {.weight_decay = spec.weight_decay}) {}
+      optimizer_(parameters_.values(), {.weight_decay = spec.weight_decay},
+                 parameters_.rate_ratios()) {}
 
 Result<StepEvent> Trainer::step() {
   const auto start = Clock::now();
