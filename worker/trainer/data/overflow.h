@@ -15,7 +15,7 @@ namespace prefixmem::trainer {
 struct RowLimit {
   int64_t tokens = 0;  // most ids of an example
   Overflow overflow = Overflow::kError;
-  std::string source;  // where the number comes from, for messages: data.max_tokens
+  std::string source = {};  // where the number comes from, for messages: data.max_tokens
 };
 
 // How many rows there were and how many of them were too long.
