@@ -1,42 +1,19 @@
 #include "worker/trainer/model/safetensors.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "common/fd.h"
 #include "common/files.h"
+#include "worker/trainer/model/mapped_file.h"
 
 namespace prefixmem::trainer {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Mapping {
-  std::shared_ptr<const void> owner;
-  std::string_view bytes;
-};
-
-Result<Mapping> map_file(const fs::path& file) {
-  const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return from_errno("opening " + file.string(), errno);
-  struct stat info{};
-  if (fstat(fd.get(), &info) != 0) return from_errno("examining " + file.string(), errno);
-  if (!S_ISREG(info.st_mode)) return failed_precondition(file.string() + " is no regular file");
-  const auto size = static_cast<size_t>(info.st_size);
-  if (size == 0) return Mapping{};
-  void* const address = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
-  if (address == MAP_FAILED) return from_errno("mapping " + file.string(), errno);
-  return Mapping{{address, [size](void* begin) { munmap(begin, size); }},
-                 {static_cast<const char*>(address), size}};
-}
 
 nlohmann::ordered_json header_of(const std::vector<NamedTensor>& tensors,
                                  const std::map<std::string, std::string>& metadata) {
@@ -57,7 +34,7 @@ nlohmann::ordered_json header_of(const std::vector<NamedTensor>& tensors,
 }  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::open(const fs::path& file) {
-  PM_ASSIGN(Mapping mapping, map_file(file));
+  PM_ASSIGN(MappedFile mapping, map_file(file));
   auto opened = over(mapping.bytes);
   if (!opened.ok()) return opened.status().with_context(file.string());
   opened->what_ = file.string();
