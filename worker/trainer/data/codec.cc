@@ -1,5 +1,6 @@
 #include "worker/trainer/data/codec.h"
 
+#include "worker/trainer/model/model_path.h"
 #include "worker/trainer/tokenizer/tokenizer.h"
 
 namespace prefixmem::trainer {
@@ -28,8 +29,14 @@ class TokenizerCodec final : public TextCodec {
 
 }  // namespace
 
-Result<std::unique_ptr<TextCodec>> load_codec(const std::filesystem::path& model_folder) {
-  PM_ASSIGN(auto tokenizer, Tokenizer::load(model_folder));
+Result<std::unique_ptr<TextCodec>> load_codec(const std::filesystem::path& model) {
+  PM_ASSIGN(const ModelPath path, find_model(model));
+  if (!path.gguf.empty() && !std::filesystem::exists(path.folder / "tokenizer.json")) {
+    return not_found(path.gguf.string() +
+                     " has no tokenizer.json beside it; allowed: a GGUF file in a folder with "
+                     "tokenizer.json and tokenizer_config.json, which the tokenizer comes from");
+  }
+  PM_ASSIGN(auto tokenizer, Tokenizer::load(path.folder));
   return std::unique_ptr<TextCodec>(std::make_unique<TokenizerCodec>(std::move(tokenizer)));
 }
 

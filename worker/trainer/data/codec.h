@@ -1,4 +1,4 @@
-// The tokenizer of a model folder as a TextCodec.
+// The tokenizer of a model as a TextCodec.
 #pragma once
 
 #include <filesystem>
@@ -8,7 +8,8 @@
 
 namespace prefixmem::trainer {
 
-// Errors as Tokenizer::load.
-Result<std::unique_ptr<TextCodec>> load_codec(const std::filesystem::path& model_folder);
+// `model`: a folder, or a GGUF file with the tokenizer's files beside it (see find_model). Errors
+// as find_model and Tokenizer::load.
+Result<std::unique_ptr<TextCodec>> load_codec(const std::filesystem::path& model);
 
 }  // namespace prefixmem::trainer

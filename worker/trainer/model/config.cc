@@ -5,6 +5,8 @@
 #include "common/files.h"
 #include "worker/trainer/model/config_families.h"
 #include "worker/trainer/model/config_fields.h"
+#include "worker/trainer/model/gguf_config.h"
+#include "worker/trainer/model/model_path.h"
 #include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
@@ -32,11 +34,13 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
   return config;
 }
 
-Result<ModelConfig> load_model_config(const std::filesystem::path& folder) {
-  if (!std::filesystem::is_directory(folder)) {
-    return not_found("model folder " + folder.string() + " does not exist");
+Result<ModelConfig> load_model_config(const std::filesystem::path& model) {
+  PM_ASSIGN(const ModelPath path, find_model(model));
+  if (!path.gguf.empty()) {
+    PM_ASSIGN(const GgufFile weights, GgufFile::open(path.gguf));
+    return gguf_model_config(weights);
   }
-  const auto file = folder / "config.json";
+  const auto file = path.folder / "config.json";
   PM_ASSIGN(const std::string text, read_file(file, kMaxBytes));
   auto config = parse_model_config(text);
   if (!config.ok()) return config.status().with_context(file.string());

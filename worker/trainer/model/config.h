@@ -55,13 +55,13 @@ struct ModelConfig {
   int64_t key_value_size() const { return num_key_value_heads * head_dim; }
 };
 
-// Reads config.json of a model folder, of either age (rope_parameters and layer_types, or
-// rope_theta, rope_scaling, rope_local_base_freq and sliding_window_pattern). Errors: NOT_FOUND (no
-// folder or no config.json), DATA_LOSS (no JSON object), INVALID_ARGUMENT (a family or setting that
-// is not supported, or no valid value: by key, with its value and what is allowed).
-Result<ModelConfig> load_model_config(const std::filesystem::path& folder);
+// Reads config.json of a model folder, or what a GGUF file says instead (see find_model). Errors:
+// NOT_FOUND (nothing there), DATA_LOSS (no JSON object, a damaged file), INVALID_ARGUMENT (a family
+// or setting that is not supported, or no valid value: by key, with its value and what is allowed).
+Result<ModelConfig> load_model_config(const std::filesystem::path& model);
 
-// The same from the text; errors begin with the key alone.
+// From the text of a config.json of either age (rope_parameters and layer_types, or rope_theta,
+// rope_scaling, rope_local_base_freq and sliding_window_pattern); errors begin with the key alone.
 Result<ModelConfig> parse_model_config(std::string_view json);
 
 }  // namespace prefixmem::trainer

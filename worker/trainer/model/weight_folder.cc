@@ -54,7 +54,7 @@ Result<WeightFolder> WeightFolder::open(const fs::path& folder) {
   } else {
     return not_found("model folder " + folder.string() +
                      " has no weights; allowed: model.safetensors, or "
-                     "model.safetensors.index.json with its shards");
+                     "model.safetensors.index.json with its shards, or one .gguf file");
   }
   return weights;
 }
@@ -106,6 +106,12 @@ Result<torch::Tensor> WeightFolder::take(const std::string& name,
                      "; allowed: F32, BF16, F16");
   }
   return tensor;
+}
+
+Result<torch::Tensor> WeightFolder::take(const std::string& name, const std::vector<int64_t>& shape,
+                                         torch::Dtype dtype) {
+  PM_ASSIGN(const torch::Tensor stored, take(name, shape));
+  return stored.to(dtype);
 }
 
 }  // namespace prefixmem::trainer

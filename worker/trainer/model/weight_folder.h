@@ -11,10 +11,11 @@
 
 #include "common/status.h"
 #include "worker/trainer/model/safetensors.h"
+#include "worker/trainer/model/weight_source.h"
 
 namespace prefixmem::trainer {
 
-class WeightFolder {
+class WeightFolder final : public WeightSource {
  public:
   // Maps every file. Errors, each with the file: NOT_FOUND (folder, weights or a shard), DATA_LOSS
   // (a damaged file or index, an index that points outside the folder).
@@ -25,6 +26,10 @@ class WeightFolder {
   // A view of the file, F32, BF16 or F16, not to be written. DATA_LOSS where the tensor is missing,
   // of another shape or of another type.
   Result<torch::Tensor> take(const std::string& name, const std::vector<int64_t>& shape) const;
+  Result<torch::Tensor> take(const std::string& name, const std::vector<int64_t>& shape,
+                             torch::Dtype dtype) override;
+  // Whatever is left is ignored, as transformers does.
+  Status finish() const override { return {}; }
 
  private:
   Status open_single(const std::filesystem::path& file);

@@ -2,16 +2,15 @@
 
 #include <ATen/ATen.h>
 
-#include "worker/trainer/model/weight_folder.h"
+#include "worker/trainer/model/weight_source.h"
 
 namespace prefixmem::trainer {
 namespace {
 
-// Reads tensors of one folder by their Hugging Face names.
 class Loader {
  public:
-  Loader(const WeightFolder& folder, const ModelConfig& config, const DecoderOptions& options)
-      : folder_(folder), config_(config), options_(options) {}
+  Loader(WeightSource& source, const ModelConfig& config, const DecoderOptions& options)
+      : source_(source), config_(config), options_(options) {}
 
   Result<ModelWeights> model() const {
     ModelWeights weights;
@@ -31,13 +30,13 @@ class Loader {
 
  private:
   Result<torch::Tensor> tensor(const std::string& name, const std::vector<int64_t>& shape) const {
-    PM_ASSIGN(const torch::Tensor stored, folder_.take(name, shape));
-    return stored.to(options_.device, options_.dtype);
+    PM_ASSIGN(const torch::Tensor stored, source_.take(name, shape, options_.dtype));
+    return stored.to(options_.device);
   }
 
   Result<torch::Tensor> norm(const std::string& name, int64_t size) const {
-    PM_ASSIGN(const torch::Tensor stored, folder_.take(name, {size}));
-    return stored.to(options_.device, at::kFloat) + config_.norm_offset;
+    PM_ASSIGN(const torch::Tensor stored, source_.take(name, {size}, at::kFloat));
+    return stored.to(options_.device) + config_.norm_offset;
   }
 
   Result<LinearWeights> linear(const std::string& name, int64_t out, int64_t in, bool bias) const {
@@ -89,17 +88,19 @@ class Loader {
     return layer;
   }
 
-  const WeightFolder& folder_;
+  WeightSource& source_;
   const ModelConfig& config_;
   const DecoderOptions& options_;
 };
 
 }  // namespace
 
-Result<ModelWeights> load_weights(const std::filesystem::path& folder, const ModelConfig& config,
+Result<ModelWeights> load_weights(const std::filesystem::path& model, const ModelConfig& config,
                                   const DecoderOptions& options) {
-  PM_ASSIGN(const WeightFolder files, WeightFolder::open(folder));
-  return Loader(files, config, options).model();
+  PM_ASSIGN(const auto source, open_weights(model, config));
+  PM_ASSIGN(ModelWeights weights, Loader(*source, config, options).model());
+  PM_TRY(source->finish());
+  return weights;
 }
 
 }  // namespace prefixmem::trainer

@@ -29,9 +29,9 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
 };
 
-// From model.safetensors or its shards. On the CPU, tensors already of the wanted dtype stay mapped
-// from the file. Errors as Decoder::load.
-Result<ModelWeights> load_weights(const std::filesystem::path& folder, const ModelConfig& config,
+// From model.safetensors, its shards or a GGUF file (see find_model). On the CPU, tensors already
+// of the wanted dtype stay mapped from the file. Errors as Decoder::load.
+Result<ModelWeights> load_weights(const std::filesystem::path& model, const ModelConfig& config,
                                   const DecoderOptions& options);
 
 }  // namespace prefixmem::trainer
