@@ -10,7 +10,7 @@
 namespace prefixmem::trainer {
 
 // Numbers of the format.
-inline constexpr uint32_t kF32 = 0, kQ8_0 = 8, kIq2Xs = 17;  // of tensors
+inline constexpr uint32_t kF32 = 0, kQ80 = 8, kIq2Xs = 17;  // of tensors
 inline constexpr uint32_t kFloatType = 6, kBoolType = 7, kTextType = 8, kListType = 9;
 
 template <typename T>

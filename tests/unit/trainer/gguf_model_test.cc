@@ -16,7 +16,6 @@
 namespace prefixmem::trainer {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 

@@ -21,7 +21,7 @@ GgufBytes some_file() {
   file.text("general.architecture", "llama");
   file.number("llama.block_count", uint32_t{2});
   file.tensor("a", {3, 2}, kF32, floats({1, 2, 3, 4, 5, 6}));
-  file.tensor("b", {32}, kQ8_0, q8_0_block());
+  file.tensor("b", {32}, kQ80, q8_0_block());
   return file;
 }
 
@@ -190,7 +190,7 @@ TEST(Gguf, RefusesHostileTensorsByName) {
   EXPECT_THAT(refused({huge, huge}, kF32, 0), HasSubstr("too many bytes"));
   EXPECT_THAT(refused({uint64_t{1} << 62, 4}, kF32, 0), HasSubstr("too many bytes"));
   EXPECT_THAT(refused({huge}, kF32, 0), HasSubstr("cut short"));
-  EXPECT_THAT(refused({33}, kQ8_0, 0), HasSubstr("a multiple of 32"));
+  EXPECT_THAT(refused({33}, kQ80, 0), HasSubstr("a multiple of 32"));
   EXPECT_THAT(refused({1}, 5, 0), HasSubstr("its type is number 5"));
   EXPECT_THAT(refused({1}, kF32, 4), HasSubstr("a multiple of 32"));
   EXPECT_THAT(refused({1}, kF32, ~uint64_t{31}), HasSubstr("begins at byte"));
