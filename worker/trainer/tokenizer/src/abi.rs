@@ -1,8 +1,7 @@
 //! What the functions of all C headers share (ffi.h). No panic leaves them: it becomes kPmFault with
 //! its message.
 
-use crate::error::{damaged, invalid, Error, Kind, Result};
-use std::any::Any;
+use crate::error::{damaged, invalid, panic_text, Error, Kind, Result};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::slice;
 
@@ -88,13 +87,6 @@ pub unsafe fn answer(out: *mut PmBuffer, work: impl FnOnce() -> Result<Vec<u8>>)
     };
     out.write(bytes.into());
     outcome
-}
-
-/// What a panic said.
-pub fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("panic").to_owned()
 }
 
 /// # Safety

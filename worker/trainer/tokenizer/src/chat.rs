@@ -1,11 +1,29 @@
-use crate::error::{damaged, invalid, Result};
+use crate::error::{damaged, invalid, Error, Result};
+use crate::stack::with_stack;
 use crate::{methods, python};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::Environment;
+use minijinja::{Environment, ErrorKind};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
+
+const MAX_SOURCE: usize = 64 << 10;
+
+/// Compiling a chain of these takes time that grows with its length squared.
+const MAX_JOINS: usize = 2000;
+
+/// Enough for a source that nests with every byte.
+const COMPILE_STACK: usize = 256 << 20;
+
+/// What a template may do (minijinja's fuel: an instruction, or 64 bytes of text made, is one): enough
+/// to handle each byte of a chat hundreds of times.
+const FUEL: u64 = 1_000_000;
+const FUEL_A_BYTE: u64 = 16;
+const MAX_FUEL: u64 = 50_000_000;
+
+/// A list in a list takes six instructions or more, and printing one takes this much for each.
+const STACK_A_FUEL: u64 = 256;
 
 /// Where a message may keep what the model thought, newest name first.
 const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
@@ -20,24 +38,9 @@ pub struct ChatTemplate {
 
 impl ChatTemplate {
     pub fn compile(source: String, tokens: BTreeMap<String, String>) -> Result<ChatTemplate> {
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build();
-        environment.set_syntax(syntax.map_err(|e| invalid(e.to_string()))?);
-        environment.set_unknown_method_callback(methods::call);
-        environment.set_formatter(python::print);
-        environment.add_test("iterable", python::is_iterable);
-        environment.add_test("sequence", python::is_sequence);
-        environment.add_filter("e", python::escape);
-        environment.add_filter("escape", python::escape);
-        environment.add_function("raise_exception", python::raise_exception);
-        environment.add_function("strftime_now", python::strftime_now);
-        environment.add_filter("tojson", python::tojson);
-        environment
-            .add_template_owned("chat", without_generation_marks(&source))
-            .map_err(|e| damaged("the model's chat template", e))?;
+        check_size(&source).map_err(|why| damaged("the model's chat template", why))?;
+        let environment =
+            with_stack(COMPILE_STACK, || environment(&source)).map_err(no_thread)??;
         Ok(ChatTemplate {
             environment,
             tokens,
@@ -46,24 +49,82 @@ impl ChatTemplate {
 
     /// `messages`: a JSON list of objects.
     pub fn render(&self, messages: &str, add_generation_prompt: bool) -> Result<String> {
+        let fuel = MAX_FUEL.min(FUEL + FUEL_A_BYTE * messages.len() as u64);
+        let stack = (fuel * STACK_A_FUEL) as usize;
+        with_stack(stack, || {
+            self.render_within(fuel, messages, add_generation_prompt)
+        })
+        .map_err(no_thread)?
+    }
+
+    fn render_within(&self, fuel: u64, messages: &str, prompt: bool) -> Result<String> {
         let mut variables: BTreeMap<&str, Value> = BTreeMap::from([
             ("messages", Value::from(Serde(chat(messages)?))),
-            ("add_generation_prompt", add_generation_prompt.into()),
+            ("add_generation_prompt", prompt.into()),
             ("tools", ().into()),
             ("documents", ().into()),
         ]);
         for (role, token) in &self.tokens {
             variables.insert(role, token.into());
         }
-        let template = self.environment.get_template("chat");
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(fuel));
+        let template = environment.get_template("chat");
         template
             .and_then(|template| template.render(variables))
-            .map_err(|e| {
-                invalid(format!(
-                    "the model's chat template refuses the messages: {e}"
-                ))
-            })
+            .map_err(refusal)
     }
+}
+
+fn check_size(source: &str) -> std::result::Result<(), String> {
+    if source.len() > MAX_SOURCE {
+        let size = source.len();
+        return Err(format!(
+            "it has {size} bytes; allowed: at most {MAX_SOURCE}"
+        ));
+    }
+    let joins = source.matches(['~', '+', '*']).count();
+    if joins > MAX_JOINS {
+        return Err(format!(
+            "it has {joins} of ~ + *; allowed: at most {MAX_JOINS}"
+        ));
+    }
+    Ok(())
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    invalid(format!("starting a thread for the chat template: {error}"))
+}
+
+fn environment(source: &str) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.map_err(|e| invalid(e.to_string()))?);
+    environment.set_unknown_method_callback(methods::call);
+    environment.set_formatter(python::print);
+    environment.add_test("iterable", python::is_iterable);
+    environment.add_test("sequence", python::is_sequence);
+    environment.add_filter("e", python::escape);
+    environment.add_filter("escape", python::escape);
+    environment.add_function("raise_exception", python::raise_exception);
+    environment.add_function("strftime_now", python::strftime_now);
+    environment.add_filter("tojson", python::tojson);
+    environment
+        .add_template_owned("chat", without_generation_marks(source))
+        .map_err(|e| damaged("the model's chat template", e))?;
+    Ok(environment)
+}
+
+fn refusal(error: minijinja::Error) -> Error {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return invalid("the model's chat template goes on for longer than a chat of this size needs; its loops may have no end");
+    }
+    invalid(format!(
+        "the model's chat template refuses the messages: {error}"
+    ))
 }
 
 /// `{% generation %}` only marks the answer for those who ask transformers for a mask of it.
@@ -162,6 +223,98 @@ mod tests {
             "{}",
             error.message
         );
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        for source in [
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "{% set n = namespace(x='ab') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+            "{% for i in range(99999) %}{{ 'a' * 99999 }}{% endfor %}",
+            "{{ (range(99999) * 999) | tojson }}",
+            "{{ range(99999) | tojson(separators=('a' * 9999999, ':')) }}",
+            "{{ [[1]] | tojson(indent=9999999999) }}",
+        ] {
+            let error = template(source)
+                .render(r#"[{"role": "user"}]"#, false)
+                .unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid);
+            assert!(error.message.contains("have no end"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_template_that_calls_itself_is_stopped() {
+        for source in [
+            "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+            "{% include 'chat' %}",
+        ] {
+            let error = template(source)
+                .render(r#"[{"role": "user"}]"#, false)
+                .unwrap_err();
+            assert_eq!(error.kind, Kind::Invalid);
+        }
+    }
+
+    #[test]
+    fn lists_as_deep_as_fuel_allows_have_room() {
+        let nested = "{% set n = namespace(x=[]) %}{% for i in range(99999) %}{% set n.x = [n.x] %}{% endfor %}";
+        for (end, size) in [
+            ("", 0),
+            ("{{ n.x }}", 200_000),
+            ("{{ n.x | tojson }}", 200_000),
+            ("{{ n.x == [n.x] }}", 5),
+        ] {
+            let text = render(&format!("{nested}{end}"));
+            assert_eq!(text.len(), size, "{end}");
+        }
+    }
+
+    #[test]
+    fn a_source_as_deep_as_it_is_long_is_compiled_or_damaged() {
+        let chat = r#"[{"role": "user"}]"#;
+        let long = |part: &str| part.repeat((MAX_SOURCE - 99) / part.len());
+        for part in [
+            "|e",
+            ".a",
+            "[1]",
+            "(1)",
+            " and 1",
+            " if 1 else 1",
+            "==1",
+            "-1",
+        ] {
+            let source = format!("{{{{ 1{} }}}}", long(part));
+            let compiled = ChatTemplate::compile(source, BTreeMap::new());
+            compiled.unwrap().render(chat, false).ok();
+        }
+        for part in [
+            "[",
+            "{1:",
+            "a(",
+            "{% if 1 %}",
+            "{% elif 1 %}",
+            "{% for a in b %}",
+        ] {
+            let source = format!("{{{{ {}1 }}}}", long(part));
+            let error = ChatTemplate::compile(source, BTreeMap::new()).unwrap_err();
+            assert_eq!(error.kind, Kind::Damaged);
+        }
+    }
+
+    #[test]
+    fn a_source_that_is_too_long_is_damage() {
+        for (source, reason) in [
+            ("a".repeat(MAX_SOURCE + 1), "it has 65537 bytes"),
+            (
+                format!("{{{{ 1{} }}}}", "~1".repeat(MAX_JOINS + 1)),
+                "it has 2001 of ~ + *",
+            ),
+        ] {
+            let error = ChatTemplate::compile(source, BTreeMap::new()).unwrap_err();
+            assert_eq!(error.kind, Kind::Damaged);
+            assert!(error.message.contains(reason), "{}", error.message);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Parquet: text columns are text; lists, objects and numbers are JSON.
 
-use crate::abi::panic_text;
-use crate::error::{damaged, invalid, Error, Result};
+use crate::error::{damaged, invalid, panic_text, Error, Result};
 use crate::table::{places, Cell, Column, Row, Rows};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;

@@ -1,5 +1,6 @@
 //! What chat templates expect of Python: raising, strftime and json.dumps.
 
+use crate::paid::{PaidBytes, PaidText};
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{escape_formatter, Error, ErrorKind, Output, State};
 use serde_json::Value as Json;
@@ -86,16 +87,25 @@ pub fn escape(value: &Value) -> Value {
 }
 
 /// json.dumps(value, ensure_ascii=False) and its keyword arguments.
-pub fn tojson(value: &Value, arguments: Kwargs) -> Result<String, Error> {
-    let mut json = serde_json::to_value(value).map_err(|e| refused("tojson", e))?;
+pub fn tojson(state: &State, value: &Value, arguments: Kwargs) -> Result<String, Error> {
+    let mut json = paid_json(state, value)?;
     if arguments.get::<Option<bool>>("sort_keys")?.unwrap_or(false) {
         json.sort_all_objects();
     }
     let style = JsonStyle::from_arguments(&arguments)?;
     arguments.assert_all_used()?;
-    let mut text = String::new();
+    let mut text = PaidText::new(state);
     style.write(&json, 0, &mut text);
-    Ok(text)
+    text.finish()
+}
+
+/// Lists that repeat themselves take no memory before they are JSON.
+fn paid_json(state: &State, value: &Value) -> Result<Json, Error> {
+    let mut size = PaidBytes(PaidText::new(state));
+    let written = serde_json::to_writer(&mut size, value);
+    size.0.finish()?;
+    let json = written.and_then(|()| serde_json::to_value(value));
+    json.map_err(|e| refused("tojson", e))
 }
 
 struct JsonStyle {
@@ -126,43 +136,43 @@ impl JsonStyle {
         })
     }
 
-    fn write(&self, value: &Json, depth: usize, out: &mut String) {
+    fn write(&self, value: &Json, depth: usize, out: &mut PaidText) {
         match value {
             Json::String(text) => self.write_string(text, out),
-            Json::Array(items) if items.is_empty() => out.push_str("[]"),
+            Json::Array(items) if items.is_empty() => out.push("[]"),
             Json::Array(items) => {
-                self.write_items('[', items, ']', depth, out, |item, out| {
+                self.write_items("[", items, "]", depth, out, |item, out| {
                     self.write(item, depth + 1, out);
                 });
             }
-            Json::Object(map) if map.is_empty() => out.push_str("{}"),
+            Json::Object(map) if map.is_empty() => out.push("{}"),
             Json::Object(map) => {
-                self.write_items('{', map, '}', depth, out, |(key, item), out| {
+                self.write_items("{", map, "}", depth, out, |(key, item), out| {
                     self.write_string(key, out);
-                    out.push_str(&self.key_separator);
+                    out.push(&self.key_separator);
                     self.write(item, depth + 1, out);
                 });
             }
             Json::Number(number) if number.is_f64() => {
-                out.push_str(&float(number.as_f64().unwrap_or(f64::NAN)));
+                out.push(&float(number.as_f64().unwrap_or(f64::NAN)));
             }
-            other => out.push_str(&other.to_string()),
+            other => out.push(&other.to_string()),
         }
     }
 
     fn write_items<T>(
         &self,
-        open: char,
+        open: &str,
         items: impl IntoIterator<Item = T>,
-        close: char,
+        close: &str,
         depth: usize,
-        out: &mut String,
-        mut write: impl FnMut(T, &mut String),
+        out: &mut PaidText,
+        mut write: impl FnMut(T, &mut PaidText),
     ) {
         out.push(open);
         for (at, item) in items.into_iter().enumerate() {
             if at > 0 {
-                out.push_str(&self.item_separator);
+                out.push(&self.item_separator);
             }
             self.write_line_start(depth + 1, out);
             write(item, out);
@@ -171,21 +181,21 @@ impl JsonStyle {
         out.push(close);
     }
 
-    fn write_line_start(&self, depth: usize, out: &mut String) {
+    fn write_line_start(&self, depth: usize, out: &mut PaidText) {
         if let Some(indent) = self.indent {
-            out.push('\n');
-            out.push_str(&" ".repeat(indent * depth));
+            out.push("\n");
+            out.push_times(" ", indent.saturating_mul(depth));
         }
     }
 
-    fn write_string(&self, text: &str, out: &mut String) {
+    fn write_string(&self, text: &str, out: &mut PaidText) {
         for c in Json::from(text).to_string().chars() {
             if self.ascii && !(' '..='~').contains(&c) {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    out.push(&format!("\\u{unit:04x}"));
                 }
             } else {
-                out.push(c);
+                out.push(c.encode_utf8(&mut [0; 4]));
             }
         }
     }
@@ -194,10 +204,15 @@ impl JsonStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use minijinja::Environment;
+
+    fn dumped(value: &Value, arguments: Kwargs) -> Result<String, Error> {
+        tojson(&Environment::new().empty_state(), value, arguments)
+    }
 
     fn dump(json: &str, arguments: Kwargs) -> String {
         let json: Json = serde_json::from_str(json).unwrap();
-        tojson(&Value::from(minijinja::value::Serde(json)), arguments).unwrap()
+        dumped(&Value::from(minijinja::value::Serde(json)), arguments).unwrap()
     }
 
     fn arguments<const N: usize>(pairs: [(&str, Value); N]) -> Kwargs {
@@ -254,9 +269,9 @@ mod tests {
 
     #[test]
     fn json_refuses_what_it_does_not_know() {
-        assert!(tojson(&Value::from(1), arguments([("default", 1.into())])).is_err());
+        assert!(dumped(&Value::from(1), arguments([("default", 1.into())])).is_err());
         let one = Value::from(vec![","]);
-        assert!(tojson(&Value::from(1), arguments([("separators", one)])).is_err());
+        assert!(dumped(&Value::from(1), arguments([("separators", one)])).is_err());
     }
 
     #[test]

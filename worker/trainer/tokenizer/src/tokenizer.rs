@@ -1,7 +1,12 @@
 use crate::chat::ChatTemplate;
 use crate::config::Config;
-use crate::error::{damaged, invalid, Error, Result};
+use crate::error::{damaged, invalid, unharmed, Error, Result};
+use std::sync::Once;
 use tokenizers::AddedToken;
+
+/// Steps back that a regular expression may take to find its next match; what a match of a million
+/// blanks takes is a few million.
+const MAX_RETRIES: std::ffi::c_ulong = 10_000_000;
 
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -14,12 +19,14 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// `chat_template`: the text of chat_template.jinja, which goes before the one of the config.
     pub fn load(json: &str, config: &str, chat_template: Option<&str>) -> Result<Tokenizer> {
-        let mut inner: tokenizers::Tokenizer = json.parse().map_err(damaged_json)?;
+        limit_backtracking();
+        let parsed = unharmed(|| json.parse::<tokenizers::Tokenizer>());
+        let mut inner = parsed.map_err(damaged_json)?;
         let config = Config::parse(config)?;
         inner.with_truncation(None).map_err(damaged_json)?;
         inner.with_padding(None);
         let eos_id = eos_id(&inner, &config)?;
-        add_tokens(&mut inner, &config).map_err(damaged_json)?;
+        unharmed(|| add_tokens(&mut inner, &config)).map_err(damaged_json)?;
         let template = chat_template.map(str::to_owned).or(config.chat_template);
         let chat = template
             .ok_or_else(|| {
@@ -34,7 +41,7 @@ impl Tokenizer {
     }
 
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<i32>> {
-        let encoding = self.inner.encode_fast(text, add_special);
+        let encoding = unharmed(|| self.inner.encode_fast(text, add_special));
         let encoding = encoding.map_err(|e| invalid(format!("the text has no token ids: {e}")))?;
         Ok(encoding.get_ids().iter().map(|&id| id as i32).collect())
     }
@@ -47,7 +54,7 @@ impl Tokenizer {
             .collect();
         let ids =
             checked.map_err(|id| invalid(format!("{id} is no token id; allowed: 0 and above")))?;
-        let text = self.inner.decode(&ids, skip_special);
+        let text = unharmed(|| self.inner.decode(&ids, skip_special));
         text.map_err(|e| invalid(format!("the token ids give no text: {e}")))
     }
 
@@ -59,6 +66,15 @@ impl Tokenizer {
     pub fn eos_id(&self) -> i32 {
         self.eos_id
     }
+}
+
+/// For the whole process: the crate has no other way. Beyond it a search panics.
+fn limit_backtracking() {
+    static ONCE: Once = Once::new();
+    // SAFETY: sets a number that searches read; none has begun, since each begins after a load.
+    ONCE.call_once(|| unsafe {
+        onig_sys::onig_set_retry_limit_in_search(MAX_RETRIES);
+    });
 }
 
 fn damaged_json(reason: impl std::fmt::Display) -> Error {
@@ -90,4 +106,35 @@ fn add_tokens(inner: &mut tokenizers::Tokenizer, config: &Config) -> tokenizers:
         inner.add_special_tokens([token.special(true)])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    const CONFIG: &str = r#"{"eos_token": "</s>"}"#;
+
+    fn json(parts: &str) -> String {
+        let model = r#""model": {"type": "WordLevel", "vocab": {"</s>": 0}, "unk_token": "</s>"}"#;
+        format!(r#"{{"version": "1.0", "added_tokens": [], {parts}, {model}}}"#)
+    }
+
+    #[test]
+    fn a_regular_expression_that_backtracks_without_end_is_stopped() {
+        let split = r#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a|aa)+(?=[bc])"},
+                                         "behavior": "Isolated", "invert": false}"#;
+        let tokenizer = Tokenizer::load(&json(split), CONFIG, None).unwrap();
+        let error = tokenizer.encode(&"a".repeat(64), false).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid);
+        assert!(error.message.contains("retry-limit"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_panic_of_a_decoder_is_a_reason() {
+        let strip = r#""decoder": {"type": "Strip", "content": "<", "start": 9, "stop": 9}"#;
+        let tokenizer = Tokenizer::load(&json(strip), CONFIG, None).unwrap();
+        let text = tokenizer.decode(&[0], false);
+        assert_eq!(text.unwrap(), "/s>");
+    }
 }
