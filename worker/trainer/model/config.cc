@@ -2,11 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/files.h"
 #include "worker/trainer/model/config_families.h"
 #include "worker/trainer/model/config_fields.h"
-#include "worker/trainer/model/gguf_config.h"
-#include "worker/trainer/model/model_path.h"
 #include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
@@ -15,7 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 16;
-constexpr int64_t kMaxBytes = 16 << 20;
 
 }  // namespace
 
@@ -31,19 +27,6 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
                                                             read_qwen3, read_gemma3};
   kRead[family](fields, config);
   PM_TRY(fields.status());
-  return config;
-}
-
-Result<ModelConfig> load_model_config(const std::filesystem::path& model) {
-  PM_ASSIGN(const ModelPath path, find_model(model));
-  if (!path.gguf.empty()) {
-    PM_ASSIGN(const GgufFile weights, GgufFile::open(path.gguf));
-    return gguf_model_config(weights);
-  }
-  const auto file = path.folder / "config.json";
-  PM_ASSIGN(const std::string text, read_file(file, kMaxBytes));
-  auto config = parse_model_config(text);
-  if (!config.ok()) return config.status().with_context(file.string());
   return config;
 }
 

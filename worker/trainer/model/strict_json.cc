@@ -57,8 +57,10 @@ Result<json> parse_strict_json(std::string_view text, int max_depth) {
     return value;
   } catch (const Refusal& refusal) {
     return data_loss(refusal.what());
-  } catch (const json::exception& error) {
-    return data_loss(std::string("it is no valid JSON: ") + error.what());
+  } catch (const json::parse_error& error) {
+    return data_loss("it is no valid JSON from byte " + std::to_string(error.byte) + " on");
+  } catch (const json::exception&) {
+    return data_loss("it holds a number that is out of range");
   }
 }
 
