@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared),)
   export PREFIXMEM_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help setup configure build test demo bench lint format clean clean-all
+.PHONY: help setup configure build test demo bench fuzz lint format clean clean-all
 .NOTPARALLEL:
 
 help:
@@ -39,11 +39,15 @@ demo: build
 bench: build
 	tests/bench/run.sh $(MODEL_FOLDER)
 
+fuzz: setup
+	scripts/setup.sh fuzz
+	tests/fuzz/run.sh
+
 format: setup
 	scripts/format.sh
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-fuzz
 
 clean-all: clean
 	rm -rf .deps

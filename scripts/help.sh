@@ -6,8 +6,9 @@ make test              set up, lint, build, run every test
 make build             set up and build; the programs land in build/bin/
 make setup             install what is missing (system packages; everything else under .deps/)
 make bench             benchmarks against Hugging Face PEFT
+make fuzz              fuzz each reader of foreign bytes for FUZZ_SECONDS (60); installs clang for it
 make lint              clang-format, clang-tidy, rustfmt, clippy, ruff, proto and shell style
 make format            format every source file in place
-make clean             remove the build folder
+make clean             remove the build folders
 make clean-all         remove the build folder and .deps/
 TEXT

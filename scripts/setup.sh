@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing and nothing else: Debian packages, a virtual environment in .deps/venv
 # (LibTorch, test and lint tools), grpcurl in .deps/bin. Where all is there it does nothing, offline too.
+# `setup.sh fuzz` installs what `make fuzz` needs besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -42,10 +43,15 @@ apt_quiet() {
     </dev/null >>"$root/.deps/log/apt.log" 2>&1
 }
 
+debian_lists() {
+  echo requirements/debian.txt
+  has_rust || echo requirements/debian-rust.txt
+  [ -x .deps/bin/grpcurl ] || command -v go >/dev/null || echo requirements/debian-go.txt
+}
+
+# install_debian LIST…: the packages that those files name.
 install_debian() {
-  local files=(requirements/debian.txt) packages missing
-  has_rust || files+=(requirements/debian-rust.txt)
-  [ -x .deps/bin/grpcurl ] || command -v go >/dev/null || files+=(requirements/debian-go.txt)
+  local files=("$@") packages missing
   packages=$(listed "${files[@]}")
   # shellcheck disable=SC2086
   missing=$(comm -23 <(sort -u <<<"$packages") \
@@ -110,6 +116,11 @@ install_grpcurl() {
 mkdir -p .deps
 exec 9>.deps/setup.lock
 flock 9  # two set-ups at once take turns
-install_debian
+if [ "${1:-}" = fuzz ]; then
+  install_debian requirements/debian-fuzz.txt
+  exit
+fi
+mapfile -t lists < <(debian_lists)
+install_debian "${lists[@]}"
 install_python
 install_grpcurl
