@@ -72,6 +72,7 @@ TEST_P(CudaTraining, FollowsTheCpu) {
 }
 INSTANTIATE_TEST_SUITE_P(Methods, CudaTraining,
                          ::testing::Values(MethodSpec(PrefixMemoryMethod{}),
+                                           MethodSpec(PrefixTuningMethod{}),
                                            MethodSpec(LoraMethod{})));
 
 }  // namespace

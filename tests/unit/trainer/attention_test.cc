@@ -13,6 +13,7 @@ struct Shape {
   int64_t heads, key_heads, head_dim;
 };
 
+// Keys of a prefix have the numbers -p … -1, which are their positions before every root, too.
 bool sees(const std::vector<Segment>& segments, int64_t query, int64_t key, int64_t window) {
   const auto owner = [&](int64_t token) {
     int32_t s = 0;
@@ -23,6 +24,7 @@ bool sees(const std::vector<Segment>& segments, int64_t query, int64_t key, int6
     const Segment& segment = segments[owner(token)];
     return segment.position + token - segment.begin;
   };
+  if (key < 0) return window == 0 || position(query) - key < window;
   int32_t at = owner(query);
   while (at >= 0 && at != owner(key)) at = segments[at].parent;
   if (at < 0 || key > query) return false;
@@ -33,11 +35,13 @@ torch::Tensor dense(const torch::Tensor& query, const torch::Tensor& key,
                     const torch::Tensor& value, const std::vector<Segment>& segments,
                     int64_t window, double scale) {
   const int64_t tokens = query.size(0), group = query.size(1) / key.size(1);
-  torch::Tensor bias = torch::zeros({tokens, tokens});
+  const int64_t prefix = key.size(0) - tokens;
+  torch::Tensor bias = torch::zeros({tokens, prefix + tokens});
   auto cells = bias.accessor<float, 2>();
   for (int64_t q = 0; q < tokens; ++q) {
-    for (int64_t k = 0; k < tokens; ++k) {
-      if (!sees(segments, q, k, window)) cells[q][k] = -std::numeric_limits<float>::infinity();
+    for (int64_t k = 0; k < prefix + tokens; ++k) {
+      if (sees(segments, q, k - prefix, window)) continue;
+      cells[q][k] = -std::numeric_limits<float>::infinity();
     }
   }
   const auto spread = [&](const torch::Tensor& x) {
@@ -53,18 +57,19 @@ void expect_near(const torch::Tensor& got, const torch::Tensor& want, const char
   EXPECT_LT(error, 2e-5 * std::max(1.0, want.abs().max().item<double>())) << what;
 }
 
-void check(const std::vector<Segment>& segments, int64_t window, Shape shape) {
+void check(const std::vector<Segment>& segments, int64_t window, Shape shape, int64_t prefix = 0) {
   SCOPED_TRACE("window " + std::to_string(window) + ", heads " + std::to_string(shape.heads) +
-               " over " + std::to_string(shape.key_heads));
+               " over " + std::to_string(shape.key_heads) + ", prefix " + std::to_string(prefix));
   torch::manual_seed(7);
   const int64_t tokens = segments.back().begin + segments.back().length;
-  const auto leaf = [&](int64_t heads) {
-    return torch::randn({tokens, heads, shape.head_dim}).requires_grad_();
+  const auto leaf = [&](int64_t count, int64_t heads) {
+    return torch::randn({count, heads, shape.head_dim}).requires_grad_();
   };
-  const torch::Tensor query = leaf(shape.heads), key = leaf(shape.key_heads),
-                      value = leaf(shape.key_heads);
+  const torch::Tensor query = leaf(tokens, shape.heads),
+                      key = leaf(prefix + tokens, shape.key_heads),
+                      value = leaf(prefix + tokens, shape.key_heads);
   const torch::Tensor weight = torch::randn({tokens, shape.heads, shape.head_dim});
-  const auto plan = plan_attention(segments, window, torch::kCPU);
+  const auto plan = plan_attention(segments, {window, prefix});
 
   const auto out = attention(query, key, value, plan, 0.3);
   const auto gradients = torch::autograd::grad({(out * weight).sum()}, {query, key, value});
@@ -101,8 +106,8 @@ TEST(Attention, MatchesDenseOnTrees) {
 
 TEST(Attention, CutsLongWindowedRows) {
   const auto row = segments_of({{700, -1}});
-  EXPECT_EQ(plan_attention(row, 0, torch::kCPU).size(), 1U);
-  const auto plan = plan_attention(row, 64, torch::kCPU);
+  EXPECT_EQ(plan_attention(row, {}).size(), 1U);
+  const auto plan = plan_attention(row, {.window = 64});
   ASSERT_EQ(plan.size(), 3U);
   EXPECT_EQ(plan[1].keys.front().begin, 256 - 63);
   EXPECT_EQ(plan[1].keys.front().count, 256 + 63);
@@ -111,16 +116,37 @@ TEST(Attention, CutsLongWindowedRows) {
 
 TEST(Attention, LargeTreesGoPathByPath) {
   const auto tree = segments_of({{600, -1}, {500, 0}, {400, 1}, {700, 0}});
-  EXPECT_EQ(plan_attention(tree, 0, torch::kCPU).size(), 4U);
+  EXPECT_EQ(plan_attention(tree, {}).size(), 4U);
   check(tree, 0, {2, 1, 8});
   check(tree, 300, {2, 1, 8});
+}
+
+TEST(Attention, EveryRowSeesThePrefixAsTokensBeforeIt) {
+  const auto tree =
+      segments_of({{5, -1}, {3, 0}, {2, 0}, {4, 2}, {1, 2}, {6, -1}, {2, 5}, {3, -1}, {1, -1}});
+  for (const int64_t prefix : {1, 4, 9}) {
+    for (const int64_t window : {0, 1, 3, 7, 12}) check(tree, window, {4, 2, 8}, prefix);
+  }
+}
+
+TEST(Attention, LongRowsAndLargeTreesBehindAPrefix) {
+  check(segments_of({{1300, -1}, {40, -1}}), 0, {2, 1, 8}, 5);
+  check(segments_of({{600, -1}}), 64, {2, 1, 8}, 90);
+  check(segments_of({{600, -1}, {500, 0}, {400, 1}, {700, 0}}), 300, {2, 1, 8}, 30);
+}
+
+TEST(Attention, KeysOfThePrefixOutsideEveryWindowAreNotTouched) {
+  const auto plan = plan_attention(segments_of({{700, -1}}), {.window = 64, .prefix = 20});
+  ASSERT_EQ(plan.size(), 3U);
+  EXPECT_EQ(plan[0].keys.front().begin, 0);
+  EXPECT_EQ(plan[1].keys.front().begin, 20 + 256 - 63);
 }
 
 TEST(Attention, PlansCoverEachQueryOnce) {
   for (const int64_t window : {0, 7, 100}) {
     const auto segments = segments_of({{300, -1}, {20, 0}, {30, 0}, {5, -1}, {900, -1}, {900, 4}});
     std::vector<int> seen(segments.back().begin + segments.back().length);
-    for (const auto& part : plan_attention(segments, window, torch::kCPU)) {
+    for (const auto& part : plan_attention(segments, {window})) {
       for (int64_t q = 0; q < part.queries.count; ++q) ++seen[part.queries.begin + q];
     }
     EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), static_cast<int64_t>(seen.size()));
@@ -136,10 +162,21 @@ TEST(Attention, ExtensionSeesTheWindow) {
   EXPECT_TRUE(plan_extension(0, 3, 4, torch::kCPU)[0].causal);
 }
 
+// Each of 600 rows halves its attention between the prefix and itself: 600 gradients of 0.5, whose
+// sum in bf16 would stop at 128.
+TEST(Attention, GradientsOfASharedPrefixAccumulateInFp32) {
+  const auto rows = segments_of(std::vector<std::pair<int64_t, int32_t>>(600, {1, -1}));
+  const auto narrow = torch::TensorOptions(torch::kBFloat16);
+  const auto query = torch::zeros({600, 1, 8}, narrow), key = torch::zeros({601, 1, 8}, narrow);
+  const auto value = torch::ones({601, 1, 8}, narrow).requires_grad_();
+  attention(query, key, value, plan_attention(rows, {.prefix = 1}), 1).sum().backward();
+  EXPECT_TRUE(torch::equal(value.grad()[0], torch::full({1, 8}, 300, narrow)));
+}
+
 TEST(Attention, HalfPrecisionStaysNearFp32) {
   torch::manual_seed(3);
   const auto tree = segments_of({{40, -1}, {6, 0}, {9, 0}});
-  const auto plan = plan_attention(tree, 0, torch::kCPU);
+  const auto plan = plan_attention(tree, {});
   const auto q = torch::randn({55, 4, 32}), k = torch::randn({55, 1, 32}),
              v = torch::randn({55, 1, 32});
   const auto half = [](const torch::Tensor& x) { return x.to(torch::kBFloat16).requires_grad_(); };

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include "worker/trainer/ops/elu_memory.h"
+#include <cmath>
+
+#include "worker/trainer/ops/feature_memory.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/rotary.h"
@@ -75,27 +77,63 @@ TEST(Ops, TokenLogProbsOfNothing) {
   scores.sum().backward();
 }
 
-torch::Tensor plain_memory(const torch::Tensor& query, const torch::Tensor& memory) {
-  return torch::einsum("thd,hde->the", {torch::elu(query), memory});
+// Each map in elementary operations.
+torch::Tensor plain_features(FeatureMap map, const torch::Tensor& x, const FeatureWeights& w) {
+  switch (map) {
+    case FeatureMap::kElu:
+      return torch::where(x > 0, x, x.exp() - 1);
+    case FeatureMap::kEluPlusOne:
+      return torch::where(x > 0, x + 1, x.exp());
+    case FeatureMap::kGelu:
+      return x * 0.5 * (1 + torch::erf(x / std::sqrt(2.0)));
+    case FeatureMap::kMlp:
+      return (torch::einsum("thd,hfd->thf", {x, w.weight}) + w.bias).clamp_min(0);
+  }
+  return {};
 }
 
-TEST(Ops, EluMemory) {
+struct MemoryCase {
+  torch::Tensor x, memory;
+  FeatureWeights weights;
+  std::vector<torch::Tensor> inputs;  // all of them
+};
+
+// 7 tokens, 3 heads of 8; under kMlp 5 features, so that no two sizes are alike.
+MemoryCase memory_case(FeatureMap map, torch::Dtype dtype) {
   torch::manual_seed(5);
-  const auto query = torch::randn({7, 3, 8}).requires_grad_();
-  const auto memory = torch::randn({3, 8, 8}).requires_grad_();
-  compare(elu_memory(query, memory), plain_memory(query, memory), {query, memory});
-  const auto frozen = query.detach();
-  compare(elu_memory(frozen, memory), plain_memory(frozen, memory), {memory});
+  const auto leaf = [&](std::vector<int64_t> shape) {
+    return torch::randn(shape, dtype).requires_grad_();
+  };
+  const bool mlp = map == FeatureMap::kMlp;
+  MemoryCase made{leaf({7, 3, 8}), leaf({3, mlp ? 5 : 8, 8}), {}, {}};
+  made.inputs = {made.x, made.memory};
+  if (mlp) {
+    made.weights = {leaf({3, 5, 8}), leaf({3, 5})};
+    made.inputs.insert(made.inputs.end(), {made.weights.weight, made.weights.bias});
+  }
+  return made;
+}
+
+class FeatureMemoryTest : public testing::TestWithParam<FeatureMap> {};
+
+TEST_P(FeatureMemoryTest, FollowsItsFormula) {
+  const auto [x, memory, weights, inputs] = memory_case(GetParam(), torch::kFloat);
+  const auto plain = [&](const torch::Tensor& query) {
+    return torch::einsum("thf,hfd->thd", {plain_features(GetParam(), query, weights), memory});
+  };
+  compare(feature_memory(x, memory, GetParam(), weights), plain(x), inputs);
+  const auto frozen = x.detach();
+  const std::vector<torch::Tensor> trained(inputs.begin() + 1, inputs.end());
+  compare(feature_memory(frozen, memory, GetParam(), weights), plain(frozen), trained);
 }
 
 // Central differences in double: every element of every input.
-TEST(Ops, EluMemoryByFiniteDifferences) {
-  torch::manual_seed(6);
-  const auto options = torch::TensorOptions(torch::kDouble).requires_grad(true);
-  const std::vector<torch::Tensor> inputs = {torch::randn({3, 2, 4}, options),
-                                             torch::randn({2, 4, 4}, options)};
-  const auto weight = torch::randn({3, 2, 4}, torch::kDouble);
-  const auto value = [&] { return (elu_memory(inputs[0], inputs[1]) * weight).sum(); };
+TEST_P(FeatureMemoryTest, GradientsByFiniteDifferences) {
+  const auto [x, memory, weights, inputs] = memory_case(GetParam(), torch::kDouble);
+  const auto weighting = torch::randn({7, 3, 8}, torch::kDouble);
+  const auto value = [&, &x = x, &memory = memory, &weights = weights] {
+    return (feature_memory(x, memory, GetParam(), weights) * weighting).sum();
+  };
   const auto gradients = torch::autograd::grad({value()}, inputs);
   const torch::NoGradGuard no_grad;
   const double step = 1e-5;
@@ -114,21 +152,42 @@ TEST(Ops, EluMemoryByFiniteDifferences) {
   }
 }
 
-// elu(1) and a gradient of 1 at each of 4096 tokens: a sum kept in bf16 would stop at 256.
-TEST(Ops, EluMemoryAccumulatesInFp32) {
-  // 257 has more bits than bf16.
+std::string name_of(const testing::TestParamInfo<FeatureMap>& info) {
+  constexpr const char* kNames[] = {"Elu", "EluPlusOne", "Gelu", "Mlp"};
+  return kNames[static_cast<int>(info.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Maps, FeatureMemoryTest,
+                         testing::Values(FeatureMap::kElu, FeatureMap::kEluPlusOne,
+                                         FeatureMap::kGelu, FeatureMap::kMlp),
+                         name_of);
+
+// phi(1) and a gradient of 1 at each of 257 tokens, which has more bits than bf16: a sum kept in
+// bf16 would stop at 256.
+TEST(Ops, FeatureMemoryAccumulatesInFp32) {
   const auto query = torch::ones({257, 1, 2}, torch::kBFloat16);
   const auto memory = torch::ones({1, 2, 2}).requires_grad_();
   for (int64_t pass = 1; pass <= 2; ++pass) {
-    elu_memory(query, memory).sum().backward();
+    feature_memory(query, memory, FeatureMap::kElu).sum().backward();
     ASSERT_EQ(memory.grad().scalar_type(), torch::kFloat);
     EXPECT_TRUE(torch::equal(memory.grad(), torch::full({1, 2, 2}, 257.0F * pass)));
   }
-  elu_memory(query.narrow(0, 0, 1), memory).sum().backward();
+  feature_memory(query.narrow(0, 0, 1), memory, FeatureMap::kElu).sum().backward();
   EXPECT_TRUE(torch::equal(memory.grad(), torch::full({1, 2, 2}, 515.0F)));
   const auto wide = torch::ones({1, 1, 1024}, torch::kBFloat16);
-  const auto out = elu_memory(wide, torch::ones({1, 1024, 1024}));
+  const auto out = feature_memory(wide, torch::ones({1, 1024, 1024}), FeatureMap::kElu);
   EXPECT_TRUE(torch::equal(out, torch::full({1, 1, 1024}, 1024, torch::kBFloat16)));
+}
+
+TEST(Ops, GradientsOfFeatureWeightsAccumulateInFp32) {
+  const auto query = torch::ones({257, 1, 2}, torch::kBFloat16);
+  const auto memory = torch::ones({1, 1, 1}).requires_grad_();
+  const FeatureWeights weights{torch::ones({1, 1, 2}).requires_grad_(),
+                               torch::ones({1, 1}).requires_grad_()};
+  feature_memory(query, memory, FeatureMap::kMlp, weights).sum().backward();
+  EXPECT_TRUE(torch::equal(memory.grad(), torch::full({1, 1, 1}, 3 * 257.0F)));
+  EXPECT_TRUE(torch::equal(weights.weight.grad(), torch::full({1, 1, 2}, 257.0F)));
+  EXPECT_TRUE(torch::equal(weights.bias.grad(), torch::full({1, 1}, 257.0F)));
 }
 
 TEST(Ops, NothingIsRecordedForFrozenInputs) {

@@ -133,6 +133,56 @@ TEST_P(TransformerTest, ScoresAreLogSoftmaxOfLogits) {
   expect_close(model->token_log_probs(hidden, ids), plain);
 }
 
+// A prefix that is the keys and values of tokens: the rest of a row is as if they were there.
+class GivenPrefix : public TinyAdapter {
+ public:
+  GivenPrefix(Transformer& model, const std::vector<int32_t>& tokens)
+      : TinyAdapter(model.config()), length_(static_cast<int64_t>(tokens.size())) {
+    const auto cache = model.new_cache();
+    model.extend(*cache, tokens, nullptr);
+    for (int64_t layer = 0; layer < model.config().num_layers; ++layer) {
+      prefix_.push_back({cache->keys(layer, length_), cache->values(layer, length_)});
+    }
+  }
+  torch::Tensor linear_delta(const LinearCall&) override { return {}; }
+  torch::Tensor attention_delta(int64_t, const Queries&) override { return {}; }
+  int64_t prefix_length() const override { return length_; }
+  std::vector<Prefix> prefix(torch::Dtype) override { return prefix_; }
+
+ private:
+  const int64_t length_;
+  std::vector<Prefix> prefix_;
+};
+
+TEST_P(TransformerTest, APrefixOfComputedTokensActsAsTheTokens) {
+  const auto before = tokens_of(7, 2), row = tokens_of(9, 5), other = tokens_of(4, 30);
+  GivenPrefix prefix(*model, before);
+  RaggedBuilder behind;
+  const int32_t root = behind.add(row);
+  behind.add(other, root);
+  behind.add(other);
+  const auto batch = std::move(behind).build();
+  const auto whole = batch_of({joined(joined(before, row), other), joined(before, other)});
+  const auto got = model->hidden(batch, &prefix, all_rows(batch));
+  const auto want = model->hidden(whole, nullptr, all_rows(whole));
+  expect_close(got.slice(0, 0, 13), want.slice(0, 7, 20));
+  expect_close(got.slice(0, 13, 17), want.slice(0, 27, 31));
+}
+
+TEST_P(TransformerTest, GenerationBeginsWithThePrefix) {
+  const auto row = tokens_of(12, 5);
+  GivenPrefix prefix(*model, tokens_of(7, 2));
+  const auto batch = batch_of({row});
+  const auto hidden = model->hidden(batch, &prefix, all_rows(batch));
+  const auto cache = model->new_cache();
+  const auto extend = [&](int64_t begin, int64_t end) {
+    return model->extend(*cache, {row.begin() + begin, row.begin() + end}, &prefix);
+  };
+  expect_close(extend(0, 6), hidden.slice(0, 5, 6));
+  for (int64_t i = 6; i < 12; ++i) expect_close(extend(i, i + 1), hidden.slice(0, i, i + 1));
+  EXPECT_EQ(cache->length, 7 + 12);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, TransformerTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "Windowed" : "Plain"; });
 

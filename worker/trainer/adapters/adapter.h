@@ -15,6 +15,9 @@
 
 namespace prefixmem::trainer {
 
+class Decoder;
+class TextCodec;
+
 // A trainable tensor: a fp32 leaf that requires gradients, on the model's device.
 struct Parameter {
   std::string name;  // key in adapter_model.safetensors
@@ -37,6 +40,11 @@ struct Queries {
   const torch::Tensor& after_rotary;
 };
 
+// What every row's attention finds before its own keys and values: [p, key heads, head_dim] each.
+struct Prefix {
+  torch::Tensor key, value;
+};
+
 // Hooks that the decoder calls; each default adds nothing. T: tokens of the stream.
 class Adapter {
  public:
@@ -56,11 +64,19 @@ class Adapter {
   // input of q_proj, k_proj and v_proj: [T, hidden] → [T, hidden].
   virtual torch::Tensor block_delta(int64_t layer, const torch::Tensor& x);
 
+  // Tokens p of a prefix that is an ancestor of every row: it takes positions 0 … p-1, of sliding
+  // windows too, and the rows' own tokens follow at p. 0: there is none.
+  virtual int64_t prefix_length() const;
+
+  // Keys (not to be rotated) and values of each layer, in `dtype`; empty where there is no prefix.
+  // Called once a forward.
+  virtual std::vector<Prefix> prefix(torch::Dtype dtype);
+
   // In a fixed order, the same on every rank and after every load.
   virtual std::vector<Parameter>& parameters() = 0;
 
-  // Writes adapter_model.safetensors and adapter_config.json (PEFT's own format for LoRA) into an
-  // existing folder.
+  // Writes adapter_model.safetensors and adapter_config.json (PEFT's own format for LoRA and
+  // Prefix-Tuning) into an existing folder; an adapter of several parts, a folder for each.
   virtual Status save(const std::filesystem::path& folder, const std::string& base_model) const = 0;
   // Replaces the parameters' values from such a folder.
   virtual Status load(const std::filesystem::path& folder) = 0;
@@ -73,10 +89,14 @@ struct AdapterContext {
   const ModelConfig& model;
   uint64_t seed = 0;
   torch::Device device = torch::kCPU;
+  // Of the base, for initial values that it computes from text; may be null where none are asked.
+  Decoder* decoder = nullptr;
+  const TextCodec* codec = nullptr;
 };
 
-// Creates the adapter of a spec, initialised from the seed alone (the same bits on every rank);
-// null for method none. INVALID_ARGUMENT where the model has no such module.
+// Creates the adapter of a spec, initialised from its method.init where that is given, otherwise
+// from the seed (the same bits on every rank); null for method none. INVALID_ARGUMENT where the
+// model has no such module; errors of the folder as Adapter::load.
 Result<std::unique_ptr<Adapter>> make_adapter(const MethodSpec& method,
                                               const AdapterContext& context);
 

@@ -71,6 +71,10 @@ Status save_adapter_files(const fs::path& folder, const std::vector<Parameter>& 
     tensors.push_back({parameter.name, parameter.value});
   }
   PM_TRY(write_safetensors(folder / kWeights, tensors, {{"format", "pt"}}));
+  return save_adapter_config(folder, config);
+}
+
+Status save_adapter_config(const fs::path& folder, const json& config) {
   return write_file_atomic(folder / kConfig, config.dump(2) + "\n");
 }
 

@@ -14,6 +14,9 @@ namespace prefixmem::trainer {
 Status save_adapter_files(const std::filesystem::path& folder,
                           const std::vector<Parameter>& parameters, const nlohmann::json& config);
 
+// Writes adapter_config.json alone.
+Status save_adapter_config(const std::filesystem::path& folder, const nlohmann::json& config);
+
 // adapter_config.json. NOT_FOUND or DATA_LOSS, with the file.
 Result<nlohmann::json> read_adapter_config(const std::filesystem::path& folder);
 

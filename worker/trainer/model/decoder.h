@@ -48,7 +48,7 @@ class Decoder {
   virtual torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) = 0;
 
   // Generation: appends tokens of one row to a cache and returns the final-normed hidden state of
-  // the last one, [1, hidden]. No gradients.
+  // the last one, [1, hidden]. A new cache begins with the adapter's prefix. No gradients.
   virtual std::shared_ptr<RowCache> new_cache() = 0;
   virtual torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
                                Adapter* adapter) = 0;

@@ -24,7 +24,7 @@ struct RowCache {
   torch::Tensor keys(int64_t layer, int64_t count) const;
   torch::Tensor values(int64_t layer, int64_t count) const;
 
-  int64_t length = 0;  // tokens seen
+  int64_t length = 0;  // tokens seen, those of a prefix included
   std::vector<Layer> layers;
 };
 

@@ -25,6 +25,14 @@ std::map<int64_t, AttentionPlan> plan_layers(const ModelConfig& config,
   return plans;
 }
 
+void begin_with(const std::vector<Prefix>& prefixes, RowCache& cache) {
+  if (prefixes.empty()) return;
+  for (size_t layer = 0; layer < prefixes.size(); ++layer) {
+    cache.write(static_cast<int64_t>(layer), prefixes[layer].key, prefixes[layer].value);
+  }
+  cache.length = prefixes.front().key.size(0);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> Decoder::load(const std::filesystem::path& folder,
@@ -45,15 +53,19 @@ Transformer::Transformer(ModelConfig config, const DecoderOptions& options, Mode
 
 torch::Tensor Transformer::hidden(const RaggedBatch& batch, Adapter* adapter,
                                   const torch::Tensor& sources) {
+  const auto prefixes = prefixes_of(adapter);
+  const int64_t shift = prefixes.empty() ? 0 : adapter->prefix_length();
   const auto plans = plan_layers(config_, [&](int64_t window) {
-    return plan_attention(batch.segments, window, options_.device);
+    return plan_attention(batch.segments, {window, shift, options_.device});
   });
-  Pass pass = start_pass(adapter, batch.positions,
+  Pass pass = start_pass(adapter, shift == 0 ? batch.positions : batch.positions + shift,
                          [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
                              const torch::Tensor& value) {
-                           return attention(query, key, value,
-                                            plans.at(config_.layers[layer].sliding_window),
-                                            config_.attention_scale);
+                           const auto& plan = plans.at(config_.layers[layer].sliding_window);
+                           const double scale = config_.attention_scale;
+                           if (shift == 0) return attention(query, key, value, plan, scale);
+                           return attention(query, at::cat({prefixes[layer].key, key}),
+                                            at::cat({prefixes[layer].value, value}), plan, scale);
                          });
   pass.dropout_keys = batch.dropout_keys;
   const auto [rows, where] = at::_unique(sources, true, true);
@@ -75,6 +87,7 @@ std::shared_ptr<RowCache> Transformer::new_cache() {
 torch::Tensor Transformer::extend(RowCache& cache, const std::vector<int32_t>& tokens,
                                   Adapter* adapter) {
   const torch::NoGradGuard no_grad;
+  if (cache.length == 0) begin_with(prefixes_of(adapter), cache);
   const auto count = static_cast<int64_t>(tokens.size());
   const int64_t end = cache.length + count;
   const auto plans = plan_layers(config_, [&](int64_t window) {
@@ -93,6 +106,10 @@ torch::Tensor Transformer::extend(RowCache& cache, const std::vector<int32_t>& t
       run(std::move(pass), at::tensor(tokens, on_device), at::full({1}, count - 1, on_device));
   cache.length = end;
   return last;
+}
+
+std::vector<Prefix> Transformer::prefixes_of(Adapter* adapter) const {
+  return adapter == nullptr ? std::vector<Prefix>() : adapter->prefix(options_.dtype);
 }
 
 Transformer::Pass Transformer::start_pass(Adapter* adapter, const torch::Tensor& positions,

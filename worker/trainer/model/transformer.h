@@ -38,6 +38,7 @@ class Transformer final : public Decoder {
     torch::Tensor dropout_keys;  // of the tokens that the layer at hand computes; may be undefined
   };
 
+  std::vector<Prefix> prefixes_of(Adapter* adapter) const;  // by layer; empty without any
   Pass start_pass(Adapter* adapter, const torch::Tensor& positions, Attend attend) const;
   torch::Tensor embed(const torch::Tensor& tokens) const;
   // All layers, then the final norm; [rows.numel(), hidden] for distinct stream indices `rows`.

@@ -88,8 +88,10 @@ class Attention : public torch::autograd::Function<Attention> {
     const auto& plan = static_cast<const PlanHolder&>(*holder).plan;
     const double scale = context->saved_data["scale"].toDouble();
     torch::Tensor query = torch::empty(saved[0].sizes(), saved[0].options());
-    torch::Tensor key = torch::zeros(saved[1].sizes(), saved[1].options());
-    torch::Tensor value = torch::zeros(saved[2].sizes(), saved[2].options());
+    // Wide sums, because a prefix or a shared prompt gathers from many parts.
+    const auto wide = at::promote_types(saved[1].scalar_type(), torch::kFloat);
+    torch::Tensor key = torch::zeros(saved[1].sizes(), saved[1].options().dtype(wide));
+    torch::Tensor value = torch::zeros(saved[2].sizes(), saved[2].options().dtype(wide));
     for (const AttentionPart& part : plan) {
       const AttentionOutput output{heads_first(rows_of(saved[3], part.queries)),
                                    rows_of(saved[4], part.queries).t().contiguous().unsqueeze(0)};
@@ -100,7 +102,7 @@ class Attention : public torch::autograd::Function<Attention> {
       gather(key, part.keys, tokens_first(piece.key));
       gather(value, part.keys, tokens_first(piece.value));
     }
-    return {query, key, value, {}, {}};
+    return {query, key.to(saved[1].scalar_type()), value.to(saved[2].scalar_type()), {}, {}};
   }
 };
 

@@ -15,7 +15,7 @@ struct TokenRange {
 };
 
 // Queries [queries.begin, +count) of the query stream against the concatenated `keys` of the key
-// stream. `causal`: keys are the queries' own range and each sees those up to itself. Otherwise
+// stream. `causal`: keys are the queries' own tokens and each sees those up to itself. Otherwise
 // `mask`, where defined, is added to the scores: fp32 [queries, keys], 0 or -infinity.
 struct AttentionPart {
   TokenRange queries;
@@ -27,14 +27,21 @@ struct AttentionPart {
 // The parts' queries cover the query stream, each token once.
 using AttentionPlan = std::vector<AttentionPart>;
 
-// For the segments of a batch (queries and keys are its stream), on `device`. `window`: tokens that
-// a token sees, itself included; 0: all of its path. Small trees below one root are one part with a
-// mask; long windowed segments are cut so that keys outside every window are not touched.
-AttentionPlan plan_attention(const std::vector<Segment>& segments, int64_t window,
-                             torch::Device device);
+struct AttentionPlanOptions {
+  int64_t window = 0;  // tokens that a token sees, itself included; 0: all of its path
+  int64_t prefix = 0;  // keys of a prefix, which begins every path
+  torch::Device device = torch::kCPU;
+};
+
+// For the segments of a batch: queries are its stream, keys the prefix and then its stream. The
+// prefix counts as tokens at positions 0, 1, … before every root, in windows too. Small trees below
+// one root are one part with a mask; long windowed segments are cut so that keys outside every
+// window are not touched.
+AttentionPlan plan_attention(const std::vector<Segment>& segments,
+                             const AttentionPlanOptions& options);
 
 // For `count` new tokens of one row whose keys, old and new, stand at their positions in the key
-// stream; the first new token has position `position`.
+// stream (a prefix's first); the first new token has position `position`.
 AttentionPlan plan_extension(int64_t position, int64_t count, int64_t window, torch::Device device);
 
 }  // namespace prefixmem::trainer

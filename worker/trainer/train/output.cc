@@ -16,10 +16,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Makes every file of a folder durable; gives their bytes.
+// Makes every file of a folder and of those in it durable; gives their bytes.
 Result<int64_t> sync_files(const fs::path& folder) {
   int64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory()) {
+      PM_ASSIGN(const int64_t inside, sync_files(entry.path()));
+      bytes += inside;
+      continue;
+    }
     const Fd file(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.valid()) return from_errno("opening " + entry.path().string(), errno);
     if (fsync(file.get()) != 0) return from_errno("syncing " + entry.path().string(), errno);
@@ -29,13 +34,19 @@ Result<int64_t> sync_files(const fs::path& folder) {
   return bytes;
 }
 
-// Removes a folder of files. (std::filesystem::remove_all must not be called here: LibTorch's wheel
-// exports a copy of it that jumps to a null pointer.)
+// Removes a folder with what is in it. (std::filesystem::remove_all must not be called here:
+// LibTorch's wheel exports a copy of it that jumps to a null pointer.)
 void remove_folder(const fs::path& folder) {
   if (!fs::exists(folder)) return;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
-  for (const auto& file : files) fs::remove(file);
+  std::vector<fs::path> inside;
+  for (const auto& entry : fs::directory_iterator(folder)) inside.push_back(entry.path());
+  for (const auto& path : inside) {
+    if (fs::is_directory(path)) {
+      remove_folder(path);
+    } else {
+      fs::remove(path);
+    }
+  }
   fs::remove(folder);
 }
 

@@ -27,10 +27,12 @@ Status load_parts(Session& session) {
   PM_ASSIGN(session.codec, load_codec(spec.model));
   PM_ASSIGN(session.model, Decoder::load(spec.model, options));
   const ModelConfig& model = session.model->config();
-  PM_ASSIGN(session.data, load_dataset(spec, *session.codec, model.max_position_embeddings));
-  PM_ASSIGN(
-      session.adapter,
-      make_adapter(spec.method, {model, static_cast<uint64_t>(spec.train.seed), options.device}));
+  PM_ASSIGN(session.adapter,
+            make_adapter(spec.method, {model, static_cast<uint64_t>(spec.train.seed),
+                                       options.device, session.model.get(), session.codec.get()}));
+  const int64_t prefix = session.adapter ? session.adapter->prefix_length() : 0;
+  PM_ASSIGN(session.data,
+            load_dataset(spec, *session.codec, model.max_position_embeddings - prefix));
   return {};
 }
 

@@ -1,0 +1,75 @@
+// The method of an adapter's folder, told from the folder alone.
+#include "worker/trainer/adapters/stored_method.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/trainer/scratch_folder.h"
+#include "tests/unit/trainer/tiny_adapters.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+using ::testing::EndsWith;
+
+const char* const kConfig = "adapter_config.json";
+
+std::vector<MethodSpec> methods() {
+  const PrefixMemoryMethod hidden{.feature_map = PrefixMemoryMethod::FeatureMap::kGelu,
+                                  .scope = PrefixMemoryMethod::Scope::kHidden,
+                                  .layers = {"1-2"}};
+  const PrefixMemoryMethod mlp{.feature_map = PrefixMemoryMethod::FeatureMap::kMlp,
+                               .feature_dim = 5,
+                               .query = PrefixMemoryMethod::Query::kPreRope};
+  const PrefixTuningMethod prefix{.num_virtual_tokens = 3, .prefix_projection = true};
+  const LoraMethod lora{3, 12, {"q_proj", "down_proj"}};
+  return {hidden, mlp, prefix, lora, CombinedMethod{{mlp, prefix, lora}}};
+}
+
+TEST(StoredMethod, MakesAnAdapterThatTakesTheFolder) {
+  for (const MethodSpec& method : methods()) {
+    const ScratchFolder folder;
+    const ModelConfig config = tiny_config(true);
+    ASSERT_TRUE(tiny_adapter(method, config)->save(folder.path(), "base").ok());
+    const auto stored = stored_method(folder.path());
+    ASSERT_TRUE(stored.ok()) << stored.status().message();
+    EXPECT_EQ(method_name(*stored), method_name(method));
+    const Status loaded = tiny_adapter(*stored, config, 9)->load(folder.path());
+    EXPECT_TRUE(loaded.ok()) << loaded.message();
+  }
+}
+
+TEST(StoredMethod, TakesAMemoryOfBeforeTheNewerKeys) {
+  const ScratchFolder folder;
+  folder.write(kConfig,
+               R"({"method": "prefix_memory", "feature_map": "elu", "query": "post_rope"})");
+  const auto stored = stored_method(folder.path());
+  ASSERT_TRUE(stored.ok()) << stored.status().message();
+  EXPECT_EQ(std::get<PrefixMemoryMethod>(*stored).layers, std::vector<std::string>{"all"});
+}
+
+TEST(StoredMethod, RefusesWhatNamesNoMethodOfOurs) {
+  const ScratchFolder folder;
+  EXPECT_EQ(stored_method(folder.path()).status().code(), Code::kNotFound);
+  const auto refusal = [&](const char* config) {
+    folder.write(kConfig, config);
+    const Status status = stored_method(folder.path()).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << config;
+    return status.message();
+  };
+  EXPECT_THAT(refusal("{}"), EndsWith("method is missing; allowed: prefix_memory, combined"));
+  EXPECT_THAT(refusal(R"({"peft_type": "IA3"})"),
+              EndsWith("peft_type is \"IA3\"; allowed: PREFIX_TUNING, LORA"));
+  EXPECT_THAT(refusal(R"({"method": "prefix_memory", "scope": 3})"),
+              EndsWith("scope is 3; allowed: head, hidden"));
+  EXPECT_THAT(refusal(R"({"method": "prefix_memory", "layers": [0, -1]})"),
+              EndsWith("layers is [0,-1]; allowed: a list of whole numbers from 0"));
+  EXPECT_THAT(refusal(R"({"method": "combined", "parts": ["../x"]})"),
+              EndsWith("allowed: a list of prefix_memory, prefix_tuning, lora"));
+  EXPECT_THAT(
+      refusal(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": [1]})"),
+      EndsWith("target_modules is [1]; allowed: a list of names, or one regular expression"));
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer
