@@ -12,7 +12,7 @@ using spec::Tree;
 constexpr std::string_view kAxis = "sweep.grid.";
 
 bool is_path_key(std::string_view key) {
-  return key == "model" || key == "data.train" || key == "data.eval";
+  return key == "model" || key == "data.train" || key == "data.eval" || key == "method.init";
 }
 
 void make_absolute(Tree& value, const fs::path& folder) {
@@ -31,6 +31,10 @@ void resolve(const std::string& path, Tree& value, const fs::path& folder) {
   if (is_path_key(path)) return make_absolute(value, folder);
   if (path == "data" || path == "sweep" || path == "sweep.grid") {
     return resolve_entries(path + ".", value, folder);
+  }
+  if (path == "method" || path == "method.methods") {  // one method, or a list of several
+    resolve_entries("method.", value, folder);
+    for (Tree& item : value.items) resolve("method", item, folder);
   }
   if (path.starts_with(kAxis)) {
     for (Tree& item : value.items) resolve(path.substr(kAxis.size()), item, folder);

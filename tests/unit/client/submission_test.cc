@@ -29,6 +29,19 @@ TEST(Submission, MakesRelativePathsAbsolute) {
             "name: a/b\n");
 }
 
+TEST(Submission, MakesTheInitOfEveryMethodAbsolute) {
+  EXPECT_EQ(prepared("method: {type: lora, init: a, init_text: b}"),
+            "method:\n  type: lora\n  init: /specs/a\n  init_text: b\n");
+  for (const char* yaml : {"method: [prefix_memory, {type: lora, init: a}]",
+                           "method: {type: combined, methods: [{type: lora, init: a}]}",
+                           "sweep: {grid: {method: [{type: lora, init: a}]}}",
+                           "sweep: {grid: {method: [[prefix_memory, {type: lora, init: a}]]}}",
+                           "sweep: {trials: [{method.init: a}]}"}) {
+    EXPECT_NE(prepared(yaml).find("init: /specs/a"), std::string::npos) << prepared(yaml);
+  }
+  EXPECT_NE(prepared("", {"method.init=x"}).find("init: /here/x"), std::string::npos);
+}
+
 TEST(Submission, AnEmptyPathStaysEmpty) {
   EXPECT_EQ(prepared("data: {eval: \"\"}"), "data:\n  eval: \"\"\n");
   EXPECT_EQ(prepared("data: {eval: null}").find("/specs"), std::string::npos);
