@@ -10,7 +10,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "common/files.h"
+#include "worker/trainer/adapters/stored_method.h"
 #include "worker/trainer/data/pack.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/model/safetensors.h"
@@ -21,26 +21,15 @@ namespace {
 using nlohmann::json;
 using Tensors = std::vector<NamedTensor>;
 
-constexpr int64_t kMaxConfigBytes = 1 << 20;
-
 struct Probe {
   std::unique_ptr<Decoder> model;
   std::unique_ptr<Adapter> adapter;  // may be null
   std::vector<Example> rows;
 };
 
-MethodSpec method_of(const json& config) {
-  if (!config.contains("peft_type")) return PrefixMemoryMethod();
-  LoraMethod method;
-  config.at("r").get_to(method.r);
-  config.at("lora_alpha").get_to(method.alpha);
-  config.at("target_modules").get_to(method.target_modules);
-  return method;
-}
-
 Status load_adapter(const std::filesystem::path& folder, Probe& probe) {
-  PM_ASSIGN(const std::string text, read_file(folder / "adapter_config.json", kMaxConfigBytes));
-  PM_ASSIGN(probe.adapter, make_adapter(method_of(json::parse(text)), {probe.model->config()}));
+  PM_ASSIGN(const MethodSpec method, stored_method(folder));
+  PM_ASSIGN(probe.adapter, make_adapter(method, {probe.model->config()}));
   return probe.adapter->load(folder);
 }
 

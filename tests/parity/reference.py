@@ -1,12 +1,10 @@
-"""The same in Python: transformers in fp32, PEFT's LoRA, PrefixMemory as an attention function."""
+"""The same in Python: transformers in fp32, PEFT's LoRA and Prefix-Tuning, PrefixMemory."""
 
+import memory_reference
 import peft
 import torch
 import transformers
-from safetensors.torch import load_file
 from torch.nn import functional
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, AttentionInterface
 
 torch.set_num_threads(
     1
@@ -20,41 +18,36 @@ def load(folder, attention="eager"):
     return model.eval().requires_grad_(False)
 
 
-class Memory(torch.nn.Module):
-    """M [query heads, head_dim, head_dim] of one layer."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.M = torch.nn.Parameter(values)
-
-
-def attend_with_memory(module, query, key, value, mask, **options):
-    """Softmax attention plus M^T elu(q); q after rotary, M per query head. arXiv 2506.13674."""
-    output, weights = ALL_ATTENTION_FUNCTIONS["sdpa"](module, query, key, value, mask, **options)
-    M = module.prefix_memory.M
-    memory = torch.einsum("bhtd,hde->bthe", functional.elu(query.to(M.dtype)), M)
-    return output + memory.to(output.dtype), weights
-
-
-AttentionInterface.register("prefix_memory", attend_with_memory)
-AttentionMaskInterface.register("prefix_memory", sdpa_mask)
-
-
 def with_memory(folder, adapter):
-    model = load(folder, "prefix_memory")
-    values = load_file(adapter / "adapter_model.safetensors")
-    for i, layer in enumerate(model.model.layers):
-        memory = values.pop(f"model.layers.{i}.self_attn.prefix_memory.M")
-        layer.self_attn.prefix_memory = Memory(memory)
-    assert not values
-    return model
+    return memory_reference.apply(load(folder, "prefix_memory"), adapter)
 
 
 def with_lora(folder, adapter):
     return peft.PeftModel.from_pretrained(load(folder, "sdpa"), adapter, is_trainable=True)
 
 
-WITH = {"prefix_memory": with_memory, "lora": with_lora}
+def with_prefix(folder, adapter):
+    model = peft.PeftModel.from_pretrained(load(folder, "sdpa"), adapter)
+    model.prompt_encoder.requires_grad_(True)  # PEFT would not train on a prefix that it has read
+    return model
+
+
+def with_combined(folder, adapter):
+    """PrefixMemory and LoRA, from a folder of both."""
+    model = with_memory(folder, adapter / "prefix_memory")
+    model = peft.PeftModel.from_pretrained(model, adapter / "lora", is_trainable=True)
+    for name, parameter in model.named_parameters():
+        if ".prefix_memory." in name:
+            parameter.requires_grad_(True)
+    return model
+
+
+WITH = {
+    "prefix_memory": with_memory,
+    "prefix_tuning": with_prefix,
+    "lora": with_lora,
+    "combined": with_combined,
+}
 
 
 def in_bf16(model):
@@ -66,7 +59,7 @@ def in_bf16(model):
 
 
 def trained(model):
-    """{key in adapter_model.safetensors: parameter}"""
+    """{key in adapter_model.safetensors, where it has one: parameter}"""
     named = model.named_parameters()
     return {name.replace(".default.", "."): p for name, p in named if p.requires_grad}
 

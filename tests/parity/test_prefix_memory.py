@@ -1,0 +1,137 @@
+"""PrefixMemory in every setting against the same in Python on transformers in fp64.
+
+Every adapter here begins with random values that this test writes, as after some training.
+"""
+
+import json
+
+import comparing
+import programs
+import pytest
+import reference
+import torch
+import transformers
+from safetensors.torch import save_file
+
+SETTINGS = {
+    "elu": {},
+    "elu_plus_one": {"feature_map": "elu_plus_one"},
+    "gelu": {"feature_map": "gelu"},
+    "mlp": {"feature_map": "mlp", "feature_dim": 12},
+    "pre_rope": {"query": "pre_rope"},
+    "mlp, pre_rope": {"feature_map": "mlp", "query": "pre_rope"},
+    "two layers": {"layers": ["0", "2"]},
+    "hidden": {"scope": "hidden"},
+    "hidden gelu, one layer": {"scope": "hidden", "feature_map": "gelu", "layers": ["1"]},
+    "hidden mlp": {"scope": "hidden", "feature_map": "mlp", "feature_dim": 24},
+}
+MODELS = ["llama-grouped", "qwen2", "gemma3_text"]
+# Each setting trains on one model.
+TRAINED = [(MODELS[i % len(MODELS)], setting) for i, setting in enumerate(SETTINGS)]
+
+
+def write_adapter(folder, model, setting):
+    """A folder of random values."""
+    config = transformers.AutoConfig.from_pretrained(model.folder)
+    hidden = setting.get("scope") == "hidden"
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    width = config.hidden_size if hidden else head_dim
+    rows = setting.get("feature_dim", width)
+    heads = [] if hidden else [config.num_attention_heads]
+    layers = [int(layer) for layer in setting.get("layers", range(config.num_hidden_layers))]
+    generator = torch.Generator().manual_seed(4)
+
+    def random(*shape):
+        return 0.1 * torch.randn(*heads, *shape, generator=generator)
+
+    values = {}
+    for layer in layers:
+        name = f"model.layers.{layer}.{'' if hidden else 'self_attn.'}prefix_memory."
+        values[name + "M"] = random(rows, width)
+        if setting.get("feature_map") == "mlp":
+            values |= {name + "W": 3 * random(rows, width), name + "b": random(rows)}
+    folder.mkdir()
+    save_file(values, folder / "adapter_model.safetensors")
+    stored = {"feature_map": "elu", "query": "post_rope", "scope": "head", **setting}
+    stored |= {"method": "prefix_memory", "feature_dim": rows, "layers": layers}
+    (folder / "adapter_config.json").write_text(json.dumps(stored))
+    return folder
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_and_gradients(name, setting, model_named, tmp_path):
+    model = model_named(name)
+    adapter = write_adapter(tmp_path / "adapter", model, SETTINGS[setting])
+    theirs = reference.with_memory(model.folder, adapter).double()
+    comparing.hold_folder(model, "prefix_memory", adapter, theirs)
+
+
+@pytest.mark.parametrize(("name", "setting"), TRAINED)
+def test_ten_steps_from_a_folder(name, setting, model_named, tmp_path):
+    model = model_named(name)
+    adapter = write_adapter(tmp_path / "adapter", model, SETTINGS[setting])
+    method = {"type": "prefix_memory", "init": str(adapter), **SETTINGS[setting]}
+    ours = programs.train(
+        model.folder,
+        model.texts,
+        method,
+        tmp_path / "run",
+        max_steps=comparing.STEPS,
+        learning_rate=model.rate,
+    )
+    theirs = reference.with_memory(model.folder, adapter).double()
+    comparing.hold_steps(model, "prefix_memory", ours, theirs)
+
+
+def test_greedy_continuation(model_named, tmp_path):
+    """Through our cache and through that of transformers."""
+    model = model_named("gemma3_text")
+    adapter = write_adapter(tmp_path / "adapter", model, SETTINGS["mlp"])
+    theirs = reference.with_memory(model.folder, adapter)
+    theirs.generation_config.eos_token_id = None
+    [ids] = model.token_rows([9])
+    answer = programs.ask(model.folder, [ids], adapter=adapter, greedy=12)
+    whole = theirs.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=12)
+    assert answer["greedy.0"].tolist() == whole[0, len(ids) :].tolist()
+
+
+@pytest.mark.parametrize("name", ["qwen2", "gemma3_text"])
+def test_combined_with_lora(name, model_named, tmp_path):
+    model = model_named(name)
+    lora = reference.peft.LoraConfig(
+        r=3, lora_alpha=5, target_modules=["q_proj", "down_proj"], init_lora_weights=False
+    )
+    torch.manual_seed(2)
+    peft_model = reference.peft.get_peft_model(reference.load(model.folder), lora)
+    peft_model.save_pretrained(tmp_path / "lora")
+    memory = write_adapter(tmp_path / "memory", model, SETTINGS["gelu"])
+    method = [
+        {"type": "prefix_memory", "init": str(memory), "feature_map": "gelu"},
+        {
+            "type": "lora",
+            "init": str(tmp_path / "lora"),
+            "r": 3,
+            "alpha": 5,
+            "target_modules": ["q_proj", "down_proj"],
+        },
+    ]
+    run, rate = tmp_path / "run", {"learning_rate": model.rate}
+    programs.train(
+        model.folder, model.texts, method, run / "0", max_steps=1, warmup_steps=1, **rate
+    )
+    ours = programs.train(
+        model.folder, model.texts, method, run / "1", max_steps=comparing.STEPS, **rate
+    )
+    start = run / "0" / "adapter"
+    assert {path.name for path in start.iterdir() if path.is_dir()} == {"prefix_memory", "lora"}
+
+    def our_name(name):
+        part = "prefix_memory" if "prefix_memory" in name else "lora"
+        return f"{part}/" + name.removeprefix("base_model.model." if part != "lora" else "")
+
+    theirs = reference.with_combined(model.folder, start).double()
+    comparing.hold_folder(model, "prefix_memory + lora", start, theirs, our_name)
+    comparing.hold_steps(
+        model, "prefix_memory + lora", ours, reference.with_combined(model.folder, start).double()
+    )
