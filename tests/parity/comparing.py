@@ -39,9 +39,9 @@ def hold_folder(model, method, adapter, theirs, our_name=lambda name: name):
     measured.hold(model.name, f"{method} gradient", relative(ours, gradients.values()), BAR)
 
 
-def hold_steps(model, method, ours, theirs):
+def hold_steps(model, method, ours, theirs, rate, **options):
     """Our steps of a run against those that the reference makes from the same start."""
-    steps = reference.train(theirs, list(model.rows()), STEPS, model.rate)
+    steps = reference.train(theirs, list(model.rows()), STEPS, rate, **options)
     for step, (loss, norm) in zip(ours, steps, strict=True):
         away = abs(step["loss"] - loss) / loss
         measured.hold(model.name, f"{method} loss", away, model.loss_bar)

@@ -42,12 +42,7 @@ def with_combined(folder, adapter):
     return model
 
 
-WITH = {
-    "prefix_memory": with_memory,
-    "prefix_tuning": with_prefix,
-    "lora": with_lora,
-    "combined": with_combined,
-}
+WITH = {"prefix_memory": with_memory, "lora": with_lora}
 
 
 def in_bf16(model):
@@ -90,10 +85,15 @@ def backward(model, rows):
     return total
 
 
-def train(model, rows, steps, rate, clip=0.0, decay=0.0, schedule=("constant", 0)):
-    """Full-batch AdamW; yields each step's loss before its update and its gradient norm."""
+def train(model, rows, steps, rate, clip=0.0, decay=0.0, schedule=("constant", 0), ratios=None):
+    """Full-batch AdamW; yields each step's loss before its update and its gradient norm.
+
+    `ratios`: {the last part of a parameter's name: its learning rate over `rate`}, elsewhere 1.
+    """
     parameters = list(trained(model).values())
-    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    ratio = {name: (ratios or {}).get(name.rpartition(".")[2], 1) for name in trained(model)}
+    groups = [{"params": [p], "lr": rate * ratio[name]} for name, p in trained(model).items()]
+    optimizer = torch.optim.AdamW(groups, weight_decay=decay)
     kind, warmup = schedule
     rates = transformers.get_scheduler(
         kind, optimizer, num_warmup_steps=warmup, num_training_steps=steps

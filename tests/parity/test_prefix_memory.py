@@ -26,6 +26,8 @@ SETTINGS = {
     "hidden mlp": {"scope": "hidden", "feature_map": "mlp", "feature_dim": 24},
 }
 MODELS = ["llama-grouped", "qwen2", "gemma3_text"]
+RATE = 3e-3
+RATIO = 0.5  # of the rates of phi's own weights
 # Each setting trains on one model.
 TRAINED = [(MODELS[i % len(MODELS)], setting) for i, setting in enumerate(SETTINGS)]
 
@@ -72,16 +74,19 @@ def test_ten_steps_from_a_folder(name, setting, model_named, tmp_path):
     model = model_named(name)
     adapter = write_adapter(tmp_path / "adapter", model, SETTINGS[setting])
     method = {"type": "prefix_memory", "init": str(adapter), **SETTINGS[setting]}
+    if "mlp" in setting:
+        method["feature_lr_ratio"] = RATIO
     ours = programs.train(
         model.folder,
         model.texts,
         method,
         tmp_path / "run",
         max_steps=comparing.STEPS,
-        learning_rate=model.rate,
+        learning_rate=RATE,
     )
     theirs = reference.with_memory(model.folder, adapter).double()
-    comparing.hold_steps(model, "prefix_memory", ours, theirs)
+    ratios = {"W": RATIO, "b": RATIO}
+    comparing.hold_steps(model, "prefix_memory", ours, theirs, RATE, ratios=ratios)
 
 
 def test_greedy_continuation(model_named, tmp_path):
@@ -116,7 +121,7 @@ def test_combined_with_lora(name, model_named, tmp_path):
             "target_modules": ["q_proj", "down_proj"],
         },
     ]
-    run, rate = tmp_path / "run", {"learning_rate": model.rate}
+    run, rate = tmp_path / "run", {"learning_rate": RATE}
     programs.train(
         model.folder, model.texts, method, run / "0", max_steps=1, warmup_steps=1, **rate
     )
@@ -133,5 +138,9 @@ def test_combined_with_lora(name, model_named, tmp_path):
     theirs = reference.with_combined(model.folder, start).double()
     comparing.hold_folder(model, "prefix_memory + lora", start, theirs, our_name)
     comparing.hold_steps(
-        model, "prefix_memory + lora", ours, reference.with_combined(model.folder, start).double()
+        model,
+        "prefix_memory + lora",
+        ours,
+        reference.with_combined(model.folder, start).double(),
+        RATE,
     )

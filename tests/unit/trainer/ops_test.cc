@@ -101,7 +101,7 @@ struct MemoryCase {
 // 7 tokens, 3 heads of 8; under kMlp 5 features, so that no two sizes are alike.
 MemoryCase memory_case(FeatureMap map, torch::Dtype dtype) {
   torch::manual_seed(5);
-  const auto leaf = [&](std::vector<int64_t> shape) {
+  const auto leaf = [&](const std::vector<int64_t>& shape) {
     return torch::randn(shape, dtype).requires_grad_();
   };
   const bool mlp = map == FeatureMap::kMlp;

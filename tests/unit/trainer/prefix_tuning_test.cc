@@ -20,7 +20,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using Init = PrefixTuningMethod::Init;
 
-constexpr int64_t kFlat = 3 * 2 * 2 * 8;  // layers · 2 · key heads · head_dim
+constexpr int64_t kFlat = int64_t{3} * 2 * 2 * 8;  // layers · 2 · key heads · head_dim
 
 // A token for each letter behind one for the beginning.
 class LetterCodec : public TextCodec {
