@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "worker/trainer/adapters/initial_values.h"
 #include "worker/trainer/data/random.h"
+#include "worker/trainer/model/decoder.h"
+#include "worker/trainer/ops/dora.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-constexpr Site kAllSites[] = {Site::kQ,    Site::kK,  Site::kV,   Site::kO,
-                              Site::kGate, Site::kUp, Site::kDown};
 
 struct Shape {
   int64_t in, out;
@@ -34,91 +34,90 @@ Shape shape_of(Site site, const ModelConfig& model) {
   }
 }
 
-bool in_mlp(Site site) { return site == Site::kGate || site == Site::kUp || site == Site::kDown; }
-
-std::string module_name(int64_t layer, Site site) {
-  return "base_model.model.model.layers." + std::to_string(layer) +
-         (in_mlp(site) ? ".mlp." : ".self_attn.") + std::string(site_name(site));
+double scale_of(const LoraMethod& method) {
+  const auto r = static_cast<double>(method.r);
+  return method.alpha / (method.use_rslora ? std::sqrt(r) : r);
 }
 
-// Uniform in [-bound, bound), each value a function of (seed, name, its index).
-torch::Tensor uniform(at::IntArrayRef shape, double bound, uint64_t seed, const std::string& name) {
-  torch::Tensor values = at::empty(shape, at::kFloat);
-  const uint64_t key = text_key(name);
-  auto* const data = values.mutable_data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    const uint64_t bits = random_bits({seed, key, static_cast<uint64_t>(i)});
-    const double unit = static_cast<double>(bits >> 40) * 0x1p-24;
-    data[i] = static_cast<float>((2 * unit - 1) * bound);
+torch::Tensor initial_a(const LoraMethod& method, int64_t in, uint64_t seed,
+                        const std::string& name) {
+  if (method.init_weights == LoraMethod::Init::kGaussian) {
+    return normal_values({method.r, in}, 1 / static_cast<double>(method.r), seed, name);
   }
-  return values;
-}
-
-std::string allowed_modules() {
-  std::string names;
-  for (const Site site : kAllSites) names += std::string(site_name(site)) + ", ";
-  return names + "or all-linear alone";
-}
-
-Result<std::vector<Site>> find_targets(const std::vector<std::string>& names) {
-  if (names == std::vector<std::string>{"all-linear"}) {
-    return std::vector<Site>(std::begin(kAllSites), std::end(kAllSites));
-  }
-  if (names.empty()) {
-    return invalid_argument("method.target_modules is []; allowed: " + allowed_modules());
-  }
-  std::vector<Site> targets;
-  for (const std::string& name : names) {
-    const auto* const site = std::find_if(std::begin(kAllSites), std::end(kAllSites),
-                                          [&](Site s) { return site_name(s) == name; });
-    if (site == std::end(kAllSites)) {
-      return invalid_argument("method.target_modules names \"" + name +
-                              "\"; allowed: " + allowed_modules());
-    }
-    targets.push_back(*site);
-  }
-  std::sort(targets.begin(), targets.end());
-  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
-  return targets;
+  return uniform_values({method.r, in}, 1 / std::sqrt(static_cast<double>(in)), seed, name);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<LoraAdapter>> LoraAdapter::make(const LoraMethod& method,
                                                        const AdapterContext& context) {
-  PM_ASSIGN(std::vector<Site> targets, find_targets(method.target_modules));
+  PM_ASSIGN(LoraTargets targets,
+            find_lora_targets(method.target_modules, context.model.num_layers));
+  if (context.decoder == nullptr && (method.use_dora || method.bias != LoraMethod::Bias::kNone)) {
+    return internal_error("an adapter with use_dora or biases is made without its decoder");
+  }
   std::unique_ptr<LoraAdapter> adapter(new LoraAdapter(method, std::move(targets)));
   for (int64_t layer = 0; layer < context.model.num_layers; ++layer) {
-    adapter->at_.emplace_back().fill(-1);
-    for (const Site site : adapter->targets_) adapter->add_pair(layer, site, context);
+    for (size_t site = 0; site < kSites; ++site) {
+      adapter->add_module(layer, static_cast<Site>(site), context);
+    }
   }
   return adapter;
 }
 
-LoraAdapter::LoraAdapter(const LoraMethod& method, std::vector<Site> targets)
-    : method_(method), targets_(std::move(targets)) {}
+LoraAdapter::LoraAdapter(const LoraMethod& method, LoraTargets targets)
+    : method_(method),
+      scale_(scale_of(method)),
+      targets_(std::move(targets)),
+      modules_(targets_.size()) {}
 
-void LoraAdapter::add_pair(int64_t layer, Site site, const AdapterContext& context) {
-  const Shape shape = shape_of(site, context.model);
-  const std::string module = module_name(layer, site);
-  const std::string down = module + ".lora_A.weight", up = module + ".lora_B.weight";
-  const double bound = 1 / std::sqrt(static_cast<double>(shape.in));
-  at_[layer][static_cast<size_t>(site)] = static_cast<int64_t>(parameters_.size());
-  const torch::Tensor a =
-      uniform({method_.r, shape.in}, bound, context.seed, down).to(context.device);
-  const torch::Tensor b =
-      at::zeros({shape.out, method_.r}, at::TensorOptions(context.device).dtype(at::kFloat));
-  parameters_.push_back({down, a.requires_grad_()});
-  parameters_.push_back({up, b.requires_grad_()});
+int64_t LoraAdapter::first_layer() const {
+  const auto trained = [](const Module& module) { return module.a >= 0 || module.bias >= 0; };
+  const auto first = std::find_if(modules_.begin(), modules_.end(), [&](const auto& layer) {
+    return std::any_of(layer.begin(), layer.end(), trained);
+  });
+  return first - modules_.begin();
 }
 
-torch::Tensor LoraAdapter::linear_delta(const LinearCall& call) {
-  const int64_t at = at_[call.layer][static_cast<size_t>(call.site)];
-  if (at < 0) return {};
-  const auto dtype = call.x.scalar_type();
-  const torch::Tensor inner = at::linear(call.x, parameters_[at].value.to(dtype));
-  const double scale = method_.alpha / static_cast<double>(method_.r);
-  return at::linear(inner * scale, parameters_[at + 1].value.to(dtype));
+bool LoraAdapter::trains_bias(int64_t layer, Site site) const {
+  return method_.bias == LoraMethod::Bias::kAll || (method_.bias == LoraMethod::Bias::kLoraOnly &&
+                                                    targets_[layer][static_cast<size_t>(site)]);
+}
+
+void LoraAdapter::add_module(int64_t layer, Site site, const AdapterContext& context) {
+  const bool target = targets_[layer][static_cast<size_t>(site)];
+  const std::string name = "base_model.model." + module_name(layer, site);
+  const LinearWeights* const frozen =
+      context.decoder == nullptr ? nullptr : &context.decoder->linear_weights(layer, site);
+  Module& module = modules_[layer][static_cast<size_t>(site)];
+  module.place = random_bits({text_key(name)});
+  if (target) add_update(module, site, name, context);
+  if (target && method_.use_dora) {
+    module.magnitude = add(name + ".lora_magnitude_vector",
+                           dora_norms(frozen->weight, parameters_[module.b].value,
+                                      parameters_[module.a].value, scale_),
+                           method_.loraplus_lr_ratio);
+  }
+  if (trains_bias(layer, site) && frozen->bias.defined()) {
+    module.bias = add(name + (target ? ".base_layer.bias" : ".bias"),
+                      frozen->bias.to(at::kFloat, false, true), method_.loraplus_lr_ratio);
+  }
+}
+
+void LoraAdapter::add_update(Module& module, Site site, const std::string& name,
+                             const AdapterContext& context) {
+  const Shape shape = shape_of(site, context.model);
+  const std::string down = name + ".lora_A.weight";
+  module.a = add(down, initial_a(method_, shape.in, context.seed, down).to(context.device), 1);
+  module.b =
+      add(name + ".lora_B.weight",
+          at::zeros({shape.out, method_.r}, at::TensorOptions(context.device).dtype(at::kFloat)),
+          method_.loraplus_lr_ratio);
+}
+
+int64_t LoraAdapter::add(const std::string& name, const torch::Tensor& value, double rate_ratio) {
+  parameters_.push_back({name, value.requires_grad_(), rate_ratio});
+  return static_cast<int64_t>(parameters_.size()) - 1;
 }
 
 }  // namespace prefixmem::trainer

@@ -5,6 +5,7 @@
 
 #include "common/spec/enums.h"
 #include "worker/trainer/adapters/adapter_files.h"
+#include "worker/trainer/adapters/lora_targets.h"
 #include "worker/trainer/model/config_fields.h"
 
 namespace prefixmem::trainer {
@@ -47,19 +48,27 @@ PrefixTuningMethod prefix_of(ConfigFields& fields) {
   return {.num_virtual_tokens = fields.size("num_virtual_tokens")};
 }
 
+std::vector<std::string> targets_of(ConfigFields& fields, const json& config) {
+  const json targets = config.value("target_modules", json());
+  if (targets.is_string()) return {targets.get<std::string>()};
+  std::vector<std::string> entries;
+  for (const json& target : targets.is_array() ? targets : json::array()) {
+    if (target.is_string()) entries.push_back(entry_of_peft(target.get<std::string>()));
+  }
+  if (entries.empty() || entries.size() != targets.size()) {
+    fields.fail("target_modules", "a list of names, or one regular expression");
+  }
+  return entries;
+}
+
 LoraMethod lora_of(ConfigFields& fields, const json& config) {
   LoraMethod method;
   method.r = fields.size("r");
   method.alpha = fields.number("lora_alpha");
-  json targets = config.value("target_modules", json());
-  if (targets.is_string()) targets = json::array({targets});
-  method.target_modules.clear();
-  for (const json& target : targets.is_array() ? targets : json::array()) {
-    if (target.is_string()) method.target_modules.push_back(target.get<std::string>());
-  }
-  if (method.target_modules.empty() || method.target_modules.size() != targets.size()) {
-    fields.fail("target_modules", "a list of names, or one regular expression");
-  }
+  method.use_rslora = fields.flag("use_rslora", false);
+  method.use_dora = fields.flag("use_dora", false);
+  method.bias = spelled(fields, config, "bias", method.bias);
+  method.target_modules = targets_of(fields, config);
   return method;
 }
 

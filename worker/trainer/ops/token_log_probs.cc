@@ -12,6 +12,10 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kBlockElements = int64_t{1} << 24;  // fp32 logits held at once
 
+int64_t block_rows(const torch::Tensor& head) {
+  return std::max<int64_t>(1, kBlockElements / head.size(0));
+}
+
 struct Block {
   torch::Tensor log_probs;  // fp32 [rows]
   torch::Tensor gradient;   // fp32 [rows, n], or undefined
@@ -35,7 +39,7 @@ class TokenLogProbs : public torch::autograd::Function<TokenLogProbs> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& head, const torch::Tensor& ids,
                                bool with_gradient) {
-    const int64_t rows = std::max<int64_t>(1, kBlockElements / head.size(0));
+    const int64_t rows = block_rows(head);
     std::vector<torch::Tensor> log_probs, gradients;
     for (int64_t begin = 0; begin < hidden.size(0); begin += rows) {
       const int64_t end = std::min(begin + rows, hidden.size(0));
@@ -56,11 +60,61 @@ class TokenLogProbs : public torch::autograd::Function<TokenLogProbs> {
   }
 };
 
+// Adds slopeᵀ · hidden to the fp32 sum [vocab, n].
+void add_product(torch::Tensor& sum, const torch::Tensor& slope, const torch::Tensor& hidden) {
+  if (hidden.scalar_type() == torch::kFloat) {
+    sum.addmm_(slope.t(), hidden);
+  } else {
+    sum.add_(slope.t().matmul(hidden));
+  }
+}
+
+class TrainedHead : public torch::autograd::Function<TrainedHead> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
+                               const torch::Tensor& head, const torch::Tensor& ids) {
+    context->save_for_backward({hidden, head, ids});
+    std::vector<torch::Tensor> log_probs;
+    for (int64_t begin = 0; begin < hidden.size(0); begin += block_rows(head)) {
+      const int64_t end = begin + block_rows(head);
+      log_probs.push_back(
+          score_block(hidden.slice(0, begin, end), head, ids.slice(0, begin, end), false)
+              .log_probs);
+    }
+    return torch::cat(log_probs);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &hidden = saved[0], &head = saved[1], &ids = saved[2];
+    torch::Tensor of_hidden = torch::empty_like(hidden);
+    torch::Tensor of_head = torch::zeros(head.sizes(), head.options().dtype(torch::kFloat));
+    for (int64_t begin = 0; begin < hidden.size(0); begin += block_rows(head)) {
+      const auto block = [&](const torch::Tensor& x) {
+        return x.slice(0, begin, begin + block_rows(head));
+      };
+      const torch::Tensor above = block(gradients[0]).unsqueeze(1);
+      const torch::Tensor slope = at::linear(block(hidden), head)
+                                      .to(torch::kFloat)
+                                      .softmax(1)
+                                      .mul_(-above)
+                                      .scatter_add_(1, block(ids).unsqueeze(1), above)
+                                      .to(head.scalar_type());
+      block(of_hidden).copy_(slope.matmul(head));
+      add_product(of_head, slope, block(hidden));
+    }
+    return {of_hidden, of_head.to(head.scalar_type()), {}};
+  }
+};
+
 }  // namespace
 
 torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& head,
                               const torch::Tensor& ids) {
   if (ids.numel() == 0) return hidden.sum(1).to(torch::kFloat);
+  if (head.requires_grad() && torch::GradMode::is_enabled()) {
+    return TrainedHead::apply(hidden, head, ids);
+  }
   const bool with_gradient = hidden.requires_grad() && torch::GradMode::is_enabled();
   return TokenLogProbs::apply(hidden, head, ids, with_gradient);
 }

@@ -1,0 +1,33 @@
+// Which linear modules of a model an update goes to: method.target_modules.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+#include "worker/trainer/model/linear_site.h"
+
+namespace prefixmem::trainer {
+
+// By layer: the sites that are targets.
+using LoraTargets = std::vector<std::bitset<kSites>>;
+
+// As Hugging Face names it, and PEFT's expressions see it: model.layers.0.self_attn.q_proj.
+std::string module_name(int64_t layer, Site site);
+
+// Each entry is a name (letters, digits and underscores), which matches the last part of a module's
+// name, or a regular expression (RE2's syntax), which matches the whole of it; or the only one is
+// all-linear. INVALID_ARGUMENT where there is none, and by name where one matches no module or is
+// no expression.
+Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, int64_t num_layers);
+
+// The entry that stands for one of PEFT's list, where any entry matches the last parts of a name.
+std::string entry_of_peft(const std::string& entry);
+
+// The target_modules under which PEFT finds the same modules: names of sites where all layers have
+// the same ones, otherwise each module's whole name.
+std::vector<std::string> peft_target_modules(const LoraTargets& targets);
+
+}  // namespace prefixmem::trainer
