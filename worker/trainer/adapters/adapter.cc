@@ -1,6 +1,7 @@
 #include "worker/trainer/adapters/adapter.h"
 
 #include "worker/trainer/adapters/combined.h"
+#include "worker/trainer/adapters/full.h"
 #include "worker/trainer/adapters/lora.h"
 #include "worker/trainer/adapters/prefix_memory.h"
 #include "worker/trainer/adapters/prefix_tuning.h"
@@ -39,11 +40,10 @@ struct Maker {
     }
     return std::unique_ptr<Adapter>(std::make_unique<CombinedAdapter>(std::move(parts)));
   }
-  Made operator()(const NoMethod&) const { return std::unique_ptr<Adapter>(); }
-  template <class Method>
-  Made operator()(const Method&) const {
-    return invalid_argument("method " + std::string(Method::kType) + " is not supported yet");
+  Made operator()(const FullMethod&) const {
+    return std::unique_ptr<Adapter>(FullAdapter::make(context));
   }
+  Made operator()(const NoMethod&) const { return std::unique_ptr<Adapter>(); }
 };
 
 // The folder to start from, or "".
@@ -66,6 +66,10 @@ torch::Tensor Adapter::block_delta(int64_t, const torch::Tensor&) { return {}; }
 int64_t Adapter::prefix_length() const { return 0; }
 
 std::vector<Prefix> Adapter::prefix(torch::Dtype) { return {}; }
+Status Adapter::save_values(const std::filesystem::path& folder, const std::string& base_model,
+                            const WholeValue&) const {
+  return folder.empty() ? Status() : save(folder, base_model);
+}
 
 int64_t Adapter::parameter_count() {
   int64_t count = 0;

@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,8 @@ namespace prefixmem::trainer {
 class Decoder;
 class TextCodec;
 
-// A trainable tensor: a fp32 leaf that requires gradients, on the model's device.
+// A trainable tensor: a leaf that requires gradients, on the model's device; fp32, or of the
+// model's dtype where it is one of the model's weights.
 struct Parameter {
   std::string name;  // key in adapter_model.safetensors
   torch::Tensor value;
@@ -32,6 +34,7 @@ struct LinearCall {
   const torch::Tensor& x;  // [T, in]
   const LinearWeights& frozen;
   const torch::Tensor& dropout_keys;  // of x's tokens, as RaggedBatch has them
+  const torch::Tensor& y;             // [T, out], what the frozen map gave; to be read only
 };
 
 // Queries after q/k-norm and before the scale, [T, heads, head_dim].
@@ -45,10 +48,16 @@ struct Prefix {
   torch::Tensor key, value;
 };
 
+// Parameter `index`'s value, flat fp32 on the CPU, on the ranks that write; a collective.
+using WholeValue = std::function<Result<torch::Tensor>(size_t index)>;
+
 // Hooks that the decoder calls; each default adds nothing. T: tokens of the stream.
 class Adapter {
  public:
   virtual ~Adapter() = default;
+
+  // Whether linear_delta() wants dropout_keys in training.
+  virtual bool uses_dropout() const { return false; }
 
   // Index of the first layer with a hook that does something; below it no graph is needed.
   virtual int64_t first_layer() const = 0;
@@ -72,12 +81,20 @@ class Adapter {
   // Called once a forward.
   virtual std::vector<Prefix> prefix(torch::Dtype dtype);
 
+  // Whether the parameters are the model's own weights. Their gradients and fp32 values are then
+  // cut over the ranks (train/sharded_optimizer.h).
+  virtual bool trains_model() const { return false; }
+
   // In a fixed order, the same on every rank and after every load.
   virtual std::vector<Parameter>& parameters() = 0;
 
   // Writes adapter_model.safetensors and adapter_config.json (PEFT's own format for LoRA and
   // Prefix-Tuning) into an existing folder; an adapter of several parts, a folder for each.
   virtual Status save(const std::filesystem::path& folder, const std::string& base_model) const = 0;
+  // The same of values that no rank need hold whole: called on every rank, with `folder` empty on
+  // those that do not write. Where trains_model(); otherwise it is save().
+  virtual Status save_values(const std::filesystem::path& folder, const std::string& base_model,
+                             const WholeValue& value) const;
   // Replaces the parameters' values from such a folder.
   virtual Status load(const std::filesystem::path& folder) = 0;
 
@@ -89,7 +106,7 @@ struct AdapterContext {
   const ModelConfig& model;
   uint64_t seed = 0;
   torch::Device device = torch::kCPU;
-  // Of the base, for initial values that it computes from text; may be null where none are asked.
+  // Of the base, for initial values that come from it; may be null where none do.
   Decoder* decoder = nullptr;
   const TextCodec* codec = nullptr;
 };

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kWeights = "adapter_model.safetensors";
+constexpr const char* kPickle = "adapter_model.bin";
 constexpr const char* kConfig = "adapter_config.json";
 constexpr int64_t kMaxConfigBytes = 16 << 20;
 constexpr int kMaxConfigDepth = 16;
@@ -62,6 +63,16 @@ Status copy_values(const SafetensorsFile& weights, std::vector<Parameter>& param
   return {};
 }
 
+// Only what is safe to read; a folder of an older PEFT may hold nothing of the kind.
+Status check_kind(const fs::path& folder) {
+  const fs::path pickle = folder / kPickle;
+  if (fs::exists(folder / kWeights) || !fs::exists(pickle)) return {};
+  return invalid_argument(pickle.string() +
+                          " is a pickle, which may run code as it is read; "
+                          "allowed: " +
+                          kWeights);
+}
+
 }  // namespace
 
 Status save_adapter_files(const fs::path& folder, const std::vector<Parameter>& parameters,
@@ -86,6 +97,7 @@ Result<json> read_adapter_config(const fs::path& folder) {
 }
 
 Status load_parameters(const fs::path& folder, std::vector<Parameter>& parameters) {
+  PM_TRY(check_kind(folder));
   PM_ASSIGN(const SafetensorsFile weights, SafetensorsFile::open(folder / kWeights));
   return copy_values(weights, parameters).with_context((folder / kWeights).string());
 }

@@ -37,6 +37,11 @@ CombinedAdapter::CombinedAdapter(std::vector<Part> parts) : parts_(std::move(par
   }
 }
 
+bool CombinedAdapter::uses_dropout() const {
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.adapter->uses_dropout(); });
+}
+
 int64_t CombinedAdapter::first_layer() const {
   int64_t first = parts_.front().adapter->first_layer();
   for (const Part& part : parts_) first = std::min(first, part.adapter->first_layer());

@@ -21,6 +21,7 @@ class CombinedAdapter final : public Adapter {
   // At least one part, each name once; at most one of them has a prefix.
   explicit CombinedAdapter(std::vector<Part> parts);
 
+  bool uses_dropout() const override;
   int64_t first_layer() const override;
   torch::Tensor linear_delta(const LinearCall& call) override;
   torch::Tensor attention_delta(int64_t layer, const Queries& queries) override;

@@ -28,5 +28,10 @@ std::string gpu_name(torch::Device device);
 
 // INTERNAL unless the tensor is contiguous fp32 on `device`.
 Status check_summable(const torch::Tensor& tensor, torch::Device device);
+// INTERNAL unless it can be summed, is flat, and `part` is one of `ranks` equal parts of it.
+Status check_scatterable(const torch::Tensor& tensor, const torch::Tensor& part, int ranks,
+                         torch::Device device);
+// INTERNAL unless the tensor is contiguous and flat, on `device`, of `ranks` equal parts.
+Status check_gatherable(const torch::Tensor& tensor, int ranks, torch::Device device);
 
 }  // namespace prefixmem::trainer

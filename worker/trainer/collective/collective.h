@@ -1,4 +1,5 @@
-// Sums over the ranks of a gang: MPI on CPUs, NCCL on GPUs, nothing for a gang of one.
+// Sums over the ranks of a gang, and what they share: MPI on CPUs, NCCL on GPUs, nothing for a gang
+// of one.
 #pragma once
 
 #include <torch/types.h>
@@ -26,13 +27,19 @@ class Collective {
   virtual int size() const = 0;
   virtual int local_rank() const = 0;  // index among the ranks of this host
   virtual int local_size() const = 0;
-  // Where this rank computes, and where the tensors of all_reduce_sum live.
+  // Where this rank computes, and where the tensors of a collective live.
   virtual torch::Device device() const = 0;
 
   // Element-wise sum of a contiguous fp32 tensor over all ranks, in place; every rank gets the same
   // bits.
   virtual Status all_reduce_sum(torch::Tensor& tensor) = 0;
-  // The same for a few host values (votes, counts, losses).
+  // Cuts a contiguous fp32 tensor [size() · n] into a part a rank, in rank order, and puts this
+  // rank's part of the sum over all ranks into `part` [n]. The tensor's values are lost.
+  virtual Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) = 0;
+  // The inverse cut: of a contiguous tensor [size() · n] of any dtype each rank has filled its own
+  // part; afterwards every rank has all of them. In place.
+  virtual Status all_gather(torch::Tensor& tensor) = 0;
+  // The same as all_reduce_sum for a few host values (votes, counts, losses).
   virtual Status all_reduce_sum(std::span<double> values) = 0;
   // Rank 0's bytes to all.
   virtual Status broadcast(std::string& bytes) = 0;

@@ -26,6 +26,27 @@ Status check_summable(const torch::Tensor& tensor, torch::Device device) {
                         device.str() + ", not " + std::string(tensor.toString()));
 }
 
+Status check_scatterable(const torch::Tensor& tensor, const torch::Tensor& part, int ranks,
+                         torch::Device device) {
+  PM_TRY(check_summable(tensor, device));
+  PM_TRY(check_summable(part, device));
+  if (tensor.dim() == 1 && tensor.numel() == part.numel() * ranks) return {};
+  return internal_error("collective: reduce_scatter_sum needs " + std::to_string(ranks) +
+                        " parts of " + std::to_string(part.numel()) + " values, not " +
+                        std::to_string(tensor.numel()));
+}
+
+Status check_gatherable(const torch::Tensor& tensor, int ranks, torch::Device device) {
+  if (tensor.is_contiguous() && tensor.dim() == 1 && tensor.numel() % ranks == 0 &&
+      tensor.device().type() == device.type()) {
+    return {};
+  }
+  return internal_error("collective: all_gather needs a flat contiguous tensor of " +
+                        std::to_string(ranks) + " equal parts on " + device.str() + ", not " +
+                        std::to_string(tensor.numel()) + " values of " +
+                        std::string(tensor.toString()));
+}
+
 Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& options) {
   if (!started_by_mpi()) {
     PM_ASSIGN(const torch::Device device, pick_device(options.device, 0));

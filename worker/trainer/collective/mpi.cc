@@ -11,6 +11,12 @@ namespace {
 
 constexpr int64_t kMaxCount = int64_t{1} << 28;  // elements in one MPI call, whose counts are int
 
+Status check_count(int64_t count, const char* operation) {
+  if (count <= kMaxCount) return {};
+  return internal_error(std::string("collective: ") + operation + " of " + std::to_string(count) +
+                        " a rank; allowed: at most " + std::to_string(kMaxCount));
+}
+
 Status mpi_status(int code, const char* operation) {
   if (code == MPI_SUCCESS) return {};
   char text[MPI_MAX_ERROR_STRING];
@@ -58,6 +64,8 @@ class MpiCollective final : public Collective {
     PM_TRY(check_summable(tensor, torch::kCPU));
     return sum(tensor.data_ptr<float>(), tensor.numel(), MPI_FLOAT);
   }
+  Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override;
+  Status all_gather(torch::Tensor& tensor) override;
   Status all_reduce_sum(std::span<double> values) override {
     return sum(values.data(), static_cast<int64_t>(values.size()), MPI_DOUBLE);
   }
@@ -89,6 +97,26 @@ class MpiCollective final : public Collective {
   int rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
   Watchdog watchdog_;
 };
+
+Status MpiCollective::reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) {
+  PM_TRY(check_scatterable(tensor, part, size_, torch::kCPU));
+  PM_TRY(check_count(part.numel(), "reduce_scatter"));
+  const Watchdog::Watch watch(watchdog_, "reduce_scatter");
+  return mpi_status(
+      MPI_Reduce_scatter_block(tensor.data_ptr<float>(), part.data_ptr<float>(),
+                               static_cast<int>(part.numel()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
+      "reduce_scatter");
+}
+
+Status MpiCollective::all_gather(torch::Tensor& tensor) {
+  PM_TRY(check_gatherable(tensor, size_, torch::kCPU));
+  const auto bytes = static_cast<int64_t>(tensor.nbytes()) / size_;
+  PM_TRY(check_count(bytes, "all_gather"));
+  const Watchdog::Watch watch(watchdog_, "all_gather");
+  return mpi_status(MPI_Allgather(MPI_IN_PLACE, 0, MPI_BYTE, tensor.mutable_data_ptr(),
+                                  static_cast<int>(bytes), MPI_BYTE, MPI_COMM_WORLD),
+                    "all_gather");
+}
 
 Status MpiCollective::broadcast(std::string& bytes) {
   const Watchdog::Watch watch(watchdog_, "broadcast");

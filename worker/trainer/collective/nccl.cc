@@ -71,6 +71,26 @@ class NcclCollective final : public Collective {
         "all_reduce"));
     return cuda_status(cudaStreamSynchronize(stream), "all_reduce");
   }
+  Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override {
+    PM_TRY(check_scatterable(tensor, part, size(), device_));
+    const Watchdog::Watch watch(watchdog_, "nccl reduce_scatter");
+    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+    PM_TRY(nccl_status(ncclReduceScatter(tensor.data_ptr<float>(), part.data_ptr<float>(),
+                                         part.numel(), ncclFloat32, ncclSum, communicator_, stream),
+                       "reduce_scatter"));
+    return cuda_status(cudaStreamSynchronize(stream), "reduce_scatter");
+  }
+  Status all_gather(torch::Tensor& tensor) override {
+    PM_TRY(check_gatherable(tensor, size(), device_));
+    const Watchdog::Watch watch(watchdog_, "nccl all_gather");
+    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+    const size_t bytes = tensor.nbytes() / static_cast<size_t>(size());
+    char* const data = static_cast<char*>(tensor.mutable_data_ptr());
+    PM_TRY(nccl_status(
+        ncclAllGather(data + bytes * rank(), data, bytes, ncclUint8, communicator_, stream),
+        "all_gather"));
+    return cuda_status(cudaStreamSynchronize(stream), "all_gather");
+  }
   Status all_reduce_sum(std::span<double> values) override { return host_->all_reduce_sum(values); }
   Status broadcast(std::string& bytes) override { return host_->broadcast(bytes); }
   Result<std::vector<std::string>> all_gather(const std::string& bytes) override {

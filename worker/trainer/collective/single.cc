@@ -16,6 +16,12 @@ class SingleCollective final : public Collective {
   int local_size() const override { return 1; }
   torch::Device device() const override { return device_; }
   Status all_reduce_sum(torch::Tensor& tensor) override { return check_summable(tensor, device_); }
+  Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override {
+    PM_TRY(check_scatterable(tensor, part, 1, device_));
+    part.copy_(tensor);
+    return {};
+  }
+  Status all_gather(torch::Tensor& tensor) override { return check_gatherable(tensor, 1, device_); }
   Status all_reduce_sum(std::span<double>) override { return {}; }
   Status broadcast(std::string&) override { return {}; }
   Result<std::vector<std::string>> all_gather(const std::string& bytes) override {

@@ -41,6 +41,7 @@ std::vector<std::vector<int64_t>> split_micro_batches(const std::vector<int64_t>
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples, int rank,
                    int ranks, int64_t micro_batch_tokens, int64_t examples_per_row) {
   StepPlan plan;
+  plan.examples = static_cast<int64_t>(rows.size()) * examples_per_row;
   std::vector<int64_t> tokens(rows.size(), 0);
   for (size_t i = 0; i < rows.size(); ++i) {
     for (int64_t k = 0; k < examples_per_row; ++k) {
@@ -51,6 +52,10 @@ StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>&
     plan.tokens += tokens[i];
   }
   const auto members = split_over_ranks(tokens, ranks);
+  for (const auto& some : members) {
+    const auto batches = split_micro_batches(some, tokens, micro_batch_tokens);
+    plan.rounds = std::max(plan.rounds, batches.size());
+  }
   for (const auto& batch : split_micro_batches(members[rank], tokens, micro_batch_tokens)) {
     auto& out = plan.micro_batches.emplace_back();
     for (const int64_t index : batch) {

@@ -23,8 +23,10 @@ std::vector<std::vector<int64_t>> split_micro_batches(const std::vector<int64_t>
 // One rank's part of a step.
 struct StepPlan {
   std::vector<std::vector<int64_t>> micro_batches;  // indices of examples
+  size_t rounds = 0;                                // most micro-batches that a rank has
   int64_t tokens = 0;                               // model inputs, all ranks
   int64_t label_tokens = 0;                         // all ranks
+  int64_t examples = 0;                             // all ranks
 };
 // `examples_per_row`: as of the format (example.h). The examples of a row stay together, one after
 // the other, so that of preference rows every micro-batch is chosen, rejected, chosen, rejected, …

@@ -1,10 +1,11 @@
-// The frozen base model: one decoder described by data, for every family.
+// The base model: one decoder described by data, for every family.
 #pragma once
 
 #include <torch/types.h>
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "common/status.h"
 #include "worker/trainer/adapters/adapter.h"
@@ -21,7 +22,8 @@ struct DecoderOptions {
 // Keys and values of the tokens seen so far of one row, for generation.
 struct RowCache;
 
-// Thread: one at a time. Weights never require gradients and are never written.
+// Thread: one at a time. Weights never require gradients and are never written, unless unfreeze()
+// is called.
 class Decoder {
  public:
   // Reads config.json and the safetensors of a Hugging Face folder (memory-mapped). Errors:
@@ -33,6 +35,13 @@ class Decoder {
 
   virtual const ModelConfig& config() const = 0;
   virtual const DecoderOptions& options() const = 0;
+  virtual const LinearWeights& linear_weights(int64_t layer, Site site) const = 0;
+
+  // Makes every weight a leaf that requires gradients, of the model's dtype and in memory of its
+  // own (never that of a file). By Hugging Face name, in the order of the forward pass, a tied
+  // lm_head once; norms as stored, without the family's offset. The tensors are the model's own:
+  // what is written to them it computes with.
+  virtual std::vector<Parameter> unfreeze() = 0;
 
   // Final-normed hidden states at `sources` (stream indices, int64 [L]): [L, hidden] in dtype. The
   // adapter, where given, takes part and receives gradients under autograd; below its first layer

@@ -4,34 +4,13 @@
 
 #include <cstdint>
 #include <cstring>
-#include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "common/files.h"
 #include "worker/trainer/model/mapped_file.h"
 
 namespace prefixmem::trainer {
-namespace {
 
 namespace fs = std::filesystem;
-
-nlohmann::ordered_json header_of(const std::vector<NamedTensor>& tensors,
-                                 const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  size_t begin = 0;
-  for (const auto& [name, value] : tensors) {
-    const auto dtype = safetensors_dtype_name(value.scalar_type());
-    if (!dtype) throw std::invalid_argument("no safetensors dtype for tensor " + name);
-    const size_t end = begin + value.nbytes();
-    header[name] = {
-        {"dtype", *dtype}, {"shape", value.sizes().vec()}, {"data_offsets", {begin, end}}};
-    begin = end;
-  }
-  return header;
-}
-
-}  // namespace
 
 Result<SafetensorsFile> SafetensorsFile::open(const fs::path& file) {
   PM_ASSIGN(MappedFile mapping, map_file(file));
@@ -70,11 +49,11 @@ Result<torch::Tensor> SafetensorsFile::tensor(const std::string& name) const {
 
 std::string serialize_safetensors(const std::vector<NamedTensor>& tensors,
                                   const std::map<std::string, std::string>& metadata) {
-  std::string text = header_of(tensors, metadata).dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  const uint64_t length = text.size();
-  std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
-  bytes += text;
+  std::vector<TensorShape> shapes;
+  for (const auto& [name, value] : tensors) {
+    shapes.push_back({name, value.scalar_type(), value.sizes().vec()});
+  }
+  std::string bytes = safetensors_header_bytes(shapes, metadata);
   for (const auto& [name, value] : tensors) {
     const torch::Tensor flat = value.detach().cpu().contiguous();
     bytes.append(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes());

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 
 #include "worker/trainer/model/strict_json.h"
@@ -164,6 +165,31 @@ Result<SafetensorsHeader> parse_safetensors_header(std::string_view bytes) {
     entry.end += header.data_begin;
   }
   return header;
+}
+
+int64_t TensorShape::bytes() const {
+  auto count = static_cast<int64_t>(c10::elementSize(dtype));
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+std::string safetensors_header_bytes(const std::vector<TensorShape>& tensors,
+                                     const std::map<std::string, std::string>& metadata) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  int64_t begin = 0;
+  for (const TensorShape& tensor : tensors) {
+    const auto dtype = safetensors_dtype_name(tensor.dtype);
+    if (!dtype) throw std::invalid_argument("no safetensors dtype for tensor " + tensor.name);
+    const int64_t end = begin + tensor.bytes();
+    header[tensor.name] = {
+        {"dtype", *dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
+    begin = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
 }
 
 std::optional<std::string_view> safetensors_dtype_name(ScalarType dtype) {

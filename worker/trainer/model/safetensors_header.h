@@ -33,6 +33,20 @@ struct SafetensorsHeader {
 // bytes there and the bytes expected.
 Result<SafetensorsHeader> parse_safetensors_header(std::string_view bytes);
 
+// What a header says of a tensor.
+struct TensorShape {
+  std::string name;
+  c10::ScalarType dtype = c10::ScalarType::Float;
+  std::vector<int64_t> shape;
+
+  int64_t bytes() const;
+};
+
+// The bytes before the data of a file that holds the tensors in this order. A dtype must be one of
+// the format's (else std::invalid_argument: a mistake of the caller).
+std::string safetensors_header_bytes(const std::vector<TensorShape>& tensors,
+                                     const std::map<std::string, std::string>& metadata);
+
 // "F32", "BF16", …; none for a type that the format or this program lacks.
 std::optional<std::string_view> safetensors_dtype_name(c10::ScalarType dtype);
 

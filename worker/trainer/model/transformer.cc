@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "worker/trainer/model/named_weights.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
@@ -49,6 +50,16 @@ Transformer::Transformer(ModelConfig config, const DecoderOptions& options, Mode
     inverse_frequencies_.push_back(
         at::tensor(rope.inv_freq, at::kDouble).to(options_.device, at::kFloat));
   }
+}
+
+std::vector<Parameter> Transformer::unfreeze() {
+  std::vector<Parameter> parameters;
+  for (const auto& [name, tensor] : named_weights(weights_, config_)) {
+    *tensor = tensor->to(options_.dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+    parameters.push_back({name, *tensor});
+  }
+  if (config_.tie_word_embeddings) weights_.head = weights_.embedding;
+  return parameters;
 }
 
 torch::Tensor Transformer::hidden(const RaggedBatch& batch, Adapter* adapter,
@@ -123,7 +134,7 @@ Transformer::Pass Transformer::start_pass(Adapter* adapter, const torch::Tensor&
 }
 
 torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
-  torch::Tensor x = weights_.embedding.index_select(0, tokens);
+  torch::Tensor x = at::embedding(weights_.embedding, tokens);
   if (config_.embedding_scale == 1) return x;
   return x.mul_(at::scalar_tensor(config_.embedding_scale, x.options()));
 }
@@ -180,16 +191,16 @@ torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Ten
 
 torch::Tensor Transformer::linear(int64_t layer, Site site, const Pass& pass,
                                   const torch::Tensor& x) const {
-  const LinearWeights& weights = weights_.layers[layer].linear[static_cast<size_t>(site)];
+  const LinearWeights& weights = linear_weights(layer, site);
   torch::Tensor y = at::linear(x, weights.weight, weights.bias);
   if (pass.adapter == nullptr) return y;
   const torch::Tensor delta =
-      pass.adapter->linear_delta({layer, site, x, weights, pass.dropout_keys});
+      pass.adapter->linear_delta({layer, site, x, weights, pass.dropout_keys, y});
   return delta.defined() ? y.add_(delta) : y;
 }
 
 torch::Tensor Transformer::norm(const torch::Tensor& x, const torch::Tensor& weight) const {
-  return weight.defined() ? rms_norm(x, weight, config_.rms_norm_eps) : x;
+  return weight.defined() ? rms_norm(x, weight, config_.rms_norm_eps, config_.norm_offset) : x;
 }
 
 }  // namespace prefixmem::trainer

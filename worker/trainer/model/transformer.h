@@ -18,6 +18,10 @@ class Transformer final : public Decoder {
 
   const ModelConfig& config() const override { return config_; }
   const DecoderOptions& options() const override { return options_; }
+  const LinearWeights& linear_weights(int64_t layer, Site site) const override {
+    return weights_.layers[layer].linear[static_cast<size_t>(site)];
+  }
+  std::vector<Parameter> unfreeze() override;
   torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
                        const torch::Tensor& sources) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
@@ -55,7 +59,7 @@ class Transformer final : public Decoder {
 
   const ModelConfig config_;
   const DecoderOptions options_;
-  const ModelWeights weights_;
+  ModelWeights weights_;
   std::vector<torch::Tensor> inverse_frequencies_;  // by rope, fp32 on the device
 };
 

@@ -36,7 +36,7 @@ class Loader {
 
   Result<torch::Tensor> norm(const std::string& name, int64_t size) const {
     PM_ASSIGN(const torch::Tensor stored, source_.take(name, {size}, at::kFloat));
-    return stored.to(options_.device) + config_.norm_offset;
+    return stored.to(options_.device);
   }
 
   Result<LinearWeights> linear(const std::string& name, int64_t out, int64_t in, bool bias) const {

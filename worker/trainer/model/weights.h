@@ -1,4 +1,4 @@
-// The frozen tensors of a decoder.
+// The tensors of a decoder.
 #pragma once
 
 #include <torch/types.h>
@@ -14,8 +14,8 @@
 
 namespace prefixmem::trainer {
 
-// Norm weights are fp32 and hold the family's offset (1 + w for Gemma); undefined where the family
-// has no such norm.
+// Norm weights are as stored, w where Gemma multiplies with 1 + w, and fp32 while they are frozen;
+// undefined where the family has no such norm.
 struct LayerWeights {
   torch::Tensor before_attention, after_attention, before_mlp, after_mlp;  // [hidden]
   torch::Tensor query_norm, key_norm;                                      // [head_dim]
