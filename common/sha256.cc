@@ -61,18 +61,23 @@ std::string sha256_hex(std::string_view bytes) {
   return sha.finish_hex();
 }
 
-Result<std::string> sha256_of_file(const std::filesystem::path& file) {
+Status update_from_file(Sha256& sha, const std::filesystem::path& file) {
   const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return from_errno("opening " + file.string(), errno);
-  Sha256 sha;
   std::vector<char> block(kBlock);
   while (true) {
     const ssize_t count = read(fd.get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return from_errno("reading " + file.string(), errno);
-    if (count == 0) return sha.finish_hex();
+    if (count == 0) return {};
     sha.update(block.data(), static_cast<size_t>(count));
   }
+}
+
+Result<std::string> sha256_of_file(const std::filesystem::path& file) {
+  Sha256 sha;
+  PM_TRY(update_from_file(sha, file));
+  return sha.finish_hex();
 }
 
 }  // namespace prefixmem

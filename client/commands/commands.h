@@ -26,6 +26,8 @@ Command add_cancel(CLI::App& app);
 Command add_results(CLI::App& app);
 Command add_download(CLI::App& app);
 Command add_workers(CLI::App& app);
+Command add_verify(CLI::App& app);
+Command add_export(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_version(CLI::App& app);
 

@@ -12,8 +12,9 @@ namespace {
 using Range = std::pair<int64_t, int64_t>;
 
 bool parse_layer(std::string_view text, int64_t& layer) {
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, layer);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto result = std::from_chars(begin, end, layer);
   return result.ec == std::errc() && result.ptr == end && layer >= 0;
 }
 

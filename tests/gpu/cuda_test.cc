@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "tests/unit/trainer/sft_task.h"
 #include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/data/pack.h"
@@ -29,7 +30,7 @@ struct Side {
     const char* folder = std::getenv("PREFIXMEM_TEST_MODEL");
     EXPECT_NE(folder, nullptr) << "PREFIXMEM_TEST_MODEL must name a model folder";
     model = Decoder::load(folder, {torch::kFloat32, device}).value();
-    adapter = make_adapter(method, {model->config(), 1, device}).value();
+    adapter = make_adapter(method, {model->config(), 1, device, model.get()}).value();
     gang = make_single_collective(device);
   }
   std::vector<double> losses(int steps) const {
@@ -37,7 +38,7 @@ struct Side {
     spec.max_steps = steps;
     spec.global_batch_size = 4;
     const auto rows = some_rows();
-    Trainer trainer(spec, rows, *model, *adapter, *gang);
+    Trainer trainer(sft_task(spec, rows), *model, *adapter, *gang);
     std::vector<double> out;
     for (int i = 0; i < steps; ++i) out.push_back(trainer.step().value().loss);
     return out;
@@ -70,10 +71,11 @@ TEST_P(CudaTraining, FollowsTheCpu) {
   const auto actual = Side(kGpu, GetParam()).losses(10);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-3) << i;
 }
-INSTANTIATE_TEST_SUITE_P(Methods, CudaTraining,
-                         ::testing::Values(MethodSpec(PrefixMemoryMethod{}),
-                                           MethodSpec(PrefixTuningMethod{}),
-                                           MethodSpec(LoraMethod{})));
+INSTANTIATE_TEST_SUITE_P(
+    Methods, CudaTraining,
+    ::testing::Values(MethodSpec(PrefixMemoryMethod{}), MethodSpec(PrefixTuningMethod{}),
+                      MethodSpec(LoraMethod{}),
+                      MethodSpec(LoraMethod{.dropout = 0.5, .use_dora = true})));
 
 }  // namespace
 }  // namespace prefixmem::trainer

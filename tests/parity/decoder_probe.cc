@@ -1,19 +1,23 @@
 // decoder_probe MODEL OUT: answers the JSON object on its input with tensors in the file OUT.
 //   {"rows": [{"ids": [id, …], "prompt": n}, …],   one ragged batch, in fp32
 //    "adapter": DIR,       optional: takes part in all that follows
+//    "full": true,         instead: every weight is trained
 //    "logits": first,      optional: logits.{row} [tokens - first, vocabulary], from there on
-//    "gradient": true,     optional: loss [] as a step has it, gradient.{parameter of the adapter}
+//    "gradient": true,     optional: loss [] as a step has it, gradient.{parameter}
+//    "objective": {"type": "dpo", …},  optional: of that loss; rows are chosen, rejected, chosen, …
 //    "greedy": n}          optional: greedy.{row} [n], ids that continue it through the cache
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "worker/trainer/adapters/stored_method.h"
-#include "worker/trainer/data/pack.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/model/safetensors.h"
+#include "worker/trainer/objective/objective.h"
+#include "worker/trainer/objective/score.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -29,7 +33,9 @@ struct Probe {
 
 Status load_adapter(const std::filesystem::path& folder, Probe& probe) {
   PM_ASSIGN(const MethodSpec method, stored_method(folder));
-  PM_ASSIGN(probe.adapter, make_adapter(method, {probe.model->config()}));
+  AdapterContext context{probe.model->config()};
+  context.decoder = probe.model.get();
+  PM_ASSIGN(probe.adapter, make_adapter(method, context));
   return probe.adapter->load(folder);
 }
 
@@ -38,6 +44,10 @@ Result<Probe> load(const std::filesystem::path& model, const json& question) {
   PM_ASSIGN(probe.model, Decoder::load(model, {.dtype = torch::kFloat32}));
   if (question.contains("adapter")) {
     PM_TRY(load_adapter(question["adapter"].get<std::string>(), probe));
+  }
+  if (question.value("full", false)) {
+    const AdapterContext context{.model = probe.model->config(), .decoder = probe.model.get()};
+    PM_ASSIGN(probe.adapter, make_adapter(FullMethod(), context));
   }
   for (const json& row : question.at("rows")) {
     Example& example = probe.rows.emplace_back();
@@ -65,12 +75,31 @@ void add_logits(const Probe& probe, int64_t first, Tensors& answer) {
   }
 }
 
-void add_gradient(const Probe& probe, Tensors& answer) {
+ObjectiveSpec objective_of(const json& question) {
+  const json wanted = question.value("objective", json{{"type", "sft"}});
+  if (wanted["type"] == "simpo") return SimpoObjective{wanted["beta"], wanted["gamma"]};
+  if (wanted["type"] == "sft") return SftObjective();
+  DpoObjective dpo;
+  dpo.beta = wanted["beta"];
+  dpo.label_smoothing = wanted.value("label_smoothing", 0.0);
+  if (wanted.value("loss", "sigmoid") == "ipo") dpo.loss = DpoObjective::Loss::kIpo;
+  return dpo;
+}
+
+// Mean loss of the rows, differentiable.
+torch::Tensor loss_of(const Probe& probe, const ObjectiveSpec& spec) {
   std::vector<int64_t> all(probe.rows.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
-  const RaggedBatch batch = pack_rows(all, probe.rows);
-  const torch::Tensor hidden = probe.model->hidden(batch, probe.adapter.get(), batch.label_sources);
-  const torch::Tensor loss = -probe.model->token_log_probs(hidden, batch.label_ids).mean();
+  std::iota(all.begin(), all.end(), 0);
+  const auto objective = make_objective(spec);
+  const auto reference = objective->has_reference() ? adapter_off(*probe.model) : nullptr;
+  const ScoredBatch batch(all, probe.rows, torch::kCPU);
+  const ExampleScores scores = batch.score(*probe.model, probe.adapter.get(), reference.get());
+  return objective->loss_sum(scores) /
+         static_cast<double>(objective->units(batch.examples(), batch.label_tokens()));
+}
+
+void add_gradient(const Probe& probe, const ObjectiveSpec& objective, Tensors& answer) {
+  const torch::Tensor loss = loss_of(probe, objective);
   loss.backward();
   answer.push_back({"loss", loss.detach()});
   for (const Parameter& parameter : probe.adapter->parameters()) {
@@ -100,7 +129,7 @@ Status run(const std::filesystem::path& model, const std::filesystem::path& out)
   PM_ASSIGN(const Probe probe, load(model, question));
   Tensors answer;
   if (question.contains("logits")) add_logits(probe, question["logits"], answer);
-  if (question.value("gradient", false)) add_gradient(probe, answer);
+  if (question.value("gradient", false)) add_gradient(probe, objective_of(question), answer);
   if (question.contains("greedy")) add_greedy(probe, question["greedy"], answer);
   return write_safetensors(out, answer, {});
 }

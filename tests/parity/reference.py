@@ -85,15 +85,20 @@ def backward(model, rows):
     return total
 
 
-def train(model, rows, steps, rate, clip=0.0, decay=0.0, schedule=("constant", 0), ratios=None):
-    """Full-batch AdamW; yields each step's loss before its update and its gradient norm.
-
-    `ratios`: {the last part of a parameter's name: its learning rate over `rate`}, elsewhere 1.
-    """
-    parameters = list(trained(model).values())
+def adamw(model, rate, decay=0.0, ratios=None):
+    """`ratios`: {the last part of a parameter's name: its learning rate over `rate`}, else 1."""
     ratio = {name: (ratios or {}).get(name.rpartition(".")[2], 1) for name in trained(model)}
     groups = [{"params": [p], "lr": rate * ratio[name]} for name, p in trained(model).items()]
-    optimizer = torch.optim.AdamW(groups, weight_decay=decay)
+    return torch.optim.AdamW(groups, weight_decay=decay)
+
+
+def train(model, rows, steps, rate, clip=0.0, schedule=("constant", 0), optimizer=adamw, **options):
+    """Full-batch AdamW; yields each step's loss before its update and its gradient norm.
+
+    `options` go to `optimizer`.
+    """
+    parameters = list(trained(model).values())
+    optimizer = optimizer(model, rate, **options)
     kind, warmup = schedule
     rates = transformers.get_scheduler(
         kind, optimizer, num_warmup_steps=warmup, num_training_steps=steps

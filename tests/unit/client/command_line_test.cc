@@ -42,7 +42,7 @@ TEST(CommandLine, NamesAnUnknownCommand) {
   EXPECT_EQ(done.code, 2);
   EXPECT_EQ(done.err,
             "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, cancel, "
-            "results, download, workers, explain, version\n");
+            "results, download, workers, verify, export, explain, version\n");
 }
 
 TEST(CommandLine, NamesAWrongOptionAndPointsToTheCommandsHelp) {

@@ -62,6 +62,34 @@ TEST(Collective, RefusesATensorItCannotSum) {
   EXPECT_EQ(gang->all_reduce_sum(strided).code(), Code::kInternal);
 }
 
+TEST(Collective, ScattersTheSum) {
+  torch::Tensor values =
+      (torch::arange(gang->size() * 7, torch::kFloat32) + gang->rank()).to(gang->device());
+  torch::Tensor part = torch::empty({7}, values.options());
+  ASSERT_TRUE(gang->reduce_scatter_sum(values, part).ok());
+  const torch::Tensor mine = torch::arange(7, torch::kFloat32) + 7 * gang->rank();
+  EXPECT_TRUE(part.cpu().equal(mine * gang->size() + ranks_sum()));
+}
+
+TEST(Collective, GathersPartsOfAnyDtype) {
+  for (const auto dtype : {torch::kFloat32, torch::kBFloat16}) {
+    torch::Tensor values = torch::zeros({gang->size() * int64_t{5}}, dtype).to(gang->device());
+    values.narrow(0, gang->rank() * int64_t{5}, 5).fill_(gang->rank() + 1);
+    ASSERT_TRUE(gang->all_gather(values).ok());
+    const torch::Tensor expected =
+        torch::arange(1, gang->size() + 1, torch::kFloat32).repeat_interleave(5);
+    EXPECT_TRUE(values.cpu().to(torch::kFloat32).equal(expected));
+  }
+}
+
+TEST(Collective, RefusesPartsThatDoNotFit) {
+  torch::Tensor values = torch::zeros({gang->size() * int64_t{4} + 1}).to(gang->device());
+  torch::Tensor part = torch::zeros({4}).to(gang->device());
+  EXPECT_EQ(gang->reduce_scatter_sum(values, part).code(), Code::kInternal);
+  torch::Tensor square = torch::zeros({4, gang->size() * int64_t{4}}).to(gang->device());
+  EXPECT_EQ(gang->all_gather(square).code(), Code::kInternal);
+}
+
 TEST(Collective, SumsHostValues) {
   double values[2] = {1.0, static_cast<double>(gang->rank())};
   ASSERT_TRUE(gang->all_reduce_sum(values).ok());

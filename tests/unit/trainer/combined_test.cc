@@ -67,8 +67,8 @@ TEST_F(CombinedTest, DeltasOfOneSiteAdd) {
   randomize(*both);
   const auto x = torch::randn({2, 16});
   const auto query = torch::randn({2, 4, 8});
-  EXPECT_TRUE(both->linear_delta({0, Site::kQ, x, {}, {}}).defined());
-  EXPECT_FALSE(both->linear_delta({0, Site::kK, x, {}, {}}).defined());
+  EXPECT_TRUE(both->linear_delta({0, Site::kQ, x, {}, {}, {}}).defined());
+  EXPECT_FALSE(both->linear_delta({0, Site::kK, x, {}, {}, {}}).defined());
   EXPECT_FALSE(both->attention_delta(0, {query, query}).defined());
   EXPECT_TRUE(both->attention_delta(1, {query, query}).defined());
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/unit/trainer/toy_model.h"
 #include "worker/trainer/eval/evaluate.h"
@@ -46,18 +47,34 @@ class EvalTest : public ::testing::Test {
       rows_[i].label = static_cast<int64_t>(i % labels_.size());
   }
   Result<EvalEvent> run(int64_t micro_batch_tokens = 4096, bool stop = false) {
-    return evaluate({spec_, rows_, labels_, codec_, model_, &adapter_, *gang, micro_batch_tokens,
-                     [stop] { return stop; }},
+    const auto objective = make_objective(objective_);
+    const auto reference = objective->has_reference() ? adapter_off(model_) : nullptr;
+    return evaluate({.spec = spec_,
+                     .examples = rows_,
+                     .examples_per_row = examples_per_row_,
+                     .label_ids = labels_,
+                     .codec = codec_,
+                     .model = model_,
+                     .adapter = &adapter_,
+                     .objective = *objective,
+                     .reference = reference.get(),
+                     .gang = *gang,
+                     .micro_batch_tokens = micro_batch_tokens,
+                     .should_stop = [stop] { return stop; }},
                     7);
   }
+  // log p(answer | prompt) of a row, its label tokens together.
+  double answer_score(const Example& row, bool adapted = true) {
+    return score(row, {row.ids.begin() + row.prompt_tokens, row.ids.end()}, adapted);
+  }
   // log p(tokens | prompt), the whole row computed for it.
-  double score(const Example& row, const std::vector<int32_t>& tokens) {
+  double score(const Example& row, const std::vector<int32_t>& tokens, bool adapted = true) {
     const torch::NoGradGuard no_grad;
     std::vector<int32_t> ids(row.ids.begin(), row.ids.begin() + row.prompt_tokens);
     double sum = 0;
     for (const int32_t token : tokens) {
       const auto cache = model_.new_cache();
-      const auto hidden = model_.extend(*cache, ids, &adapter_);
+      const auto hidden = model_.extend(*cache, ids, adapted ? &adapter_ : nullptr);
       sum += model_.logits(hidden).log_softmax(1)[0][token].item<double>();
       ids.push_back(token);
     }
@@ -78,6 +95,8 @@ class EvalTest : public ::testing::Test {
   }
 
   EvalSpec spec_{.mode = EvalMode::kLabelLikelihood};
+  ObjectiveSpec objective_ = SftObjective{};
+  int64_t examples_per_row_ = 1;
   std::vector<Example> rows_ = toy_rows(40);
   std::vector<std::vector<int32_t>> labels_ = {
       {5, 6, 7, kEos}, {5, 6, kEos}, {5, 9, kEos}, {11, kEos}};
@@ -107,10 +126,49 @@ TEST_F(EvalTest, LossIsTheMeanOverLabelTokens) {
   spec_.mode = EvalMode::kLoss;
   double sum = 0, count = 0;
   for (const Example& row : rows_) {
-    sum -= score(row, {row.ids.begin() + row.prompt_tokens, row.ids.end()});
+    sum -= answer_score(row);
     count += static_cast<double>(row.label_tokens());
   }
   for (const int64_t tokens : {1, 4096}) EXPECT_NEAR(run(tokens)->value, sum / count, 1e-5);
+}
+
+TEST_F(EvalTest, PreferenceIsTheShareOfPairsWhoseChosenAnswerIsLikelier) {
+  spec_.mode = EvalMode::kPreference;
+  examples_per_row_ = 2;
+  for (const bool normalized : {false, true}) {
+    spec_.length_normalized = normalized;
+    double preferred = 0;
+    for (size_t i = 0; i < rows_.size(); i += 2) {
+      double scores[2];
+      for (size_t k = 0; k < 2; ++k) {
+        const Example& row = rows_[i + k];
+        const double length = normalized ? static_cast<double>(row.label_tokens()) : 1;
+        scores[k] = answer_score(row) / length;
+      }
+      preferred += scores[0] > scores[1] ? 1 : 0;
+    }
+    ASSERT_GT(preferred, 0);
+    for (const int64_t tokens : {1, 50, 4096}) {
+      const auto event = run(tokens);
+      ASSERT_TRUE(event.ok()) << event.status().message();
+      EXPECT_EQ(event->metric, "preference_accuracy");
+      EXPECT_EQ(event->rows, 20);
+      EXPECT_DOUBLE_EQ(event->value, preferred / 20);
+    }
+  }
+}
+
+TEST_F(EvalTest, LossOfPairsIsTheObjectives) {
+  spec_.mode = EvalMode::kLoss;
+  examples_per_row_ = 2;
+  objective_ = DpoObjective{0.3};
+  double sum = 0;
+  for (size_t i = 0; i < rows_.size(); i += 2) {
+    const double chosen = answer_score(rows_[i]) - answer_score(rows_[i], false);
+    const double rejected = answer_score(rows_[i + 1]) - answer_score(rows_[i + 1], false);
+    sum += std::log1p(std::exp(-0.3 * (chosen - rejected)));
+  }
+  for (const int64_t tokens : {1, 4096}) EXPECT_NEAR(run(tokens)->value, sum / 20, 1e-5);
 }
 
 TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {

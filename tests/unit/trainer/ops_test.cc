@@ -36,6 +36,20 @@ TEST(Ops, RmsNorm) {
   compare(rms_norm(x, weight, 1e-6), plain, {x});
 }
 
+TEST(Ops, RmsNormOfATrainedWeight) {
+  torch::manual_seed(1);
+  for (const double offset : {0.0, 1.0}) {
+    const auto x = (torch::randn({50, 3, 8}) * 3).requires_grad_();
+    const auto weight = torch::randn({8}).requires_grad_();
+    const auto plain = x * (x.square().mean(-1, true) + 1e-6).rsqrt() * (weight + offset);
+    compare(rms_norm(x, weight, 1e-6, offset), plain, {x, weight});
+  }
+  const auto narrow = torch::randn({4, 8}, torch::kBFloat16).requires_grad_();
+  const auto weight = torch::ones({8}, torch::kBFloat16).requires_grad_();
+  rms_norm(narrow, weight, 1e-6).sum().backward();
+  EXPECT_EQ(weight.grad().scalar_type(), torch::kBFloat16);
+}
+
 TEST(Ops, RotaryTurnsHalves) {
   torch::manual_seed(2);
   const auto x = torch::randn({6, 2, 8}).requires_grad_();
@@ -67,6 +81,17 @@ TEST(Ops, TokenLogProbsOverBlocks) {
   const auto wide = at::linear(hidden.to(torch::kDouble), head.to(torch::kDouble));
   const auto plain = wide.log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1).to(torch::kFloat);
   compare(token_log_probs(hidden, head, ids), plain, {hidden});
+}
+
+TEST(Ops, TokenLogProbsOfATrainedHead) {
+  torch::manual_seed(4);
+  const int64_t vocab = (int64_t{1} << 18) + 3;  // 63 rows a block
+  const auto hidden = (torch::randn({70, 16}) * 0.2).requires_grad_();
+  const auto head = torch::randn({vocab, 16}).requires_grad_();
+  const auto ids = torch::randint(vocab, {70}, torch::kLong);
+  const auto wide = at::linear(hidden.to(torch::kDouble), head.to(torch::kDouble));
+  const auto plain = wide.log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1).to(torch::kFloat);
+  compare(token_log_probs(hidden, head, ids), plain, {hidden, head});
 }
 
 TEST(Ops, TokenLogProbsOfNothing) {

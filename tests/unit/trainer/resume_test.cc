@@ -8,10 +8,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/unit/trainer/sft_task.h"
 #include "tests/unit/trainer/toy_model.h"
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/train/metrics_file.h"
 #include "worker/trainer/train/output.h"
+#include "worker/trainer/train/trainer.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -40,8 +42,8 @@ class ResumeTest : public ::testing::Test {
 
   fs::path save(int64_t step, const std::string& spec = kSpec) {
     const auto path = checkpoint_path(folder_, step);
-    std::ofstream(path, std::ios::binary) << serialize_checkpoint(
-        {step, "machine", spec, "rows", {}}, adapter_.parameters(), trainer_);
+    const CheckpointInfo info{step, "machine", spec, "rows", {}};
+    EXPECT_TRUE(write_checkpoint(path, info, trainer_.optimizer(), *alone_).ok());
     return path;
   }
   Result<ResumeChoice> choose(const std::string& machine = "machine") {
@@ -54,7 +56,7 @@ class ResumeTest : public ::testing::Test {
   std::vector<Example> rows_ = toy_rows(3);
   ToyDecoder model_;
   ToyAdapter adapter_{ToyDecoder::kHidden};
-  Trainer trainer_{spec_, rows_, model_, adapter_, *alone_};
+  Trainer trainer_{sft_task(spec_, rows_), model_, adapter_, *alone_};
 };
 
 TEST_F(ResumeTest, NothingThereStartsFromTheBeginning) {

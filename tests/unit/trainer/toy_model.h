@@ -16,16 +16,19 @@ namespace prefixmem::trainer {
 // Adds `bias` to hidden states; two parameters, so that flat buffers have something to lay out.
 class ToyAdapter : public Adapter {
  public:
-  explicit ToyAdapter(int64_t hidden) {
+  // `sharded`: says that it is the model's weights.
+  explicit ToyAdapter(int64_t hidden, bool sharded = false) : sharded_(sharded) {
     parameters_.push_back({"toy.bias", torch::zeros({hidden}).requires_grad_()});
     parameters_.push_back({"toy.gain", torch::ones({2, hidden / 2}).requires_grad_()});
   }
   int64_t first_layer() const override { return 0; }
+  bool trains_model() const override { return sharded_; }
   std::vector<Parameter>& parameters() override { return parameters_; }
   Status save(const std::filesystem::path&, const std::string&) const override { return {}; }
   Status load(const std::filesystem::path&) override { return {}; }
 
  private:
+  const bool sharded_;
   std::vector<Parameter> parameters_;
 };
 
@@ -37,7 +40,9 @@ class ToyDecoder : public Decoder {
 
   const ModelConfig& config() const override { return config_; }
   const DecoderOptions& options() const override { return options_; }
+  const LinearWeights& linear_weights(int64_t, Site) const override { return none_; }
 
+  std::vector<Parameter> unfreeze() override { return {}; }
   torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
                        const torch::Tensor& sources) override {
     std::vector<torch::Tensor> sums;  // over each segment's path, per token
@@ -89,6 +94,7 @@ class ToyDecoder : public Decoder {
 
   const torch::Tensor embedding_;
   const ModelConfig config_{};
+  const LinearWeights none_{};
   const DecoderOptions options_{.dtype = torch::kFloat32};
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <numeric>
 
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/data/random.h"
@@ -20,14 +21,26 @@ const char* metric_name(EvalMode mode) {
       return "exact_match";
     case EvalMode::kLoss:
       return "loss";
+    case EvalMode::kPreference:
+      return "preference_accuracy";
   }
   return "";
 }
 
+std::vector<int64_t> examples_of(const EvalContext& context, int64_t row) {
+  std::vector<int64_t> examples(context.examples_per_row);
+  std::iota(examples.begin(), examples.end(), row * context.examples_per_row);
+  return examples;
+}
+
 // Tokens that a row costs in one forward; a row's labels branch off its prompt.
-int64_t row_cost(const EvalContext& context, const Example& row) {
-  if (context.spec.mode != EvalMode::kLabelLikelihood) return row.input_tokens();
-  int64_t cost = row.prompt_tokens;
+int64_t row_cost(const EvalContext& context, int64_t row) {
+  int64_t cost = 0;
+  if (context.spec.mode != EvalMode::kLabelLikelihood) {
+    for (const int64_t i : examples_of(context, row)) cost += context.examples[i].input_tokens();
+    return cost;
+  }
+  cost = context.examples[row].prompt_tokens;
   for (const auto& ids : context.label_ids) cost += static_cast<int64_t>(ids.size()) - 1;
   return cost;
 }
@@ -38,6 +51,8 @@ Result<Tally> score_batch(const EvalContext& context, const std::vector<int64_t>
       return score_labels(context, rows);
     case EvalMode::kLoss:
       return score_loss(context, rows);
+    case EvalMode::kPreference:
+      return score_preference(context, rows);
     case EvalMode::kGenerate:
       break;
   }
@@ -47,12 +62,17 @@ Result<Tally> score_batch(const EvalContext& context, const std::vector<int64_t>
 std::vector<std::vector<int64_t>> batches_of_this_rank(const EvalContext& context,
                                                        const std::vector<int64_t>& rows) {
   std::vector<int64_t> costs;
-  for (const int64_t row : rows) costs.push_back(row_cost(context, context.rows[row]));
+  for (const int64_t row : rows) costs.push_back(row_cost(context, row));
   const auto members = split_over_ranks(costs, context.gang.size())[context.gang.rank()];
   const bool alone = context.spec.mode == EvalMode::kGenerate;
-  auto batches = split_micro_batches(members, costs, alone ? 0 : context.micro_batch_tokens);
-  for (auto& batch : batches) {
-    for (int64_t& index : batch) index = rows[index];
+  std::vector<std::vector<int64_t>> batches;
+  for (const auto& members_of_batch :
+       split_micro_batches(members, costs, alone ? 0 : context.micro_batch_tokens)) {
+    auto& batch = batches.emplace_back();
+    for (const int64_t index : members_of_batch) {
+      const auto examples = examples_of(context, rows[index]);
+      batch.insert(batch.end(), examples.begin(), examples.end());
+    }
   }
   return batches;
 }
@@ -69,7 +89,8 @@ std::vector<int64_t> sample_rows(int64_t count, const EvalSpec& spec) {
 Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   const torch::NoGradGuard no_grad;
   const auto start = std::chrono::steady_clock::now();
-  const auto rows = sample_rows(static_cast<int64_t>(context.rows.size()), context.spec);
+  const auto count = static_cast<int64_t>(context.examples.size()) / context.examples_per_row;
+  const auto rows = sample_rows(count, context.spec);
   std::array<double, 3> sums{};  // value, weight, stop votes
   for (const auto& batch : batches_of_this_rank(context, rows)) {
     if (context.should_stop()) {

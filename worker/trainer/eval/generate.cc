@@ -32,7 +32,7 @@ std::vector<int32_t> continue_greedily(const EvalContext& context,
 }  // namespace
 
 Result<Tally> score_generation(const EvalContext& context, int64_t row) {
-  const Example& example = context.rows[row];
+  const Example& example = context.examples[row];
   const std::vector<int32_t> prompt(example.ids.begin(),
                                     example.ids.begin() + example.prompt_tokens);
   PM_ASSIGN(const std::string text, context.codec.decode(continue_greedily(context, prompt)));

@@ -77,7 +77,7 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   RaggedBuilder builder;
   std::vector<LabelTrie::Edge> edges;
   for (size_t i = 0; i < rows.size(); ++i) {
-    add_row(builder, context.rows[rows[i]], trie);
+    add_row(builder, context.examples[rows[i]], trie);
     const int64_t shift = static_cast<int64_t>(i) * per_row;
     for (const auto& edge : trie.edges) edges.push_back({edge.source + shift, edge.token});
   }
@@ -88,7 +88,7 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   for (size_t i = 0; i < rows.size(); ++i) {
     const int64_t best =
         best_label(trie, scores.data() + i * trie.edges.size(), context.spec.length_normalized);
-    tally.value += best == context.rows[rows[i]].label ? 1 : 0;
+    tally.value += best == context.examples[rows[i]].label ? 1 : 0;
     tally.weight += 1;
   }
   return tally;

@@ -1,16 +1,16 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
-#include "worker/trainer/data/pack.h"
 #include "worker/trainer/eval/evaluate.h"
+#include "worker/trainer/objective/score.h"
 
 namespace prefixmem::trainer {
 
-Result<Tally> score_loss(const EvalContext& context, const std::vector<int64_t>& rows) {
-  const RaggedBatch batch = pack_rows(rows, context.rows).to(context.gang.device());
-  const torch::Tensor hidden = context.model.hidden(batch, context.adapter, batch.label_sources);
-  const torch::Tensor log_probs = context.model.token_log_probs(hidden, batch.label_ids);
-  return Tally{-log_probs.to(torch::kFloat64).sum().item<double>(),
-               static_cast<double>(log_probs.numel())};
+Result<Tally> score_loss(const EvalContext& context, const std::vector<int64_t>& examples) {
+  const ScoredBatch batch(examples, context.examples, context.gang.device());
+  const ExampleScores scores = batch.score(context.model, context.adapter, context.reference);
+  return Tally{
+      context.objective.loss_sum(scores).item<double>(),
+      static_cast<double>(context.objective.units(batch.examples(), batch.label_tokens()))};
 }
 
 }  // namespace prefixmem::trainer

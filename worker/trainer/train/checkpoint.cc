@@ -1,13 +1,14 @@
 #include "worker/trainer/train/checkpoint.h"
 
-#include <torch/autograd.h>
+#include <ATen/ATen.h>
 
-#include <algorithm>
-#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "common/sha256.h"
-#include "worker/trainer/model/safetensors.h"
+#include "worker/trainer/model/safetensors_writer.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -15,22 +16,21 @@ namespace {
 using json = nlohmann::ordered_json;
 constexpr const char* kFormat = "prefixmem-checkpoint-1";
 
-// Calls visit(name, flat tensor, begin, end) for each tensor of a checkpoint, in file order.
-using Visit = std::function<Status(const std::string&, torch::Tensor&, int64_t, int64_t)>;
-Status for_each_tensor(std::vector<Parameter>& parameters, Trainer& trainer, const Visit& visit) {
-  const std::pair<const char*, torch::Tensor*> kinds[] = {
-      {"adapter.", &trainer.parameters().values()},
-      {"exp_avg.", &trainer.optimizer().first_moment()},
-      {"exp_avg_sq.", &trainer.optimizer().second_moment()}};
-  for (const auto& [prefix, flat] : kinds) {
-    int64_t begin = 0;
+using Metadata = std::map<std::string, std::string>;
+
+// In file order; of each, one tensor a parameter.
+constexpr std::pair<const char*, State> kStates[] = {{"adapter.", State::kValue},
+                                                     {"exp_avg.", State::kFirstMoment},
+                                                     {"exp_avg_sq.", State::kSecondMoment}};
+
+std::vector<TensorShape> shapes_of(const std::vector<Parameter>& parameters) {
+  std::vector<TensorShape> shapes;
+  for (const auto& [prefix, state] : kStates) {
     for (const Parameter& parameter : parameters) {
-      const int64_t end = begin + parameter.value.numel();
-      PM_TRY(visit(prefix + parameter.name, *flat, begin, end));
-      begin = end;
+      shapes.push_back({prefix + parameter.name, at::kFloat, parameter.value.sizes().vec()});
     }
   }
-  return {};
+  return shapes;
 }
 
 json progress_json(const Progress& progress) {
@@ -56,14 +56,16 @@ Result<Progress> progress_from(const json& object) {
   return progress;
 }
 
-Result<CheckpointInfo> parse_info(const SafetensorsFile& file) {
-  const auto& metadata = file.metadata();
-  if (metadata.count("format") == 0 || metadata.at("format") != kFormat) {
-    return data_loss("it is no checkpoint of this program");
-  }
-  if (metadata.at("sha256") != sha256_hex(file.data())) {
-    return data_loss("its data do not match their sha256");
-  }
+Metadata metadata_of(const CheckpointInfo& info) {
+  return {{"format", kFormat},
+          {"step", std::to_string(info.step)},
+          {"fingerprint", info.fingerprint},
+          {"spec", info.spec_yaml},
+          {"data_digest", info.data_digest},
+          {"progress", progress_json(info.progress).dump()}};
+}
+
+Result<CheckpointInfo> info_from(const Metadata& metadata) {
   CheckpointInfo info;
   info.step = std::stoll(metadata.at("step"));
   info.fingerprint = metadata.at("fingerprint");
@@ -73,7 +75,50 @@ Result<CheckpointInfo> parse_info(const SafetensorsFile& file) {
   return info;
 }
 
-Result<CheckpointInfo> read_info(const SafetensorsFile& file) {
+Result<CheckpointInfo> parse_info(const SafetensorsFile& file) {
+  const auto& metadata = file.metadata();
+  if (metadata.count("format") == 0 || metadata.at("format") != kFormat) {
+    return data_loss("it is no checkpoint of this program");
+  }
+  if (metadata.at("sha256") != sha256_hex(file.data())) {
+    return data_loss("its data do not match their sha256");
+  }
+  return info_from(metadata);
+}
+
+// Every rank's `info` becomes rank 0's.
+Status share(CheckpointInfo& info, Collective& gang) {
+  std::string bytes = json(metadata_of(info)).dump();
+  PM_TRY(gang.broadcast(bytes));
+  PM_ASSIGN(info, info_from(json::parse(bytes).get<Metadata>()));
+  return {};
+}
+
+}  // namespace
+
+Result<int64_t> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
+                                 Optimizer& optimizer, const Collective& gang) {
+  const auto& parameters = optimizer.parameters();
+  std::optional<SafetensorsWriter> writer;
+  Status written;  // rank 0's; a collective goes on whatever becomes of it
+  if (gang.rank() == 0) {
+    Metadata metadata = metadata_of(info);
+    metadata["sha256"] = std::string(SafetensorsWriter::kDigest);
+    auto made = SafetensorsWriter::create(file, shapes_of(parameters), metadata);
+    written = made.status();
+    if (made.ok()) writer.emplace(std::move(*made));
+  }
+  for (const auto& [prefix, state] : kStates) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      PM_ASSIGN(const torch::Tensor values, optimizer.gather(state, i));
+      if (writer && written.ok()) written = writer->append(values);
+    }
+  }
+  PM_TRY(written);
+  return writer ? writer->finish() : 0;
+}
+
+Result<CheckpointInfo> read_checkpoint_info(const SafetensorsFile& file) {
   try {
     return parse_info(file);
   } catch (const std::exception& error) {
@@ -81,58 +126,33 @@ Result<CheckpointInfo> read_info(const SafetensorsFile& file) {
   }
 }
 
-std::string digest_of(const std::vector<NamedTensor>& tensors) {
-  Sha256 digest;
-  for (const NamedTensor& tensor : tensors) {
-    digest.update(tensor.value.const_data_ptr(), tensor.value.nbytes());
+Status check_checkpoint_tensors(const SafetensorsFile& file,
+                                const std::vector<Parameter>& parameters) {
+  for (const TensorShape& shape : shapes_of(parameters)) {
+    PM_ASSIGN(const torch::Tensor values, file.tensor(shape.name));
+    if (values.scalar_type() == shape.dtype && values.sizes() == at::IntArrayRef(shape.shape)) {
+      continue;
+    }
+    return data_loss("its tensor " + shape.name + " is not of the shape " +
+                     json(shape.shape).dump() + " in fp32");
   }
-  return digest.finish_hex();
+  return {};
 }
 
-}  // namespace
-
-std::string serialize_checkpoint(const CheckpointInfo& info, std::vector<Parameter>& parameters,
-                                 Trainer& trainer) {
-  const torch::NoGradGuard no_grad;
-  std::vector<NamedTensor> tensors;
-  const Status copied = for_each_tensor(
-      parameters, trainer,
-      [&](const std::string& name, torch::Tensor& flat, int64_t begin, int64_t end) -> Status {
-        tensors.push_back({name, flat.slice(0, begin, end).cpu().contiguous()});
-        return {};
-      });
-  if (!copied.ok()) std::terminate();  // the visitor above never fails
-  return serialize_safetensors(tensors, {{"format", kFormat},
-                                         {"step", std::to_string(info.step)},
-                                         {"fingerprint", info.fingerprint},
-                                         {"spec", info.spec_yaml},
-                                         {"data_digest", info.data_digest},
-                                         {"progress", progress_json(info.progress).dump()},
-                                         {"sha256", digest_of(tensors)}});
-}
-
-Result<CheckpointInfo> read_checkpoint_info(const std::string& bytes) {
-  PM_ASSIGN(const SafetensorsFile file, SafetensorsFile::over(bytes));
-  return read_info(file);
-}
-
-Status restore_checkpoint(const std::string& bytes, std::vector<Parameter>& parameters,
-                          Trainer& trainer) {
-  const torch::NoGradGuard no_grad;
-  PM_ASSIGN(const SafetensorsFile file, SafetensorsFile::over(bytes));
-  PM_ASSIGN(const CheckpointInfo info, read_info(file));
-  PM_TRY(for_each_tensor(
-      parameters, trainer,
-      [&](const std::string& name, torch::Tensor& flat, int64_t begin, int64_t end) -> Status {
-        PM_ASSIGN(const torch::Tensor values, file.tensor(name));
-        if (values.scalar_type() != torch::kFloat32 || values.numel() != end - begin) {
-          return data_loss("its tensor " + name + " is not of " + std::to_string(end - begin) +
-                           " fp32 values");
-        }
-        flat.slice(0, begin, end).copy_(values.view(-1));
-        return {};
-      }));
-  trainer.optimizer().set_steps(info.step);
+Status restore_checkpoint(const SafetensorsFile* file, CheckpointInfo& info, Optimizer& optimizer,
+                          Collective& gang) {
+  PM_TRY(share(info, gang));
+  const auto& parameters = optimizer.parameters();
+  for (const auto& [prefix, state] : kStates) {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      torch::Tensor values;
+      if (file != nullptr) {
+        PM_ASSIGN(values, file->tensor(prefix + parameters[i].name));
+      }
+      PM_TRY(optimizer.scatter(state, i, values));
+    }
+  }
+  optimizer.set_steps(info.step);
   return {};
 }
 

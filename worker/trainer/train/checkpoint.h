@@ -9,13 +9,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "common/event/event.h"
 #include "common/status.h"
-#include "worker/trainer/train/trainer.h"
+#include "worker/trainer/collective/collective.h"
+#include "worker/trainer/model/safetensors.h"
+#include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
 
@@ -36,16 +37,22 @@ struct CheckpointInfo {
   Progress progress;
 };
 
-// A whole checkpoint as bytes.
-std::string serialize_checkpoint(const CheckpointInfo& info, std::vector<Parameter>& parameters,
-                                 Trainer& trainer);
+// Writes a checkpoint tensor by tensor: none is held longer than it takes to write it. Whole or not
+// at all, and durable. Collective: rank 0 writes and gives the bytes of the file, or its failure.
+Result<int64_t> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
+                                 Optimizer& optimizer, const Collective& gang);
 
-// Checks format, sizes and checksum. DATA_LOSS where anything is off, naming what.
-Result<CheckpointInfo> read_checkpoint_info(const std::string& bytes);
+// Checks format and checksum. DATA_LOSS where anything is off, naming what.
+Result<CheckpointInfo> read_checkpoint_info(const SafetensorsFile& file);
 
-// Puts the tensors of checked bytes back. DATA_LOSS where they are not this adapter's.
-Status restore_checkpoint(const std::string& bytes, std::vector<Parameter>& parameters,
-                          Trainer& trainer);
+// Checks that the tensors of a checked file are those of these parameters. DATA_LOSS otherwise.
+Status check_checkpoint_tensors(const SafetensorsFile& file,
+                                const std::vector<Parameter>& parameters);
+
+// Puts the state of a checked file back. Collective: rank 0 gives the file and what it says; on the
+// others `file` may be null and `info` is set to rank 0's.
+Status restore_checkpoint(const SafetensorsFile* file, CheckpointInfo& info, Optimizer& optimizer,
+                          Collective& gang);
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, int64_t step);
 // Complete checkpoint files of a folder, newest first; [] where there is no folder.

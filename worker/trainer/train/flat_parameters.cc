@@ -6,19 +6,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "worker/trainer/train/gradient_norm.h"
+
 namespace prefixmem::trainer {
 namespace {
-
-constexpr int64_t kNormBlock = 1 << 20;
-
-// In double: on a CPU, at::norm of a long fp32 buffer is off by 1e-4 at five million values.
-double norm_of(const torch::Tensor& values) {
-  std::vector<torch::Tensor> norms;
-  for (const torch::Tensor& block : values.split(kNormBlock)) {
-    norms.push_back(at::linalg_vector_norm(block, 2, {}, false, at::kDouble));
-  }
-  return at::stack(norms).norm().item<double>();
-}
 
 torch::Tensor ratios_of(const std::vector<Parameter>& parameters, const torch::Tensor& values) {
   const auto plain = [](const Parameter& p) { return p.learning_rate_ratio == 1; };
@@ -60,7 +51,8 @@ FlatParameters::FlatParameters(std::vector<Parameter>& parameters) {
 double FlatParameters::clip_gradients(double max_norm) {
   const torch::NoGradGuard no_grad;
   const double norm = norm_of(gradients_);
-  if (max_norm > 0 && norm > max_norm) gradients_.mul_(max_norm / (norm + 1e-6));
+  const double factor = clip_factor(norm, max_norm);
+  if (factor != 1) gradients_.mul_(factor);
   return norm;
 }
 

@@ -2,12 +2,10 @@
 
 #include <array>
 
-#include "common/files.h"
 #include "common/spec/spec_io.h"
 #include "worker/trainer/eval/evaluate.h"
 #include "worker/trainer/train/fingerprint.h"
 #include "worker/trainer/train/memory.h"
-#include "worker/trainer/train/resume.h"
 #include "worker/trainer/train/stop_signal.h"
 
 namespace prefixmem::trainer {
@@ -28,8 +26,10 @@ TrainingLoop::TrainingLoop(Session& session)
       spec_yaml_(to_yaml(session.spec)),
       fingerprint_(machine_fingerprint(*session.gang)) {
   if (!session.adapter) return;
-  trainer_ = std::make_unique<Trainer>(session.spec.train, session.data.train, *session.model,
-                                       *session.adapter, *session.gang);
+  const TrainTask task{session.spec.train, session.data.train,
+                       examples_per_row(session.spec.data.format), *session.objective,
+                       session.train_reference.get()};
+  trainer_ = std::make_unique<Trainer>(task, *session.model, *session.adapter, *session.gang);
   total_steps_ = trainer_->total_steps();
 }
 
@@ -42,6 +42,7 @@ Status TrainingLoop::run() {
   if (session_.leads() && trainer_) {
     PM_ASSIGN(metrics_, MetricsFile::open(session_.options.out / "metrics.jsonl", steps_done()));
   }
+  if (trainer_ && session_.adapter->trains_model()) PM_TRY(tell_memory());
   while (true) {
     const bool due = evaluation_due();
     if (due) PM_TRY(evaluate_now());
@@ -96,11 +97,18 @@ bool TrainingLoop::evaluation_due() const {
 
 Status TrainingLoop::evaluate_now() {
   PM_TRY(enter(PhaseEvent::Phase::kEvaluating));
-  const EvalContext context{session_.spec.eval,      session_.data.eval,
-                            session_.data.label_ids, *session_.codec,
-                            *session_.model,         session_.adapter.get(),
-                            *session_.gang,          session_.spec.train.micro_batch_tokens,
-                            stop_requested};
+  const EvalContext context{.spec = session_.spec.eval,
+                            .examples = session_.data.eval,
+                            .examples_per_row = examples_per_row(session_.spec.data.format),
+                            .label_ids = session_.data.label_ids,
+                            .codec = *session_.codec,
+                            .model = *session_.model,
+                            .adapter = session_.adapter.get(),
+                            .objective = *session_.objective,
+                            .reference = session_.eval_reference.get(),
+                            .gang = *session_.gang,
+                            .micro_batch_tokens = session_.spec.train.micro_batch_tokens,
+                            .should_stop = stop_requested};
   auto event = evaluate(context, steps_done());
   if (event.status().code() == Code::kCancelled) {
     if (steps_done() > 0) PM_TRY(write_checkpoint());
@@ -109,6 +117,12 @@ Status TrainingLoop::evaluate_now() {
   PM_TRY(event.status());
   progress_.evals.push_back(*event);
   return session_.emit(*event);
+}
+
+Status TrainingLoop::save_adapter(const std::filesystem::path& folder) {
+  return session_.adapter->save_values(folder, session_.spec.model, [&](size_t index) {
+    return trainer_->optimizer().gather(State::kValue, index);
+  });
 }
 
 Status TrainingLoop::stop_here(const std::string& where) {
@@ -121,58 +135,72 @@ Status TrainingLoop::enter(PhaseEvent::Phase phase) {
   PhaseEvent event;
   event.phase = phase;
   event.total_steps = total_steps_;
-  event.trainable_parameters = trainer_ ? trainer_->parameters().count() : 0;
+  event.trainable_parameters = trainer_ ? session_.adapter->parameter_count() : 0;
   return session_.emit(event);
+}
+
+Status TrainingLoop::tell_memory() {
+  return session_.emit(LogEvent{0, "info",
+                                "each rank holds " +
+                                    std::to_string(trainer_->optimizer().state_bytes()) +
+                                    " bytes of gradients and optimizer state"});
 }
 
 Status TrainingLoop::write_checkpoint() {
   if (checkpointed_step_ == steps_done()) return {};
   checkpointed_step_ = steps_done();
-  ArtifactEvent event;
-  PM_TRY(session_.agree(session_.leads() ? write_checkpoint_file(event) : Status()));
-  return session_.emit(event);
+  PM_TRY(session_.agree(metrics_ ? metrics_->sync() : Status()));
+  const auto written = write_checkpoint_file();
+  PM_TRY(session_.agree(written.status()));
+  return session_.emit(*written);
 }
 
-Status TrainingLoop::write_checkpoint_file(ArtifactEvent& event) {
+Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
   const auto begin = std::chrono::steady_clock::now();
   CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data.digest, progress_};
   info.progress.wall_seconds = wall_seconds();
-  const std::string bytes = serialize_checkpoint(info, session_.adapter->parameters(), *trainer_);
   const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
-  PM_TRY(metrics_->sync());
-  PM_TRY(write_file_atomic(path, bytes));
-  PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
+  ArtifactEvent event;
+  PM_ASSIGN(event.bytes,
+            trainer::write_checkpoint(path, info, trainer_->optimizer(), *session_.gang));
+  if (session_.leads()) PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
   event.kind = ArtifactEvent::Kind::kCheckpoint;
   event.path = path.lexically_relative(session_.options.out);
   event.step = info.step;
-  event.bytes = static_cast<int64_t>(bytes.size());
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  return {};
+  return event;
+}
+
+Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
+  PM_ASSIGN(ResumeChoice choice, choose_resume_point(checkpoint_folder(session_), spec_yaml_,
+                                                     session_.data.digest, fingerprint_));
+  if (choice.point) {
+    PM_TRY(check_checkpoint_tensors(choice.point->contents, session_.adapter->parameters())
+               .with_context("checkpoint " + choice.point->file.string()));
+  }
+  return choice;
 }
 
 Status TrainingLoop::resume() {
   if (!session_.options.resume || !trainer_) return {};
-  ResumeChoice choice;
-  Status chosen;
-  if (session_.leads()) {
-    auto result = choose_resume_point(checkpoint_folder(session_), spec_yaml_, session_.data.digest,
-                                      fingerprint_);
-    chosen = result.status();
-    if (result.ok()) choice = std::move(*result);
-  }
-  PM_TRY(session_.agree(chosen));
-  for (const auto& warning : choice.warnings)
+  Result<ResumeChoice> choice = ResumeChoice();
+  if (session_.leads()) choice = choose_checkpoint();
+  PM_TRY(session_.agree(choice.status()));
+  for (const auto& warning : choice->warnings) {
     PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
-  std::string bytes = choice.point ? std::move(choice.point->bytes) : "";
-  PM_TRY(session_.gang->broadcast(bytes));
-  if (bytes.empty()) return {};
-  PM_TRY(session_.agree(take_up(bytes).with_context("resuming from a checkpoint")));
+  }
+  double found = choice->point ? 1 : 0;
+  PM_TRY(session_.gang->all_reduce_sum({&found, 1}));
+  if (found == 0) return {};
+  PM_TRY(session_.agree(take_up(choice->point ? &*choice->point : nullptr)));
   return session_.emit(LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
 }
 
-Status TrainingLoop::take_up(const std::string& bytes) {
-  PM_ASSIGN(const CheckpointInfo info, read_checkpoint_info(bytes));
-  PM_TRY(restore_checkpoint(bytes, session_.adapter->parameters(), *trainer_));
+Status TrainingLoop::take_up(ResumePoint* point) {
+  CheckpointInfo info;
+  if (point != nullptr) info = point->info;
+  PM_TRY(restore_checkpoint(point == nullptr ? nullptr : &point->contents, info,
+                            trainer_->optimizer(), *session_.gang));
   progress_ = info.progress;
   checkpointed_step_ = info.step;
   return {};

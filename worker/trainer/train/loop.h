@@ -7,6 +7,7 @@
 
 #include "worker/trainer/train/checkpoint.h"
 #include "worker/trainer/train/metrics_file.h"
+#include "worker/trainer/train/resume.h"
 #include "worker/trainer/train/session.h"
 #include "worker/trainer/train/trainer.h"
 
@@ -23,6 +24,9 @@ class TrainingLoop {
   // last step done is written then.
   Status run();
 
+  // After run(): writes what was trained into a folder, which is empty ("") on all ranks but 0.
+  Status save_adapter(const std::filesystem::path& folder);
+
   // Meaningful after run().
   int64_t steps_done() const { return trainer_ ? trainer_->steps_done() : 0; }
   const Progress& progress() const { return progress_; }
@@ -37,10 +41,12 @@ class TrainingLoop {
   Result<bool> vote(StepEvent& event);
   Status evaluate_now();
   Status write_checkpoint();
-  Status write_checkpoint_file(ArtifactEvent& event);
+  Result<ArtifactEvent> write_checkpoint_file();
   Status stop_here(const std::string& where);
-  Status take_up(const std::string& bytes);
+  Result<ResumeChoice> choose_checkpoint() const;
+  Status take_up(ResumePoint* point);
   Status enter(PhaseEvent::Phase phase);
+  Status tell_memory();
 
   Session& session_;
   const std::chrono::steady_clock::time_point start_;

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kUnfinished = "adapter.unfinished";
+
 // Makes every file of a folder and of those in it durable; gives their bytes.
 Result<int64_t> sync_files(const fs::path& folder) {
   int64_t bytes = 0;
@@ -34,8 +36,12 @@ Result<int64_t> sync_files(const fs::path& folder) {
   return bytes;
 }
 
-// Removes a folder with what is in it. (std::filesystem::remove_all must not be called here:
-// LibTorch's wheel exports a copy of it that jumps to a null pointer.)
+nlohmann::ordered_json counts_object(const RowCounts& counts) {
+  return {{"total", counts.rows}, {"too_long", counts.too_long}};
+}
+
+}  // namespace
+
 void remove_folder(const fs::path& folder) {
   if (!fs::exists(folder)) return;
   std::vector<fs::path> inside;
@@ -50,12 +56,6 @@ void remove_folder(const fs::path& folder) {
   fs::remove(folder);
 }
 
-nlohmann::ordered_json counts_object(const RowCounts& counts) {
-  return {{"total", counts.rows}, {"too_long", counts.too_long}};
-}
-
-}  // namespace
-
 Status prepare_output(const fs::path& out, bool resume) {
   for (const char* name : {"metrics.jsonl", "checkpoints", "result.json", "adapter"}) {
     if (resume || !fs::exists(out / name) || fs::is_empty(out / name)) continue;
@@ -65,15 +65,17 @@ Status prepare_output(const fs::path& out, bool resume) {
   return make_folders(out / "checkpoints");
 }
 
-Result<int64_t> write_adapter(const fs::path& out, const Adapter& adapter,
-                              const std::string& base_model) {
-  const fs::path unfinished = out / "adapter.unfinished";
+Result<fs::path> begin_adapter(const fs::path& out) {
+  const fs::path unfinished = out / kUnfinished;
   remove_folder(unfinished);
   fs::create_directory(unfinished);
-  PM_TRY(adapter.save(unfinished, base_model));
-  PM_ASSIGN(const int64_t bytes, sync_files(unfinished));
+  return unfinished;
+}
+
+Result<int64_t> publish_adapter(const fs::path& out) {
+  PM_ASSIGN(const int64_t bytes, sync_files(out / kUnfinished));
   remove_folder(out / "adapter");
-  fs::rename(unfinished, out / "adapter");
+  fs::rename(out / kUnfinished, out / "adapter");
   PM_TRY(sync_folder(out));
   return bytes;
 }

@@ -11,13 +11,18 @@
 
 namespace prefixmem::trainer {
 
+// Removes a folder with what is in it, where it is there. (std::filesystem::remove_all must not be
+// called here: LibTorch's wheel exports a copy of it that jumps to a null pointer.)
+void remove_folder(const std::filesystem::path& folder);
+
 // Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not
 // set; what a run left that ended before its first step (empty files and folders) is no run.
 Status prepare_output(const std::filesystem::path& out, bool resume);
 
-// DIR/adapter, complete or not there: written beside it, synced and renamed. Gives its bytes.
-Result<int64_t> write_adapter(const std::filesystem::path& out, const Adapter& adapter,
-                              const std::string& base_model);
+// DIR/adapter, complete or not there: begun beside it, filled by the adapter, synced and renamed.
+Result<std::filesystem::path> begin_adapter(
+    const std::filesystem::path& out);                              // the folder to fill
+Result<int64_t> publish_adapter(const std::filesystem::path& out);  // its bytes
 
 // DIR/result.json: status, message where it failed, ResultEvent's keys, the evaluations, and of the
 // rows how many there were and how many were longer than allowed.

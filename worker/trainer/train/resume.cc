@@ -5,12 +5,8 @@
 #include <algorithm>
 #include <map>
 
-#include "common/files.h"
-
 namespace prefixmem::trainer {
 namespace {
-
-constexpr int64_t kMostBytes = int64_t{1} << 40;
 
 using Leaves = std::map<std::string, std::string>;
 
@@ -57,11 +53,9 @@ Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
 }
 
 Result<ResumePoint> open_point(const std::filesystem::path& file) {
-  ResumePoint point;
-  point.file = file;
-  PM_ASSIGN(point.bytes, read_file(file, kMostBytes));
-  PM_ASSIGN(point.info, read_checkpoint_info(point.bytes));
-  return point;
+  PM_ASSIGN(SafetensorsFile contents, SafetensorsFile::open(file));
+  PM_ASSIGN(CheckpointInfo info, read_checkpoint_info(contents));
+  return ResumePoint{file, std::move(contents), std::move(info)};
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace prefixmem::trainer {
 
 struct ResumePoint {
   std::filesystem::path file;
-  std::string bytes;
+  SafetensorsFile contents;
   CheckpointInfo info;
 };
 

@@ -2,8 +2,10 @@
 
 #include <cstdio>
 
+#include "common/spec/enums.h"
 #include "common/spec/spec_io.h"
 #include "worker/trainer/collective/backends.h"
+#include "worker/trainer/proof/golden_probe.h"
 #include "worker/trainer/train/guard.h"
 #include "worker/trainer/train/loop.h"
 #include "worker/trainer/train/output.h"
@@ -63,17 +65,35 @@ ResultEvent summarize(const TrainingLoop& loop, Session& session) {
   return result;
 }
 
-Status save_adapter(Session& session, int64_t step) {
+// Rank 0.
+Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
+  GoldenProbe probe;
+  Adapter* const adapter = session.adapter->trains_model() ? nullptr : session.adapter.get();
+  probe.base_model = session.spec.model;
+  probe.dtype = spec::spelling(session.spec.train.dtype);
+  PM_ASSIGN(probe.adapter_digest, weights_digest(folder));
+  probe.sequences = probe_of(session.base_probe, probe_logits(*session.model, adapter));
+  PM_TRY(write_probe(folder, probe));
+  return publish_adapter(session.options.out);
+}
+
+// Collective, as is writing what the ranks share.
+Status save_adapter(TrainingLoop& loop, Session& session) {
   PhaseEvent phase;
   phase.phase = PhaseEvent::Phase::kSaving;
   PM_TRY(session.emit(phase));
-  ArtifactEvent event{ArtifactEvent::Kind::kAdapter, "adapter", step, 0, 0};
-  PM_ASSIGN(event.bytes, write_adapter(session.options.out, *session.adapter, session.spec.model));
-  return session.emit(event);
+  Result<std::filesystem::path> folder = std::filesystem::path();
+  if (session.leads()) folder = begin_adapter(session.options.out);
+  PM_TRY(session.agree(folder.status()));
+  PM_TRY(session.agree(loop.save_adapter(*folder)));
+  Result<int64_t> bytes = 0;
+  if (session.leads()) bytes = publish_with_probe(session, *folder);
+  PM_TRY(session.agree(bytes.status()));
+  return session.emit(
+      ArtifactEvent{ArtifactEvent::Kind::kAdapter, "adapter", loop.steps_done(), *bytes, 0});
 }
 
-Status save_outputs(const TrainingLoop& loop, Session& session) {
-  if (session.adapter) PM_TRY(save_adapter(session, loop.steps_done()));
+Status save_result(const TrainingLoop& loop, Session& session) {
   const ResultEvent result = summarize(loop, session);
   PM_TRY(write_result(session.options.out, {}, result, loop.progress(), session.data));
   return session.emit(result);
@@ -90,7 +110,8 @@ Status run_job(Session& session) {
                         session.data));
   }
   PM_TRY(done);
-  return session.agree(session.leads() ? save_outputs(loop, session) : Status());
+  if (session.adapter) PM_TRY(save_adapter(loop, session));
+  return session.agree(session.leads() ? save_result(loop, session) : Status());
 }
 
 }  // namespace

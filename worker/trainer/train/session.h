@@ -12,6 +12,8 @@
 #include "worker/trainer/collective/collective.h"
 #include "worker/trainer/data/dataset.h"
 #include "worker/trainer/model/decoder.h"
+#include "worker/trainer/objective/objective.h"
+#include "worker/trainer/objective/reference.h"
 #include "worker/trainer/train/event_sink.h"
 
 namespace prefixmem::trainer {
@@ -31,6 +33,9 @@ struct Session {
   std::unique_ptr<TextCodec> codec;
   std::unique_ptr<Decoder> model;
   std::unique_ptr<Adapter> adapter;  // null for method none
+  std::unique_ptr<Objective> objective;
+  std::unique_ptr<Reference> train_reference, eval_reference;  // null without a reference
+  torch::Tensor base_probe;  // rank 0: what the golden probe says of the untrained model
   Dataset data;
   // Set once every rank holds the same failure, so that all may end in order and one rank speaks
   // for them; a rank that fails otherwise fails alone and has to take the gang down.

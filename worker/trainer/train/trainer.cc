@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "worker/trainer/data/pack.h"
+#include "worker/trainer/objective/score.h"
 #include "worker/trainer/train/schedule.h"
 
 namespace prefixmem::trainer {
@@ -19,63 +19,61 @@ double seconds_since(Clock::time_point start) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainSpec& spec, const std::vector<Example>& rows, Decoder& model,
-                 Adapter& adapter, Collective& gang)
-    : spec_(spec),
-      rows_(rows),
+Trainer::Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collective& gang)
+    : task_(task),
       model_(model),
       adapter_(adapter),
       gang_(gang),
-      sampler_(static_cast<int64_t>(rows.size()), spec.global_batch_size, spec.seed),
-      total_steps_(sampler_.total_steps(spec)),
-      parameters_(adapter.parameters()),
-      optimizer_(parameters_.values(), {.weight_decay = spec.weight_decay},
-                 parameters_.rate_ratios()) {}
+      sampler_(static_cast<int64_t>(task.examples.size()) / task.examples_per_row,
+               task.spec.global_batch_size, task.spec.seed),
+      total_steps_(sampler_.total_steps(task.spec)),
+      optimizer_(make_optimizer(adapter, task.spec, gang)) {}
 
 Result<StepEvent> Trainer::step() {
   const auto start = Clock::now();
   const int64_t done = steps_done();
-  const StepPlan plan =
-      plan_step(sampler_.batch(done), rows_, gang_.rank(), gang_.size(), spec_.micro_batch_tokens);
+  const StepPlan plan = plan_step(sampler_.batch(done), task_.examples, gang_.rank(), gang_.size(),
+                                  task_.spec.micro_batch_tokens, task_.examples_per_row);
   StepEvent event;
   event.step = done + 1;
   event.total_steps = total_steps_;
   event.tokens = plan.tokens;
   event.label_tokens = plan.label_tokens;
-  event.learning_rate = learning_rate_at(spec_, done, total_steps_);
+  event.learning_rate = learning_rate_at(task_.spec, done, total_steps_);
 
-  parameters_.zero_gradients();
-  double loss = forward_backward(plan);
-  PM_TRY(sum_over_ranks(loss, event));
-  event.loss = loss / static_cast<double>(plan.label_tokens);
+  optimizer_->zero_gradients();
+  PM_ASSIGN(event.loss, forward_backward(plan));
   PM_TRY(check_finite("loss", event.loss));
-  event.grad_norm = parameters_.clip_gradients(spec_.max_grad_norm);
+  PM_ASSIGN(event.grad_norm, optimizer_->clip_gradients(task_.spec.max_grad_norm));
   PM_TRY(check_finite("gradient norm", event.grad_norm));
-  optimizer_.step(parameters_.values(), parameters_.gradients(), event.learning_rate);
+  PM_TRY(optimizer_->step(event.learning_rate));
 
+  event.allreduce_seconds = optimizer_->communication_seconds();
   event.step_seconds = seconds_since(start);
   return event;
 }
 
-double Trainer::forward_backward(const StepPlan& plan) {
-  const double scale = 1.0 / static_cast<double>(plan.label_tokens);
+Result<double> Trainer::forward_backward(const StepPlan& plan) {
+  const auto units = static_cast<double>(task_.objective.units(plan.examples, plan.label_tokens));
   double loss = 0;
-  for (const auto& rows : plan.micro_batches) {
-    const RaggedBatch batch = pack_rows(rows, rows_).to(gang_.device());
-    const torch::Tensor hidden = model_.hidden(batch, &adapter_, batch.label_sources);
-    const torch::Tensor loss_sum = -model_.token_log_probs(hidden, batch.label_ids).sum();
-    (loss_sum * scale).backward();
-    loss += loss_sum.item<double>();
+  for (size_t round = 0; round < plan.rounds; ++round) {
+    if (round < plan.micro_batches.size()) {
+      loss += forward_backward(plan.micro_batches[round], 1 / units);
+    }
+    PM_TRY(optimizer_->after_backward());
   }
-  return loss;
+  PM_TRY(optimizer_->sum_gradients());
+  PM_TRY(gang_.all_reduce_sum({&loss, 1}));
+  return loss / units;
 }
 
-Status Trainer::sum_over_ranks(double& loss, StepEvent& event) {
-  const auto start = Clock::now();
-  PM_TRY(gang_.all_reduce_sum(parameters_.gradients()));
-  PM_TRY(gang_.all_reduce_sum({&loss, 1}));
-  event.allreduce_seconds = seconds_since(start);
-  return {};
+double Trainer::forward_backward(const std::vector<int64_t>& examples, double scale) {
+  ScoredBatch batch(examples, task_.examples, gang_.device());
+  if (adapter_.uses_dropout()) batch.drop_out(task_.spec.seed, steps_done());
+  const ExampleScores scores = batch.score(model_, &adapter_, task_.reference);
+  const torch::Tensor loss_sum = task_.objective.loss_sum(scores);
+  (loss_sum * scale).backward();
+  return loss_sum.item<double>();
 }
 
 Status Trainer::check_finite(const char* what, double value) const {

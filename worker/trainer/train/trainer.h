@@ -1,10 +1,10 @@
-// The optimizer step of a gang: each rank computes its rows, the gradients are summed, all make the
-// same update.
+// The step of a gang: each rank computes its rows, the gradients are summed, all weights updated.
 #pragma once
 
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "common/event/event.h"
@@ -13,18 +13,27 @@
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/data/sampler.h"
 #include "worker/trainer/model/decoder.h"
-#include "worker/trainer/train/adamw.h"
-#include "worker/trainer/train/flat_parameters.h"
+#include "worker/trainer/objective/objective.h"
+#include "worker/trainer/objective/reference.h"
+#include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
 
+// What is learnt from what. Everything must outlive the trainer.
+struct TrainTask {
+  const TrainSpec& spec;
+  const std::vector<Example>& examples;  // not empty; examples_per_row of each row
+  int64_t examples_per_row;
+  const Objective& objective;
+  const Reference* reference;  // null where the objective has none
+};
+
 class Trainer {
  public:
-  // All must outlive the trainer. `rows` is not empty.
-  Trainer(const TrainSpec& spec, const std::vector<Example>& rows, Decoder& model, Adapter& adapter,
-          Collective& gang);
+  // All must outlive the trainer.
+  Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collective& gang);
 
-  int64_t steps_done() const { return optimizer_.steps(); }
+  int64_t steps_done() const { return optimizer_->steps(); }
   int64_t total_steps() const { return total_steps_; }
 
   // Makes the next step; the same on every rank up to the event's memory figures, which are not
@@ -33,24 +42,22 @@ class Trainer {
   Result<StepEvent> step();
 
   // The whole state besides the number of steps, which is the optimizer's.
-  FlatParameters& parameters() { return parameters_; }
-  AdamW& optimizer() { return optimizer_; }
+  Optimizer& optimizer() { return *optimizer_; }
 
  private:
-  // Sum of this rank's token losses; adds their gradients, divided by the step's label tokens.
-  double forward_backward(const StepPlan& plan);
-  Status sum_over_ranks(double& loss, StepEvent& event);
+  // Loss of the whole batch; leaves its gradients, summed over the gang, in the optimizer.
+  Result<double> forward_backward(const StepPlan& plan);
+  // The loss of one micro-batch of this rank, as a sum; adds its gradients times `scale`.
+  double forward_backward(const std::vector<int64_t>& examples, double scale);
   Status check_finite(const char* what, double value) const;
 
-  const TrainSpec& spec_;
-  const std::vector<Example>& rows_;
+  const TrainTask task_;
   Decoder& model_;
   Adapter& adapter_;
   Collective& gang_;
   Sampler sampler_;
   const int64_t total_steps_;
-  FlatParameters parameters_;
-  AdamW optimizer_;
+  const std::unique_ptr<Optimizer> optimizer_;
 };
 
 }  // namespace prefixmem::trainer

@@ -1,0 +1,30 @@
+#include <CLI/CLI.hpp>
+
+#include "client/commands/adapter_tool.h"
+#include "client/commands/commands.h"
+
+namespace prefixmem::client {
+namespace {
+
+struct Options {
+  std::string folder, model, out;
+};
+
+Result<int> export_model(const Options& options) {
+  std::vector<std::string> arguments = {"export", options.folder, "--out", options.out};
+  if (!options.model.empty()) arguments.insert(arguments.end(), {"--model", options.model});
+  return run_adapter_tool(arguments);
+}
+
+}  // namespace
+
+Command add_export(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("export", "Merge an adapter into its base model");
+  command->add_option("folder", options->folder, "Folder of the adapter")->required();
+  command->add_option("--out", options->out, "New Hugging Face folder")->required();
+  command->add_option("--model", options->model, "Base model; default: the one trained on");
+  return {command, [options](Session&) { return export_model(*options); }};
+}
+
+}  // namespace prefixmem::client

@@ -1,0 +1,29 @@
+#include <CLI/CLI.hpp>
+
+#include "client/commands/adapter_tool.h"
+#include "client/commands/commands.h"
+
+namespace prefixmem::client {
+namespace {
+
+struct Options {
+  std::string folder, model;
+};
+
+Result<int> verify(const Options& options) {
+  std::vector<std::string> arguments = {"verify", options.folder};
+  if (!options.model.empty()) arguments.insert(arguments.end(), {"--model", options.model});
+  return run_adapter_tool(arguments);
+}
+
+}  // namespace
+
+Command add_verify(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("verify", "Say whether an adapter is really applied");
+  command->add_option("folder", options->folder, "Adapter or exported model")->required();
+  command->add_option("--model", options->model, "Base model; default: the one trained on");
+  return {command, [options](Session&) { return verify(*options); }};
+}
+
+}  // namespace prefixmem::client

@@ -1,0 +1,74 @@
+#include "worker/trainer/export/export.h"
+
+#include <unistd.h>
+
+#include "common/files.h"
+#include "worker/trainer/adapters/full.h"
+#include "worker/trainer/adapters/stored_method.h"
+#include "worker/trainer/export/merge.h"
+#include "worker/trainer/proof/golden_probe.h"
+#include "worker/trainer/train/output.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status check_mergeable(const MethodSpec& method) {
+  if (std::holds_alternative<LoraMethod>(method)) return {};
+  return invalid_argument(
+      "method " + method_name(method) +
+      " cannot be merged into a model's weights; serve the base with the adapter's folder beside "
+      "it: prefixmem.apply(model, folder) of the Python package puts it on");
+}
+
+// The base with the adapter in its weights, in `out`.
+Status write_merged(const fs::path& folder, const std::string& base, const fs::path& out) {
+  PM_ASSIGN(const MethodSpec method, stored_method(folder));
+  PM_TRY(check_mergeable(method));
+  PM_ASSIGN(const auto decoder, Decoder::load(base, {.dtype = torch::kFloat32}));
+  AdapterContext context{decoder->config()};
+  context.decoder = decoder.get();
+  PM_ASSIGN(const auto adapter, make_adapter(method, context));
+  PM_TRY(adapter->load(folder));
+  const auto whole = FullAdapter::make(context);
+  merge_linear(*adapter, decoder->config(), whole->parameters());
+  return whole->save(out, base);
+}
+
+Status copy_folder(const fs::path& folder, const fs::path& out) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::error_code error;
+    fs::copy_file(entry.path(), out / entry.path().filename(), error);
+    if (error) return from_errno("copying " + entry.path().string(), error.value());
+  }
+  return {};
+}
+
+Status write_model(const fs::path& folder, const std::string& base_model, const fs::path& out) {
+  PM_ASSIGN(GoldenProbe probe, read_probe(folder));
+  if (!fs::exists(folder / "adapter_config.json")) return copy_folder(folder, out);
+  PM_TRY(write_merged(folder, base_model.empty() ? probe.base_model : base_model, out));
+  PM_ASSIGN(probe.adapter_digest, weights_digest(out));
+  return write_probe(out, probe);
+}
+
+}  // namespace
+
+Status export_folder(const fs::path& folder, const std::string& base_model, const fs::path& out) {
+  if (fs::exists(out)) {
+    return failed_precondition("--out " + out.string() + " exists already; choose a new folder");
+  }
+  fs::path unfinished = out;
+  unfinished += ".unfinished-" + std::to_string(getpid());
+  PM_TRY(make_folders(unfinished));
+  Status written = write_model(folder, base_model, unfinished);
+  if (!written.ok()) {
+    remove_folder(unfinished);
+    return written;
+  }
+  fs::rename(unfinished, out);
+  return sync_folder(out.parent_path().empty() ? "." : out.parent_path());
+}
+
+}  // namespace prefixmem::trainer

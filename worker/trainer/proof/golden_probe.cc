@@ -1,0 +1,84 @@
+#include "worker/trainer/proof/golden_probe.h"
+
+#include <ATen/ATen.h>
+#include <torch/autograd.h>
+
+#include <set>
+
+#include "worker/trainer/data/random.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+constexpr int64_t kSequences = 4;
+constexpr int64_t kTokens = 24;
+constexpr int64_t kTop = 8;  // of each model
+
+torch::Tensor last_logits(Decoder& model, Adapter* adapter, const std::vector<int32_t>& ids) {
+  RaggedBuilder builder;
+  builder.add(ids);
+  const RaggedBatch batch = std::move(builder).build().to(model.options().device);
+  const auto last = at::full({1}, static_cast<int64_t>(ids.size()) - 1, batch.tokens.options());
+  return model.logits(model.hidden(batch, adapter, last)).to(at::kCPU, at::kFloat);
+}
+
+std::set<int64_t> top_ids(const torch::Tensor& logits) {
+  const auto ids = std::get<1>(logits.topk(std::min(kTop, logits.numel())));
+  const int64_t* const begin = ids.const_data_ptr<int64_t>();
+  return {begin, begin + ids.numel()};
+}
+
+std::vector<double> at_ids(const torch::Tensor& logits, const std::vector<int64_t>& ids) {
+  std::vector<double> values;
+  for (const int64_t id : ids) values.push_back(logits[id].item<double>());
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::vector<int32_t>> probe_sequences(int64_t vocab_size) {
+  std::vector<std::vector<int32_t>> sequences(kSequences);
+  for (uint64_t i = 0; i < sequences.size(); ++i) {
+    for (uint64_t k = 0; k < kTokens; ++k) {
+      const uint64_t bits = random_bits({text_key("golden probe"), i, k});
+      sequences[i].push_back(static_cast<int32_t>(bits % static_cast<uint64_t>(vocab_size)));
+    }
+  }
+  return sequences;
+}
+
+torch::Tensor probe_logits(Decoder& model, Adapter* adapter) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> rows;
+  for (const auto& ids : probe_sequences(model.config().vocab_size)) {
+    rows.push_back(last_logits(model, adapter, ids));
+  }
+  return at::cat(rows);
+}
+
+torch::Tensor probe_logits(Decoder& model, Adapter* adapter, const GoldenProbe& probe) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> rows;
+  for (const auto& sequence : probe.sequences) {
+    rows.push_back(last_logits(model, adapter, sequence.ids));
+  }
+  return at::cat(rows);
+}
+
+std::vector<GoldenProbe::Sequence> probe_of(const torch::Tensor& base,
+                                            const torch::Tensor& adapted) {
+  std::vector<GoldenProbe::Sequence> sequences;
+  const auto ids = probe_sequences(base.size(1));
+  for (int64_t i = 0; i < base.size(0); ++i) {
+    std::set<int64_t> top = top_ids(base[i]);
+    top.merge(top_ids(adapted[i]));
+    GoldenProbe::Sequence& sequence = sequences.emplace_back();
+    sequence.ids = ids[i];
+    sequence.top_ids = {top.begin(), top.end()};
+    sequence.base = at_ids(base[i], sequence.top_ids);
+    sequence.adapted = at_ids(adapted[i], sequence.top_ids);
+  }
+  return sequences;
+}
+
+}  // namespace prefixmem::trainer
