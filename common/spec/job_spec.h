@@ -28,7 +28,7 @@ struct PrefixMemoryMethod {
   Scope scope = Scope::kHead;
   std::vector<std::string> layers = {"all"};  // or numbers and ranges: 3, 0-11
   double feature_lr_ratio = 1;                // learning rate of phi's W and b over train's
-  std::string init = {};                           // adapter folder to start from
+  std::string init = {};                      // adapter folder to start from
 };
 
 // Trained keys and values before the input's, arXiv 2101.00190, as PEFT has it.
