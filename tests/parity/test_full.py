@@ -102,10 +102,10 @@ def test_the_result_is_a_folder_like_the_base(model, tmp_path):
         ids[:prompt] for ids, prompt in model.rows()
     ]
     answer = programs.ask(result, rows, logits=0)
-    read = reference.load(result)
-    for i, (read_logits, logits) in enumerate(
-        zip(reference.logits(read, rows), reference.logits(theirs, rows), strict=True)
-    ):
+    # One list after the other: two generators under no_grad at once leave gradients switched off.
+    found = list(reference.logits(reference.load(result), rows))
+    expected = list(reference.logits(theirs, rows))
+    for i, (read_logits, logits) in enumerate(zip(found, expected, strict=True)):
         measured.hold(model.name, "full logits", reference.difference(read_logits, logits), 1e-4)
         away = reference.difference(answer[f"logits.{i}"], read_logits)
         measured.hold(model.name, "full logits", away, BAR)
