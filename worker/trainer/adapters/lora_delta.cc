@@ -8,7 +8,7 @@ namespace prefixmem::trainer {
 
 torch::Tensor LoraAdapter::linear_delta(const LinearCall& call) {
   const Module& module = modules_[call.layer][static_cast<size_t>(call.site)];
-  const torch::Tensor delta = module.a < 0 ? torch::Tensor() : update(module, call);
+  torch::Tensor delta = module.a < 0 ? torch::Tensor() : update(module, call);
   if (module.bias < 0) return delta;
   const torch::Tensor shift =
       (parameters_[module.bias].value - call.frozen.bias).to(call.x.scalar_type());
@@ -21,7 +21,7 @@ torch::Tensor LoraAdapter::update(const Module& module, const LinearCall& call) 
       drops ? dropout(call.x, call.dropout_keys, module.place, method_.dropout) : call.x;
   const auto dtype = x.scalar_type();
   const torch::Tensor inner = at::linear(x, parameters_[module.a].value.to(dtype));
-  const torch::Tensor added = at::linear(inner * scale_, parameters_[module.b].value.to(dtype));
+  torch::Tensor added = at::linear(inner * scale_, parameters_[module.b].value.to(dtype));
   if (module.magnitude < 0) return added;
   if (drops) return rescaled(module, call, at::linear(x, call.frozen.weight), added);
   return rescaled(module, call, call.frozen.bias.defined() ? call.y - call.frozen.bias : call.y,

@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/autograd.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "worker/trainer/train/gradient_norm.h"
 
@@ -89,8 +89,7 @@ Result<torch::Tensor> ShardedOptimizer::gather(State state, size_t index) {
               gang_.all_gather(own_bytes(bucket, state, common.begin, common.count)));
     for (const std::string& bytes : parts) {
       if (next == nullptr) break;
-      std::memcpy(next, bytes.data(), bytes.size());
-      next += bytes.size();
+      next = std::copy(bytes.begin(), bytes.end(), next);
     }
   }
   return whole;
