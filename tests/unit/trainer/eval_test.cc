@@ -1,23 +1,17 @@
-// Evaluation on the toy model against one row, one label at a time; run alone and in a gang of two.
+// Evaluation on the toy model against one row, one label at a time; run alone and in a gang of
+// three.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "tests/unit/trainer/test_gang.h"
 #include "tests/unit/trainer/toy_model.h"
 #include "worker/trainer/eval/evaluate.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-std::unique_ptr<Collective> gang;
-
-class GangEnvironment : public ::testing::Environment {
-  void SetUp() override { gang = std::move(make_collective({.device = Device::kCpu})).value(); }
-  void TearDown() override { gang.reset(); }
-};
-const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GangEnvironment);
 
 constexpr int32_t kEos = 2;
 
@@ -58,7 +52,7 @@ class EvalTest : public ::testing::Test {
                      .adapter = &adapter_,
                      .objective = *objective,
                      .reference = reference.get(),
-                     .gang = *gang,
+                     .gang = *test_gang(),
                      .micro_batch_tokens = micro_batch_tokens,
                      .should_stop = [stop] { return stop; }},
                     7);
@@ -194,7 +188,7 @@ TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
 }
 
 TEST_F(EvalTest, AStopOnOneRankStopsAll) {
-  const auto event = run(4096, gang->rank() == 0);
+  const auto event = run(4096, test_gang()->rank() == 0);
   EXPECT_EQ(event.status().code(), Code::kCancelled);
 }
 

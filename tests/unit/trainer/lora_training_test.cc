@@ -1,24 +1,17 @@
-// Training with dropout; run alone and under `mpirun -n 2`.
+// Training with dropout; run alone and in a gang of three.
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "tests/unit/trainer/lora_fixture.h"
 #include "tests/unit/trainer/sft_task.h"
+#include "tests/unit/trainer/test_gang.h"
 #include "tests/unit/trainer/toy_model.h"
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/train/trainer.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-std::unique_ptr<Collective> gang;
-
-class GangEnvironment : public ::testing::Environment {
-  void SetUp() override { gang = std::move(make_collective({.device = Device::kCpu})).value(); }
-  void TearDown() override { gang.reset(); }
-};
-const auto* const kEnvironment = ::testing::AddGlobalTestEnvironment(new GangEnvironment);
 
 struct Job {
   int64_t micro_batch_tokens = 4096;
@@ -51,22 +44,22 @@ void expect_near(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 TEST(LoraTraining, DropoutIsTheSameInAnyMicroBatches) {
-  const auto whole = losses({}, *gang);
+  const auto whole = losses({}, *test_gang());
   for (const int64_t tokens : {1, 30}) {
-    expect_near(losses({.micro_batch_tokens = tokens}, *gang), whole);
+    expect_near(losses({.micro_batch_tokens = tokens}, *test_gang()), whole);
   }
   EXPECT_GT(std::abs(whole.back() - whole.front()), 1e-2) << "the weights did not move";
 }
 
 TEST(LoraTraining, DropoutIsTheSameOnAnyNumberOfRanks) {
   const auto alone = make_single_collective(torch::kCPU);
-  expect_near(losses({}, *gang), losses({}, *alone));
+  expect_near(losses({}, *test_gang()), losses({}, *alone));
 }
 
 TEST(LoraTraining, DropoutChangesWhatIsLearned) {
-  const auto wet = losses({}, *gang), dry = losses({.dropout = 0}, *gang);
+  const auto wet = losses({}, *test_gang()), dry = losses({.dropout = 0}, *test_gang());
   EXPECT_GT(std::abs(wet[0] - dry[0]), 1e-2);
-  EXPECT_GT(std::abs(wet[0] - losses({.seed = 1}, *gang)[0]), 1e-2);
+  EXPECT_GT(std::abs(wet[0] - losses({.seed = 1}, *test_gang())[0]), 1e-2);
 }
 
 }  // namespace

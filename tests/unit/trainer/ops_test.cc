@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/unit/trainer/finite_differences.h"
 #include "worker/trainer/ops/feature_memory.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
@@ -159,22 +160,7 @@ TEST_P(FeatureMemoryTest, GradientsByFiniteDifferences) {
   const auto value = [&, &x = x, &memory = memory, &weights = weights] {
     return (feature_memory(x, memory, GetParam(), weights) * weighting).sum();
   };
-  const auto gradients = torch::autograd::grad({value()}, inputs);
-  const torch::NoGradGuard no_grad;
-  const double step = 1e-5;
-  for (size_t input = 0; input < inputs.size(); ++input) {
-    const auto elements = inputs[input].view(-1), slopes = gradients[input].reshape(-1);
-    for (int64_t i = 0; i < elements.numel(); ++i) {
-      const double at = elements[i].item<double>();
-      elements[i] = at + step;
-      const double above = value().item<double>();
-      elements[i] = at - step;
-      const double below = value().item<double>();
-      elements[i] = at;
-      EXPECT_NEAR(slopes[i].item<double>(), (above - below) / (2 * step), 1e-8)
-          << "input " << input << ", element " << i;
-    }
-  }
+  expect_gradients_by_differences(inputs, value);
 }
 
 std::string name_of(const testing::TestParamInfo<FeatureMap>& info) {

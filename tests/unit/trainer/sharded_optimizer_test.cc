@@ -71,7 +71,9 @@ TEST_P(ShardedOptimizerTest, MakesTheStepsOfTheReplicatedOne) {
     for (size_t i = 0; i < sharded.size(); ++i) {
       const auto mine = one.gather(state, i), theirs = other.gather(state, i);
       ASSERT_EQ(mine->defined(), test_gang()->rank() == 0);
-      if (mine->defined()) EXPECT_TRUE(torch::allclose(*mine, *theirs, 1e-5, 1e-7));
+      if (mine->defined()) {
+        EXPECT_TRUE(torch::allclose(*mine, *theirs, 1e-5, 1e-7));
+      }
     }
   }
 }
@@ -116,7 +118,9 @@ TEST_P(ShardedOptimizerTest, NarrowWeightsAreTheWideValuesRoundedOnce) {
   }
   EXPECT_TRUE(flat(narrow).equal(flat(wide).to(torch::kBFloat16).to(torch::kFloat32)));
   const auto value = one.gather(State::kValue, 2);
-  if (value->defined()) EXPECT_TRUE(value->equal(flat(wide).narrow(0, 7, 16)));
+  if (value->defined()) {
+    EXPECT_TRUE(value->equal(flat(wide).narrow(0, 7, 16)));
+  }
 }
 
 TEST_P(ShardedOptimizerTest, GradientsAreTakenAndFreed) {

@@ -1,32 +1,14 @@
-// A job on the toy model, and the gang that the tests of a process share.
+// A job on the toy model, for the gang that the tests of a process share.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <memory>
 #include <vector>
 
 #include "tests/unit/trainer/sft_task.h"
+#include "tests/unit/trainer/test_gang.h"
 #include "tests/unit/trainer/toy_model.h"
-#include "worker/trainer/collective/collective.h"
 #include "worker/trainer/train/trainer.h"
 
 namespace prefixmem::trainer {
-
-// MPI starts once a process: the gang is made by the environment that a test program adds.
-inline std::unique_ptr<Collective>& test_gang() {
-  static std::unique_ptr<Collective> gang;
-  return gang;
-}
-
-class GangEnvironment : public ::testing::Environment {
-  void SetUp() override {
-    test_gang() = std::move(make_collective({.device = Device::kCpu})).value();
-  }
-  void TearDown() override { test_gang().reset(); }
-};
-inline const auto* const kGangEnvironment =
-    ::testing::AddGlobalTestEnvironment(new GangEnvironment);
 
 inline TrainSpec toy_spec() {
   TrainSpec spec;
