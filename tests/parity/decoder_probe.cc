@@ -33,10 +33,8 @@ struct Probe {
 
 Status load_adapter(const std::filesystem::path& folder, Probe& probe) {
   PM_ASSIGN(const MethodSpec method, stored_method(folder));
-  AdapterContext context{probe.model->config()};
-  context.decoder = probe.model.get();
-  PM_ASSIGN(probe.adapter, make_adapter(method, context));
-  return probe.adapter->load(folder);
+  PM_ASSIGN(probe.adapter, load_stored_adapter(folder, method, *probe.model));
+  return {};
 }
 
 Result<Probe> load(const std::filesystem::path& model, const json& question) {

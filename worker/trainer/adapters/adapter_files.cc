@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
+#include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/safetensors.h"
 #include "worker/trainer/model/strict_json.h"
 
@@ -20,8 +21,6 @@ constexpr const char* kPickle = "adapter_model.bin";
 constexpr const char* kConfig = "adapter_config.json";
 constexpr int64_t kMaxConfigBytes = 16 << 20;
 constexpr int kMaxConfigDepth = 16;
-
-std::string shape_text(at::IntArrayRef shape) { return json(shape.vec()).dump(); }
 
 Result<torch::Tensor> value_for(const Parameter& parameter, const SafetensorsFile& weights) {
   if (weights.tensors().count(parameter.name) == 0) {

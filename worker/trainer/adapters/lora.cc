@@ -13,27 +13,6 @@
 namespace prefixmem::trainer {
 namespace {
 
-struct Shape {
-  int64_t in, out;
-};
-
-Shape shape_of(Site site, const ModelConfig& model) {
-  const int64_t hidden = model.hidden_size, inner = model.intermediate_size;
-  switch (site) {
-    case Site::kQ:
-      return {hidden, model.query_size()};
-    case Site::kK:
-    case Site::kV:
-      return {hidden, model.key_value_size()};
-    case Site::kO:
-      return {model.query_size(), hidden};
-    case Site::kDown:
-      return {inner, hidden};
-    default:
-      return {hidden, inner};
-  }
-}
-
 double scale_of(const LoraMethod& method) {
   const auto r = static_cast<double>(method.r);
   return method.alpha / (method.use_rslora ? std::sqrt(r) : r);
@@ -106,7 +85,7 @@ void LoraAdapter::add_module(int64_t layer, Site site, const AdapterContext& con
 
 void LoraAdapter::add_update(Module& module, Site site, const std::string& name,
                              const AdapterContext& context) {
-  const Shape shape = shape_of(site, context.model);
+  const LinearShape shape = linear_shape(site, context.model);
   const std::string down = name + ".lora_A.weight";
   module.a = add(down, initial_a(method_, shape.in, context.seed, down).to(context.device), 1);
   module.b =

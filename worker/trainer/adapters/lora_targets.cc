@@ -12,8 +12,6 @@ namespace {
 constexpr std::string_view kNameCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
-bool in_mlp(Site site) { return site == Site::kGate || site == Site::kUp || site == Site::kDown; }
-
 bool is_name(const std::string& entry) {
   return entry.find_first_not_of(kNameCharacters) == std::string::npos;
 }
@@ -61,11 +59,6 @@ Status add_expression(const std::string& text, LoraTargets& targets) {
 }
 
 }  // namespace
-
-std::string module_name(int64_t layer, Site site) {
-  return "model.layers." + std::to_string(layer) + (in_mlp(site) ? ".mlp." : ".self_attn.") +
-         std::string(site_name(site));
-}
 
 Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, int64_t num_layers) {
   LoraTargets targets(num_layers);

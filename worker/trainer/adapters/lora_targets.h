@@ -14,9 +14,6 @@ namespace prefixmem::trainer {
 // By layer: the sites that are targets.
 using LoraTargets = std::vector<std::bitset<kSites>>;
 
-// As Hugging Face names it, and PEFT's expressions see it: model.layers.0.self_attn.q_proj.
-std::string module_name(int64_t layer, Site site);
-
 // Each entry is a name (letters, digits and underscores), which matches the last part of a module's
 // name, or a regular expression (RE2's syntax), which matches the whole of it; or the only one is
 // all-linear. INVALID_ARGUMENT where there is none, and by name where one matches no module or is

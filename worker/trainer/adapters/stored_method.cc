@@ -7,6 +7,7 @@
 #include "worker/trainer/adapters/adapter_files.h"
 #include "worker/trainer/adapters/lora_targets.h"
 #include "worker/trainer/model/config_fields.h"
+#include "worker/trainer/model/decoder.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -116,6 +117,15 @@ Result<MethodSpec> stored_method(const fs::path& folder) {
   PM_ASSIGN(MethodSpec method, method_of(folder, fields, config));
   PM_TRY(fields.status().with_context((folder / "adapter_config.json").string()));
   return method;
+}
+
+Result<std::unique_ptr<Adapter>> load_stored_adapter(const fs::path& folder,
+                                                     const MethodSpec& method, Decoder& model) {
+  AdapterContext context{.model = model.config(), .device = model.options().device};
+  context.decoder = &model;
+  PM_ASSIGN(auto adapter, make_adapter(method, context));
+  PM_TRY(adapter->load(folder));
+  return adapter;
 }
 
 }  // namespace prefixmem::trainer

@@ -1,10 +1,12 @@
-// The method that an adapter's folder was written by, so that it can be made without its job.
+// Adapters made from their folder alone, without their job.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 
 #include "common/spec/job_spec.h"
 #include "common/status.h"
+#include "worker/trainer/adapters/adapter.h"
 
 namespace prefixmem::trainer {
 
@@ -12,5 +14,10 @@ namespace prefixmem::trainer {
 // adapter_config.json alone: make_adapter of it takes the folder's load(), which checks the rest.
 // NOT_FOUND or DATA_LOSS, with the file; INVALID_ARGUMENT where it names no method of ours.
 Result<MethodSpec> stored_method(const std::filesystem::path& folder);
+
+// An adapter of that method with the folder's values, for `model`, which must outlive it. Errors
+// also as make_adapter and Adapter::load.
+Result<std::unique_ptr<Adapter>> load_stored_adapter(const std::filesystem::path& folder,
+                                                     const MethodSpec& method, Decoder& model);
 
 }  // namespace prefixmem::trainer

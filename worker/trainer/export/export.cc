@@ -27,11 +27,8 @@ Status write_merged(const fs::path& folder, const std::string& base, const fs::p
   PM_ASSIGN(const MethodSpec method, stored_method(folder));
   PM_TRY(check_mergeable(method));
   PM_ASSIGN(const auto decoder, Decoder::load(base, {.dtype = torch::kFloat32}));
-  AdapterContext context{decoder->config()};
-  context.decoder = decoder.get();
-  PM_ASSIGN(const auto adapter, make_adapter(method, context));
-  PM_TRY(adapter->load(folder));
-  const auto whole = FullAdapter::make(context);
+  PM_ASSIGN(const auto adapter, load_stored_adapter(folder, method, *decoder));
+  const auto whole = FullAdapter::make({.model = decoder->config(), .decoder = decoder.get()});
   merge_linear(*adapter, decoder->config(), whole->parameters());
   return whole->save(out, base);
 }

@@ -17,9 +17,7 @@ class Merger {
   }
 
   void merge(int64_t layer, Site site) {
-    const bool in_mlp = site >= Site::kGate;
-    const std::string name = "model.layers." + std::to_string(layer) +
-                             (in_mlp ? ".mlp." : ".self_attn.") + std::string(site_name(site));
+    const std::string name = module_name(layer, site);
     LinearWeights map{values_.at(name + ".weight"), {}};
     const auto bias = values_.find(name + ".bias");
     if (bias != values_.end()) map.bias = bias->second;

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
+#include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/mapped_file.h"
 
 namespace prefixmem::trainer {
@@ -54,7 +54,10 @@ Result<torch::Tensor> GgufFile::tensor(const std::string& name, torch::Dtype dty
     return invalid_argument(what_ + ": tensor " + name + " is of type " +
                             std::string(entry.type->name) + "; allowed: " + supported_gguf_types());
   }
-  if (entry.type->plain) return view(entry).to(dtype);
+  if (entry.type->plain) {
+    const auto bytes = bytes_.substr(entry.begin, entry.end - entry.begin);
+    return tensor_over(bytes, entry.shape, *entry.type->plain, owner_).to(dtype);
+  }
   torch::Tensor values = at::empty(entry.shape, at::TensorOptions(dtype));
   const auto* const packed = reinterpret_cast<const uint8_t*>(bytes_.data()) + entry.begin;
   const int64_t blocks = values.numel() / entry.type->block_values;
@@ -62,18 +65,6 @@ Result<torch::Tensor> GgufFile::tensor(const std::string& name, torch::Dtype dty
     unpack(*entry.type, packed, blocks, values.mutable_data_ptr<scalar_t>());
   });
   return values;
-}
-
-torch::Tensor GgufFile::view(const GgufEntry& entry) const {
-  const auto options = at::TensorOptions(*entry.type->plain);
-  // from_blob wants a mutable pointer; nobody writes through it.
-  char* const address = const_cast<char*>(bytes_.data()) + entry.begin;
-  if (reinterpret_cast<uintptr_t>(address) % c10::elementSize(*entry.type->plain) == 0) {
-    return at::from_blob(address, entry.shape, [owner = owner_](void*) {}, options);
-  }
-  torch::Tensor copy = at::empty(entry.shape, options);
-  std::memcpy(copy.mutable_data_ptr(), address, entry.end - entry.begin);
-  return copy;
 }
 
 }  // namespace prefixmem::trainer

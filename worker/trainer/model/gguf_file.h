@@ -36,8 +36,6 @@ class GgufFile {
  private:
   GgufFile() = default;
 
-  torch::Tensor view(const GgufEntry& entry) const;  // of a plain type, aligned or copied
-
   std::string what_ = "it";
   std::shared_ptr<const void> owner_;  // of the mapping
   std::string_view bytes_;

@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
@@ -67,8 +67,6 @@ bool is_query_or_key(std::string_view name) {
 torch::Tensor part_halves(const torch::Tensor& rows, int64_t head_dim) {
   return rows.unflatten(0, {-1, head_dim / 2, 2}).transpose(1, 2).flatten(0, 2);
 }
-
-std::string shape_text(at::IntArrayRef shape) { return nlohmann::json(shape.vec()).dump(); }
 
 }  // namespace
 

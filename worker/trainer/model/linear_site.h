@@ -4,7 +4,11 @@
 #include <torch/types.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
+
+#include "worker/trainer/model/config.h"
 
 namespace prefixmem::trainer {
 
@@ -16,6 +20,16 @@ constexpr std::string_view site_name(Site site) {  // as Hugging Face names them
                                                "gate_proj", "up_proj", "down_proj"};
   return kNames[static_cast<size_t>(site)];
 }
+
+// The map's module as Hugging Face names it: model.layers.0.self_attn.q_proj.
+std::string module_name(int64_t layer, Site site);
+
+// Its weight is [out, in], and it may have a bias [out].
+struct LinearShape {
+  int64_t out, in;
+  bool bias;
+};
+LinearShape linear_shape(Site site, const ModelConfig& config);
 
 struct LinearWeights {
   torch::Tensor weight;  // [out, in], in the model's dtype

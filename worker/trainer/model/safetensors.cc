@@ -2,10 +2,8 @@
 
 #include <ATen/ATen.h>
 
-#include <cstdint>
-#include <cstring>
-
 #include "common/files.h"
+#include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/mapped_file.h"
 
 namespace prefixmem::trainer {
@@ -35,16 +33,8 @@ Result<torch::Tensor> SafetensorsFile::tensor(const std::string& name) const {
   const auto found = header_->tensors.find(name);
   if (found == header_->tensors.end()) return data_loss(what_ + " has no tensor " + name);
   const SafetensorsEntry& entry = found->second;
-  const auto options = at::TensorOptions(entry.dtype);
-  if (entry.begin == entry.end) return at::empty(entry.shape, options);
-  // from_blob wants a mutable pointer; nobody writes through it.
-  char* const address = const_cast<char*>(bytes_.data()) + entry.begin;
-  if (reinterpret_cast<uintptr_t>(address) % c10::elementSize(entry.dtype) == 0) {
-    return at::from_blob(address, entry.shape, [owner = owner_](void*) {}, options);
-  }
-  torch::Tensor copy = at::empty(entry.shape, options);
-  std::memcpy(copy.mutable_data_ptr(), address, entry.end - entry.begin);
-  return copy;
+  const auto bytes = bytes_.substr(entry.begin, entry.end - entry.begin);
+  return tensor_over(bytes, entry.shape, entry.dtype, owner_);
 }
 
 std::string serialize_safetensors(const std::vector<NamedTensor>& tensors,

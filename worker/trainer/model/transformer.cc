@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "worker/trainer/model/named_weights.h"
+#include "worker/trainer/model/weight_slots.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
@@ -54,9 +54,10 @@ Transformer::Transformer(ModelConfig config, const DecoderOptions& options, Mode
 
 std::vector<Parameter> Transformer::unfreeze() {
   std::vector<Parameter> parameters;
-  for (const auto& [name, tensor] : named_weights(weights_, config_)) {
-    *tensor = tensor->to(options_.dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_();
-    parameters.push_back({name, *tensor});
+  for (const WeightSlot& slot : weight_slots(weights_, config_)) {
+    torch::Tensor& tensor = *slot.tensor;
+    tensor = tensor.to(options_.dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+    parameters.push_back({slot.name, tensor});
   }
   if (config_.tie_word_embeddings) weights_.head = weights_.embedding;
   return parameters;

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "common/files.h"
+#include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
@@ -36,8 +37,6 @@ Result<std::map<std::string, std::string>> parse_index(const std::string& text) 
   }
   return shards;
 }
-
-std::string shape_text(at::IntArrayRef shape) { return json(shape.vec()).dump(); }
 
 }  // namespace
 

@@ -47,21 +47,17 @@ std::vector<std::vector<int32_t>> probe_sequences(int64_t vocab_size) {
   return sequences;
 }
 
-torch::Tensor probe_logits(Decoder& model, Adapter* adapter) {
-  const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> rows;
-  for (const auto& ids : probe_sequences(model.config().vocab_size)) {
-    rows.push_back(last_logits(model, adapter, ids));
-  }
-  return at::cat(rows);
+std::vector<std::vector<int32_t>> sequences_of(const GoldenProbe& probe) {
+  std::vector<std::vector<int32_t>> sequences;
+  for (const auto& sequence : probe.sequences) sequences.push_back(sequence.ids);
+  return sequences;
 }
 
-torch::Tensor probe_logits(Decoder& model, Adapter* adapter, const GoldenProbe& probe) {
+torch::Tensor probe_logits(Decoder& model, Adapter* adapter,
+                           const std::vector<std::vector<int32_t>>& sequences) {
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> rows;
-  for (const auto& sequence : probe.sequences) {
-    rows.push_back(last_logits(model, adapter, sequence.ids));
-  }
+  for (const auto& ids : sequences) rows.push_back(last_logits(model, adapter, ids));
   return at::cat(rows);
 }
 

@@ -29,11 +29,13 @@ struct GoldenProbe {
 // Sequences of ids below `vocab_size`, the same for every job: they say nothing about its data.
 std::vector<std::vector<int32_t>> probe_sequences(int64_t vocab_size);
 
-// Logits that follow each of them: fp32 [sequences, vocab] on the CPU. `adapter` may be null.
-torch::Tensor probe_logits(Decoder& model, Adapter* adapter);
-torch::Tensor probe_logits(Decoder& model, Adapter* adapter, const GoldenProbe& probe);
+std::vector<std::vector<int32_t>> sequences_of(const GoldenProbe& probe);
 
-// From both models' probe_logits().
+// Logits that follow each sequence: fp32 [sequences, vocab] on the CPU. `adapter` may be null.
+torch::Tensor probe_logits(Decoder& model, Adapter* adapter,
+                           const std::vector<std::vector<int32_t>>& sequences);
+
+// From both models' probe_logits() of probe_sequences().
 std::vector<GoldenProbe::Sequence> probe_of(const torch::Tensor& base,
                                             const torch::Tensor& adapted);
 

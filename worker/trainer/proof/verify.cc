@@ -33,12 +33,9 @@ Result<Verdict> verify_folder(const fs::path& folder, const std::string& base_mo
   std::unique_ptr<Adapter> adapter;
   if (!whole) {
     PM_ASSIGN(const MethodSpec method, stored_method(folder));
-    AdapterContext context{decoder->config()};
-    context.decoder = decoder.get();
-    PM_ASSIGN(adapter, make_adapter(method, context));
-    PM_TRY(adapter->load(folder));
+    PM_ASSIGN(adapter, load_stored_adapter(folder, method, *decoder));
   }
-  return judge(probe, probe_logits(*decoder, adapter.get(), probe), bf16);
+  return judge(probe, probe_logits(*decoder, adapter.get(), sequences_of(probe)), bf16);
 }
 
 }  // namespace prefixmem::trainer

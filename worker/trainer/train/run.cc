@@ -68,11 +68,15 @@ ResultEvent summarize(const TrainingLoop& loop, Session& session) {
 // Rank 0.
 Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
   GoldenProbe probe;
-  Adapter* const adapter = session.adapter->trains_model() ? nullptr : session.adapter.get();
+  const auto sequences = probe_sequences(session.model->config().vocab_size);
+  const bool remembered = session.base_probe.defined();
+  const torch::Tensor base =
+      remembered ? session.base_probe : probe_logits(*session.model, nullptr, sequences);
+  Adapter* const adapter = remembered ? nullptr : session.adapter.get();
   probe.base_model = session.spec.model;
   probe.dtype = spec::spelling(session.spec.train.dtype);
   PM_ASSIGN(probe.adapter_digest, weights_digest(folder));
-  probe.sequences = probe_of(session.base_probe, probe_logits(*session.model, adapter));
+  probe.sequences = probe_of(base, probe_logits(*session.model, adapter, sequences));
   PM_TRY(write_probe(folder, probe));
   return publish_adapter(session.options.out);
 }

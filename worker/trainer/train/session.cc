@@ -46,8 +46,8 @@ Status load_parts(Session& session) {
   PM_ASSIGN(session.data,
             load_dataset(spec, *session.codec, model.max_position_embeddings - prefix));
   session.objective = make_objective(spec.objective);
-  if (session.leads() && session.adapter) {
-    session.base_probe = probe_logits(*session.model, nullptr);
+  if (session.leads() && session.adapter && session.adapter->trains_model()) {
+    session.base_probe = probe_logits(*session.model, nullptr, probe_sequences(model.vocab_size));
   }
   return {};
 }

@@ -35,7 +35,7 @@ struct Session {
   std::unique_ptr<Adapter> adapter;  // null for method none
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Reference> train_reference, eval_reference;  // null without a reference
-  torch::Tensor base_probe;  // rank 0: what the golden probe says of the untrained model
+  torch::Tensor base_probe;  // rank 0, where the model itself is trained: its probe before that
   Dataset data;
   // Set once every rank holds the same failure, so that all may end in order and one rank speaks
   // for them; a rank that fails otherwise fails alone and has to take the gang down.
