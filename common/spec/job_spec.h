@@ -117,6 +117,8 @@ using ObjectiveSpec = std::variant<SftObjective, DpoObjective, SimpoObjective>;
 // ---- data ---------------------------------------------------------------------------------------
 
 enum class DataFormat { kPromptCompletion, kTextLabel, kMessages, kPreference };
+// Fields of a row, which data.columns may rename.
+std::vector<std::string> row_fields(DataFormat format);
 // What becomes of a row of more than max_tokens.
 enum class Overflow { kError, kDrop, kTruncateLeft, kTruncateRight };
 

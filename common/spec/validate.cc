@@ -61,23 +61,8 @@ Status check_text_label(const DataSpec& data) {
   return {};
 }
 
-// Fields of a row, which data.columns may rename.
-std::vector<std::string> fields_of(DataFormat format) {
-  switch (format) {
-    case DataFormat::kPromptCompletion:
-      return {"prompt", "completion"};
-    case DataFormat::kTextLabel:
-      return {"text", "label"};
-    case DataFormat::kMessages:
-      return {"messages"};
-    case DataFormat::kPreference:
-      return {"prompt", "chosen", "rejected"};
-  }
-  return {};
-}
-
 Status check_columns(const DataSpec& data) {
-  const auto fields = fields_of(data.format);
+  const auto fields = row_fields(data.format);
   for (const auto& [field, column] : data.columns) {
     if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
     std::string allowed;

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import json
 import math
 import os
 import pathlib
@@ -19,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from prefixmem.adapters.config import parse_file
 from prefixmem.adapters.error import AdapterError
 from prefixmem.adapters.files import WEIGHTS_FILE
 from prefixmem.adapters.parts import parts_of
@@ -124,12 +124,7 @@ def _dtype(model: nn.Module) -> str:
 
 
 def _read(file: pathlib.Path) -> dict[str, Any]:
-    try:
-        probe = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AdapterError(f"{file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise AdapterError(f"{file} is no JSON: {error}") from error
+    probe = parse_file(file)
     if not isinstance(probe, dict) or probe.get("version") != VERSION:
         version = probe.get("version") if isinstance(probe, dict) else None
         raise AdapterError(f'{file}: "version" is {version!r}; allowed: {VERSION}')

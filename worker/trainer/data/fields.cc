@@ -6,20 +6,6 @@
 namespace prefixmem::trainer {
 namespace {
 
-std::vector<Table::Column> fields_of(DataFormat format) {
-  switch (format) {
-    case DataFormat::kPromptCompletion:
-      return {{"prompt"}, {"completion"}};
-    case DataFormat::kTextLabel:
-      return {{"text"}, {"label"}};
-    case DataFormat::kMessages:
-      return {{"messages"}};
-    case DataFormat::kPreference:
-      break;
-  }
-  return {{"prompt", false}, {"chosen"}, {"rejected"}};
-}
-
 Result<std::string> label_of(const Field& field) {
   if (field.value && field.value->is_number_integer()) return field.value->dump();
   return text_of(field);
@@ -27,11 +13,12 @@ Result<std::string> label_of(const Field& field) {
 
 }  // namespace
 
-RowFields::RowFields(const DataSpec& data)
-    : format_(data.format), columns_(fields_of(data.format)) {
-  for (auto& column : columns_) {
-    const auto renamed = data.columns.find(column.name);
-    if (renamed != data.columns.end()) column.name = renamed->second;
+RowFields::RowFields(const DataSpec& data) : format_(data.format) {
+  for (const std::string& field : row_fields(format_)) {
+    const auto renamed = data.columns.find(field);
+    // The prompt of a pair may stand in its answers (preference.h).
+    const bool required = format_ != DataFormat::kPreference || field != "prompt";
+    columns_.push_back({renamed == data.columns.end() ? field : renamed->second, required});
   }
 }
 

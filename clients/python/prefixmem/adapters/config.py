@@ -44,17 +44,21 @@ class PrefixMemoryConfig:
         }
 
 
-def read_json(folder: pathlib.Path) -> dict[str, Any]:
-    """The folder's adapter_config.json, which must be an object."""
-    file = folder / CONFIG_FILE
+def parse_file(file: pathlib.Path) -> Any:
+    """What a JSON file holds."""
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise AdapterError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise AdapterError(f"{file} is no JSON: {error}") from error
+
+
+def read_json(folder: pathlib.Path) -> dict[str, Any]:
+    """The folder's adapter_config.json, which must be an object."""
+    config = parse_file(folder / CONFIG_FILE)
     if not isinstance(config, dict):
-        raise AdapterError(f"{file} holds no JSON object")
+        raise AdapterError(f"{folder / CONFIG_FILE} holds no JSON object")
     return config
 
 

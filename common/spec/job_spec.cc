@@ -15,4 +15,18 @@ std::string method_name(const MethodSpec& method) {
   return name;
 }
 
+std::vector<std::string> row_fields(DataFormat format) {
+  switch (format) {
+    case DataFormat::kPromptCompletion:
+      return {"prompt", "completion"};
+    case DataFormat::kTextLabel:
+      return {"text", "label"};
+    case DataFormat::kMessages:
+      return {"messages"};
+    case DataFormat::kPreference:
+      return {"prompt", "chosen", "rejected"};
+  }
+  return {};
+}
+
 }  // namespace prefixmem
