@@ -39,7 +39,7 @@ TEST(Dora, AddsWhatTurnsTheMapIntoTheRescaledOne) {
 
 TEST(Dora, GradientsByFiniteDifferences) {
   torch::manual_seed(4);
-  const auto leaf = [](std::vector<int64_t> shape) {
+  const auto leaf = [](const std::vector<int64_t>& shape) {
     return torch::randn(shape, torch::kDouble).requires_grad_();
   };
   const auto base = leaf({3, 4}), update = leaf({3, 4}), excess = leaf({4});
