@@ -111,7 +111,7 @@ std::map<int64_t, torch::Tensor> keys_by_row(const std::vector<std::vector<int64
                                              int64_t step) {
   std::map<int64_t, torch::Tensor> keys;
   for (const auto& rows : batches) {
-    const RaggedBatch batch = pack_rows(rows, examples);
+    const RaggedBatch batch = pack_rows(rows, examples, kShareNothing);
     const auto all = dropout_keys(batch, rows, seed, step);
     for (size_t i = 0; i < rows.size(); ++i) {
       const Segment& segment = batch.segments[i];

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "tests/unit/trainer/test_gang.h"
 #include "tests/unit/trainer/toy_model.h"
@@ -32,10 +33,17 @@ class LetterCodec : public TextCodec {
   int32_t eos_id() const override { return kEos; }
 };
 
-class EvalTest : public ::testing::Test {
+// Rows that share nothing, and rows that begin with one instruction.
+class EvalTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
     const torch::NoGradGuard no_grad;
+    for (Example& row : rows_) {
+      if (!GetParam()) continue;
+      const std::vector<int32_t> instruction = {9, 1, 30, 4, 4, 17, 8, 21, 3, 3, 12};
+      row.ids.insert(row.ids.begin(), instruction.begin(), instruction.end());
+      row.prompt_tokens += static_cast<int64_t>(instruction.size());
+    }
     adapter_.parameters()[0].value.copy_(torch::arange(ToyDecoder::kHidden).mul(1.3).cos());
     for (size_t i = 0; i < rows_.size(); ++i)
       rows_[i].label = static_cast<int64_t>(i % labels_.size());
@@ -99,7 +107,9 @@ class EvalTest : public ::testing::Test {
   ToyAdapter adapter_{ToyDecoder::kHidden};
 };
 
-TEST_F(EvalTest, LabelLikelihoodEqualsBruteForce) {
+INSTANTIATE_TEST_SUITE_P(Shared, EvalTest, ::testing::Bool());
+
+TEST_P(EvalTest, LabelLikelihoodEqualsBruteForce) {
   for (const bool normalized : {false, true}) {
     spec_.length_normalized = normalized;
     const double expected = brute_force_accuracy();
@@ -116,7 +126,7 @@ TEST_F(EvalTest, LabelLikelihoodEqualsBruteForce) {
   }
 }
 
-TEST_F(EvalTest, LossIsTheMeanOverLabelTokens) {
+TEST_P(EvalTest, LossIsTheMeanOverLabelTokens) {
   spec_.mode = EvalMode::kLoss;
   double sum = 0, count = 0;
   for (const Example& row : rows_) {
@@ -126,7 +136,7 @@ TEST_F(EvalTest, LossIsTheMeanOverLabelTokens) {
   for (const int64_t tokens : {1, 4096}) EXPECT_NEAR(run(tokens)->value, sum / count, 1e-5);
 }
 
-TEST_F(EvalTest, PreferenceIsTheShareOfPairsWhoseChosenAnswerIsLikelier) {
+TEST_P(EvalTest, PreferenceIsTheShareOfPairsWhoseChosenAnswerIsLikelier) {
   spec_.mode = EvalMode::kPreference;
   examples_per_row_ = 2;
   for (const bool normalized : {false, true}) {
@@ -152,7 +162,7 @@ TEST_F(EvalTest, PreferenceIsTheShareOfPairsWhoseChosenAnswerIsLikelier) {
   }
 }
 
-TEST_F(EvalTest, LossOfPairsIsTheObjectives) {
+TEST_P(EvalTest, LossOfPairsIsTheObjectives) {
   spec_.mode = EvalMode::kLoss;
   examples_per_row_ = 2;
   objective_ = DpoObjective{0.3};
@@ -165,9 +175,11 @@ TEST_F(EvalTest, LossOfPairsIsTheObjectives) {
   for (const int64_t tokens : {1, 4096}) EXPECT_NEAR(run(tokens)->value, sum / 20, 1e-5);
 }
 
-TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
+TEST_P(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
   spec_.mode = EvalMode::kGenerate;
   spec_.max_new_tokens = 3;
+  std::set<size_t> lengths;
+  int64_t tokens = 0;  // chosen, eos included
   for (size_t i = 0; i < rows_.size(); ++i) {
     std::vector<int32_t> ids(rows_[i].ids.begin(), rows_[i].ids.begin() + rows_[i].prompt_tokens);
     std::vector<int32_t> grown;
@@ -175,19 +187,30 @@ TEST_F(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
       const auto cache = model_.new_cache();
       const auto next =
           model_.logits(model_.extend(*cache, ids, &adapter_)).argmax(1).item<int64_t>();
+      ++tokens;
       if (next == kEos) break;
       grown.push_back(static_cast<int32_t>(next));
       ids.push_back(grown.back());
     }
+    lengths.insert(grown.size());
     rows_[i].completion = i % 4 == 0 ? "no match" : " " + *codec_.decode(grown) + "\n";
   }
-  const auto event = run();
-  ASSERT_TRUE(event.ok());
-  EXPECT_EQ(event->metric, "exact_match");
-  EXPECT_DOUBLE_EQ(event->value, 0.75);
+  ASSERT_GT(lengths.size(), 1U);
+  for (const int64_t limit : {1, 60, 4096}) {
+    model_.reads = 0;
+    const auto event = run(limit);
+    ASSERT_TRUE(event.ok());
+    EXPECT_EQ(event->metric, "exact_match");
+    EXPECT_DOUBLE_EQ(event->value, 0.75);
+    // A row that has stopped is read no more; a shared beginning is read apart.
+    if (test_gang()->size() == 1) {
+      EXPECT_GE(model_.reads, tokens);
+      EXPECT_LE(model_.reads, tokens + (GetParam() && limit > 1 ? 20 : 0));
+    }
+  }
 }
 
-TEST_F(EvalTest, AStopOnOneRankStopsAll) {
+TEST_P(EvalTest, AStopOnOneRankStopsAll) {
   const auto event = run(4096, test_gang()->rank() == 0);
   EXPECT_EQ(event.status().code(), Code::kCancelled);
 }

@@ -144,7 +144,7 @@ std::map<int64_t, torch::Tensor> dropped_rows(Transformer& model, Adapter& adapt
                                               const std::vector<Example>& rows, int64_t step) {
   std::map<int64_t, torch::Tensor> hidden;
   for (const auto& members : batches) {
-    RaggedBatch batch = pack_rows(members, rows);
+    RaggedBatch batch = pack_rows(members, rows, kShareNothing);
     batch.dropout_keys = dropout_keys(batch, members, 7, step);
     const auto all = model.hidden(batch, &adapter, torch::arange(batch.token_count())).detach();
     for (size_t i = 0; i < members.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <random>
 #include <set>
 
 #include "worker/trainer/data/partition.h"
@@ -67,23 +68,124 @@ TEST(Sampler, TotalSteps) {
   EXPECT_EQ(sampler.total_steps(spec), 42);
 }
 
+using Rows = std::vector<std::vector<int32_t>>;
+
+// Rows of `lengths` that begin each with a token of its own.
+Rows rows_of(const std::vector<int64_t>& lengths) {
+  Rows rows;
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    rows.emplace_back(lengths[i], 1).front() = 100 + static_cast<int32_t>(i);
+  }
+  return rows;
+}
+
+// Rows that share `shared` tokens of `prompt`, with `own` ones each.
+void add_family(Rows& rows, int32_t prompt, int64_t count, int64_t shared, int64_t own) {
+  for (int64_t i = 0; i < count; ++i) {
+    auto& row = rows.emplace_back(shared, prompt);
+    row.push_back(1000 + static_cast<int32_t>(rows.size()));
+    row.resize(shared + own, 1);
+  }
+}
+
+SharedRows shared(const Rows& rows, int64_t min_shared = kMinShared) {
+  return {CommonPrefixes({rows.begin(), rows.end()}, min_shared)};
+}
+
+int64_t tokens_of(const SharedRows& rows, const std::vector<int64_t>& members) {
+  RowGroup group(rows);
+  for (const int64_t row : members) group.add(row);
+  return group.tokens();
+}
+
 TEST(Partition, BalancesTokensOverRanks) {
-  EXPECT_THAT(split_over_ranks({5, 9, 4, 1}, 2), ElementsAre(ElementsAre(1, 3), ElementsAre(0, 2)));
-  EXPECT_THAT(split_over_ranks({5}, 3), ElementsAre(ElementsAre(0), ElementsAre(), ElementsAre()));
+  const Rows rows = rows_of({5, 9, 4, 1}), one = rows_of({5});
+  EXPECT_THAT(split_over_ranks(shared(rows), 2), ElementsAre(ElementsAre(1, 3), ElementsAre(0, 2)));
+  EXPECT_THAT(split_over_ranks(shared(one), 3),
+              ElementsAre(ElementsAre(0), ElementsAre(), ElementsAre()));
 }
 
 TEST(Partition, MicroBatchesKeepTheLimitAndLongRowsGoAlone) {
-  EXPECT_THAT(split_micro_batches({0, 1, 2, 3}, {12, 6, 5, 4}, 10),
+  const Rows rows = rows_of({12, 6, 5, 4});
+  EXPECT_THAT(split_micro_batches(shared(rows), {0, 1, 2, 3}, 10),
               ElementsAre(ElementsAre(0), ElementsAre(1, 3), ElementsAre(2)));
 }
 
+TEST(Partition, RowsOfOnePromptStayTogether) {
+  Rows rows;
+  add_family(rows, 1, 8, 300, 48);
+  add_family(rows, 2, 8, 300, 48);
+  const SharedRows costs = shared(rows);
+  for (const auto& members : split_over_ranks(costs, 2)) {
+    EXPECT_EQ(tokens_of(costs, members), 300 + 8 * 48);
+  }
+  std::vector<int64_t> mixed = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+  const auto batches = split_micro_batches(costs, mixed, 700);
+  ASSERT_EQ(batches.size(), 2U);
+  for (const auto& batch : batches) EXPECT_EQ(tokens_of(costs, batch), 300 + 8 * 48);
+}
+
+TEST(Partition, OnePromptOfAllRowsIsComputedOnEachRankAndTheRestSpread) {
+  Rows rows;
+  add_family(rows, 1, 8, 30, 10);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].resize(rows[i].size() + 20 * i, 1);
+  const SharedRows costs = shared(rows);
+  std::vector<int64_t> loads;
+  for (const auto& members : split_over_ranks(costs, 4)) {
+    loads.push_back(tokens_of(costs, members));
+  }
+  // 8 · 10 + 20 · 28 of their own: 160 a rank and the prompt.
+  EXPECT_THAT(loads, ElementsAre(190, 190, 190, 190));
+}
+
+Rows random_rows(std::mt19937& random) {
+  Rows rows(1 + random() % 14);
+  for (auto& row : rows) {
+    if (random() % 3 > 0) {
+      row = rows[random() % rows.size()];
+      row.resize(random() % (row.size() + 1));
+    }
+    for (size_t more = 1 + random() % 12; more > 0; --more) {
+      row.push_back(static_cast<int32_t>(random() % 4));
+    }
+  }
+  return rows;
+}
+
+TEST(Partition, HoldsEachOfRandomRowsOnceWithinItsLimit) {
+  std::mt19937 random(4);  // NOLINT(bugprone-random-generator-seed): equal on every run
+  for (int round = 0; round < 300; ++round) {
+    const Rows rows = random_rows(random);
+    const SharedRows costs = shared(rows, 1 + round % 4);
+    const int ranks = 1 + static_cast<int>(random() % 4);
+    const auto limit = static_cast<int64_t>(1 + random() % 40);
+    std::vector<int64_t> seen;
+    for (const auto& members : split_over_ranks(costs, ranks)) {
+      std::vector<int64_t> batched;
+      for (const auto& batch : split_micro_batches(costs, members, limit)) {
+        ASSERT_FALSE(batch.empty());
+        if (batch.size() > 1) {
+          EXPECT_LE(tokens_of(costs, batch), limit);
+        }
+        batched.insert(batched.end(), batch.begin(), batch.end());
+      }
+      EXPECT_THAT(batched, ::testing::UnorderedElementsAreArray(members));
+      seen.insert(seen.end(), members.begin(), members.end());
+    }
+    std::sort(seen.begin(), seen.end());
+    std::vector<int64_t> all(rows.size());
+    std::iota(all.begin(), all.end(), 0);
+    EXPECT_EQ(seen, all);
+  }
+}
+
+// Examples of `lengths` ids that share nothing.
 std::vector<Example> examples_of(const std::vector<int64_t>& lengths) {
   std::vector<Example> examples;
-  for (const int64_t length : lengths) {
-    Example example;
-    example.ids.assign(length, 1);
+  for (auto& ids : rows_of(lengths)) {
+    Example& example = examples.emplace_back();
+    example.ids = std::move(ids);
     example.prompt_tokens = 2;
-    examples.push_back(example);
   }
   return examples;
 }
@@ -95,8 +197,9 @@ TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
     for (const int64_t limit : {1, 8, 20, 1000}) {
       std::vector<int64_t> seen;
       for (int rank = 0; rank < ranks; ++rank) {
-        const auto plan = plan_step(rows, examples, rank, ranks, limit);
+        const auto plan = plan_step(rows, examples, {rank, ranks, limit});
         EXPECT_EQ(plan.tokens, 5 + 8 + 29 + 4 + 6);
+        EXPECT_EQ(plan.computed_tokens, plan.tokens);
         EXPECT_EQ(plan.label_tokens, 4 + 7 + 28 + 3 + 5);
         for (const auto& batch : plan.micro_batches) {
           EXPECT_FALSE(batch.empty());
@@ -116,7 +219,7 @@ TEST(Plan, PairsStayTogetherAndCountAsOneRow) {
     for (const int64_t limit : {1, 12, 15, 1000}) {
       std::vector<int64_t> pairs;
       for (int rank = 0; rank < ranks; ++rank) {
-        const auto plan = plan_step(rows, examples, rank, ranks, limit, 2);
+        const auto plan = plan_step(rows, examples, {rank, ranks, limit, 2});
         EXPECT_EQ(plan.tokens, 6 + 19 + 4 + 5 + 2 + 2);
         EXPECT_EQ(plan.label_tokens, 5 + 18 + 3 + 4 + 1 + 1);
         for (const auto& batch : plan.micro_batches) {
@@ -131,8 +234,23 @@ TEST(Plan, PairsStayTogetherAndCountAsOneRow) {
       EXPECT_THAT(pairs, UnorderedElementsAre(0, 2, 3));
     }
   }
-  EXPECT_THAT(plan_step(rows, examples, 0, 1, 13, 2).micro_batches,
+  EXPECT_THAT(plan_step(rows, examples, {0, 1, 13, 2}).micro_batches,
               ElementsAre(ElementsAre(6, 7), ElementsAre(0, 1, 4, 5)));
+}
+
+TEST(Plan, CountsWhatIsComputedBesideWhatTheRowsHold) {
+  auto examples = examples_of({20, 20, 20, 20});
+  for (Example& example : examples) std::fill_n(example.ids.begin(), 12, 7);
+  for (size_t i = 0; i < examples.size(); ++i) examples[i].ids[12] = static_cast<int32_t>(i);
+  const std::vector<int64_t> rows = {0, 1, 2, 3};
+  const auto together = plan_step(rows, examples, {0, 1, 1000});
+  EXPECT_EQ(together.tokens, 4 * 19);
+  EXPECT_EQ(together.computed_tokens, 12 + 4 * 7);
+  EXPECT_EQ(plan_step(rows, examples, {1, 2, 1000}).computed_tokens, 2 * (12 + 2 * 7));
+  EXPECT_EQ(plan_step(rows, examples, {0, 1, 30}).computed_tokens, 2 * (12 + 2 * 7));
+  PlanOptions apart{0, 1, 1000};
+  apart.min_shared = kShareNothing;
+  EXPECT_EQ(plan_step(rows, examples, apart).computed_tokens, 4 * 19);
 }
 
 }  // namespace

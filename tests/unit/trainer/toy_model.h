@@ -68,21 +68,32 @@ class ToyDecoder : public Decoder {
 
   // The cache is the row so far. RowCache belongs to the real decoder, so it is only a name here.
   std::shared_ptr<RowCache> new_cache() override {
-    auto row = std::make_shared<std::vector<int32_t>>();
+    auto row = std::make_shared<Row>();
     return {row, reinterpret_cast<RowCache*>(row.get())};
   }
-  torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
-                       Adapter* adapter) override {
-    auto& row = reinterpret_cast<std::vector<int32_t>&>(cache);
-    row.insert(row.end(), tokens.begin(), tokens.end());
+  std::shared_ptr<RowCache> copy(const RowCache& cache) override {
+    auto row = std::make_shared<Row>(reinterpret_cast<const Row&>(cache));
+    return {row, reinterpret_cast<RowCache*>(row.get())};
+  }
+  torch::Tensor extend_rows(const std::vector<RowCache*>& caches,
+                            const std::vector<std::vector<int32_t>>& tokens,
+                            Adapter* adapter) override {
     RaggedBuilder builder;
-    builder.add(row);
-    builder.label(0, -1, 0);
+    for (size_t i = 0; i < caches.size(); ++i) {
+      auto& row = reinterpret_cast<Row&>(*caches[i]);
+      row.insert(row.end(), tokens[i].begin(), tokens[i].end());
+      builder.label(builder.add(row), -1, 0);
+      ++reads;
+    }
     const RaggedBatch batch = std::move(builder).build();
     return hidden(batch, adapter, batch.label_sources);
   }
 
+  int64_t reads = 0;  // rows that extend_rows was given so far
+
  private:
+  using Row = std::vector<int32_t>;
+
   static torch::Tensor make_embedding() {
     return torch::arange(kVocab * kHidden, torch::kFloat32).mul(0.7).sin().view({kVocab, kHidden});
   }

@@ -103,6 +103,28 @@ TEST_P(TransformerTest, GenerationMatchesTheWholeRow) {
   for (int64_t i = 280; i < 300; ++i) expect_close(extend(i, i + 1), hidden.slice(0, i, i + 1));
 }
 
+TEST_P(TransformerTest, RowsExtendTogetherAsAlone) {
+  const auto start = tokens_of(9, 2);
+  const std::vector<std::vector<int32_t>> parts = {tokens_of(300, 3), tokens_of(1, 8),
+                                                   tokens_of(6, 5)};
+  const auto begun = model->new_cache();
+  model->extend(*begun, start, &adapter);
+  std::vector<std::shared_ptr<RowCache>> rows = {model->copy(*begun), model->new_cache(), begun};
+  std::vector<RowCache*> caches;
+  for (const auto& row : rows) caches.push_back(row.get());
+  for (int round = 0; round < 3; ++round) {
+    const auto together = model->extend_rows(caches, parts, &adapter);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      std::vector<int32_t> whole = i == 1 ? std::vector<int32_t>() : start;
+      for (int k = 0; k <= round; ++k) whole = joined(whole, parts[i]);
+      const auto alone = model->new_cache();
+      const auto row = static_cast<int64_t>(i);
+      expect_close(together.slice(0, row, row + 1), model->extend(*alone, whole, &adapter));
+      EXPECT_EQ(rows[i]->length, static_cast<int64_t>(whole.size()));
+    }
+  }
+}
+
 TEST_P(TransformerTest, RecordsNoGraphBelowTheFirstAdapter) {
   const auto batch = batch_of({tokens_of(8, 2)});
   TinyAdapter late(model->config(), 2);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Example {
   int64_t label = -1;      // index among the label set; -1: none
 
   int64_t input_tokens() const { return static_cast<int64_t>(ids.size()) - 1; }
+  std::span<const int32_t> inputs() const { return {ids.data(), ids.size() - 1}; }
+  std::span<const int32_t> prompt() const { return std::span(ids).first(prompt_tokens); }
   int64_t first_label() const { return prompt_tokens > 0 ? prompt_tokens : 1; }
   int64_t label_tokens() const { return static_cast<int64_t>(ids.size()) - first_label(); }
 };

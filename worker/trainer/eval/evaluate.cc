@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <numeric>
 
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/data/random.h"
+#include "worker/trainer/eval/label_batch.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -27,22 +27,18 @@ const char* metric_name(EvalMode mode) {
   return "";
 }
 
-std::vector<int64_t> examples_of(const EvalContext& context, int64_t row) {
-  std::vector<int64_t> examples(context.examples_per_row);
-  std::iota(examples.begin(), examples.end(), row * context.examples_per_row);
-  return examples;
-}
-
-// Tokens that a row costs in one forward; a row's labels branch off its prompt.
-int64_t row_cost(const EvalContext& context, int64_t row) {
-  int64_t cost = 0;
-  if (context.spec.mode != EvalMode::kLabelLikelihood) {
-    for (const int64_t i : examples_of(context, row)) cost += context.examples[i].input_tokens();
-    return cost;
+// What the rows cost in one forward. A row's labels branch off its prompt; what is generated
+// follows it.
+SharedRows costs_of(const EvalContext& context, const std::vector<int64_t>& rows) {
+  const EvalMode mode = context.spec.mode;
+  if (mode == EvalMode::kLoss || mode == EvalMode::kPreference) {
+    return shared_rows(rows, context.examples, context.examples_per_row, kMinShared);
   }
-  cost = context.examples[row].prompt_tokens;
-  for (const auto& ids : context.label_ids) cost += static_cast<int64_t>(ids.size()) - 1;
-  return cost;
+  std::vector<TokenSpan> prompts;
+  for (const int64_t row : rows) prompts.push_back(context.examples[row].prompt());
+  return {CommonPrefixes(std::move(prompts), kMinShared), 1,
+          mode == EvalMode::kGenerate ? context.spec.max_new_tokens
+                                      : label_tree_tokens(context.label_ids)};
 }
 
 Result<Tally> score_batch(const EvalContext& context, const std::vector<int64_t>& rows) {
@@ -56,23 +52,16 @@ Result<Tally> score_batch(const EvalContext& context, const std::vector<int64_t>
     case EvalMode::kGenerate:
       break;
   }
-  return score_generation(context, rows.front());
+  return score_generation(context, rows);
 }
 
 std::vector<std::vector<int64_t>> batches_of_this_rank(const EvalContext& context,
                                                        const std::vector<int64_t>& rows) {
-  std::vector<int64_t> costs;
-  for (const int64_t row : rows) costs.push_back(row_cost(context, row));
-  const auto members = split_over_ranks(costs, context.gang.size())[context.gang.rank()];
-  const bool alone = context.spec.mode == EvalMode::kGenerate;
+  const SharedRows costs = costs_of(context, rows);
+  const auto mine = split_over_ranks(costs, context.gang.size())[context.gang.rank()];
   std::vector<std::vector<int64_t>> batches;
-  for (const auto& members_of_batch :
-       split_micro_batches(members, costs, alone ? 0 : context.micro_batch_tokens)) {
-    auto& batch = batches.emplace_back();
-    for (const int64_t index : members_of_batch) {
-      const auto examples = examples_of(context, rows[index]);
-      batch.insert(batch.end(), examples.begin(), examples.end());
-    }
+  for (const auto& members : split_micro_batches(costs, mine, context.micro_batch_tokens)) {
+    batches.push_back(examples_of(members, rows, context.examples_per_row));
   }
   return batches;
 }
@@ -93,14 +82,12 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   const auto rows = sample_rows(count, context.spec);
   std::array<double, 3> sums{};  // value, weight, stop votes
   for (const auto& batch : batches_of_this_rank(context, rows)) {
-    if (context.should_stop()) {
-      sums[2] = 1;
-      break;
-    }
+    if (context.should_stop()) break;
     PM_ASSIGN(const Tally tally, score_batch(context, batch));
     sums[0] += tally.value;
     sums[1] += tally.weight;
   }
+  sums[2] = context.should_stop() ? 1 : 0;
   PM_TRY(context.gang.all_reduce_sum(sums));
   if (sums[2] > 0) {
     return cancelled("stopped by a signal during the evaluation at step " + std::to_string(step));

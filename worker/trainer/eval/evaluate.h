@@ -45,9 +45,9 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step);
 // The rows of spec.max_rows: a sample drawn by (seed, row), in file order; all where it is 0.
 std::vector<int64_t> sample_rows(int64_t count, const EvalSpec& spec);
 
-// One micro-batch (or row) of each mode, as indices of examples.
+// One micro-batch of each mode, as indices of examples.
 Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t>& rows);
-Result<Tally> score_generation(const EvalContext& context, int64_t row);
+Result<Tally> score_generation(const EvalContext& context, const std::vector<int64_t>& rows);
 Result<Tally> score_loss(const EvalContext& context, const std::vector<int64_t>& examples);
 Result<Tally> score_preference(const EvalContext& context, const std::vector<int64_t>& examples);
 

@@ -3,30 +3,16 @@
 #include <algorithm>
 
 #include "worker/trainer/eval/evaluate.h"
-#include "worker/trainer/eval/label_trie.h"
-#include "worker/trainer/model/ragged.h"
+#include "worker/trainer/eval/label_batch.h"
 
 namespace prefixmem::trainer {
 namespace {
 
 constexpr int64_t kLogitRows = 64;  // rows of logits held at once
 
-// Adds a row's prompt with the labels' tree below it and marks each source once, in the tree's
-// order.
-void add_row(RaggedBuilder& builder, const Example& row, const LabelTrie& trie) {
-  const int32_t prompt = builder.add({row.ids.begin(), row.ids.begin() + row.prompt_tokens});
-  std::vector<int32_t> segments;
-  for (const auto& node : trie.nodes) {
-    segments.push_back(builder.add(node.tokens, node.parent < 0 ? prompt : segments[node.parent]));
-  }
-  for (const auto& source : trie.sources) {
-    builder.label(source.node < 0 ? prompt : segments[source.node], source.offset, 0);
-  }
-}
-
 // log p(token | source) of edges given as (row of `hidden`, token).
 std::vector<double> edge_scores(Decoder& model, const torch::Tensor& hidden,
-                                const std::vector<LabelTrie::Edge>& edges) {
+                                const std::vector<LabelBatch::Edge>& edges) {
   std::vector<int64_t> sources, tokens;
   for (const auto& edge : edges) {
     sources.push_back(edge.source);
@@ -54,13 +40,15 @@ std::vector<double> edge_scores(Decoder& model, const torch::Tensor& hidden,
   return scores;
 }
 
-int64_t best_label(const LabelTrie& trie, const double* edge_score, bool length_normalized) {
+// The likeliest of `count` labels, whose paths stand at `paths`; the first of equals.
+int64_t best_label(const std::vector<int64_t>* paths, size_t count,
+                   const std::vector<double>& edge_score, bool length_normalized) {
   int64_t best = 0;
   double best_score = 0;
-  for (size_t label = 0; label < trie.paths.size(); ++label) {
+  for (size_t label = 0; label < count; ++label) {
     double score = 0;
-    for (const int64_t edge : trie.paths[label]) score += edge_score[edge];
-    if (length_normalized) score /= static_cast<double>(trie.paths[label].size());
+    for (const int64_t edge : paths[label]) score += edge_score[edge];
+    if (length_normalized) score /= static_cast<double>(paths[label].size());
     if (label == 0 || score > best_score) {
       best = static_cast<int64_t>(label);
       best_score = score;
@@ -72,22 +60,17 @@ int64_t best_label(const LabelTrie& trie, const double* edge_score, bool length_
 }  // namespace
 
 Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t>& rows) {
-  const LabelTrie trie = build_label_trie(context.label_ids);
-  const auto per_row = static_cast<int64_t>(trie.sources.size());
-  RaggedBuilder builder;
-  std::vector<LabelTrie::Edge> edges;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    add_row(builder, context.examples[rows[i]], trie);
-    const int64_t shift = static_cast<int64_t>(i) * per_row;
-    for (const auto& edge : trie.edges) edges.push_back({edge.source + shift, edge.token});
-  }
-  const RaggedBatch batch = std::move(builder).build().to(context.gang.device());
+  std::vector<TokenSpan> prompts;
+  for (const int64_t row : rows) prompts.push_back(context.examples[row].prompt());
+  const LabelBatch labels = pack_labels(prompts, context.label_ids);
+  const RaggedBatch batch = labels.batch.to(context.gang.device());
   const torch::Tensor hidden = context.model.hidden(batch, context.adapter, batch.label_sources);
-  const auto scores = edge_scores(context.model, hidden, edges);
+  const auto scores = edge_scores(context.model, hidden, labels.edges);
+  const size_t count = context.label_ids.size();
   Tally tally;
   for (size_t i = 0; i < rows.size(); ++i) {
     const int64_t best =
-        best_label(trie, scores.data() + i * trie.edges.size(), context.spec.length_normalized);
+        best_label(labels.paths.data() + i * count, count, scores, context.spec.length_normalized);
     tally.value += best == context.examples[rows[i]].label ? 1 : 0;
     tally.weight += 1;
   }

@@ -56,11 +56,19 @@ class Decoder {
   // fixed number of rows of logits at once, in forward or backward.
   virtual torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) = 0;
 
-  // Generation: appends tokens of one row to a cache and returns the final-normed hidden state of
-  // the last one, [1, hidden]. A new cache begins with the adapter's prefix. No gradients.
+  // Generation, without gradients. A new cache begins with the adapter's prefix.
   virtual std::shared_ptr<RowCache> new_cache() = 0;
-  virtual torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
-                               Adapter* adapter) = 0;
+  // A row that goes on from the same tokens.
+  virtual std::shared_ptr<RowCache> copy(const RowCache& cache) = 0;
+  // Appends tokens[i], at least one, to the row of caches[i], all distinct, and returns the
+  // final-normed hidden state of each row's last token: [rows, hidden].
+  virtual torch::Tensor extend_rows(const std::vector<RowCache*>& caches,
+                                    const std::vector<std::vector<int32_t>>& tokens,
+                                    Adapter* adapter) = 0;
+  // The same of one row: [1, hidden].
+  torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens, Adapter* adapter) {
+    return extend_rows({&cache}, {tokens}, adapter);
+  }
 };
 
 }  // namespace prefixmem::trainer

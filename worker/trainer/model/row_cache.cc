@@ -24,6 +24,16 @@ void write_rows(torch::Tensor& buffer, int64_t begin, const torch::Tensor& rows)
 
 }  // namespace
 
+RowCache RowCache::copy() const {
+  RowCache other(static_cast<int64_t>(layers.size()));
+  other.length = length;
+  for (size_t i = 0; i < layers.size() && length > 0; ++i) {
+    const auto layer = static_cast<int64_t>(i);
+    other.layers[i] = {keys(layer, length).clone(), values(layer, length).clone()};
+  }
+  return other;
+}
+
 void RowCache::write(int64_t layer, const torch::Tensor& keys, const torch::Tensor& values) {
   write_rows(layers[layer].keys, length, keys);
   write_rows(layers[layer].values, length, values);

@@ -17,6 +17,9 @@ struct RowCache {
 
   explicit RowCache(int64_t layer_count) : layers(layer_count) {}
 
+  // The same row in memory of its own, as long as its tokens are.
+  RowCache copy() const;
+
   // Writes [n, key heads, head_dim] at positions length, length + 1, …; `length` is the caller's to
   // move once every layer has its tokens.
   void write(int64_t layer, const torch::Tensor& keys, const torch::Tensor& values);

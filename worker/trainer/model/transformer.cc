@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "worker/trainer/model/row_extension.h"
 #include "worker/trainer/model/weight_slots.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
@@ -96,27 +97,27 @@ std::shared_ptr<RowCache> Transformer::new_cache() {
   return std::make_shared<RowCache>(config_.num_layers);
 }
 
-torch::Tensor Transformer::extend(RowCache& cache, const std::vector<int32_t>& tokens,
-                                  Adapter* adapter) {
+std::shared_ptr<RowCache> Transformer::copy(const RowCache& cache) {
+  return std::make_shared<RowCache>(cache.copy());
+}
+
+torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
+                                       const std::vector<std::vector<int32_t>>& tokens,
+                                       Adapter* adapter) {
   const torch::NoGradGuard no_grad;
-  if (cache.length == 0) begin_with(prefixes_of(adapter), cache);
-  const auto count = static_cast<int64_t>(tokens.size());
-  const int64_t end = cache.length + count;
-  const auto plans = plan_layers(config_, [&](int64_t window) {
-    return plan_extension(cache.length, count, window, options_.device);
-  });
-  const auto on_device = at::TensorOptions(options_.device).dtype(at::kLong);
-  Pass pass = start_pass(adapter, at::arange(cache.length, end, on_device),
+  for (RowCache* cache : caches) {
+    if (cache->length == 0) begin_with(prefixes_of(adapter), *cache);
+  }
+  RowExtension rows(caches, tokens, options_.device);
+  Pass pass = start_pass(adapter, rows.positions(),
                          [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
                              const torch::Tensor& value) {
-                           cache.write(layer, key, value);
-                           return attention(query, cache.keys(layer, end), cache.values(layer, end),
-                                            plans.at(config_.layers[layer].sliding_window),
-                                            config_.attention_scale);
+                           return rows.attend(layer, query, key, value,
+                                              config_.layers[layer].sliding_window,
+                                              config_.attention_scale);
                          });
-  torch::Tensor last =
-      run(std::move(pass), at::tensor(tokens, on_device), at::full({1}, count - 1, on_device));
-  cache.length = end;
+  torch::Tensor last = run(std::move(pass), rows.tokens(), rows.last());
+  rows.finish();
   return last;
 }
 

@@ -27,8 +27,10 @@ class Transformer final : public Decoder {
   torch::Tensor logits(const torch::Tensor& hidden) override;
   torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) override;
   std::shared_ptr<RowCache> new_cache() override;
-  torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens,
-                       Adapter* adapter) override;
+  std::shared_ptr<RowCache> copy(const RowCache& cache) override;
+  torch::Tensor extend_rows(const std::vector<RowCache*>& caches,
+                            const std::vector<std::vector<int32_t>>& tokens,
+                            Adapter* adapter) override;
 
  private:
   // (layer, query [T, heads, d], key, value [T, key heads, d]) → [T, heads, d]

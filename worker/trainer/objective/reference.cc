@@ -51,12 +51,11 @@ Result<std::unique_ptr<Reference>> remember_reference(const std::vector<Example>
                                                       Decoder& model, Collective& gang,
                                                       int64_t micro_batch_tokens) {
   const torch::NoGradGuard no_grad;
-  std::vector<int64_t> tokens;
-  for (const Example& example : examples) tokens.push_back(example.input_tokens());
-  const auto mine = split_over_ranks(tokens, gang.size())[gang.rank()];
+  const SharedRows shared = shared_rows(examples, 1, kMinShared);
+  const auto mine = split_over_ranks(shared, gang.size())[gang.rank()];
   torch::Tensor all = at::zeros({static_cast<int64_t>(examples.size())},
                                 at::TensorOptions(gang.device()).dtype(at::kFloat));
-  for (const auto& rows : split_micro_batches(mine, tokens, micro_batch_tokens)) {
+  for (const auto& rows : split_micro_batches(shared, mine, micro_batch_tokens)) {
     const ScoredBatch batch(rows, examples, gang.device());
     const auto where = at::tensor(rows, at::TensorOptions(gang.device()).dtype(at::kLong));
     all.index_copy_(0, where, batch.score(model, nullptr, nullptr).sums);

@@ -8,8 +8,8 @@
 namespace prefixmem::trainer {
 
 ScoredBatch::ScoredBatch(const std::vector<int64_t>& indices, const std::vector<Example>& examples,
-                         torch::Device device)
-    : indices_(indices), device_(device), batch_(pack_rows(indices, examples)) {
+                         torch::Device device, int64_t min_shared)
+    : indices_(indices), device_(device), batch_(pack_rows(indices, examples, min_shared)) {
   for (const int64_t index : indices) lengths_.push_back(examples[index].label_tokens());
   batch_ = batch_.to(device);
 }

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "worker/trainer/data/common_prefixes.h"
 #include "worker/trainer/data/example.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/objective/objective.h"
@@ -16,7 +17,7 @@ namespace prefixmem::trainer {
 class ScoredBatch {
  public:
   ScoredBatch(const std::vector<int64_t>& indices, const std::vector<Example>& examples,
-              torch::Device device);
+              torch::Device device, int64_t min_shared = kMinShared);
 
   // Under autograd differentiable in the adapter's parameters. `adapter` and `reference` may be
   // null: the base, no reference.
@@ -25,7 +26,8 @@ class ScoredBatch {
   int64_t examples() const { return static_cast<int64_t>(indices_.size()); }
   int64_t label_tokens() const { return batch_.label_ids.numel(); }
 
-  // For training with dropout: gives each token its random number of this step.
+  // For training with dropout: gives each token its random number of this step. Examples must share
+  // nothing.
   void drop_out(int64_t seed, int64_t step);
 
  private:

@@ -27,13 +27,15 @@ Trainer::Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collec
       sampler_(static_cast<int64_t>(task.examples.size()) / task.examples_per_row,
                task.spec.global_batch_size, task.spec.seed),
       total_steps_(sampler_.total_steps(task.spec)),
+      min_shared_(adapter.uses_dropout() ? kShareNothing : kMinShared),
       optimizer_(make_optimizer(adapter, task.spec, gang)) {}
 
 Result<StepEvent> Trainer::step() {
   const auto start = Clock::now();
   const int64_t done = steps_done();
-  const StepPlan plan = plan_step(sampler_.batch(done), task_.examples, gang_.rank(), gang_.size(),
-                                  task_.spec.micro_batch_tokens, task_.examples_per_row);
+  const StepPlan plan = plan_step(sampler_.batch(done), task_.examples,
+                                  {gang_.rank(), gang_.size(), task_.spec.micro_batch_tokens,
+                                   task_.examples_per_row, min_shared_});
   StepEvent event;
   event.step = done + 1;
   event.total_steps = total_steps_;
@@ -68,7 +70,7 @@ Result<double> Trainer::forward_backward(const StepPlan& plan) {
 }
 
 double Trainer::forward_backward(const std::vector<int64_t>& examples, double scale) {
-  ScoredBatch batch(examples, task_.examples, gang_.device());
+  ScoredBatch batch(examples, task_.examples, gang_.device(), min_shared_);
   if (adapter_.uses_dropout()) batch.drop_out(task_.spec.seed, steps_done());
   const ExampleScores scores = batch.score(model_, &adapter_, task_.reference);
   const torch::Tensor loss_sum = task_.objective.loss_sum(scores);

@@ -57,6 +57,7 @@ class Trainer {
   Collective& gang_;
   Sampler sampler_;
   const int64_t total_steps_;
+  const int64_t min_shared_;  // of what rows begin with in common
   const std::unique_ptr<Optimizer> optimizer_;
 };
 
