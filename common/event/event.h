@@ -30,7 +30,7 @@ struct StepEvent {
   double loss = 0;
   double learning_rate = 0;
   double grad_norm = 0;      // before clipping
-  int64_t tokens = 0;        // computed in this step, all ranks
+  int64_t tokens = 0;        // of the rows of this step, shared or not, all ranks
   int64_t label_tokens = 0;  // in this step, all ranks
   double step_seconds = 0;
   double allreduce_seconds = 0;    // part of step_seconds
