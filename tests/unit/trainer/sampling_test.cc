@@ -6,6 +6,8 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/trainer/random_rows.h"
+#include "worker/trainer/data/pack.h"
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/data/random.h"
 #include "worker/trainer/data/sampler.h"
@@ -92,12 +94,6 @@ SharedRows shared(const Rows& rows, int64_t min_shared = kMinShared) {
   return {CommonPrefixes({rows.begin(), rows.end()}, min_shared)};
 }
 
-int64_t tokens_of(const SharedRows& rows, const std::vector<int64_t>& members) {
-  RowGroup group(rows);
-  for (const int64_t row : members) group.add(row);
-  return group.tokens();
-}
-
 TEST(Partition, BalancesTokensOverRanks) {
   const Rows rows = rows_of({5, 9, 4, 1}), one = rows_of({5});
   EXPECT_THAT(split_over_ranks(shared(rows), 2), ElementsAre(ElementsAre(1, 3), ElementsAre(0, 2)));
@@ -117,12 +113,12 @@ TEST(Partition, RowsOfOnePromptStayTogether) {
   add_family(rows, 2, 8, 300, 48);
   const SharedRows costs = shared(rows);
   for (const auto& members : split_over_ranks(costs, 2)) {
-    EXPECT_EQ(tokens_of(costs, members), 300 + 8 * 48);
+    EXPECT_EQ(costs.tokens(members), 300 + 8 * 48);
   }
   std::vector<int64_t> mixed = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
   const auto batches = split_micro_batches(costs, mixed, 700);
   ASSERT_EQ(batches.size(), 2U);
-  for (const auto& batch : batches) EXPECT_EQ(tokens_of(costs, batch), 300 + 8 * 48);
+  for (const auto& batch : batches) EXPECT_EQ(costs.tokens(batch), 300 + 8 * 48);
 }
 
 TEST(Partition, OnePromptOfAllRowsIsComputedOnEachRankAndTheRestSpread) {
@@ -132,30 +128,18 @@ TEST(Partition, OnePromptOfAllRowsIsComputedOnEachRankAndTheRestSpread) {
   const SharedRows costs = shared(rows);
   std::vector<int64_t> loads;
   for (const auto& members : split_over_ranks(costs, 4)) {
-    loads.push_back(tokens_of(costs, members));
+    loads.push_back(costs.tokens(members));
   }
   // 8 · 10 + 20 · 28 of their own: 160 a rank and the prompt.
   EXPECT_THAT(loads, ElementsAre(190, 190, 190, 190));
 }
 
-Rows random_rows(std::mt19937& random) {
-  Rows rows(1 + random() % 14);
-  for (auto& row : rows) {
-    if (random() % 3 > 0) {
-      row = rows[random() % rows.size()];
-      row.resize(random() % (row.size() + 1));
-    }
-    for (size_t more = 1 + random() % 12; more > 0; --more) {
-      row.push_back(static_cast<int32_t>(random() % 4));
-    }
-  }
-  return rows;
-}
-
 TEST(Partition, HoldsEachOfRandomRowsOnceWithinItsLimit) {
   std::mt19937 random(4);  // NOLINT(bugprone-random-generator-seed): equal on every run
   for (int round = 0; round < 300; ++round) {
-    const Rows rows = random_rows(random);
+    const Rows rows = random_rows(
+        random,
+        {.most_rows = 14, .least_own = 1, .most_own = 12, .vocabulary = 4, .taking = 2.0 / 3});
     const SharedRows costs = shared(rows, 1 + round % 4);
     const int ranks = 1 + static_cast<int>(random() % 4);
     const auto limit = static_cast<int64_t>(1 + random() % 40);
@@ -165,7 +149,7 @@ TEST(Partition, HoldsEachOfRandomRowsOnceWithinItsLimit) {
       for (const auto& batch : split_micro_batches(costs, members, limit)) {
         ASSERT_FALSE(batch.empty());
         if (batch.size() > 1) {
-          EXPECT_LE(tokens_of(costs, batch), limit);
+          EXPECT_LE(costs.tokens(batch), limit);
         }
         batched.insert(batched.end(), batch.begin(), batch.end());
       }
@@ -190,6 +174,18 @@ std::vector<Example> examples_of(const std::vector<int64_t>& lengths) {
   return examples;
 }
 
+// Of all ranks.
+int64_t computed_tokens(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
+                        PlanOptions options) {
+  int64_t tokens = 0;
+  for (options.rank = 0; options.rank < options.ranks; ++options.rank) {
+    for (const auto& batch : plan_step(rows, examples, options).micro_batches) {
+      tokens += pack_rows(batch, examples, options.min_shared).token_count();
+    }
+  }
+  return tokens;
+}
+
 TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
   const auto examples = examples_of({5, 9, 4, 7, 30, 3, 6});
   const std::vector<int64_t> rows = {6, 1, 4, 0, 3};
@@ -199,7 +195,7 @@ TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
       for (int rank = 0; rank < ranks; ++rank) {
         const auto plan = plan_step(rows, examples, {rank, ranks, limit});
         EXPECT_EQ(plan.tokens, 5 + 8 + 29 + 4 + 6);
-        EXPECT_EQ(plan.computed_tokens, plan.tokens);
+        EXPECT_EQ(computed_tokens(rows, examples, {rank, ranks, limit}), plan.tokens);
         EXPECT_EQ(plan.label_tokens, 4 + 7 + 28 + 3 + 5);
         for (const auto& batch : plan.micro_batches) {
           EXPECT_FALSE(batch.empty());
@@ -238,19 +234,19 @@ TEST(Plan, PairsStayTogetherAndCountAsOneRow) {
               ElementsAre(ElementsAre(6, 7), ElementsAre(0, 1, 4, 5)));
 }
 
-TEST(Plan, CountsWhatIsComputedBesideWhatTheRowsHold) {
+TEST(Plan, ComputesOnceWhatRowsShare) {
   auto examples = examples_of({20, 20, 20, 20});
   for (Example& example : examples) std::fill_n(example.ids.begin(), 12, 7);
   for (size_t i = 0; i < examples.size(); ++i) examples[i].ids[12] = static_cast<int32_t>(i);
   const std::vector<int64_t> rows = {0, 1, 2, 3};
   const auto together = plan_step(rows, examples, {0, 1, 1000});
   EXPECT_EQ(together.tokens, 4 * 19);
-  EXPECT_EQ(together.computed_tokens, 12 + 4 * 7);
-  EXPECT_EQ(plan_step(rows, examples, {1, 2, 1000}).computed_tokens, 2 * (12 + 2 * 7));
-  EXPECT_EQ(plan_step(rows, examples, {0, 1, 30}).computed_tokens, 2 * (12 + 2 * 7));
+  EXPECT_EQ(computed_tokens(rows, examples, {0, 1, 1000}), 12 + 4 * 7);
+  EXPECT_EQ(computed_tokens(rows, examples, {1, 2, 1000}), 2 * (12 + 2 * 7));
+  EXPECT_EQ(computed_tokens(rows, examples, {0, 1, 30}), 2 * (12 + 2 * 7));
   PlanOptions apart{0, 1, 1000};
   apart.min_shared = kShareNothing;
-  EXPECT_EQ(plan_step(rows, examples, apart).computed_tokens, 4 * 19);
+  EXPECT_EQ(computed_tokens(rows, examples, apart), 4 * 19);
 }
 
 }  // namespace

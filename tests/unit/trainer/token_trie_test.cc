@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/trainer/random_rows.h"
 #include "worker/trainer/data/shared_rows.h"
 
 namespace prefixmem::trainer {
@@ -102,25 +103,13 @@ TEST(TokenTrie, EqualRowsAndBeginningsOfRowsCostNothing) {
   EXPECT_EQ(build_token_trie(prefixes(rows, kShareNothing)).nodes.size(), 4U);
 }
 
-Rows random_rows(std::mt19937& random) {
-  Rows rows(1 + random() % 9);
-  for (auto& ids : rows) {
-    // Half of them begin as an earlier one does.
-    if (random() % 2 == 0) {
-      ids = rows[random() % rows.size()];
-      ids.resize(random() % (ids.size() + 1));
-    }
-    for (size_t more = random() % 7; more > 0; --more) {
-      ids.push_back(static_cast<int32_t>(random() % 3));
-    }
-  }
-  return rows;
-}
+constexpr RandomRowsOptions kSmall{
+    .most_rows = 9, .least_own = 0, .most_own = 6, .vocabulary = 3, .taking = 0.5};
 
 TEST(TokenTrie, HoldsRandomRowsInAsFewTokensAsThereCanBe) {
   std::mt19937 random(2);  // NOLINT(bugprone-random-generator-seed): equal on every run
   for (int round = 0; round < 400; ++round) {
-    const Rows rows = random_rows(random);
+    const Rows rows = random_rows(random, kSmall);
     for (const int64_t min_shared : {int64_t{1}, int64_t{2}, int64_t{5}, kShareNothing}) {
       const auto sequences = prefixes(rows, min_shared);
       const TokenTrie trie = build_token_trie(sequences);
@@ -137,7 +126,7 @@ TEST(TokenTrie, HoldsRandomRowsInAsFewTokensAsThereCanBe) {
 TEST(RowGroup, CountsWhatTheTreeHolds) {
   std::mt19937 random(3);  // NOLINT(bugprone-random-generator-seed): equal on every run
   for (int round = 0; round < 200; ++round) {
-    Rows rows = random_rows(random);
+    Rows rows = random_rows(random, kSmall);
     const int64_t per_row = 1 + round % 2, min_shared = 1 + round % 3;
     if (rows.size() % 2 == 1) rows.push_back(rows[0]);
     const SharedRows shared{prefixes(rows, min_shared), per_row, 4};

@@ -18,13 +18,15 @@ CommonPrefixes::CommonPrefixes(std::vector<TokenSpan> sequences, int64_t min_sha
       places_(sequences_.size()),
       shared_(sequences_.size(), 0) {
   std::iota(order_.begin(), order_.end(), 0);
-  std::stable_sort(order_.begin(), order_.end(), [&](int64_t a, int64_t b) {
-    const TokenSpan one = sequences_[a], other = sequences_[b];
-    return std::lexicographical_compare(one.begin(), one.end(), other.begin(), other.end());
-  });
+  if (min_shared < kShareNothing) {
+    std::stable_sort(order_.begin(), order_.end(), [&](int64_t a, int64_t b) {
+      const TokenSpan one = sequences_[a], other = sequences_[b];
+      return std::lexicographical_compare(one.begin(), one.end(), other.begin(), other.end());
+    });
+  }
   for (int64_t i = 0; i < size(); ++i) {
     places_[order_[i]] = i;
-    if (i == 0) continue;
+    if (i == 0 || min_shared == kShareNothing) continue;
     const int64_t common = common_tokens(sequences_[order_[i - 1]], sequences_[order_[i]]);
     if (common >= min_shared) shared_[i] = common;
   }

@@ -15,7 +15,8 @@ constexpr int64_t kMinShared = 8;
 // For a job whose rows must be computed apart.
 constexpr int64_t kShareNothing = INT64_MAX;
 
-// Sequences in lexicographic order, so that those that share are neighbours. They must outlive it.
+// Sequences in lexicographic order, so that those that share are neighbours; under kShareNothing in
+// the order given. They must outlive it.
 class CommonPrefixes {
  public:
   CommonPrefixes(std::vector<TokenSpan> sequences, int64_t min_shared);

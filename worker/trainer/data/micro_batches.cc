@@ -12,15 +12,13 @@ bool share(const SharedRows& rows, int64_t a, int64_t b) {
 
 // Families of rows that share, in lexicographic order, that of the longest row first.
 std::vector<std::vector<int64_t>> families_of(const SharedRows& rows,
-                                              std::vector<int64_t> members) {
-  std::sort(members.begin(), members.end(),
-            [&](int64_t a, int64_t b) { return rows.place(a) < rows.place(b); });
+                                              const std::vector<int64_t>& members) {
   struct Family {
     std::vector<int64_t> rows;
     int64_t longest = 0;
   };
   std::vector<Family> families;
-  for (const int64_t row : members) {
+  for (const int64_t row : rows.in_order(members)) {
     if (families.empty() || !share(rows, families.back().rows.back(), row)) families.emplace_back();
     families.back().rows.push_back(row);
     families.back().longest = std::max(families.back().longest, rows.tokens(row));

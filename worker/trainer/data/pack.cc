@@ -1,22 +1,9 @@
 #include "worker/trainer/data/pack.h"
 
 namespace prefixmem::trainer {
-namespace {
 
-RaggedBatch pack_apart(const std::vector<int64_t>& rows, const std::vector<Example>& examples) {
-  RaggedBuilder builder;
-  for (const int64_t row : rows) {
-    const Example& example = examples[row];
-    const auto& ids = example.ids;
-    const int32_t segment = builder.add({ids.begin(), ids.end() - 1});
-    const auto count = static_cast<int64_t>(ids.size());
-    for (int64_t i = example.first_label(); i < count; ++i) builder.label(segment, i - 1, ids[i]);
-  }
-  return std::move(builder).build();
-}
-
-RaggedBatch pack_as_tree(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
-                         int64_t min_shared) {
+RaggedBatch pack_rows(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
+                      int64_t min_shared) {
   std::vector<TokenSpan> inputs;
   for (const int64_t row : rows) inputs.push_back(examples[row].inputs());
   const CommonPrefixes sequences(std::move(inputs), min_shared);
@@ -32,14 +19,6 @@ RaggedBatch pack_as_tree(const std::vector<int64_t>& rows, const std::vector<Exa
     }
   }
   return std::move(builder).build();
-}
-
-}  // namespace
-
-RaggedBatch pack_rows(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
-                      int64_t min_shared) {
-  return min_shared == kShareNothing ? pack_apart(rows, examples)
-                                     : pack_as_tree(rows, examples, min_shared);
 }
 
 void add_segments(const TokenTrie& trie, const CommonPrefixes& sequences, RaggedBuilder& builder) {

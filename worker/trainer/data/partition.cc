@@ -3,15 +3,6 @@
 #include <algorithm>
 
 namespace prefixmem::trainer {
-namespace {
-
-int64_t tokens_together(const SharedRows& rows, const std::vector<int64_t>& members) {
-  RowGroup group(rows);
-  for (const int64_t row : members) group.add(row);
-  return group.tokens();
-}
-
-}  // namespace
 
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
                    const PlanOptions& options) {
@@ -29,9 +20,9 @@ StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>&
   for (int rank = 0; rank < options.ranks; ++rank) {
     const auto batches = split_micro_batches(shared, members[rank], options.micro_batch_tokens);
     plan.rounds = std::max(plan.rounds, batches.size());
+    if (rank != options.rank) continue;
     for (const auto& batch : batches) {
-      plan.computed_tokens += tokens_together(shared, batch);
-      if (rank == options.rank) plan.micro_batches.push_back(examples_of(batch, rows, per_row));
+      plan.micro_batches.push_back(examples_of(batch, rows, per_row));
     }
   }
   return plan;

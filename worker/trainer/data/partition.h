@@ -28,10 +28,9 @@ std::vector<std::vector<int64_t>> split_micro_batches(const SharedRows& rows,
 struct StepPlan {
   std::vector<std::vector<int64_t>> micro_batches;  // indices of examples
   size_t rounds = 0;                                // most micro-batches that a rank has
-  int64_t tokens = 0;           // model inputs of the rows, all ranks, shared or not
-  int64_t computed_tokens = 0;  // the same, what a micro-batch shares counted once
-  int64_t label_tokens = 0;     // all ranks
-  int64_t examples = 0;         // all ranks
+  int64_t tokens = 0;        // model inputs of the rows, all ranks, shared or not
+  int64_t label_tokens = 0;  // all ranks
+  int64_t examples = 0;      // all ranks
 };
 
 struct PlanOptions {

@@ -24,6 +24,12 @@ struct Cut {
   std::vector<RowGroup> loads;
 };
 
+std::vector<int64_t> all_of(const SharedRows& rows) {
+  std::vector<int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 std::vector<int64_t> tokens_of(const SharedRows& rows) {
   std::vector<int64_t> tokens;
   for (int64_t row = 0; row < rows.size(); ++row) tokens.push_back(rows.tokens(row));
@@ -32,8 +38,7 @@ std::vector<int64_t> tokens_of(const SharedRows& rows) {
 
 Cut longest_first(const SharedRows& rows, int ranks) {
   const auto tokens = tokens_of(rows);
-  std::vector<int64_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0);
+  std::vector<int64_t> order = all_of(rows);
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return tokens[a] > tokens[b]; });
   Cut cut(rows, ranks);
@@ -53,10 +58,7 @@ Cut longest_first(const SharedRows& rows, int ranks) {
 
 // Of equal shares of the tokens that one rank would compute; a row goes where its middle lies.
 Cut runs_in_order(const SharedRows& rows, int ranks) {
-  std::vector<int64_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](int64_t a, int64_t b) { return rows.place(a) < rows.place(b); });
+  const std::vector<int64_t> order = rows.in_order(all_of(rows));
   RowGroup all(rows);
   std::vector<int64_t> twice_middle;
   for (const int64_t row : order) {

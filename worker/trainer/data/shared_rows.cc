@@ -8,6 +8,18 @@ namespace prefixmem::trainer {
 
 int64_t SharedRows::tokens(int64_t row) const { return RowGroup(*this).cost(row); }
 
+int64_t SharedRows::tokens(const std::vector<int64_t>& members) const {
+  RowGroup group(*this);
+  for (const int64_t row : members) group.add(row);
+  return group.tokens();
+}
+
+std::vector<int64_t> SharedRows::in_order(std::vector<int64_t> members) const {
+  std::sort(members.begin(), members.end(),
+            [&](int64_t a, int64_t b) { return place(a) < place(b); });
+  return members;
+}
+
 SharedRows shared_rows(const std::vector<Example>& examples, int64_t per_row, int64_t min_shared) {
   std::vector<int64_t> all(examples.size() / per_row);
   std::iota(all.begin(), all.end(), 0);

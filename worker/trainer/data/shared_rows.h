@@ -15,8 +15,11 @@ struct SharedRows {
   int64_t size() const { return sequences.size() / per_row; }
   int64_t first(int64_t row) const { return row * per_row; }  // its first sequence
   int64_t place(int64_t row) const { return sequences.place(first(row)); }
-  // What a row costs alone.
+  // What a row costs alone, and some rows together.
   int64_t tokens(int64_t row) const;
+  int64_t tokens(const std::vector<int64_t>& members) const;
+  // The same rows in lexicographic order.
+  std::vector<int64_t> in_order(std::vector<int64_t> members) const;
 
   CommonPrefixes sequences;  // row r has those from r * per_row on
   int64_t per_row = 1;
