@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/api/include/torch/utils.h>
 
+#include <algorithm>
 #include <map>
 
 #include "worker/trainer/model/row_extension.h"
@@ -105,8 +106,12 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
                                        const std::vector<std::vector<int32_t>>& tokens,
                                        Adapter* adapter) {
   const torch::NoGradGuard no_grad;
-  for (RowCache* cache : caches) {
-    if (cache->length == 0) begin_with(prefixes_of(adapter), *cache);
+  const auto is_new = [](const RowCache* cache) { return cache->length == 0; };
+  if (std::any_of(caches.begin(), caches.end(), is_new)) {
+    const auto prefixes = prefixes_of(adapter);
+    for (RowCache* cache : caches) {
+      if (is_new(cache)) begin_with(prefixes, *cache);
+    }
   }
   RowExtension rows(caches, tokens, options_.device);
   Pass pass = start_pass(adapter, rows.positions(),
