@@ -124,25 +124,61 @@ Result<Event> read_any(const std::string& type, const json& body, const std::var
   return result;
 }
 
-}  // namespace
+constexpr const char* kTrial = "trial";
 
-std::string to_json_line(const Event& event) {
+ordered_json to_json(const Event& event) {
   return std::visit(
       [](auto value) {
         Writer writer;
         event::describe_event(writer, value);
-        const ordered_json line = {{event::kType<decltype(value)>, writer.take()}};
-        return line.dump(-1, ' ', false, json::error_handler_t::replace);
+        return ordered_json{{event::kType<decltype(value)>, writer.take()}};
       },
       event);
 }
 
-Result<Event> event_from_json(std::string_view line) {
-  const json object = json::parse(line, nullptr, false);
+std::string one_line(const ordered_json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Event> from_json(const json& object) {
   if (!object.is_object() || object.size() != 1) {
     return invalid_argument("event line is not a JSON object with one key, the event's type");
   }
   return read_any(object.begin().key(), object.begin().value(), static_cast<Event*>(nullptr));
+}
+
+// Takes the key `trial` out of the object.
+Result<int> take_trial(json& object) {
+  const auto at = object.is_object() ? object.find(kTrial) : object.end();
+  if (at == object.end()) return TrialEvent::kWholeGang;
+  if (!at->is_number_unsigned() || at->get<uint64_t>() > std::numeric_limits<int>::max()) {
+    return invalid_argument(std::string("event ") + kTrial + " is " + at->dump().substr(0, 80) +
+                            "; allowed: a whole number of at least 0");
+  }
+  const int trial = at->get<int>();
+  object.erase(at);
+  return trial;
+}
+
+}  // namespace
+
+std::string to_json_line(const Event& event) { return one_line(to_json(event)); }
+
+std::string to_json_line(const TrialEvent& event) {
+  ordered_json object = to_json(event.event);
+  if (event.trial != TrialEvent::kWholeGang) object[kTrial] = event.trial;
+  return one_line(object);
+}
+
+Result<Event> event_from_json(std::string_view line) {
+  return from_json(json::parse(line, nullptr, false));
+}
+
+Result<TrialEvent> trial_event_from_json(std::string_view line) {
+  json object = json::parse(line, nullptr, false);
+  PM_ASSIGN(const int trial, take_trial(object));
+  PM_ASSIGN(Event event, from_json(object));
+  return TrialEvent{trial, std::move(event)};
 }
 
 }  // namespace prefixmem

@@ -82,7 +82,20 @@ struct FailureEvent {
 using Event = std::variant<PhaseEvent, StepEvent, EvalEvent, ArtifactEvent, LogEvent, ResultEvent,
                            FailureEvent>;
 
-std::string to_json_line(const Event& event);          // no newline inside or at the end
-Result<Event> event_from_json(std::string_view line);  // INVALID_ARGUMENT naming the key
+// An event on the socket of a bank, with the one more key "trial" beside the event's own:
+// {"step": {...}, "trial": 3}. A line without it concerns the whole gang.
+struct TrialEvent {
+  static constexpr int kWholeGang = -1;
+  int trial = kWholeGang;  // index in the bank's file
+  Event event;
+};
+
+// No newline inside or at the end.
+std::string to_json_line(const Event& event);
+std::string to_json_line(const TrialEvent& event);
+
+// INVALID_ARGUMENT naming the key.
+Result<Event> event_from_json(std::string_view line);
+Result<TrialEvent> trial_event_from_json(std::string_view line);
 
 }  // namespace prefixmem

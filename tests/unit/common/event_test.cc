@@ -67,6 +67,44 @@ TEST(Event, BytesThatAreNoTextAreReplaced) {
   EXPECT_EQ(std::get<LogEvent>(*back).message, "a\xEF\xBF\xBDz");
 }
 
+TEST(TrialEvent, ComesBackFromItsLine) {
+  for (const int trial : {TrialEvent::kWholeGang, 0, 3}) {
+    for (const Event& event : examples()) {
+      const std::string line = to_json_line(TrialEvent{trial, event});
+      const auto back = trial_event_from_json(line);
+      ASSERT_TRUE(back.ok()) << back.status().message();
+      EXPECT_EQ(back->trial, trial);
+      EXPECT_EQ(to_json_line(back->event), to_json_line(event));
+    }
+  }
+}
+
+TEST(TrialEvent, LinesLookLikeThis) {
+  const Event event = LogEvent{0, "info", "x"};
+  EXPECT_EQ(to_json_line(TrialEvent{3, event}),
+            R"({"log":{"rank":0,"level":"info","message":"x"},"trial":3})");
+  EXPECT_EQ(to_json_line(TrialEvent{TrialEvent::kWholeGang, event}), to_json_line(event));
+}
+
+TEST(TrialEvent, BadTrialsAreRefusedByName) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"log":{},"trial":-1})", "event trial is -1; allowed: a whole number of at least 0"},
+      {R"({"log":{},"trial":"0"})", "event trial is \"0\"; allowed: a whole number of at least 0"},
+      {R"({"log":{},"trial":4294967296})",
+       "event trial is 4294967296; allowed: a whole number of at least 0"},
+      {R"({"trial":1})", "event line is not a JSON object with one key, the event's type"},
+      {R"({"log":{},"step":{},"trial":1})",
+       "event line is not a JSON object with one key, the event's type"},
+      {"[]", "event line is not a JSON object with one key, the event's type"},
+  };
+  for (const auto& [line, message] : cases) {
+    const Status status = trial_event_from_json(line).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << line;
+    EXPECT_EQ(status.message(), message);
+  }
+  EXPECT_FALSE(event_from_json(R"({"log":{},"trial":1})").ok()) << "a solo job has no trials";
+}
+
 TEST(Event, BadLinesAreRefusedByName) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "event line is not a JSON object with one key, the event's type"},
