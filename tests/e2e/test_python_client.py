@@ -73,6 +73,17 @@ def mean_loss(lab, model):
     return torch.cat(losses).mean().item()
 
 
+def test_logs(lab, client):
+    cut = {"data__max_tokens": 12, "data__overflow": "truncate_left"}
+    (job,) = client.submit(lab.spec("logged", train__max_steps=1, **cut))
+    followed = list(client.logs(job, follow=True))
+    logged = of_kind(client.watch(job), api.LogEvent)
+    told = [(e.time, e.attempt, e.rank, e.level, e.message) for e in logged]
+    for lines in (followed, client.logs("logged")):
+        assert [(x.time, x.attempt, x.rank, x.level, x.message) for x in lines] == told
+    assert any("longer than 12 tokens" in message for *_, message in told)
+
+
 def test_a_sweep_as_a_mapping(lab, client):
     spec = json.loads(lab.spec("grid", train__max_steps=2, eval=None).read_text())
     spec["sweep"] = {"grid": {"train.seed": [1, 2]}}

@@ -49,6 +49,7 @@ def address():
         "GetJob": lambda _: job,
         "ListJobs": lambda _: job_service_pb2.ListJobsResponse(jobs=[job]),
         "WatchJob": lambda _: fake_service.story(),
+        "StreamLogs": lambda _: [job_service_pb2.LogLine(rank=1, message="rank 1 is ready")],
         "ListArtifacts": lambda _: job_service_pb2.ListArtifactsResponse(
             artifacts=map(stored_files.artifact, files)
         ),

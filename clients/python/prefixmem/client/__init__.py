@@ -26,6 +26,7 @@ from prefixmem.client.events import (
     StepEvent,
 )
 from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Score, Worker
+from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results
 from prefixmem.client.watch import Patience
 
@@ -45,6 +46,7 @@ __all__ = [
     "JobSpec",
     "JobState",
     "LogEvent",
+    "LogLine",
     "NotFound",
     "Patience",
     "PhaseEvent",

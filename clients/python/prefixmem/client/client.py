@@ -12,11 +12,13 @@ from typing import Any
 from prefixmem._proto import job_pb2, job_service_pb2
 from prefixmem.client import download as transfer
 from prefixmem.client import jobs as values
+from prefixmem.client import logs as lines
 from prefixmem.client import watch as streams
 from prefixmem.client.channel import Channel
 from prefixmem.client.errors import Unavailable
 from prefixmem.client.events import Event
 from prefixmem.client.jobs import Artifact, Job, JobState, Worker
+from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
 from prefixmem.client.submission import text_of
 
@@ -117,6 +119,16 @@ class Client:
         """
         job_id = job.id if isinstance(job, Job) else self.get(job).id
         return streams.watch(self._channel, job_id, from_number, self._patience)
+
+    def logs(self, job: JobName, *, follow: bool = False) -> Iterator[LogLine]:
+        """The lines of its log so far; with follow, each as it is written, until the job has ended.
+
+        Following survives a coordinator that goes away and comes back within `patience`.
+        """
+        if follow:
+            job_id = job.id if isinstance(job, Job) else self.get(job).id
+            return lines.follow(self._channel, job_id, self._patience)
+        return lines.read(self._channel, _id(job))
 
     def wait(self, job: JobName) -> Job:
         """The job once it has ended, however it ended."""
