@@ -47,3 +47,14 @@ def test_rows_that_fit_are_not_mentioned(workspace):
     assert "longer than" not in workspace.run(spec, out)
     result = json.loads((out / "result.json").read_text())
     assert result["rows"]["train"] == {"total": 23, "too_long": 0}
+
+
+def test_rows_kept_by_another_run_train_alike(workspace):
+    """Two ranks fill the folder at the same time, one rank reads it."""
+    cache = workspace.folder / "cache"
+    workspace.train("first", ranks=2, extra=["--cache", str(cache)])
+    (kept,) = cache.iterdir()
+    written = kept.stat().st_ino
+    again = workspace.train("again", extra=["--cache", str(cache)])
+    assert [file.stat().st_ino for file in cache.iterdir()] == [written]
+    assert losses(again) == losses(workspace.train("plain"))

@@ -58,7 +58,7 @@ Result<TrainerPrograms> find_programs(const AgentOptions& options) {
   if (!mpirun.ok()) return mpirun.status().with_context("--mpirun");
   const auto found = find_program(trainer);
   if (!found.ok()) return found.status().with_context("--trainer");
-  return TrainerPrograms{*mpirun, *found};
+  return TrainerPrograms{*mpirun, *found, fs::absolute(options.work_dir) / "cache"};
 }
 
 Status check(const AgentOptions& options) {

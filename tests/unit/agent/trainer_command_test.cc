@@ -72,7 +72,7 @@ class TrainerCommandTest : public testing::Test {
 
   const TempFolder temp_;
   const AttemptFolder folder_ = *AttemptFolder::create(temp_.path(), {"job-a", 1});
-  const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer"};
+  const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer", "/w/cache"};
 };
 
 TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
@@ -86,7 +86,7 @@ TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
   EXPECT_THAT(
       (std::vector<std::string>(trainer, command.argv.end())),
       ElementsAre("/opt/pmt-trainer", folder_.spec().string(), "--out", folder_.out().string(),
-                  "--resume", "--events", folder_.socket().string()));
+                  "--resume", "--events", folder_.socket().string(), "--cache", "/w/cache"));
 }
 
 TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {

@@ -48,6 +48,7 @@ Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& fo
   add({"--mca", "btl_vader_backing_directory", folder.run().string()});
   add({programs.trainer.string(), folder.spec().string(), "--out", folder.out().string()});
   add({"--resume", "--events", folder.socket().string()});
+  add({"--cache", programs.cache.string()});
   return command;
 }
 

@@ -15,6 +15,7 @@ namespace prefixmem::agent {
 
 struct TrainerPrograms {
   std::filesystem::path mpirun, trainer;  // absolute
+  std::filesystem::path cache;            // where all trainers of this host keep encoded rows
 };
 
 // What the trainer will read.

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "worker/trainer/data/codec.h"
+#include "worker/trainer/data/dataset_cache.h"
 #include "worker/trainer/model/model_path.h"
 #include "worker/trainer/proof/golden_probe.h"
 
@@ -30,6 +31,14 @@ Status check_full(const JobSpec& spec) {
                           "; allowed: a Hugging Face folder with safetensors");
 }
 
+Result<Dataset> load_data(const Session& session) {
+  const int64_t prefix = session.adapter ? session.adapter->prefix_length() : 0;
+  const int64_t limit = session.model->config().max_position_embeddings - prefix;
+  const auto& cache = session.options.cache;
+  if (cache.empty()) return load_dataset(session.spec, *session.codec, limit);
+  return DatasetCache(cache).load(session.spec, *session.codec, limit);
+}
+
 Status load_parts(Session& session) {
   const JobSpec& spec = session.spec;
   DecoderOptions options;
@@ -42,9 +51,7 @@ Status load_parts(Session& session) {
   PM_ASSIGN(session.adapter,
             make_adapter(spec.method, {model, static_cast<uint64_t>(spec.train.seed),
                                        options.device, session.model.get(), session.codec.get()}));
-  const int64_t prefix = session.adapter ? session.adapter->prefix_length() : 0;
-  PM_ASSIGN(session.data,
-            load_dataset(spec, *session.codec, model.max_position_embeddings - prefix));
+  PM_ASSIGN(session.data, load_data(session));
   session.objective = make_objective(spec.objective);
   if (session.leads() && session.adapter && session.adapter->trains_model()) {
     session.base_probe = probe_logits(*session.model, nullptr, probe_sequences(model.vocab_size));

@@ -22,7 +22,8 @@ struct RunOptions {
   std::filesystem::path spec;
   std::filesystem::path out;
   bool resume = false;
-  std::string events;  // Unix socket of the agent; empty: run by hand
+  std::filesystem::path cache;  // of encoded rows; empty: none
+  std::string events;           // Unix socket of the agent; empty: run by hand
 };
 
 struct Session {
