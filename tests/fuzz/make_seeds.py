@@ -107,6 +107,36 @@ def write_model_config():
     )
 
 
+def write_adapter_config():
+    lora = {
+        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "base", "r": 4,
+        "lora_alpha": 8, "lora_dropout": 0.0, "target_modules": ["q_proj", "mlp.down_proj"],
+        "bias": "lora_only", "fan_in_fan_out": False, "init_lora_weights": True,
+        "inference_mode": True, "use_dora": True, "use_rslora": False, "rank_pattern": {},
+        "modules_to_save": None,
+    }  # fmt: skip
+    write("adapter_config", "lora", json.dumps(lora))
+    expression = {"target_modules": r".*\.(q|v)_proj", "lora_alpha": 1e300, "bias": "none"}
+    write("adapter_config", "lora_expression", json.dumps({**lora, **expression}))
+    write("adapter_config", "lora_pattern", json.dumps({**lora, "rank_pattern": {"q_proj": 2}}))
+    write("adapter_config", "lora_huge", json.dumps({**lora, "r": 2**31}))
+    prefix = {
+        "peft_type": "PREFIX_TUNING", "task_type": "CAUSAL_LM", "num_virtual_tokens": 20,
+        "num_layers": 2, "num_attention_heads": 1, "token_dim": 8, "encoder_hidden_size": 8,
+        "num_transformer_submodules": 1, "prefix_projection": False,
+    }  # fmt: skip
+    write("adapter_config", "prefix_tuning", json.dumps(prefix))
+    memory = {
+        "method": "prefix_memory", "feature_map": "mlp", "feature_dim": 16, "query": "pre_rope",
+        "scope": "head", "layers": [0, 2], "base_model_name_or_path": "base",
+    }  # fmt: skip
+    write("adapter_config", "prefix_memory", json.dumps(memory))
+    parts = ["prefix_memory", "lora"]
+    write("adapter_config", "combined", json.dumps({"method": "combined", "parts": parts}))
+    outside = ["prefix_memory/..", "lora", "lora"]
+    write("adapter_config", "combined_wrong", json.dumps({"method": "combined", "parts": outside}))
+
+
 WORDS = {"</s>": 0, "a": 1, "b": 2, "ab": 3, "H": 4, "o": 5, "Ġ": 6}
 SPECIAL = {"id": 0, "content": "</s>", "single_word": False, "lstrip": False, "rstrip": False,
            "normalized": False, "special": True}  # fmt: skip
@@ -217,6 +247,13 @@ def write_tokenizer():
     write("tokenizer", "backtracking", tokenizer(BPE, pre_tokenizer=bomb) + "\0\0" + "a" * 64)
     strip = {"type": "Strip", "content": "a", "start": 1, "stop": 3}
     write("tokenizer", "strip", tokenizer(BPE, decoder=strip) + "\0\0aaab")
+    double = {"type": "Replace", "pattern": {"Regex": "a|$"}, "content": "aa"}
+    chains = {
+        "normalizer": {"type": "Sequence", "normalizers": [double] * 40},
+        "decoder": {"type": "Sequence", "decoders": [double] * 40},
+    }
+    for part, chain in chains.items():
+        write("tokenizer", f"doubling_{part}", tokenizer(BPE, **{part: chain}) + "\0\0aab")
 
 
 def write_rows():
@@ -299,6 +336,7 @@ def write_chat_templates():
 write_safetensors()
 write_gguf()
 write_model_config()
+write_adapter_config()
 write_tokenizer()
 write_rows()
 write_chat_templates()

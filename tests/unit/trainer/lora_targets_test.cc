@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "worker/trainer/adapters/adapter_config.h"
+
 namespace prefixmem::trainer {
 namespace {
 

@@ -69,6 +69,22 @@ TEST(StoredMethod, RefusesWhatNamesNoMethodOfOurs) {
   EXPECT_THAT(
       refusal(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": [1]})"),
       EndsWith("target_modules is [1]; allowed: a list of names, or one regular expression"));
+  EXPECT_THAT(
+      refusal(R"({"peft_type": "LORA", "r": 9999, "lora_alpha": 8, "target_modules": "q"})"),
+      EndsWith("r is 9999; allowed: a whole number from 1 to 4096"));
+}
+
+TEST(StoredMethod, RefusesPartsThatAreNotWhatTheyAreCalled) {
+  const ScratchFolder folder;
+  folder.write(kConfig, R"({"method": "combined", "parts": ["lora", "lora"]})");
+  EXPECT_THAT(stored_method(folder.path()).status().message(), EndsWith("each once"));
+
+  folder.write(kConfig, R"({"method": "combined", "parts": ["lora"]})");
+  std::filesystem::create_directory_symlink(".", folder.path() / "lora");
+  const Status status = stored_method(folder.path()).status();
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(),
+              EndsWith("lora/adapter_config.json is of method combined; allowed: lora"));
 }
 
 }  // namespace

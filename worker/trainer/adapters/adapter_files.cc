@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
+#include "worker/trainer/adapters/adapter_config.h"
 #include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/safetensors.h"
-#include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -20,7 +20,6 @@ constexpr const char* kWeights = "adapter_model.safetensors";
 constexpr const char* kPickle = "adapter_model.bin";
 constexpr const char* kConfig = "adapter_config.json";
 constexpr int64_t kMaxConfigBytes = 16 << 20;
-constexpr int kMaxConfigDepth = 16;
 
 Result<torch::Tensor> value_for(const Parameter& parameter, const SafetensorsFile& weights) {
   if (weights.tensors().count(parameter.name) == 0) {
@@ -90,7 +89,7 @@ Status save_adapter_config(const fs::path& folder, const json& config) {
 
 Result<json> read_adapter_config(const fs::path& folder) {
   PM_ASSIGN(const std::string text, read_file(folder / kConfig, kMaxConfigBytes));
-  auto config = parse_strict_json(text, kMaxConfigDepth);
+  auto config = parse_adapter_config(text);
   if (!config.ok()) return config.status().with_context((folder / kConfig).string());
   return config;
 }

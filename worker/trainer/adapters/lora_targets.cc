@@ -75,10 +75,6 @@ Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, i
   return targets;
 }
 
-std::string entry_of_peft(const std::string& entry) {
-  return is_name(entry) ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
-}
-
 std::vector<std::string> peft_target_modules(const LoraTargets& targets) {
   const bool uniform =
       std::adjacent_find(targets.begin(), targets.end(), std::not_equal_to<>()) == targets.end();

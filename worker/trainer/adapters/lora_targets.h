@@ -20,9 +20,6 @@ using LoraTargets = std::vector<std::bitset<kSites>>;
 // no expression.
 Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, int64_t num_layers);
 
-// The entry that stands for one of PEFT's list, where any entry matches the last parts of a name.
-std::string entry_of_peft(const std::string& entry);
-
 // The target_modules under which PEFT finds the same modules: names of sites where all layers have
 // the same ones, otherwise each module's whole name.
 std::vector<std::string> peft_target_modules(const LoraTargets& targets);

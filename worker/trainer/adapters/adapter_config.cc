@@ -1,0 +1,133 @@
+#include "worker/trainer/adapters/adapter_config.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/spec/enums.h"
+#include "worker/trainer/model/config_fields.h"
+#include "worker/trainer/model/strict_json.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 16;
+constexpr int64_t kMostFeatures = 65536;  // as common/spec/schema.h
+constexpr int64_t kMostTokens = 4096;
+constexpr int64_t kHighestRank = 4096;
+
+template <class Enum>
+Enum spelled(ConfigFields& fields, const json& config, const char* key, Enum fallback) {
+  if (!fields.has(key)) return fallback;
+  const json& text = config.at(key);
+  const auto value =
+      text.is_string() ? spec::from_spelling<Enum>(text.get<std::string>()) : std::optional<Enum>();
+  if (!value) fields.fail(key, spec::all_spellings<Enum>());
+  return value.value_or(fallback);
+}
+
+PrefixMemoryMethod memory_of(ConfigFields& fields, const json& config) {
+  PrefixMemoryMethod method;
+  method.feature_map = spelled(fields, config, "feature_map", method.feature_map);
+  method.query = spelled(fields, config, "query", method.query);
+  method.scope = spelled(fields, config, "scope", method.scope);
+  if (method.feature_map == PrefixMemoryMethod::FeatureMap::kMlp) {
+    method.feature_dim = fields.size("feature_dim", {}, kMostFeatures);
+  }
+  if (!fields.has("layers")) return method;
+  method.layers.clear();
+  const json& layers = config.at("layers");
+  for (const json& layer : layers.is_array() ? layers : json::array()) {
+    if (layer.is_number_unsigned()) method.layers.push_back(layer.dump());
+  }
+  if (method.layers.empty() || method.layers.size() != layers.size()) {
+    fields.fail("layers", "a list of whole numbers from 0");
+  }
+  return method;
+}
+
+PrefixTuningMethod prefix_of(ConfigFields& fields) {
+  return {.num_virtual_tokens = fields.size("num_virtual_tokens", {}, kMostTokens)};
+}
+
+std::vector<std::string> targets_of(ConfigFields& fields, const json& config) {
+  const json targets = config.value("target_modules", json());
+  if (targets.is_string()) return {targets.get<std::string>()};
+  std::vector<std::string> entries;
+  for (const json& target : targets.is_array() ? targets : json::array()) {
+    if (target.is_string()) entries.push_back(entry_of_peft(target.get<std::string>()));
+  }
+  if (entries.empty() || entries.size() != targets.size()) {
+    fields.fail("target_modules", "a list of names, or one regular expression");
+  }
+  return entries;
+}
+
+LoraMethod lora_of(ConfigFields& fields, const json& config) {
+  LoraMethod method;
+  method.r = fields.size("r", {}, kHighestRank);
+  method.alpha = fields.number("lora_alpha");
+  method.use_rslora = fields.flag("use_rslora", false);
+  method.use_dora = fields.flag("use_dora", false);
+  method.bias = spelled(fields, config, "bias", method.bias);
+  method.target_modules = targets_of(fields, config);
+  return method;
+}
+
+bool is_part(const json& name) {
+  return name == PrefixMemoryMethod::kType || name == PrefixTuningMethod::kType ||
+         name == LoraMethod::kType;
+}
+
+bool holds_each_once(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) == names.end();
+}
+
+std::vector<std::string> parts_of(ConfigFields& fields, const json& config) {
+  const json parts = config.value("parts", json());
+  if (parts.is_array() && !parts.empty() && std::all_of(parts.begin(), parts.end(), is_part)) {
+    auto names = parts.get<std::vector<std::string>>();
+    if (holds_each_once(names)) return names;
+  }
+  fields.fail("parts", "a list of prefix_memory, prefix_tuning, lora, each once");
+  return {};
+}
+
+StoredConfig read(ConfigFields& fields, const json& config) {
+  if (fields.has("peft_type")) {
+    const bool prefix = fields.choice("peft_type", {"PREFIX_TUNING", "LORA"}) == 0;
+    if (prefix) return {prefix_of(fields)};
+    return {lora_of(fields, config)};
+  }
+  if (fields.choice("method", {PrefixMemoryMethod::kType, CombinedMethod::kType}) == 0) {
+    return {memory_of(fields, config)};
+  }
+  return {CombinedMethod{}, parts_of(fields, config)};
+}
+
+}  // namespace
+
+Result<json> parse_adapter_config(std::string_view text) {
+  return parse_strict_json(text, kMaxDepth);
+}
+
+Result<StoredConfig> stored_config(const json& config) {
+  ConfigFields fields(config);
+  StoredConfig stored = read(fields, config);
+  PM_TRY(fields.status());
+  return stored;
+}
+
+std::string entry_of_peft(const std::string& entry) {
+  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  const bool name = std::all_of(entry.begin(), entry.end(), is_plain);
+  return name ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
+}
+
+}  // namespace prefixmem::trainer
