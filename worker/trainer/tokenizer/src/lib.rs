@@ -3,6 +3,7 @@
 //! tokenizer_ffi.h, table_ffi.h); nothing else here knows of C.
 
 mod abi;
+mod bounded;
 mod chat;
 mod config;
 mod csv_rows;

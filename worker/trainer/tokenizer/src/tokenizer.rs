@@ -1,8 +1,18 @@
+use crate::bounded::{BoundedDecoder, BoundedNormalizer};
 use crate::chat::ChatTemplate;
 use crate::config::Config;
 use crate::error::{damaged, invalid, unharmed, Error, Result};
 use std::sync::Once;
-use tokenizers::AddedToken;
+use tokenizers::models::ModelWrapper;
+use tokenizers::{AddedToken, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl};
+
+type Inner = TokenizerImpl<
+    ModelWrapper,
+    BoundedNormalizer,
+    PreTokenizerWrapper,
+    PostProcessorWrapper,
+    BoundedDecoder,
+>;
 
 /// Steps back that a regular expression may take to find its next match; what a match of a million
 /// blanks takes is a few million.
@@ -10,7 +20,7 @@ const MAX_RETRIES: std::ffi::c_ulong = 10_000_000;
 
 #[derive(Debug)]
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
     eos_id: i32,
     /// Kept as a failure where the template is missing or wrong: plain text needs none.
     chat: Result<ChatTemplate>,
@@ -20,7 +30,7 @@ impl Tokenizer {
     /// `chat_template`: the text of chat_template.jinja, which goes before the one of the config.
     pub fn load(json: &str, config: &str, chat_template: Option<&str>) -> Result<Tokenizer> {
         limit_backtracking();
-        let parsed = unharmed(|| json.parse::<tokenizers::Tokenizer>());
+        let parsed = unharmed(|| json.parse::<Inner>());
         let mut inner = parsed.map_err(damaged_json)?;
         let config = Config::parse(config)?;
         inner.with_truncation(None).map_err(damaged_json)?;
@@ -81,7 +91,7 @@ fn damaged_json(reason: impl std::fmt::Display) -> Error {
     damaged("tokenizer.json", reason)
 }
 
-fn eos_id(inner: &tokenizers::Tokenizer, config: &Config) -> Result<i32> {
+fn eos_id(inner: &Inner, config: &Config) -> Result<i32> {
     let eos = config.eos_token()?;
     let id = inner.token_to_id(eos).and_then(|id| i32::try_from(id).ok());
     id.ok_or_else(|| {
@@ -92,7 +102,7 @@ fn eos_id(inner: &tokenizers::Tokenizer, config: &Config) -> Result<i32> {
 }
 
 /// Tokens of the config that tokenizer.json does not list as added; special ones become special.
-fn add_tokens(inner: &mut tokenizers::Tokenizer, config: &Config) -> tokenizers::Result<()> {
+fn add_tokens(inner: &mut Inner, config: &Config) -> tokenizers::Result<()> {
     let mut known: Vec<AddedToken> = inner.get_added_tokens_decoder().into_values().collect();
     for token in &config.added {
         if known.iter().all(|k| k.content != token.content) {
