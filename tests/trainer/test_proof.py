@@ -100,6 +100,20 @@ def test_what_no_weights_can_hold_is_refused(method, workspace):
     assert not list(workspace.folder.glob("refused-*unfinished*"))
 
 
+def test_a_base_in_gguf_is_refused_for_a_folder(workspace):
+    folder = workspace.train("gguf-base", method=METHODS["lora"]) / "adapter"
+    base = workspace.folder / "gguf" / "base.gguf"
+    base.parent.mkdir()
+    base.write_bytes(b"GGUF")
+    out = workspace.folder / "merged"
+    for model in (base, base.parent):
+        said = tool("export", folder, "--out", out, "--model", model)
+        assert said.returncode not in (0, 1)
+        assert f"the base is the GGUF file {base}, from which no" in said.stderr
+        assert "allowed: --model with such a folder of the same model" in said.stderr
+        assert not out.exists()
+
+
 def test_the_python_package_agrees(workspace):
     sys.path.insert(0, str(REPO / "clients" / "python"))
     import prefixmem

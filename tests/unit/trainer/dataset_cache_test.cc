@@ -66,9 +66,9 @@ class DatasetCacheTest : public ::testing::Test {
     EXPECT_TRUE(data.ok()) << data.status().to_string();
     return data.ok() ? *data : Dataset();
   }
-  Dataset load() { return loaded(cache_.load(spec_, ByteCodec(), 100)); }
-  Dataset load_kept() { return loaded(cache_.load(spec_, NoCodec(), 100)); }
-  Dataset plain() { return loaded(load_dataset(spec_, ByteCodec(), 100)); }
+  Dataset load() { return loaded(cache_.load(spec_, ByteCodec(), {100})); }
+  Dataset load_kept() { return loaded(cache_.load(spec_, NoCodec(), {100})); }
+  Dataset plain() { return loaded(load_dataset(spec_, ByteCodec(), {100})); }
   std::vector<fs::path> files() {
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(cache_folder_)) files.push_back(entry.path());
@@ -103,14 +103,15 @@ TEST_F(DatasetCacheTest, KnowsAFileByItsContent) {
 
 TEST_F(DatasetCacheTest, TheKeyChangesWithEverythingThatTheRowsDependOn) {
   std::set<std::string> keys;
-  const auto changed = [&](int64_t limit = 100) {
-    const auto key = dataset_key(spec_, limit);
+  const auto changed = [&](const Positions& positions = {100}) {
+    const auto key = dataset_key(spec_, positions);
     EXPECT_TRUE(key.ok()) << key.status().to_string();
     return keys.insert(*key).second;
   };
   EXPECT_TRUE(changed());
   EXPECT_FALSE(changed());
-  EXPECT_TRUE(changed(99));
+  EXPECT_TRUE(changed({99}));
+  EXPECT_TRUE(changed({100, 1}));
   folder_.write("t.csv", "text,label\na,0\n");
   EXPECT_TRUE(changed());
   folder_.write("e.csv", "text,label\na,0\n");
@@ -155,8 +156,8 @@ TEST_F(DatasetCacheTest, AFolderThatCannotBeMadeCostsOnlyTime) {
 
 TEST_F(DatasetCacheTest, RefusesWhatLoadingRefuses) {
   spec_.data.train = folder_.path() / "none.csv";
-  EXPECT_EQ(cache_.load(spec_, ByteCodec(), 100).status().to_string(),
-            load_dataset(spec_, ByteCodec(), 100).status().to_string());
+  EXPECT_EQ(cache_.load(spec_, ByteCodec(), {100}).status().to_string(),
+            load_dataset(spec_, ByteCodec(), {100}).status().to_string());
 }
 
 TEST_F(DatasetCacheTest, RemovesWhatWasNotUsedForTheLongestTime) {

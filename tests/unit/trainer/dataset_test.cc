@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 
 class DatasetTest : public ::testing::Test {
  protected:
-  Result<Dataset> load() { return load_dataset(spec_, codec_, 100); }
+  Result<Dataset> load() { return load_dataset(spec_, codec_, positions_); }
   void expect_refused(const std::string& sentence) {
     const Status status = load().status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument);
@@ -33,6 +33,7 @@ class DatasetTest : public ::testing::Test {
   ScratchFolder folder_;
   ByteCodec codec_;
   JobSpec spec_;
+  Positions positions_{.model = 100};
 };
 
 TEST_F(DatasetTest, LabelsAreThoseOfTheTrainingRows) {
@@ -73,6 +74,15 @@ TEST_F(DatasetTest, SaysWhatBecameOfLongRows) {
   EXPECT_EQ(data->eval_counts.too_long, 0);
   spec_.data.max_tokens = 101;
   EXPECT_EQ(load()->train_counts.too_long, 0);
+}
+
+TEST_F(DatasetTest, SaysWhatLimitsARow) {
+  spec_.data.train = folder_.write("t.csv", "prompt,completion\npppp,c\n");
+  positions_ = {.model = 6};
+  expect_refused("1 + 4 + 2 = 7 tokens; allowed: at most 6 (the model's max_position_embeddings)");
+  positions_ = {.model = 26, .prefix = 20};
+  spec_.data.max_tokens = 7;
+  expect_refused("at most 6 (the model's max_position_embeddings of 26 less 20 virtual tokens)");
 }
 
 TEST_F(DatasetTest, HoldsTheTwoAnswersOfAPairSideBySide) {

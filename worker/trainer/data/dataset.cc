@@ -11,11 +11,17 @@ struct Rows {
   std::vector<Row> train, eval;
 };
 
-RowLimit limit_of(const DataSpec& data, int64_t model_limit) {
-  if (data.max_tokens > 0 && data.max_tokens <= model_limit) {
+RowLimit limit_of(const DataSpec& data, const Positions& positions) {
+  const int64_t most = positions.model - positions.prefix;
+  if (data.max_tokens > 0 && data.max_tokens <= most) {
     return {data.max_tokens, data.overflow, "data.max_tokens"};
   }
-  return {model_limit, data.overflow, "the model's max_position_embeddings"};
+  std::string source = "the model's max_position_embeddings";
+  if (positions.prefix > 0) {
+    source += " of " + std::to_string(positions.model) + " less " +
+              std::to_string(positions.prefix) + " virtual tokens";
+  }
+  return {most, data.overflow, std::move(source)};
 }
 
 Result<Rows> read_all(const DataSpec& data) {
@@ -91,11 +97,12 @@ Status encode_rows(Rows rows, const JobSpec& spec, const RowEncoder& encoder, Da
 
 }  // namespace
 
-Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec, int64_t model_limit) {
+Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
+                             const Positions& positions) {
   const DataSpec& data = spec.data;
   PM_ASSIGN(Rows rows, read_all(data));
   PM_ASSIGN(auto labels, label_set(rows, data));
-  const RowEncoder encoder(codec, data, std::move(labels), limit_of(data, model_limit));
+  const RowEncoder encoder(codec, data, std::move(labels), limit_of(data, positions));
   if (data.format == DataFormat::kTextLabel) {
     PM_TRY(check_eval_labels(rows.eval, encoder, data));
   }

@@ -19,11 +19,17 @@ struct Dataset {
   std::vector<std::string> notes;  // on rows that were too long, for people
 };
 
+struct Positions {
+  int64_t model = 0;   // its max_position_embeddings
+  int64_t prefix = 0;  // those of them that an adapter's virtual tokens take
+};
+
 // Reads, chooses and encodes the rows; a pure function of files, spec and tokenizer. Rows are held
-// once as text, then once as tokens. `model_limit`: the model's max_position_embeddings, beyond
-// which data.max_tokens does not go. few_shot chooses before data.overflow drops. Errors as
-// read_rows, select_few_shot, check_label_words and RowEncoder; a label that only eval has; a
-// prompt without a token where the evaluation continues from it.
-Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec, int64_t model_limit);
+// once as text, then once as tokens. data.max_tokens does not go beyond the positions that are
+// left. few_shot chooses before data.overflow drops. Errors as read_rows, select_few_shot,
+// check_label_words and RowEncoder; a label that only eval has; a prompt without a token where the
+// evaluation continues from it.
+Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
+                             const Positions& positions);
 
 }  // namespace prefixmem::trainer

@@ -61,12 +61,12 @@ Result<std::vector<Entry>> entries_of(const fs::path& folder) {
 
 }  // namespace
 
-Result<std::string> dataset_key(const JobSpec& spec, int64_t model_limit) {
+Result<std::string> dataset_key(const JobSpec& spec, const Positions& positions) {
   Sha256 key;
   PM_TRY(update_from_file(key, "/proc/self/exe"));
   PM_ASSIGN(const std::string identity, identity_of(spec));
   key.update(identity);
-  key.update(&model_limit, sizeof model_limit);
+  key.update(&positions, sizeof positions);
   PM_ASSIGN(const ModelPath model, find_model(spec.model));
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}) {
     const fs::path file = model.folder / name;
@@ -77,9 +77,9 @@ Result<std::string> dataset_key(const JobSpec& spec, int64_t model_limit) {
 }
 
 Result<Dataset> DatasetCache::load(const JobSpec& spec, const TextCodec& codec,
-                                   int64_t model_limit) const {
-  const auto key = dataset_key(spec, model_limit);
-  if (!key.ok()) return load_dataset(spec, codec, model_limit);  // which names the file at fault
+                                   const Positions& positions) const {
+  const auto key = dataset_key(spec, positions);
+  if (!key.ok()) return load_dataset(spec, codec, positions);  // which names the file at fault
   const fs::path file = folder_ / (*key + kExtension);
   auto kept = read_dataset(file);
   if (kept.ok()) {
@@ -87,7 +87,7 @@ Result<Dataset> DatasetCache::load(const JobSpec& spec, const TextCodec& codec,
     fs::last_write_time(file, Clock::now(), read_only);
     return kept;
   }
-  PM_ASSIGN(Dataset data, load_dataset(spec, codec, model_limit));
+  PM_ASSIGN(Dataset data, load_dataset(spec, codec, positions));
   const Status written = keep(file, data);
   if (kept.status().code() != Code::kNotFound) {
     data.notes.push_back("the rows are encoded anew: " + kept.status().message());

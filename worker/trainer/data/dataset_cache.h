@@ -12,8 +12,8 @@
 namespace prefixmem::trainer {
 
 // SHA-256 of all that load_dataset's result depends on: the content of the data's and the
-// tokenizer's files, the spec's keys on data, `model_limit`, and this program itself.
-Result<std::string> dataset_key(const JobSpec& spec, int64_t model_limit);
+// tokenizer's files, the spec's keys on data, `positions`, and this program itself.
+Result<std::string> dataset_key(const JobSpec& spec, const Positions& positions);
 
 // A folder with a file for each key. Any number of processes may use one at the same time.
 class DatasetCache {
@@ -24,7 +24,8 @@ class DatasetCache {
 
   // As load_dataset, from the folder where it is there. A folder that fails, or a file in it that
   // is damaged, costs the time saved and is told in Dataset::notes; the result is the same.
-  Result<Dataset> load(const JobSpec& spec, const TextCodec& codec, int64_t model_limit) const;
+  Result<Dataset> load(const JobSpec& spec, const TextCodec& codec,
+                       const Positions& positions) const;
 
  private:
   Status keep(const std::filesystem::path& file, const Dataset& data) const;

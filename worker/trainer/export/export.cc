@@ -6,6 +6,7 @@
 #include "worker/trainer/adapters/full.h"
 #include "worker/trainer/adapters/stored_method.h"
 #include "worker/trainer/export/merge.h"
+#include "worker/trainer/model/model_path.h"
 #include "worker/trainer/proof/golden_probe.h"
 #include "worker/trainer/train/output.h"
 
@@ -22,10 +23,19 @@ Status check_mergeable(const MethodSpec& method) {
       "it: prefixmem.apply(model, folder) of the Python package puts it on");
 }
 
+Status check_base(const fs::path& base) {
+  PM_ASSIGN(const ModelPath path, find_model(base));
+  if (path.gguf.empty()) return {};
+  return invalid_argument("the base is the GGUF file " + path.gguf.string() +
+                          ", from which no Hugging Face folder is made; allowed: --model with such "
+                          "a folder of the same model");
+}
+
 // The base with the adapter in its weights, in `out`.
 Status write_merged(const fs::path& folder, const std::string& base, const fs::path& out) {
   PM_ASSIGN(const MethodSpec method, stored_method(folder));
   PM_TRY(check_mergeable(method));
+  PM_TRY(check_base(base));
   PM_ASSIGN(const auto decoder, Decoder::load(base, {.dtype = torch::kFloat32}));
   PM_ASSIGN(const auto adapter, load_stored_adapter(folder, method, *decoder));
   const auto whole = FullAdapter::make({.model = decoder->config(), .decoder = decoder.get()});

@@ -13,8 +13,9 @@ namespace prefixmem::trainer {
 // fine-tuning the folder as it is. The golden probe goes with it, its digest that of the new
 // weights. `base_model` as in verify_folder. Complete or not there.
 //
-// INVALID_ARGUMENT for a method that no weights can hold (PrefixMemory, Prefix-Tuning: it says what
-// to do instead), NOT_FOUND, ALREADY_EXISTS, DATA_LOSS.
+// INVALID_ARGUMENT for a method that no weights can hold (PrefixMemory, Prefix-Tuning) and for LoRA
+// on a base in GGUF, saying what to do instead; NOT_FOUND, FAILED_PRECONDITION (`out` is there),
+// DATA_LOSS.
 Status export_folder(const std::filesystem::path& folder, const std::string& base_model,
                      const std::filesystem::path& out);
 

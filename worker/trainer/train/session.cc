@@ -32,11 +32,11 @@ Status check_full(const JobSpec& spec) {
 }
 
 Result<Dataset> load_data(const Session& session) {
-  const int64_t prefix = session.adapter ? session.adapter->prefix_length() : 0;
-  const int64_t limit = session.model->config().max_position_embeddings - prefix;
+  const Positions positions{session.model->config().max_position_embeddings,
+                            session.adapter ? session.adapter->prefix_length() : 0};
   const auto& cache = session.options.cache;
-  if (cache.empty()) return load_dataset(session.spec, *session.codec, limit);
-  return DatasetCache(cache).load(session.spec, *session.codec, limit);
+  if (cache.empty()) return load_dataset(session.spec, *session.codec, positions);
+  return DatasetCache(cache).load(session.spec, *session.codec, positions);
 }
 
 Status load_parts(Session& session) {
