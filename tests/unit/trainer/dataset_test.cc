@@ -79,7 +79,7 @@ TEST_F(DatasetTest, SaysWhatBecameOfLongRows) {
 TEST_F(DatasetTest, SaysWhatLimitsARow) {
   spec_.data.train = folder_.write("t.csv", "prompt,completion\npppp,c\n");
   positions_ = {.model = 6};
-  expect_refused("1 + 4 + 2 = 7 tokens; allowed: at most 6 (the model's max_position_embeddings)");
+  expect_refused("5 + 2 = 7 tokens; allowed: at most 6 (the model's max_position_embeddings)");
   positions_ = {.model = 26, .prefix = 20};
   spec_.data.max_tokens = 7;
   expect_refused("at most 6 (the model's max_position_embeddings of 26 less 20 virtual tokens)");

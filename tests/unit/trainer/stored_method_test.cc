@@ -65,7 +65,7 @@ TEST(StoredMethod, RefusesWhatNamesNoMethodOfOurs) {
   EXPECT_THAT(refusal(R"({"method": "prefix_memory", "layers": [0, -1]})"),
               EndsWith("layers is [0,-1]; allowed: a list of whole numbers from 0"));
   EXPECT_THAT(refusal(R"({"method": "combined", "parts": ["../x"]})"),
-              EndsWith("allowed: a list of prefix_memory, prefix_tuning, lora"));
+              EndsWith("allowed: a list of prefix_memory, prefix_tuning, lora, each once"));
   EXPECT_THAT(
       refusal(R"({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": [1]})"),
       EndsWith("target_modules is [1]; allowed: a list of names, or one regular expression"));

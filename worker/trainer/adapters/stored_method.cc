@@ -27,10 +27,12 @@ Result<AdapterMethod> part_of(const fs::path& folder, const std::string& name) {
   const auto take = [&](const auto& one) {
     if constexpr (std::is_constructible_v<AdapterMethod, decltype(one)>) part = one;
   };
-  if (method_name(stored.method) == name) std::visit(take, stored.method);
+  const std::string found =
+      stored.parts.empty() ? method_name(stored.method) : CombinedMethod::kType;
+  if (found == name) std::visit(take, stored.method);
   if (part) return *part;
   return invalid_argument((folder / name / "adapter_config.json").string() + " is of method " +
-                          method_name(stored.method) + "; allowed: " + name);
+                          found + "; allowed: " + name);
 }
 
 }  // namespace
