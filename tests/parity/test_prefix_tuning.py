@@ -5,10 +5,11 @@ import peft
 import programs
 import pytest
 import reference
+import tiny_models
 import torch
 from safetensors.torch import load_file
 
-MODELS = ["llama", "llama-grouped", "mistral", "gemma3_text"]
+MODELS = [*tiny_models.FAMILIES]
 TOKENS = 20  # more than the windows of some, which then lose the prefix as any other tokens
 
 
