@@ -11,6 +11,7 @@ namespace {
 
 struct Shape {
   int64_t heads, key_heads, head_dim;
+  torch::Dtype dtype = torch::kFloat;
 };
 
 // Keys of a prefix have the numbers -p … -1, which are their positions before every root, too.
@@ -53,6 +54,11 @@ torch::Tensor dense(const torch::Tensor& query, const torch::Tensor& key,
 }
 
 void expect_near(const torch::Tensor& got, const torch::Tensor& want, const char* what) {
+  if (got.scalar_type() == torch::kBFloat16) {  // probabilities and the result are rounded
+    const double error = (got.to(torch::kFloat) - want).norm().item<double>();
+    EXPECT_LT(error, 0.006 * want.norm().item<double>() + 1e-4) << what;
+    return;
+  }
   const double error = (got - want).abs().max().item<double>();
   EXPECT_LT(error, 2e-5 * std::max(1.0, want.abs().max().item<double>())) << what;
 }
@@ -63,18 +69,23 @@ void check(const std::vector<Segment>& segments, int64_t window, Shape shape, in
   torch::manual_seed(7);
   const int64_t tokens = segments.back().begin + segments.back().length;
   const auto leaf = [&](int64_t count, int64_t heads) {
-    return torch::randn({count, heads, shape.head_dim}).requires_grad_();
+    return torch::randn({count, heads, shape.head_dim}).to(shape.dtype).requires_grad_();
   };
   const torch::Tensor query = leaf(tokens, shape.heads),
                       key = leaf(prefix + tokens, shape.key_heads),
                       value = leaf(prefix + tokens, shape.key_heads);
-  const torch::Tensor weight = torch::randn({tokens, shape.heads, shape.head_dim});
+  const auto weight = torch::randn({tokens, shape.heads, shape.head_dim}).to(shape.dtype);
   const auto plan = plan_attention(segments, {window, prefix});
 
-  const auto out = attention(query, key, value, plan, 0.3);
+  const double scale = shape.head_dim < 32 ? 0.3 : 0.1;
+  const auto out = attention(query, key, value, plan, scale);
   const auto gradients = torch::autograd::grad({(out * weight).sum()}, {query, key, value});
-  const auto expected = dense(query, key, value, segments, window, 0.3);
-  const auto wanted = torch::autograd::grad({(expected * weight).sum()}, {query, key, value});
+  const auto wide = [](const torch::Tensor& x) {
+    return x.detach().to(torch::kFloat).requires_grad_();
+  };
+  const auto q = wide(query), k = wide(key), v = wide(value);
+  const auto expected = dense(q, k, v, segments, window, scale);
+  const auto wanted = torch::autograd::grad({(expected * weight).sum()}, {q, k, v});
   expect_near(out, expected, "output");
   expect_near(gradients[0], wanted[0], "query gradient");
   expect_near(gradients[1], wanted[1], "key gradient");
@@ -102,6 +113,48 @@ TEST(Attention, MatchesDenseOnTrees) {
     check(tree, window, {4, 2, 8});
     check(tree, window, {2, 1, 8});
   }
+}
+
+TEST(Attention, HalfPrecisionMatchesDense) {
+  const auto rows = segments_of({{9, -1}, {1, -1}, {33, -1}, {64, -1}});
+  const auto tree =
+      segments_of({{5, -1}, {3, 0}, {2, 0}, {40, 2}, {1, 2}, {6, -1}, {2, 5}, {3, -1}});
+  for (const Shape& shape : {Shape{4, 1, 32, torch::kBFloat16},
+                             {6, 2, 64, torch::kBFloat16},
+                             {3, 3, 32, torch::kBFloat16},
+                             {2, 1, 40, torch::kBFloat16}}) {
+    for (const int64_t window : {0, 1, 6}) {
+      for (const int64_t prefix : {0, 7}) {
+        check(rows, window, shape, prefix);
+        check(tree, window, shape, prefix);
+      }
+    }
+  }
+}
+
+TEST(Attention, LongRowsInHalfPrecision) {
+  check(segments_of({{700, -1}, {20, -1}}), 64, {2, 1, 32, torch::kBFloat16});
+  check(segments_of({{600, -1}, {30, -1}}), 0, {2, 1, 32, torch::kBFloat16});
+  check(segments_of({{600, -1}, {500, 0}, {30, 0}}), 300, {2, 1, 32, torch::kBFloat16}, 9);
+}
+
+TEST(Attention, HalfPrecisionHasTheSameBitsWithTwoThreads) {
+  torch::manual_seed(8);
+  const auto plan = plan_attention(segments_of({{100, -1}, {6, 0}, {9, 0}, {33, -1}}), {});
+  const auto leaf = [](int64_t heads) {
+    return torch::randn({148, heads, 64}).to(torch::kBFloat16).requires_grad_();
+  };
+  const auto query = leaf(8), key = leaf(2), value = leaf(2);
+  const auto run = [&](int threads) {
+    at::set_num_threads(threads);
+    const auto out = attention(query, key, value, plan, 0.2);
+    auto results = torch::autograd::grad({out.square().sum()}, {query, key, value});
+    results.push_back(out);
+    return results;
+  };
+  const auto one = run(1), two = run(2);
+  at::set_num_threads(1);
+  for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(torch::equal(one[i], two[i])) << i;
 }
 
 TEST(Attention, CutsLongWindowedRows) {

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 
 #include "worker/trainer/model/file_tensor.h"
 #include "worker/trainer/model/mapped_file.h"
+#include "worker/trainer/ops/parallel.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -18,7 +18,7 @@ constexpr int64_t kBlocksOfATask = 256;
 
 template <typename T>
 void unpack(const GgufType& type, const uint8_t* packed, int64_t blocks, T* values) {
-  at::parallel_for(0, blocks, kBlocksOfATask, [&](int64_t begin, int64_t end) {
+  parallel_for(0, blocks, kBlocksOfATask, [&](int64_t begin, int64_t end) {
     std::array<float, kLargestGgufBlock> block;
     for (int64_t i = begin; i < end; ++i) {
       type.dequantize(packed + i * type.block_bytes, block.data());

@@ -10,6 +10,7 @@
 #include "worker/trainer/model/weight_slots.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
+#include "worker/trainer/ops/linear.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/token_log_probs.h"
 
@@ -160,50 +161,59 @@ torch::Tensor Transformer::block(int64_t layer, Pass& pass, const torch::Tensor&
   const LayerWeights& weights = weights_.layers[layer];
   const torch::Tensor attended = attend(layer, pass, norm(x, weights.before_attention), rows);
   const torch::Tensor kept = rows.defined() ? x.index_select(0, rows) : x;
-  const torch::Tensor middle = kept + norm(attended, weights.after_attention);
+  const torch::Tensor middle = add_norm(kept, attended, weights.after_attention);
   const torch::Tensor changed = mlp(layer, pass, norm(middle, weights.before_mlp));
-  return middle + norm(changed, weights.after_mlp);
+  return add_norm(middle, changed, weights.after_mlp);
 }
 
 torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor& x,
                                   const torch::Tensor& rows) const {
   const LayerWeights& weights = weights_.layers[layer];
   const RotaryTables& tables = pass.tables[config_.layers[layer].rope];
-  const auto by_head = [&](Site site) {
-    return linear(layer, site, pass, x).unflatten(-1, {-1, config_.head_dim});
-  };
-  torch::Tensor unrotated = norm(by_head(Site::kQ), weights.query_norm);
+  const auto projected = linear(layer, {Site::kQ, Site::kK, Site::kV}, pass, x);
+  const auto by_head = [&](size_t i) { return projected[i].unflatten(-1, {-1, config_.head_dim}); };
+  torch::Tensor unrotated = norm(by_head(0), weights.query_norm);
   torch::Tensor query = rotate(unrotated, tables);
-  const torch::Tensor key = rotate(norm(by_head(Site::kK), weights.key_norm), tables);
-  torch::Tensor mixed = pass.attend(layer, query, key, by_head(Site::kV));
+  const torch::Tensor key = rotate(norm(by_head(1), weights.key_norm), tables);
+  torch::Tensor mixed = pass.attend(layer, query, key, by_head(2));
   if (rows.defined()) {
     for (torch::Tensor* tensor : {&mixed, &query, &unrotated, &pass.dropout_keys}) {
       if (tensor->defined()) *tensor = tensor->index_select(0, rows);
     }
   }
-  if (pass.adapter == nullptr) return linear(layer, Site::kO, pass, mixed.flatten(1));
+  if (pass.adapter == nullptr) return linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
   const torch::Tensor delta = pass.adapter->attention_delta(layer, {unrotated, query});
   if (delta.defined()) mixed = mixed + delta;
-  const torch::Tensor out = linear(layer, Site::kO, pass, mixed.flatten(1));
+  const torch::Tensor out = linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
   const torch::Tensor added =
       pass.adapter->block_delta(layer, rows.defined() ? x.index_select(0, rows) : x);
   return added.defined() ? out + added : out;
 }
 
 torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const {
-  const torch::Tensor gate = linear(layer, Site::kGate, pass, x);
-  const torch::Tensor up = linear(layer, Site::kUp, pass, x);
-  return linear(layer, Site::kDown, pass, gated_activation(gate, up, config_.activation));
+  const auto wide = linear(layer, {Site::kGate, Site::kUp}, pass, x);
+  const torch::Tensor gated = gated_activation(wide[0], wide[1], config_.activation);
+  return linear(layer, {Site::kDown}, pass, gated)[0];
 }
 
-torch::Tensor Transformer::linear(int64_t layer, Site site, const Pass& pass,
-                                  const torch::Tensor& x) const {
-  const LinearWeights& weights = linear_weights(layer, site);
-  torch::Tensor y = at::linear(x, weights.weight, weights.bias);
-  if (pass.adapter == nullptr) return y;
-  const torch::Tensor delta =
-      pass.adapter->linear_delta({layer, site, x, weights, pass.dropout_keys, y});
-  return delta.defined() ? y.add_(delta) : y;
+std::vector<torch::Tensor> Transformer::linear(int64_t layer, const std::vector<Site>& sites,
+                                               const Pass& pass, const torch::Tensor& x) const {
+  std::vector<LinearWeights> maps;
+  for (const Site site : sites) maps.push_back(linear_weights(layer, site));
+  std::vector<torch::Tensor> out = trainer::linear(x, maps);
+  if (pass.adapter == nullptr) return out;
+  for (size_t i = 0; i < sites.size(); ++i) {
+    const torch::Tensor delta =
+        pass.adapter->linear_delta({layer, sites[i], x, maps[i], pass.dropout_keys, out[i]});
+    if (delta.defined()) out[i].add_(delta);
+  }
+  return out;
+}
+
+torch::Tensor Transformer::add_norm(const torch::Tensor& residual, const torch::Tensor& x,
+                                    const torch::Tensor& weight) const {
+  if (!weight.defined()) return residual + x;
+  return add_rms_norm(residual, x, weight, config_.rms_norm_eps, config_.norm_offset);
 }
 
 torch::Tensor Transformer::norm(const torch::Tensor& x, const torch::Tensor& weight) const {

@@ -56,8 +56,13 @@ class Transformer final : public Decoder {
   torch::Tensor attend(int64_t layer, Pass& pass, const torch::Tensor& x,
                        const torch::Tensor& rows) const;
   torch::Tensor mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const;
-  torch::Tensor linear(int64_t layer, Site site, const Pass& pass, const torch::Tensor& x) const;
+  // Maps of one input, with what the adapter adds to each.
+  std::vector<torch::Tensor> linear(int64_t layer, const std::vector<Site>& sites, const Pass& pass,
+                                    const torch::Tensor& x) const;
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
+  // residual + norm(x)
+  torch::Tensor add_norm(const torch::Tensor& residual, const torch::Tensor& x,
+                         const torch::Tensor& weight) const;
 
   const ModelConfig config_;
   const DecoderOptions options_;

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "worker/trainer/ops/attention_kernel.h"
+#include "worker/trainer/ops/cpu/attention.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -62,19 +63,27 @@ struct PlanHolder : torch::CustomClassHolder {
   const AttentionPlan plan;
 };
 
+// Out and normaliser, [T, heads, d] and fp32 [T, heads].
+cpu::Attended attend_parts(const torch::Tensor& query, const torch::Tensor& key,
+                           const torch::Tensor& value, const AttentionPlan& plan, double scale) {
+  if (cpu::attends(query, key, plan)) return cpu::attend(query, key, value, plan, scale);
+  cpu::Attended attended{
+      torch::empty(query.sizes(), query.options()),
+      torch::empty({query.size(0), query.size(1)}, query.options().dtype(torch::kFloat))};
+  for (const AttentionPart& part : plan) {
+    const AttentionOutput piece = attend(piece_of(part, query, key, value, scale));
+    rows_of(attended.out, part.queries).copy_(tokens_first(piece.out));
+    rows_of(attended.normaliser, part.queries).copy_(piece.normaliser.squeeze(0).t());
+  }
+  return attended;
+}
+
 class Attention : public torch::autograd::Function<Attention> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& query,
                                const torch::Tensor& key, const torch::Tensor& value,
                                const AttentionPlan& plan, double scale) {
-    torch::Tensor out = torch::empty(query.sizes(), query.options());
-    torch::Tensor normaliser =
-        torch::empty({query.size(0), query.size(1)}, query.options().dtype(torch::kFloat));
-    for (const AttentionPart& part : plan) {
-      const AttentionOutput piece = attend(piece_of(part, query, key, value, scale));
-      rows_of(out, part.queries).copy_(tokens_first(piece.out));
-      rows_of(normaliser, part.queries).copy_(piece.normaliser.squeeze(0).t());
-    }
+    const auto [out, normaliser] = attend_parts(query, key, value, plan, scale);
     context->save_for_backward({query, key, value, out, normaliser});
     context->saved_data["plan"] =
         torch::IValue::make_capsule(c10::make_intrusive<PlanHolder>(plan));
@@ -87,6 +96,11 @@ class Attention : public torch::autograd::Function<Attention> {
     const auto holder = context->saved_data["plan"].toCapsule();
     const auto& plan = static_cast<const PlanHolder&>(*holder).plan;
     const double scale = context->saved_data["scale"].toDouble();
+    if (cpu::attends(saved[0], saved[1], plan)) {
+      const auto of = cpu::attend_backward(gradients[0], saved[0], saved[1], saved[2],
+                                           {saved[3], saved[4]}, plan, scale);
+      return {of.query, of.key, of.value, {}, {}};
+    }
     torch::Tensor query = torch::empty(saved[0].sizes(), saved[0].options());
     // Wide sums, because a prefix or a shared prompt gathers from many parts.
     const auto wide = at::promote_types(saved[1].scalar_type(), torch::kFloat);

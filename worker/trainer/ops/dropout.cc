@@ -1,13 +1,13 @@
 #include "worker/trainer/ops/dropout.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <type_traits>
 
 #include "worker/trainer/ops/dropout_mask.h"
+#include "worker/trainer/ops/parallel.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -41,7 +41,7 @@ torch::Tensor drop_cpu(const torch::Tensor& x, const torch::Tensor& keys, const 
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, x.scalar_type(), "dropout", [&] {
     const auto* const from = x.const_data_ptr<scalar_t>();
     auto* const to = y.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, x.size(0), grain, [&](int64_t begin, int64_t end) {
+    parallel_for(0, x.size(0), grain, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
         const uint64_t row = static_cast<uint64_t>(key[t]) ^ drop.place;
         drop_row(from + t * columns, to + t * columns, columns, row, drop.p);

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "worker/trainer/ops/cpu/elu_memory.h"
 #include "worker/trainer/ops/feature_maps.h"
 
 namespace prefixmem::trainer {
@@ -14,6 +15,31 @@ using torch::autograd::variable_list;
 using Optional = std::optional<torch::Tensor>;  // undefined tensors are no arguments of autograd
 
 torch::Tensor by_head(const torch::Tensor& x) { return x.transpose(0, 1); }
+
+// elu and elu + 1 where the processor multiplies bf16.
+class EluMemory : public torch::autograd::Function<EluMemory> {
+ public:
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& memory, bool plus_one) {
+    context->save_for_backward({x, memory});
+    context->saved_data["plus_one"] = plus_one;
+    return cpu::elu_memory(x, memory, plus_one);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const bool plus_one = context->saved_data["plus_one"].toBool();
+    const torch::Tensor& gradient = gradients[0];
+    variable_list result(3);
+    if (context->needs_input_grad(0)) {
+      result[0] = cpu::elu_memory_x_gradient(gradient, saved[0], saved[1], plus_one);
+    }
+    if (context->needs_input_grad(1)) {
+      result[1] = cpu::elu_memory_gradient(gradient, saved[0], plus_one);
+    }
+    return result;
+  }
+};
 
 template <class Map>
 class FeatureMemory : public torch::autograd::Function<FeatureMemory<Map>> {
@@ -54,6 +80,10 @@ class FeatureMemory : public torch::autograd::Function<FeatureMemory<Map>> {
 
 torch::Tensor feature_memory(const torch::Tensor& x, const torch::Tensor& memory, FeatureMap map,
                              const FeatureWeights& weights) {
+  const bool elu = map == FeatureMap::kElu || map == FeatureMap::kEluPlusOne;
+  if (elu && cpu::runs_elu_memory(x, memory)) {
+    return EluMemory::apply(x, memory, map == FeatureMap::kEluPlusOne);
+  }
   switch (map) {
     case FeatureMap::kElu:
       return FeatureMemory<feature_maps::Elu>::apply(x, memory, Optional(), Optional());

@@ -2,6 +2,9 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "worker/trainer/ops/cpu/elementwise.h"
+#include "worker/trainer/ops/cpu/tensors.h"
+
 namespace prefixmem::trainer {
 namespace {
 
@@ -24,12 +27,17 @@ class GatedActivation : public torch::autograd::Function<GatedActivation> {
                                const torch::Tensor& up, int64_t activation) {
     context->save_for_backward({gate, up});
     context->saved_data["activation"] = activation;
-    return activate(gate, static_cast<Activation>(activation)).mul_(up);
+    const auto kind = static_cast<Activation>(activation);
+    return cpu::handles(gate) ? cpu::gate(gate, up, kind) : activate(gate, kind).mul_(up);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const auto activation = static_cast<Activation>(context->saved_data["activation"].toInt());
+    if (cpu::handles(saved[0])) {
+      const auto of = cpu::gate_backward(gradients[0], saved[0], saved[1], activation);
+      return {of.gate, of.up, {}};
+    }
     return {activation_gradient(gradients[0] * saved[1], saved[0], activation),
             activate(saved[0], activation).mul_(gradients[0]),
             {}};

@@ -11,4 +11,8 @@ namespace prefixmem::trainer {
 torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& weight, double eps,
                        double offset = 0);
 
+// residual + rms_norm(x, …), rounded once more or, where one pass does both, once in all.
+torch::Tensor add_rms_norm(const torch::Tensor& residual, const torch::Tensor& x,
+                           const torch::Tensor& weight, double eps, double offset = 0);
+
 }  // namespace prefixmem::trainer

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "worker/trainer/ops/cpu/vocabulary.h"
+
 namespace prefixmem::trainer {
 namespace {
 
@@ -34,23 +36,33 @@ Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const 
   return block;
 }
 
+Block score(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
+            bool with_gradient) {
+  if (cpu::scores_vocabulary(hidden, head)) {
+    const auto scores = cpu::score_vocabulary(hidden, head, ids, with_gradient);
+    return {scores.log_probs, scores.gradient};
+  }
+  const int64_t rows = block_rows(head);
+  std::vector<torch::Tensor> log_probs, gradients;
+  for (int64_t begin = 0; begin < hidden.size(0); begin += rows) {
+    const int64_t end = std::min(begin + rows, hidden.size(0));
+    const Block block =
+        score_block(hidden.slice(0, begin, end), head, ids.slice(0, begin, end), with_gradient);
+    log_probs.push_back(block.log_probs);
+    if (with_gradient) gradients.push_back(block.gradient);
+  }
+  return {torch::cat(log_probs), with_gradient ? torch::cat(gradients) : torch::Tensor()};
+}
+
 class TokenLogProbs : public torch::autograd::Function<TokenLogProbs> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& hidden,
                                const torch::Tensor& head, const torch::Tensor& ids,
                                bool with_gradient) {
-    const int64_t rows = block_rows(head);
-    std::vector<torch::Tensor> log_probs, gradients;
-    for (int64_t begin = 0; begin < hidden.size(0); begin += rows) {
-      const int64_t end = std::min(begin + rows, hidden.size(0));
-      const Block block =
-          score_block(hidden.slice(0, begin, end), head, ids.slice(0, begin, end), with_gradient);
-      log_probs.push_back(block.log_probs);
-      if (with_gradient) gradients.push_back(block.gradient);
-    }
-    if (with_gradient) context->save_for_backward({torch::cat(gradients)});
+    const Block scores = score(hidden, head, ids, with_gradient);
+    if (with_gradient) context->save_for_backward({scores.gradient});
     context->saved_data["dtype"] = hidden.scalar_type();
-    return torch::cat(log_probs);
+    return scores.log_probs;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {

@@ -1,0 +1,142 @@
+// The bf16 products of the CPU: linear maps, memories, log-probabilities.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "tests/unit/trainer/against_double.h"
+#include "worker/trainer/ops/feature_memory.h"
+#include "worker/trainer/ops/linear.h"
+#include "worker/trainer/ops/token_log_probs.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+torch::Tensor narrow(const std::vector<int64_t>& shape, double scale = 1) {
+  return (torch::randn(shape) * scale).to(torch::kBFloat16);
+}
+
+torch::Tensor plain_linear(const std::vector<torch::Tensor>& in) {
+  const torch::Tensor y = in[0].matmul(in[1].t());
+  return in.size() == 3 ? y + in[2] : y;
+}
+
+void check_linear(int64_t tokens, int64_t in, int64_t out, bool bias) {
+  SCOPED_TRACE(std::to_string(tokens) + " x " + std::to_string(in) + " -> " + std::to_string(out));
+  std::vector<torch::Tensor> inputs{narrow({tokens, in}).requires_grad_(), narrow({out, in})};
+  if (bias) inputs.push_back(narrow({out}));
+  expect_near_double(
+      inputs,
+      [](const auto& in) {
+        return trainer::linear(in[0], {{in[1], in.size() == 3 ? in[2] : torch::Tensor()}})[0];
+      },
+      plain_linear, kOneBf16Rounding);
+}
+
+TEST(CpuProducts, LinearOfAnyShape) {
+  torch::manual_seed(1);
+  for (const int64_t tokens : {1, 15, 16, 17, 40, 300}) {
+    for (const auto& [in, out] :
+         {std::pair<int64_t, int64_t>{2, 1}, {33, 65}, {64, 63}, {640, 200}}) {
+      for (const bool bias : {false, true}) check_linear(tokens, in, out, bias);
+    }
+  }
+}
+
+TEST(CpuProducts, LinearOfColumnsOfAWiderTensor) {
+  torch::manual_seed(2);
+  const auto wide = narrow({20, 48}), weight = narrow({32, 16});
+  const auto x = wide.narrow(1, 16, 16);
+  EXPECT_TRUE(torch::equal(trainer::linear(x, {{weight, {}}})[0],
+                           trainer::linear(x.contiguous(), {{weight, {}}})[0]));
+}
+
+// One input, three maps: the gradients of x are summed before they are rounded.
+TEST(CpuProducts, SeveralMapsOfOneInput) {
+  torch::manual_seed(7);
+  for (const int64_t tokens : {3, 16, 75}) {
+    for (const int64_t second : {6, 7}) {
+      expect_near_double(
+          {narrow({tokens, 40}).requires_grad_(), narrow({70, 40}), narrow({second, 40}),
+           narrow({second})},
+          [](const auto& in) {
+            const auto y = trainer::linear(in[0], {{in[1], {}}, {in[2], in[3]}, {in[1], {}}});
+            return torch::cat(y, 1);
+          },
+          [](const auto& in) {
+            const torch::Tensor y = in[0].matmul(in[1].t());
+            return torch::cat({y, in[0].matmul(in[2].t()) + in[3], y}, 1);
+          },
+          2 * kOneBf16Rounding);
+    }
+  }
+}
+
+TEST(CpuProducts, TrainedMapsKeepTheirGradients) {
+  torch::manual_seed(8);
+  const auto x = narrow({20, 8}), weight = narrow({6, 8}).requires_grad_();
+  trainer::linear(x, {{weight, {}}, {narrow({4, 8}), {}}})[0].sum().backward();
+  EXPECT_TRUE(weight.grad().defined());
+}
+
+torch::Tensor plain_elu(const torch::Tensor& x, bool plus_one) {
+  return torch::where(x > 0, x, x.clamp_max(0).exp() - 1) + (plus_one ? 1 : 0);
+}
+
+// Features are rounded to bf16 before the product.
+TEST(CpuProducts, EluMemory) {
+  torch::manual_seed(3);
+  for (const int64_t tokens : {1, 5, 16, 17, 400}) {
+    for (const int64_t d : {16, 34, 64}) {
+      for (const bool plus_one : {false, true}) {
+        SCOPED_TRACE(std::to_string(tokens) + " tokens, head of " + std::to_string(d));
+        const auto memory = narrow({3, d, d}).to(torch::kFloat).requires_grad_();
+        expect_near_double(
+            {narrow({tokens, 3, d}).requires_grad_(), memory},
+            [&](const auto& in) {
+              return feature_memory(in[0], in[1],
+                                    plus_one ? FeatureMap::kEluPlusOne : FeatureMap::kElu);
+            },
+            [&](const auto& in) {
+              return torch::einsum("thf,hfd->thd", {plain_elu(in[0], plus_one), in[1]});
+            },
+            2 * kOneBf16Rounding);
+      }
+    }
+  }
+}
+
+void check_log_probs(int64_t labels, int64_t vocab, int64_t n, double scale) {
+  SCOPED_TRACE(std::to_string(labels) + " labels, " + std::to_string(vocab) + " x " +
+               std::to_string(n));
+  const auto ids = torch::randint(vocab, {labels}, torch::kLong);
+  ids[0] = vocab - 1;
+  expect_near_double(
+      {narrow({labels, n}, scale).requires_grad_(), narrow({vocab, n})},
+      [&](const auto& in) { return token_log_probs(in[0], in[1], ids); },
+      [&](const auto& in) {
+        return in[0].matmul(in[1].t()).log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1);
+      },
+      2 * kOneBf16Rounding);
+}
+
+TEST(CpuProducts, LogProbsOfAnyVocabulary) {
+  torch::manual_seed(4);
+  for (const int64_t vocab : {2, 127, 129, 8192, 8193, 20001}) check_log_probs(5, vocab, 34, 0.5);
+  for (const int64_t labels : {1, 15, 64, 65, 130}) check_log_probs(labels, 1001, 32, 0.5);
+}
+
+// Logits of some hundreds: the largest one is met late, and early sums count for nothing.
+TEST(CpuProducts, LogProbsOfLargeLogits) {
+  torch::manual_seed(5);
+  check_log_probs(7, 20001, 64, 16);
+}
+
+TEST(CpuProducts, LogProbsWithoutGradientsAreTheSame) {
+  torch::manual_seed(6);
+  const auto hidden = narrow({9, 32}), head = narrow({300, 32});
+  const auto ids = torch::randint(300, {9}, torch::kLong);
+  const auto plain = token_log_probs(hidden, head, ids);
+  EXPECT_TRUE(torch::equal(token_log_probs(hidden.clone().requires_grad_(), head, ids), plain));
+}
+
+}  // namespace
+}  // namespace prefixmem::trainer
