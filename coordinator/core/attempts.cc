@@ -28,12 +28,12 @@ v1::JobState state_after(scheduler::Outcome outcome) {
 }
 
 // The newest checkpoint and the metrics of the steps before it, where there are any.
-Status add_files_to_resume(store::Reader& reader, v1::Assign& assign) {
-  PM_ASSIGN(auto checkpoint, reader.newest_checkpoint(assign.id().job_id()));
+Status add_files_to_resume(store::Reader& reader, v1::AssignedAttempt& attempt) {
+  PM_ASSIGN(auto checkpoint, reader.newest_checkpoint(attempt.id().job_id()));
   if (!checkpoint) return {};
-  *assign.mutable_resume_from() = *std::move(checkpoint);
-  PM_ASSIGN(auto metrics, reader.newest_version(assign.id().job_id(), "metrics.jsonl"));
-  if (metrics) *assign.mutable_resume_metrics() = *std::move(metrics);
+  *attempt.mutable_resume_from() = *std::move(checkpoint);
+  PM_ASSIGN(auto metrics, reader.newest_version(attempt.id().job_id(), "metrics.jsonl"));
+  if (metrics) *attempt.mutable_resume_metrics() = *std::move(metrics);
   return {};
 }
 
@@ -82,11 +82,12 @@ Status Coordinator::send_assignment(const LiveJob& job) {
   PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
   v1::CoordinatorMessage message;
   v1::Assign& assign = *message.mutable_assign();
-  *assign.mutable_id() = id_of(*job.attempt);
-  assign.set_job_name(shown.name());
-  assign.set_spec_yaml(to_yaml(spec));
   assign.set_ranks(shown.ranks());
-  if (shown.attempt() > 1) PM_TRY(add_files_to_resume(reader(), assign));
+  v1::AssignedAttempt& attempt = *assign.add_attempts();
+  *attempt.mutable_id() = id_of(*job.attempt);
+  attempt.set_job_name(shown.name());
+  attempt.set_spec_yaml(to_yaml(spec));
+  if (shown.attempt() > 1) PM_TRY(add_files_to_resume(reader(), attempt));
   journal_.send(link_of(job.attempt->worker_id), std::move(message));
   return {};
 }

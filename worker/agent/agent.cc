@@ -17,6 +17,7 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "common/termination.h"
+#include "worker/agent/attempt/gang_folder.h"
 #include "worker/agent/attempt/roster.h"
 #include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/exporter/worker_metrics.h"

@@ -34,7 +34,7 @@ class ConnectionTest : public testing::Test {
   void connect(const std::string& script = "", const Clock& clock = real_clock()) {
     AttemptOptions options;
     options.work_dir = folder_.path() / "work";
-    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true"};
+    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true", {}};
     options.cancel_grace = Millis(0);
     roster_ = std::make_unique<Roster>(AttemptWorld{
         std::move(options), real_clock(), GangWorld{*launcher_, [] { return MemoryReading(); }, {}},

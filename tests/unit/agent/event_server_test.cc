@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/files.h"
@@ -19,7 +20,7 @@ using testing::HasSubstr;
 // Writes down what the ranks did, in words.
 class Diary final : public EventServer::Listener {
  public:
-  Status on_event(const Event& event) override {
+  Status on_event(const TrialEvent& event) override {
     entries.push_back(to_json_line(event));
     return answer;
   }
@@ -40,6 +41,12 @@ class Rank {
   }
   void say(const std::string& bytes) const {
     ASSERT_TRUE(write_all(fd_.get(), bytes, "a socket").ok());
+  }
+  // What it has been told.
+  std::string hear() const {
+    char bytes[100];
+    const ssize_t count = recv(fd_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    return {bytes, static_cast<size_t>(std::max<ssize_t>(count, 0))};
   }
   void leave() { fd_.reset(); }
 
@@ -72,6 +79,29 @@ TEST_F(EventServerTest, TellsWhoCameWhatTheySaidAndWhoLeft) {
   serve();
   EXPECT_THAT(diary_.entries, ElementsAre("+1", kLog, kLog, "-1"));
   EXPECT_FALSE(server_.has_ranks());
+}
+
+TEST_F(EventServerTest, TellsWhoseTrialAnEventIsOf) {
+  const Rank rank(socket_);
+  const std::string event = R"({"log":{"rank":0,"level":"info","message":"hi"},"trial":3})";
+  rank.say("{\"hello\":{\"rank\":0}}\n" + event + "\n");
+  serve();
+  EXPECT_THAT(diary_.entries, ElementsAre("+0", event));
+}
+
+TEST_F(EventServerTest, SpeaksToARankThatHasSaidHello) {
+  Rank one(socket_), leader(socket_);
+  serve();
+  EXPECT_FALSE(server_.tell(0, "too early\n"));
+  one.say("{\"hello\":{\"rank\":1}}\n");
+  leader.say("{\"hello\":{\"rank\":0}}\n");
+  serve();
+  EXPECT_TRUE(server_.tell(0, "stop\n"));
+  EXPECT_EQ(leader.hear(), "stop\n");
+  EXPECT_EQ(one.hear(), "");
+  leader.leave();
+  serve();
+  EXPECT_FALSE(server_.tell(0, "too late\n"));
 }
 
 TEST_F(EventServerTest, PutsPiecesOfLinesTogetherForEachRank) {

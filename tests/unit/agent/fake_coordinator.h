@@ -84,11 +84,11 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   }
   void assign(const v1::AttemptId& id) {
     v1::CoordinatorMessage message;
-    v1::Assign& assign = *message.mutable_assign();
-    *assign.mutable_id() = id;
-    assign.set_job_name("n");
-    assign.set_ranks(2);
-    assign.set_spec_yaml(
+    message.mutable_assign()->set_ranks(2);
+    v1::AssignedAttempt& attempt = *message.mutable_assign()->add_attempts();
+    *attempt.mutable_id() = id;
+    attempt.set_job_name("n");
+    attempt.set_spec_yaml(
         "name: n\nmodel: /m\nmethod: lora\ndata: {train: t.jsonl}\ntrain: {max_steps: 3}\n");
     send(message);
   }

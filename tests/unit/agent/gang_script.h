@@ -9,7 +9,10 @@ namespace prefixmem::agent {
 
 // Writes an executable Python script; gives its path. It is called as mpirun is and may use
 //   flag(name)          the word after a flag of the command line
-//   Rank(number)        connects to the agent and says hello; .send(step={…}), .log(text)
+//   Rank(number)        connects to the agent and says hello; .send(step={…}), .log(text); of a
+//                       trial of a bank .log(text, trial), .result(trial), .fail(trial, code,
+//                       text); .hear() waits for a line of the agent
+//   trials()            the bank's file, which is the word after --bank
 //   say(text)           one line on stderr
 //   wait_for(path)      until somebody has made a file, which the test does
 //   wait_for_signals()  for ever
@@ -26,11 +29,24 @@ class Rank:
         self.number = number
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(flag("--events"))
+        self.lines = self.socket.makefile()
         self.send(hello={"rank": number, "pid": os.getpid()})
     def send(self, **line):
         self.socket.sendall(json.dumps(line).encode() + b"\n")
-    def log(self, text):
-        self.send(log={"rank": self.number, "level": "info", "message": str(text)})
+    def log(self, text, trial=None):
+        of = {} if trial is None else {"trial": trial}
+        self.send(log={"rank": self.number, "level": "info", "message": str(text)}, **of)
+    def result(self, trial):
+        self.send(result={"steps": 1}, trial=trial)
+    def fail(self, trial, code, text):
+        failure = {"rank": self.number, "code": code, "message": text}
+        self.send(failure=failure, trial=trial)
+    def hear(self):
+        line = self.lines.readline()
+        return json.loads(line)
+
+def trials():
+    return json.loads(pathlib.Path(flag("--bank")).read_text())["trials"]
 
 def say(text):
     print(text, file=sys.stderr, flush=True)

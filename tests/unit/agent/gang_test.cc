@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include "common/files.h"
 #include "tests/unit/agent/gang_script.h"
@@ -40,13 +41,17 @@ class GangTest : public testing::Test {
     plan.command.argv = {write_script(folder_.path() / "mpirun", body), "--events", plan.socket};
     plan.command.environment = {plan.mark};
     plan.command.folder = folder_.path();
+    plan.trials = trials_;
     return run(plan);
   }
   GangEnd run(const GangPlan& plan) {
     const GangWorld world{*launcher_, [] { return MemoryReading(); }, limits_};
-    return run_gang(plan, world, stop_, [this](const Event& event) {
-      if (const auto* log = std::get_if<LogEvent>(&event)) said_.push_back(log->message);
-      return on_event_ ? on_event_(event) : Status();
+    return run_gang(plan, world, stop_, [this](const TrialEvent& event) {
+      if (const auto* log = std::get_if<LogEvent>(&event.event)) said_.push_back(log->message);
+      if (const auto* failure = std::get_if<FailureEvent>(&event.event); failure && trials_ > 0) {
+        said_.push_back(std::to_string(event.trial) + ": " + failure->status.to_string());
+      }
+      return on_event_ ? on_event_(event.event) : Status();
     });
   }
   // Asks for the end as soon as an event has come.
@@ -67,6 +72,7 @@ class GangTest : public testing::Test {
   GangLimits limits_;
   StopRequest stop_;
   std::function<Status(const Event&)> on_event_;
+  int trials_ = 0;
   std::vector<std::string> said_;
 };
 
@@ -255,6 +261,83 @@ wait_for_signals()
 )");
   EXPECT_TRUE(end.killed_here);
   EXPECT_EQ(explain_end(end).to_string(), "UNAVAILABLE: rank 1 does not answer");
+}
+
+// A bank of two of which trial 1 is asked to leave; the gang hears of it on rank 0's socket.
+class BankTest : public GangTest {
+ protected:
+  BankTest() { trials_ = 2; }
+
+  void stop_a_trial_at_first_event(Millis grace) {
+    on_event_ = [this, grace](const Event&) {
+      if (!std::exchange(asked_, true)) stop_.request_trial(1, grace);
+      return Status();
+    };
+  }
+
+ private:
+  bool asked_ = false;
+};
+
+TEST_F(BankTest, ATrialLeavesAlone) {
+  stop_a_trial_at_first_event(kNever);
+  const GangEnd end = run(R"(
+rank = Rank()
+rank.log("runs")
+asked = rank.hear()["stop"]["trial"]
+rank.fail(asked, "CANCELLED", "checkpoint written")
+rank.log("goes on")
+rank.result(0)
+)");
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  EXPECT_FALSE(end.failure.has_value()) << "of a trial, not of the gang";
+  EXPECT_THAT(said_, ElementsAre("runs", "1: CANCELLED: checkpoint written", "goes on"));
+}
+
+TEST_F(BankTest, AStopBeforeTheHelloReachesTheGang) {
+  stop_.request_trial(1, kNever);
+  run("rank = Rank(); rank.log(rank.hear()); rank.fail(1, 'CANCELLED', 'left')");
+  EXPECT_THAT(said_, ElementsAre("{'stop': {'trial': 1}}", "1: CANCELLED: left"));
+}
+
+TEST_F(BankTest, ADeafTrialIsLeftBehind) {
+  stop_a_trial_at_first_event(Millis(20));
+  const auto go = folder_.path() / "go";
+  const auto ask = std::exchange(on_event_, nullptr);
+  on_event_ = [&](const Event& event) {
+    if (std::holds_alternative<FailureEvent>(event)) {
+      EXPECT_TRUE(write_file_atomic(go, "").ok());
+    }
+    return ask(event);
+  };
+  const GangEnd end = run("rank = Rank(); rank.log('runs'); wait_for('go'); rank.log('goes on')");
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  EXPECT_FALSE(end.killed_here);
+  EXPECT_THAT(said_,
+              ElementsAre("runs", "1: CANCELLED: the trial was asked to stop and has not in time",
+                          "goes on"));
+}
+
+TEST_F(BankTest, AGangThatHangsAfterTheEndOfAllTrialsIsKilled) {
+  limits_.failure = Millis(20);
+  const GangEnd end = run(R"(
+rank = Rank()
+rank.result(0)
+rank.fail(1, "INTERNAL", "loss is not finite")
+wait_for_signals()
+)");
+  EXPECT_TRUE(end.killed_here);
+  EXPECT_THAT(said_, ElementsAre("1: INTERNAL: loss is not finite"));
+}
+
+TEST_F(BankTest, TheWholeGangsFailureIsTheReasonOfItsEnd) {
+  const GangEnd end = run(R"(
+rank = Rank()
+rank.fail(1, "DATA_LOSS", "of one")
+rank.send(failure={"rank": 0, "code": "NOT_FOUND", "message": "of all"})
+sys.exit(12)
+)");
+  EXPECT_EQ(explain_end(end).to_string(), "NOT_FOUND: of all");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "tests/unit/agent/assigned.h"
 #include "tests/unit/agent/fake_store.h"
 #include "tests/unit/agent/gang_script.h"
 #include "tests/unit/common/temp_folder.h"
@@ -37,7 +38,7 @@ class RosterTest : public testing::Test {
   void start_with(const std::string& script) {
     AttemptOptions options;
     options.work_dir = folder_.path() / "work";
-    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true"};
+    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true", {}};
     options.cancel_grace = options.shut_down_grace = Millis(0);
     options.transfer_backoff = {Millis(1), Millis(1), 1, 0};
     roster_ = std::make_unique<Roster>(
@@ -45,13 +46,10 @@ class RosterTest : public testing::Test {
                      GangWorld{*launcher_, [] { return MemoryReading(); }, {}}, store_, metrics_});
   }
 
-  static Assignment assignment(const AttemptKey& key = kKey) {
-    Assignment out;
-    out.key = key;
-    out.job_name = "n";
-    out.spec_yaml =
-        "name: n\nmodel: /m\nmethod: lora\ndata: {train: t.jsonl}\ntrain: {max_steps: 3}\n";
+  static GangAssignment assignment(const AttemptKey& key = kKey) {
+    GangAssignment out;
     out.ranks = 2;
+    out.attempts = {assigned(key)};
     return out;
   }
 
@@ -196,12 +194,20 @@ TEST_F(RosterTest, AGangThatLeavesNoResultHasFailed) {
 
 TEST_F(RosterTest, ABadSpecEndsBeforeTheStart) {
   start_with(kWell);
-  Assignment bad = assignment();
-  bad.spec_yaml += "trian: {}\n";
+  GangAssignment bad = assignment();
+  bad.attempts[0].spec_yaml += "trian: {}\n";
   roster_->assign(std::move(bad));
   const AttemptEnd end = finish();
   EXPECT_EQ(end.status.code(), Code::kInvalidArgument);
   EXPECT_THAT(end.status.message(), HasSubstr("trian"));
+}
+
+TEST_F(RosterTest, AGangWithoutRanksEndsBeforeTheStart) {
+  start_with(kWell);
+  GangAssignment bad = assignment();
+  bad.ranks = 0;
+  roster_->assign(std::move(bad));
+  EXPECT_EQ(finish().status.to_string(), "INVALID_ARGUMENT: ranks is 0; allowed: at least 1");
 }
 
 TEST_F(RosterTest, ACancelledAttempt) {
@@ -352,9 +358,9 @@ rank.log((out / "checkpoints" / "step-5").read_text())
 rank.log((out / "metrics.jsonl").read_text())
 (out / "result.json").write_text("{}")
 )");
-  Assignment resumed = assignment({"job-a", 2});
-  resumed.resume_from = Artifact{"checkpoints/step-5", "checkpoint", 5, 7, "digest"};
-  resumed.resume_metrics = Artifact{"metrics.jsonl", "metrics", 5, 7, "other"};
+  GangAssignment resumed = assignment({"job-a", 2});
+  resumed.attempts[0].resume_from = Artifact{"checkpoints/step-5", "checkpoint", 5, 7, "digest"};
+  resumed.attempts[0].resume_metrics = Artifact{"metrics.jsonl", "metrics", 5, 7, "other"};
   roster_->assign(std::move(resumed));
   EXPECT_TRUE(finish().status.ok());
   ASSERT_GE(said_.size(), 2u);
@@ -364,8 +370,8 @@ rank.log((out / "metrics.jsonl").read_text())
 
 TEST_F(RosterTest, APathOutsideTheOutputIsNotFetched) {
   start_with(kWell);
-  Assignment bad = assignment();
-  bad.resume_metrics = Artifact{"../metrics.jsonl", "metrics", 5, 7, "digest"};
+  GangAssignment bad = assignment();
+  bad.attempts[0].resume_metrics = Artifact{"../metrics.jsonl", "metrics", 5, 7, "digest"};
   roster_->assign(std::move(bad));
   EXPECT_THAT(finish().status.message(), HasSubstr("resume_metrics.path is \"../metrics.jsonl\""));
 }

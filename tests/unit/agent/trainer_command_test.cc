@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "common/spec/spec_io.h"
 #include "tests/unit/common/temp_folder.h"
 
@@ -71,27 +73,40 @@ class TrainerCommandTest : public testing::Test {
   }
 
   const TempFolder temp_;
-  const AttemptFolder folder_ = *AttemptFolder::create(temp_.path(), {"job-a", 1});
+  const GangFolder folder_ = *GangFolder::create(temp_.path(), {"job-a", 1});
+  const std::vector<TrialFiles> one_ = {{"/w/a/spec.yaml", "/w/a/out"}};
   const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer", "/w/cache"};
 };
 
 TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
-  const Command command = trainer_command(programs_, folder_, 2, {});
+  const Command command = trainer_command(programs_, folder_, 2, one_, {});
   EXPECT_EQ(command.argv.front(), "/usr/bin/mpirun");
   EXPECT_EQ(after(command, "-n"), "2");
   EXPECT_EQ(after(command, "--bind-to"), "none");
   EXPECT_EQ(after(command, "mpi_yield_when_idle"), "1");
   EXPECT_THAT(command.argv, Contains("--oversubscribe"));
   const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
-  EXPECT_THAT(
-      (std::vector<std::string>(trainer, command.argv.end())),
-      ElementsAre("/opt/pmt-trainer", folder_.spec().string(), "--out", folder_.out().string(),
-                  "--resume", "--events", folder_.socket().string(), "--cache", "/w/cache"));
+  EXPECT_THAT((std::vector<std::string>(trainer, command.argv.end())),
+              ElementsAre("/opt/pmt-trainer", "/w/a/spec.yaml", "--out", "/w/a/out", "--resume",
+                          "--events", folder_.socket().string(), "--cache", "/w/cache"));
+}
+
+TEST_F(TrainerCommandTest, OfABankNamesTheFileThatListsItsTrials) {
+  const std::vector<TrialFiles> two = {one_[0], {"/w/b/spec.yaml", "/w/b/out"}};
+  const Command command = trainer_command(programs_, folder_, 2, two, {});
+  const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
+  EXPECT_THAT((std::vector<std::string>(trainer, command.argv.end())),
+              ElementsAre("/opt/pmt-trainer", "--bank", folder_.bank().string(), "--events",
+                          folder_.socket().string(), "--cache", "/w/cache"));
+  EXPECT_EQ(nlohmann::json::parse(bank_file(two)), nlohmann::json::parse(R"({"trials": [
+    {"spec": "/w/a/spec.yaml", "out": "/w/a/out", "resume": true},
+    {"spec": "/w/b/spec.yaml", "out": "/w/b/out", "resume": true}]})"));
 }
 
 TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {
-  EXPECT_THAT(trainer_command(programs_, folder_, 1, {}).environment, ElementsAre(folder_.mark()));
-  EXPECT_THAT(trainer_command(programs_, folder_, 2, {"1", "3"}).environment,
+  EXPECT_THAT(trainer_command(programs_, folder_, 1, one_, {}).environment,
+              ElementsAre(folder_.mark()));
+  EXPECT_THAT(trainer_command(programs_, folder_, 2, one_, {"1", "3"}).environment,
               ElementsAre(folder_.mark(), "CUDA_VISIBLE_DEVICES=1,3"));
 }
 

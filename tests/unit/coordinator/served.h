@@ -39,11 +39,11 @@ class TestWorker {
     v1::CoordinatorMessage message;
     return stream_->Read(&message) ? message : v1::CoordinatorMessage();
   }
-  // Hears until an assignment comes.
-  v1::Assign assignment() {
+  // Hears until an assignment comes; its first attempt.
+  v1::AssignedAttempt assignment() {
     for (;;) {
       const auto message = hear();
-      if (message.has_assign()) return message.assign();
+      if (message.has_assign()) return message.assign().attempts(0);
       if (message.message_case() == v1::CoordinatorMessage::MESSAGE_NOT_SET) return {};
     }
   }

@@ -148,6 +148,16 @@ Status CoordinatorTest::ended(const std::string& id, const std::string& key,
   return receive(id, end);
 }
 
+Status CoordinatorTest::ended_together(const std::string& id, const std::string& key,
+                                       const std::string& code, const std::string& message) {
+  v1::WorkerMessage end;
+  *end.mutable_ended()->mutable_id() = attempt(key);
+  end.mutable_ended()->set_code(code);
+  end.mutable_ended()->set_message(message);
+  end.mutable_ended()->set_shared(true);
+  return receive(id, end);
+}
+
 void CoordinatorTest::disconnect(const std::string& id) {
   coordinator().disconnect(id, link(id).get());
 }
@@ -166,11 +176,12 @@ std::string CoordinatorTest::text_of(const v1::CoordinatorMessage& message) {
       return text;
     }
     case v1::CoordinatorMessage::kAssign: {
-      const v1::Assign& assign = message.assign();
-      const std::string text = "assign " + key_of(assign.id());
-      return assign.has_resume_from()
-                 ? fmt::format("{} from step {}", text, assign.resume_from().step())
-                 : text;
+      std::string text;
+      for (const v1::AssignedAttempt& one : message.assign().attempts()) {
+        text += (text.empty() ? "assign " : ", ") + key_of(one.id());
+        if (one.has_resume_from()) text += fmt::format(" from step {}", one.resume_from().step());
+      }
+      return text;
     }
     case v1::CoordinatorMessage::kCancel:
       return "cancel " + key_of(message.cancel().id()) + ": " + message.cancel().reason();

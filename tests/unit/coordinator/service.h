@@ -64,11 +64,14 @@ class CoordinatorTest : public testing::Test {
                 const std::vector<v1::TrainerEvent>& events);
   Status ended(const std::string& id, const std::string& key, const std::string& code,
                const std::string& message = "", const std::string& stderr_tail = "");
+  // The end of an attempt whose gang failed as a whole.
+  Status ended_together(const std::string& id, const std::string& key, const std::string& code,
+                        const std::string& message);
   void disconnect(const std::string& id);
   std::shared_ptr<FakeLink> link(const std::string& id) { return links_.at(id); }
   // What the worker's newest link was sent since the last call: "registered", "registered, stale
-  // a/1", "assign a/1", "assign a/2 from step 10", "cancel a/1: why", "events of a/1 up to 3",
-  // "end of a/1".
+  // a/1", "assign a/1", "assign a/2 from step 10, b/1", "cancel a/1: why", "events of a/1 up to
+  // 3", "end of a/1".
   std::vector<std::string> heard(const std::string& id);
   // A checkpoint of that step whose content is `content`, uploaded.
   Status upload(const std::string& key, int64_t step, const std::string& content = "weights");

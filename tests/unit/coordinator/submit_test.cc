@@ -39,10 +39,11 @@ TEST_F(SubmitTest, TheAssignmentCarriesTheWholeSpec) {
   const JobSpec given = spec("a", "resources: {ranks: 3}\nlabels: {team: x}");
   submit_as("", given);
   const v1::Assign& assign = link("w")->sent.back().assign();
-  EXPECT_EQ(assign.job_name(), "a");
   EXPECT_EQ(assign.ranks(), 3);
-  EXPECT_EQ(assign.spec_yaml(), to_yaml(given));
-  EXPECT_FALSE(assign.has_resume_from());
+  ASSERT_EQ(assign.attempts_size(), 1);
+  EXPECT_EQ(assign.attempts(0).job_name(), "a");
+  EXPECT_EQ(assign.attempts(0).spec_yaml(), to_yaml(given));
+  EXPECT_FALSE(assign.attempts(0).has_resume_from());
 }
 
 TEST_F(SubmitTest, AStoredJobHasItsDefaultsFilledInAndItsTime) {

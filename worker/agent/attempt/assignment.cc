@@ -33,10 +33,6 @@ Status check(const Assignment& assignment) {
     return invalid_argument(where + ": job id is \"" + assignment.key.job_id +
                             "\"; allowed: 1 to 64 letters, digits, '-' and '_'");
   }
-  if (assignment.ranks < 1) {
-    return invalid_argument(where + ": ranks is " + std::to_string(assignment.ranks) +
-                            "; allowed: at least 1");
-  }
   PM_TRY(check_path(where + ": resume_from", assignment.resume_from));
   return check_path(where + ": resume_metrics", assignment.resume_metrics);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/status.h"
 
@@ -28,16 +29,22 @@ struct Artifact {
   std::string sha256;
 };
 
+// What one attempt is to do.
 struct Assignment {
   AttemptKey key;
   std::string job_name;
   std::string spec_yaml;
-  int ranks = 0;
   std::optional<Artifact> resume_from;     // checkpoint
   std::optional<Artifact> resume_metrics;  // metrics.jsonl of the steps before, and maybe of more
 };
 
-// INVALID_ARGUMENT where an id or path would lead out of the job's folder or ranks is below 1.
+// One mpirun and the attempts that train in it; above one they are a bank.
+struct GangAssignment {
+  int ranks = 0;
+  std::vector<Assignment> attempts;
+};
+
+// INVALID_ARGUMENT where an id or path would lead out of the job's folder.
 Status check(const Assignment& assignment);
 
 }  // namespace prefixmem::agent

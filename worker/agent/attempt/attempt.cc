@@ -1,4 +1,4 @@
-// The body of an attempt: folder, gang, end. attempt_relay.cc sends what it produces.
+// What the gang's thread and others do with an attempt. attempt_relay.cc sends what it produces.
 #include "worker/agent/attempt/attempt.h"
 
 #include <utility>
@@ -27,17 +27,13 @@ Millis grace_of(StopKind kind, const AttemptOptions& options) {
 
 }  // namespace
 
-Attempt::Attempt(Assignment assignment, std::vector<std::string> gpus, const AttemptWorld& world,
-                 std::function<void()> changed)
-    : assignment_(std::move(assignment)),
-      gpus_(std::move(gpus)),
-      world_(world),
-      changed_(std::move(changed)),
-      body_([this] { live(); }) {}
+Attempt::Attempt(Assignment assignment, const AttemptWorld& world, AttemptHost& host)
+    : assignment_(std::move(assignment)), world_(world), host_(host) {}
 
 Attempt::~Attempt() {
-  stop(StopKind::kAbandon, "the worker agent ends");
-  body_.join();
+  transfers_.request_stop();
+  wake_relay();
+  if (relay_.joinable()) relay_.join();
   if (!folder_) return;
   const Status removed = folder_->remove();
   if (!removed.ok()) spdlog::warn("{}: {}", key().text(), removed.message());
@@ -53,26 +49,8 @@ void Attempt::stop(StopKind kind, const std::string& reason) {
   }
   starting_.request_stop();
   if (kind == StopKind::kAbandon) transfers_.request_stop();
-  stop_.request(grace_of(kind, world_.options));
+  host_.stop(*this, grace_of(kind, world_.options));
   wake_relay();
-}
-
-void Attempt::live() {
-  Status status = guarded([this] { return prepare(); });
-  if (status.ok()) status = guarded([this] { return run_and_relay(); });
-  end_with(conclude(status));
-}
-
-Status Attempt::run_and_relay() {
-  std::thread relay([this] { this->relay(); });
-  Status status = guarded([this] { return run(); });
-  {
-    const MutexLock lock(mutex_);
-    gang_gone_ = true;
-  }
-  wake_relay();
-  relay.join();
-  return status;
 }
 
 Status Attempt::prepare() {
@@ -86,8 +64,11 @@ Status Attempt::prepare() {
   PM_TRY(fetch(assignment_.resume_from));
   PM_TRY(fetch(assignment_.resume_metrics));
   PM_ASSIGN(Spool spool, Spool::create(folder_->spool()));
-  const MutexLock lock(mutex_);
-  spool_ = std::move(spool);
+  {
+    const MutexLock lock(mutex_);
+    spool_ = std::move(spool);
+  }
+  relay_ = std::thread([this] { relay(); });
   return {};
 }
 
@@ -99,21 +80,6 @@ Status Attempt::fetch(const std::optional<Artifact>& artifact) {
   return retry_while_unavailable(world_.options.transfer_backoff, stop, [&] {
     return world_.store.fetch(key().job_id, *artifact, file, stop);
   });
-}
-
-Status Attempt::run() {
-  if (starting_.stop_requested()) return cancelled("stopped before the start");
-  GangPlan plan;
-  plan.command = trainer_command(world_.options.programs, *folder_, ranks(),
-                                 spec_.uses_gpu ? gpus_ : std::vector<std::string>());
-  plan.socket = folder_->socket();
-  plan.output_file = folder_->output_file();
-  plan.mark = folder_->mark();
-  GangEnd end =
-      run_gang(plan, world_.gang, stop_, [this](const Event& event) { return on_event(event); });
-  stderr_tail_ = std::move(end.output_tail);
-  PM_TRY(explain_end(end));
-  return add_outputs();
 }
 
 Status Attempt::on_event(const Event& event) {
@@ -143,23 +109,77 @@ Status Attempt::add_outputs() {
   return {};
 }
 
-Status Attempt::conclude(const Status& gang) const {
-  const MutexLock lock(mutex_);
-  if (!failure_.ok()) return failure_;
-  if (gang.ok() || !stop_kind_) return gang;
-  return *stop_kind_ == StopKind::kCancel ? cancelled(stop_reason_) : unavailable(stop_reason_);
-}
-
-void Attempt::end_with(Status status) {
-  if (measured_) world_.metrics.end(key().job_id);
-  spdlog::info("{} ended: {}", key().text(), status.to_string());
+void Attempt::close(AttemptEnd end, bool held) {
+  if (closed()) return;
+  if (end.status.ok()) end.status = guarded([this] { return add_outputs(); });
   {
     const MutexLock lock(mutex_);
-    gang_gone_ = true;
-    end_ = AttemptEnd{std::move(status), stderr_tail_};
-    if (end_->status.ok()) end_->stderr_tail.clear();
+    closing_ = std::move(end);
+    held_ = held;
   }
-  changed_();
+  if (relay_.joinable()) return wake_relay();
+  this->end();
+}
+
+void Attempt::release() {
+  {
+    const MutexLock lock(mutex_);
+    held_ = false;
+  }
+  host_.changed();
+}
+
+bool Attempt::closed() const {
+  const MutexLock lock(mutex_);
+  return closing_.has_value();
+}
+
+std::optional<AttemptReport> Attempt::next_report() {
+  const MutexLock lock(mutex_);
+  if (stop_kind_ == StopKind::kAbandon) return std::nullopt;
+  if (spool_ && !spool_failed_) {
+    auto batch = spool_->take_batch();
+    if (!batch.ok()) fail_spool(batch.status());
+    if (batch.ok() && !batch->events.empty()) return AttemptReport{key(), std::move(*batch)};
+  }
+  const bool told_all = !spool_ || spool_failed_ || spool_->empty();
+  if (!end_ || held_ || end_told_ || !told_all) return std::nullopt;
+  end_told_ = true;
+  return AttemptReport{key(), *end_};
+}
+
+void Attempt::rewind() {
+  const MutexLock lock(mutex_);
+  if (spool_) spool_->rewind();
+  end_told_ = false;
+}
+
+void Attempt::acknowledge_events(int64_t up_to) {
+  {
+    const MutexLock lock(mutex_);
+    if (!spool_) return;
+    if (const Status status = spool_->acknowledge(up_to); !status.ok()) fail_spool(status);
+  }
+  wake_relay();
+  host_.changed();
+}
+
+void Attempt::acknowledge_end() {
+  {
+    const MutexLock lock(mutex_);
+    end_acknowledged_ = end_.has_value();
+  }
+  host_.changed();
+}
+
+bool Attempt::finished() const {
+  const MutexLock lock(mutex_);
+  return end_ && !held_ && (end_acknowledged_ || stop_kind_ == StopKind::kAbandon);
+}
+
+int64_t Attempt::spooled() const {
+  const MutexLock lock(mutex_);
+  return spool_ ? spool_->depth() : 0;
 }
 
 }  // namespace prefixmem::agent

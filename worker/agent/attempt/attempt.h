@@ -1,7 +1,9 @@
-// One attempt at a job on this worker, from its assignment to the acknowledgement of its end.
+// One attempt at a job on this worker, from its assignment to the acknowledgement of its end: its
+// folder, its events, its files, its end. The gang that it trains in, alone or as a trial of a
+// bank, is a GangRun's.
 //
-// Its body thread prepares the folder, runs the gang and explains its end; its relay thread uploads
-// what the events name and lets them go. The stream takes reports from next_report() and brings
+// The gang's thread prepares it, hands it events and closes it; its relay thread uploads what the
+// events name and lets them go. The stream takes reports from next_report() and brings
 // acknowledgements back.
 #pragma once
 
@@ -48,6 +50,7 @@ struct AttemptWorld {
 struct AttemptEnd {
   Status status;
   std::string stderr_tail;
+  bool shared = false;  // the gang failed with others in it, nobody knows by whose fault
 };
 
 // What the coordinator is to be told.
@@ -62,21 +65,48 @@ enum class StopKind {
   kAbandon,   // not the job's current attempt any more: killed, and nobody is told
 };
 
-// Thread-safe.
+class Attempt;
+
+// What an attempt wants of the gang that it is in. Called from any thread; outlives the attempt.
+class AttemptHost {
+ public:
+  virtual ~AttemptHost() = default;
+  // There may be a new report. No lock is held.
+  virtual void changed() = 0;
+  // Its part of the gang is to be over within `grace`; close() follows. The attempt's lock may be
+  // held.
+  virtual void stop(const Attempt& attempt, Millis grace) = 0;
+};
+
+// Thread-safe but for what is the gang's thread's.
 class Attempt {
  public:
-  // `gpus`: for CUDA_VISIBLE_DEVICES; empty: all. `changed` is called, from any of its threads and
-  // without its lock, when there may be a new report.
-  Attempt(Assignment assignment, std::vector<std::string> gpus, const AttemptWorld& world,
-          std::function<void()> changed);
-  // Kills what still runs, breaks off transfers, waits for the threads.
+  Attempt(Assignment assignment, const AttemptWorld& world, AttemptHost& host);
+  // Breaks off transfers, waits for the relay thread, removes the folder. The gang is gone.
   ~Attempt();
 
   const AttemptKey& key() const { return assignment_.key; }
-  int ranks() const { return assignment_.ranks; }
-  const std::vector<std::string>& gpus() const { return gpus_; }
+
+  // ---- for the gang's thread, in this order
+
+  // Makes the folder and fetches what to resume from. After a failure only close() follows.
+  Status prepare();
+  const LocalSpec& spec() const { return spec_; }
+  TrialFiles files() const { return {folder_->spec(), folder_->out()}; }
+  // A failure is the spool's, which takes nothing more.
+  Status on_event(const Event& event);
+  // Its part of the gang is over, with that end; the first call counts. The end is told after all
+  // events, and not before release() where `held`.
+  void close(AttemptEnd end, bool held);
+  // The gang is gone.
+  void release();
+
+  // ---- for anybody
 
   void stop(StopKind kind, const std::string& reason);
+  bool stopping() const { return starting_.stop_requested(); }
+  bool abandoned() const { return transfers_.stop_requested(); }
+  bool closed() const;
 
   // The next thing to tell: events in order, and after the acknowledgement of the last the end,
   // once a connection.
@@ -86,21 +116,17 @@ class Attempt {
   void acknowledge_events(int64_t up_to);
   void acknowledge_end();
 
-  bool holds_slots() const;  // its gang may still run
-  bool finished() const;  // may be destroyed without waiting: told and acknowledged, or abandoned
+  bool finished() const;  // nothing more is to come: told and acknowledged, or abandoned
   int64_t spooled() const;
 
  private:
-  // Body thread.
-  void live();
-  Status prepare();
+  // The gang's thread.
   Status fetch(const std::optional<Artifact>& artifact);
-  Status run_and_relay();
-  Status run();
-  Status on_event(const Event& event);
   Status add_outputs();
-  Status conclude(const Status& gang) const;
-  void end_with(Status status);
+
+  // Relay thread; the gang's where there is none.
+  void end();
+  AttemptEnd concluded() const PM_REQUIRES(mutex_);
 
   // Relay thread.
   void relay();
@@ -108,7 +134,7 @@ class Attempt {
   // Uploads what the event names; none: the event may go as it is.
   std::optional<Event> replacement_of(const Event& event);
   bool was_pruned(const ArtifactEvent& event) const;
-  void release(const std::optional<Event>& replacement);
+  void replace(const std::optional<Event>& replacement);
   Status wait_until_told();
   Status upload(const ArtifactEvent& event);
   // What a checkpoint is to be in the store after.
@@ -122,37 +148,35 @@ class Attempt {
 
   // Constant after construction.
   const Assignment assignment_;
-  const std::vector<std::string> gpus_;
   const AttemptWorld& world_;
-  const std::function<void()> changed_;
+  AttemptHost& host_;
 
-  // Body thread, before the relay thread starts.
+  // The gang's thread, before the relay thread starts.
   std::optional<AttemptFolder> folder_;
   LocalSpec spec_;
-
-  // Body thread.
   bool measured_ = false;  // has begun in the metrics
-  std::string stderr_tail_;
+
+  // The gang's thread.
   int64_t last_step_ = 0;
 
   // Thread-safe by themselves.
-  StopRequest stop_;
   std::stop_source starting_;   // raised by every stop
   std::stop_source transfers_;  // raised to break off what the coordinator no longer wants
 
   mutable Mutex mutex_;
   CondVar progress_;
   std::optional<Spool> spool_ PM_GUARDED_BY(mutex_);
-  bool gang_gone_ PM_GUARDED_BY(mutex_) = false;
   std::optional<StopKind> stop_kind_ PM_GUARDED_BY(mutex_);
   std::string stop_reason_ PM_GUARDED_BY(mutex_);
-  Status failure_ PM_GUARDED_BY(mutex_);             // of an upload or of the spool
-  bool spool_failed_ PM_GUARDED_BY(mutex_) = false;  // or the relay: no event goes any more
+  Status failure_ PM_GUARDED_BY(mutex_);                     // of an upload or of the spool
+  bool spool_failed_ PM_GUARDED_BY(mutex_) = false;          // or the relay: no event goes any more
+  std::optional<AttemptEnd> closing_ PM_GUARDED_BY(mutex_);  // what close() was given
+  bool held_ PM_GUARDED_BY(mutex_) = false;                  // until the gang is gone
   std::optional<AttemptEnd> end_ PM_GUARDED_BY(mutex_);
   bool end_told_ PM_GUARDED_BY(mutex_) = false;
   bool end_acknowledged_ PM_GUARDED_BY(mutex_) = false;
 
-  std::thread body_;  // last: uses all of the above
+  std::thread relay_;  // last: uses all of the above
 };
 
 }  // namespace prefixmem::agent

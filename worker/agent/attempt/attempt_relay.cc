@@ -40,18 +40,41 @@ void Attempt::wake_relay() {
 
 void Attempt::relay() {
   const Status status = guarded([this] {
-    while (const auto event = wait_for_event()) release(replacement_of(*event));
+    while (const auto event = wait_for_event()) replace(replacement_of(*event));
     return Status();
   });
-  if (status.ok()) return;
-  const MutexLock lock(mutex_);
-  fail_spool(status);
+  {
+    const MutexLock lock(mutex_);
+    if (!status.ok()) fail_spool(status);
+    while (!closing_) progress_.wait(mutex_);
+  }
+  end();
+}
+
+void Attempt::end() {
+  if (measured_) world_.metrics.end(key().job_id);
+  {
+    const MutexLock lock(mutex_);
+    end_ = concluded();
+    spdlog::info("{} ended: {}", key().text(), end_->status.to_string());
+  }
+  host_.changed();
+}
+
+// A failure of the agent's own comes first, then why it was stopped, unless it had finished.
+AttemptEnd Attempt::concluded() const {
+  AttemptEnd end = *closing_;
+  if (!failure_.ok()) return {failure_, end.stderr_tail};
+  if (end.status.ok()) return {};
+  if (!stop_kind_) return end;
+  const bool cancel = *stop_kind_ == StopKind::kCancel;
+  return {cancel ? cancelled(stop_reason_) : unavailable(stop_reason_), end.stderr_tail};
 }
 
 // None: there will be no more, or nobody wants them.
 std::optional<Event> Attempt::wait_for_event() {
   const MutexLock lock(mutex_);
-  while (!spool_->has_unready() && !gang_gone_ && !broken_off()) progress_.wait(mutex_);
+  while (!spool_->has_unready() && !closing_ && !broken_off()) progress_.wait(mutex_);
   if (broken_off() || spool_failed_) return std::nullopt;
   auto next = spool_->next_unready();
   if (next.ok()) return std::move(*next);
@@ -80,13 +103,13 @@ bool Attempt::was_pruned(const ArtifactEvent& event) const {
          !fs::exists(folder_->out() / event.path, error) && !error;
 }
 
-void Attempt::release(const std::optional<Event>& replacement) {
+void Attempt::replace(const std::optional<Event>& replacement) {
   {
     const MutexLock lock(mutex_);
     const Status status = replacement ? spool_->mark_ready_as(*replacement) : spool_->mark_ready();
     if (!status.ok()) fail_spool(status);
   }
-  changed_();
+  host_.changed();
 }
 
 Status Attempt::wait_until_told() {
@@ -137,7 +160,7 @@ void Attempt::fail(const Status& status) {
     const MutexLock lock(mutex_);
     if (failure_.ok()) failure_ = status;
   }
-  stop_.request(Millis(0));
+  host_.stop(*this, Millis(0));
 }
 
 void Attempt::fail_spool(const Status& status) {
@@ -145,61 +168,8 @@ void Attempt::fail_spool(const Status& status) {
   spool_failed_ = true;
   if (failure_.ok()) failure_ = status;
   if (end_) end_->status = failure_;
-  stop_.request(Millis(0));
+  host_.stop(*this, Millis(0));
   progress_.notify_all();
-}
-
-std::optional<AttemptReport> Attempt::next_report() {
-  const MutexLock lock(mutex_);
-  if (stop_kind_ == StopKind::kAbandon) return std::nullopt;
-  if (spool_ && !spool_failed_) {
-    auto batch = spool_->take_batch();
-    if (!batch.ok()) fail_spool(batch.status());
-    if (batch.ok() && !batch->events.empty()) return AttemptReport{key(), std::move(*batch)};
-  }
-  const bool told_all = !spool_ || spool_failed_ || spool_->empty();
-  if (!end_ || end_told_ || !told_all) return std::nullopt;
-  end_told_ = true;
-  return AttemptReport{key(), *end_};
-}
-
-void Attempt::rewind() {
-  const MutexLock lock(mutex_);
-  if (spool_) spool_->rewind();
-  end_told_ = false;
-}
-
-void Attempt::acknowledge_events(int64_t up_to) {
-  {
-    const MutexLock lock(mutex_);
-    if (!spool_) return;
-    if (const Status status = spool_->acknowledge(up_to); !status.ok()) fail_spool(status);
-  }
-  wake_relay();
-  changed_();
-}
-
-void Attempt::acknowledge_end() {
-  {
-    const MutexLock lock(mutex_);
-    end_acknowledged_ = end_.has_value();
-  }
-  changed_();
-}
-
-bool Attempt::holds_slots() const {
-  const MutexLock lock(mutex_);
-  return !gang_gone_;
-}
-
-bool Attempt::finished() const {
-  const MutexLock lock(mutex_);
-  return end_ && (end_acknowledged_ || stop_kind_ == StopKind::kAbandon);
-}
-
-int64_t Attempt::spooled() const {
-  const MutexLock lock(mutex_);
-  return spool_ ? spool_->depth() : 0;
 }
 
 }  // namespace prefixmem::agent

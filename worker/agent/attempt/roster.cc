@@ -1,36 +1,49 @@
 #include "worker/agent/attempt/roster.h"
 
-#include <algorithm>
+#include <set>
 
 #include "common/log.h"
 
 namespace prefixmem::agent {
 
-void Roster::assign(Assignment assignment) {
-  const AttemptKey key = assignment.key;
+void Roster::assign(GangAssignment assignment) {
   {
     const MutexLock lock(mutex_);
-    if (attempts_.contains(key)) return;
+    std::vector<Assignment> unknown;
+    for (Assignment& one : assignment.attempts) {
+      if (!attempts_.contains(one.key)) unknown.push_back(std::move(one));
+    }
+    assignment.attempts = std::move(unknown);
+    if (assignment.attempts.empty()) return;
     if (closed_) {
-      answers_.push_back({key, AttemptEnd{unavailable(*closed_), ""}});
+      for (const Assignment& one : assignment.attempts) {
+        answers_.push_back({one.key, AttemptEnd{unavailable(*closed_), ""}});
+      }
     } else {
-      spdlog::info("{} ({}) starts with {} ranks", key.text(), assignment.job_name,
-                   assignment.ranks);
-      auto gpus = gpus_for(assignment.ranks);
-      attempts_[key] = std::make_shared<Attempt>(std::move(assignment), std::move(gpus), world_,
-                                                 [this] { bell_.ring(); });
+      start(std::move(assignment));
     }
   }
   bell_.ring();
+}
+
+void Roster::start(GangAssignment assignment) {
+  for (const Assignment& one : assignment.attempts) {
+    spdlog::info("{} ({}) starts with {} ranks in a gang of {}", one.key.text(), one.job_name,
+                 assignment.ranks, assignment.attempts.size());
+  }
+  auto gpus = gpus_for(assignment.ranks);
+  const auto run = std::make_shared<GangRun>(std::move(assignment), std::move(gpus), world_,
+                                             [this] { bell_.ring(); });
+  for (const auto& attempt : run->attempts()) attempts_[attempt->key()] = {run, attempt.get()};
 }
 
 std::vector<std::string> Roster::gpus_for(int ranks) const {
   const auto& gpus = world_.options.device.gpus;
   if (gpus.size() < 2) return {};
   std::map<std::string, int> gangs_on;
-  for (const auto& [key, attempt] : attempts_) {
-    if (!attempt->holds_slots()) continue;
-    for (const std::string& id : attempt->gpus()) ++gangs_on[id];
+  for (const auto& run : runs()) {
+    if (!run->holds_slots()) continue;
+    for (const std::string& id : run->gpus()) ++gangs_on[id];
   }
   return choose_gpus(gpus, gangs_on, ranks);
 }
@@ -95,7 +108,7 @@ std::optional<AttemptReport> Roster::next_report() {
   auto at = attempts_.upper_bound(last_told_);
   for (size_t i = 0; i < attempts_.size(); ++i, ++at) {
     if (at == attempts_.end()) at = attempts_.begin();
-    if (auto report = at->second->next_report()) {
+    if (auto report = at->second.attempt->next_report()) {
       last_told_ = at->first;
       return report;
     }
@@ -104,12 +117,12 @@ std::optional<AttemptReport> Roster::next_report() {
 }
 
 void Roster::sweep() {
-  std::vector<std::shared_ptr<Attempt>> finished;  // destroyed without the lock
+  std::vector<std::shared_ptr<GangRun>> finished;  // destroyed without the lock
   {
     const MutexLock lock(mutex_);
     std::erase_if(attempts_, [&](const auto& entry) {
-      if (!entry.second->finished()) return false;
-      finished.push_back(entry.second);
+      if (!entry.second.attempt->finished()) return false;
+      finished.push_back(entry.second.run);
       return true;
     });
   }
@@ -129,14 +142,21 @@ bool Roster::wait_until_empty(MonotonicTime deadline) {
 std::shared_ptr<Attempt> Roster::find(const AttemptKey& key) const {
   const MutexLock lock(mutex_);
   const auto at = attempts_.find(key);
-  return at == attempts_.end() ? nullptr : at->second;
+  if (at == attempts_.end()) return nullptr;
+  return {at->second.run, at->second.attempt};
 }
 
 std::vector<std::shared_ptr<Attempt>> Roster::all() const {
   const MutexLock lock(mutex_);
   std::vector<std::shared_ptr<Attempt>> found;
-  for (const auto& [key, attempt] : attempts_) found.push_back(attempt);
+  for (const auto& [key, entry] : attempts_) found.emplace_back(entry.run, entry.attempt);
   return found;
+}
+
+std::vector<std::shared_ptr<GangRun>> Roster::runs() const {
+  std::set<std::shared_ptr<GangRun>> found;
+  for (const auto& [key, entry] : attempts_) found.insert(entry.run);
+  return {found.begin(), found.end()};
 }
 
 std::vector<AttemptKey> Roster::known() const {
@@ -148,14 +168,15 @@ std::vector<AttemptKey> Roster::known() const {
 std::vector<AttemptKey> Roster::running() const {
   std::vector<AttemptKey> keys;
   for (const auto& attempt : all()) {
-    if (attempt->holds_slots()) keys.push_back(attempt->key());
+    if (!attempt->closed()) keys.push_back(attempt->key());
   }
   return keys;
 }
 
 int Roster::used_slots() const {
+  const MutexLock lock(mutex_);
   int slots = 0;
-  for (const auto& attempt : all()) slots += attempt->holds_slots() ? attempt->ranks() : 0;
+  for (const auto& run : runs()) slots += run->holds_slots() ? run->ranks() : 0;
   return slots;
 }
 

@@ -11,6 +11,7 @@
 #include "common/thread_annotations.h"
 #include "worker/agent/attempt/attempt.h"
 #include "worker/agent/attempt/bell.h"
+#include "worker/agent/attempt/gang_run.h"
 
 namespace prefixmem::agent {
 
@@ -20,8 +21,8 @@ class Roster {
  public:
   explicit Roster(AttemptWorld world) : world_(std::move(world)) {}
 
-  // Starts an attempt; one that is known already is left alone.
-  void assign(Assignment assignment);
+  // Starts a gang with those of its attempts that are not known already.
+  void assign(GangAssignment assignment);
   // An attempt that is not known is reported as ended all the same, so that the asker has an
   // answer.
   void cancel(const AttemptKey& key, const std::string& reason);
@@ -47,14 +48,17 @@ class Roster {
   bool wait_until_empty(MonotonicTime deadline);
 
   std::vector<AttemptKey> known() const;    // with those that wait for acknowledgement
-  std::vector<AttemptKey> running() const;  // their gangs may still live
+  std::vector<AttemptKey> running() const;  // they may still train
   int used_slots() const;
   int64_t spooled_events() const;
   Bell& bell() { return bell_; }
 
  private:
+  // Each keeps its gang's run alive.
   std::shared_ptr<Attempt> find(const AttemptKey& key) const;
   std::vector<std::shared_ptr<Attempt>> all() const;
+  std::vector<std::shared_ptr<GangRun>> runs() const PM_REQUIRES(mutex_);
+  void start(GangAssignment assignment) PM_REQUIRES(mutex_);
   std::vector<std::string> gpus_for(int ranks) const PM_REQUIRES(mutex_);
 
   const AttemptWorld world_;
@@ -62,7 +66,12 @@ class Roster {
 
   mutable Mutex mutex_;
   CondVar emptied_;
-  std::map<AttemptKey, std::shared_ptr<Attempt>> attempts_ PM_GUARDED_BY(mutex_);
+  // What is not finished; a run goes with the last of its attempts.
+  struct Entry {
+    std::shared_ptr<GangRun> run;
+    Attempt* attempt = nullptr;
+  };
+  std::map<AttemptKey, Entry> attempts_ PM_GUARDED_BY(mutex_);
   std::deque<AttemptReport> answers_ PM_GUARDED_BY(mutex_);  // for attempts that are not here
   AttemptKey last_told_ PM_GUARDED_BY(mutex_);
   std::optional<std::string> closed_ PM_GUARDED_BY(mutex_);  // why nothing is started any more

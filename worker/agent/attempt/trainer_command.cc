@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "common/spec/spec_io.h"
 
@@ -26,7 +27,8 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
   return local;
 }
 
-Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& folder, int ranks,
+Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
+                        const std::vector<TrialFiles>& trials,
                         const std::vector<std::string>& gpus) {
   Command command;
   command.folder = ".";  // relative paths of a spec are the agent's
@@ -46,10 +48,22 @@ Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& fo
   add({"--mca", "mpi_yield_when_idle", "1"});
   add({"--mca", "orte_tmpdir_base", folder.run().string()});
   add({"--mca", "btl_vader_backing_directory", folder.run().string()});
-  add({programs.trainer.string(), folder.spec().string(), "--out", folder.out().string()});
-  add({"--resume", "--events", folder.socket().string()});
-  add({"--cache", programs.cache.string()});
+  add({programs.trainer.string()});
+  if (trials.size() == 1) {
+    add({trials[0].spec.string(), "--out", trials[0].out.string(), "--resume"});
+  } else {
+    add({"--bank", folder.bank().string()});
+  }
+  add({"--events", folder.socket().string(), "--cache", programs.cache.string()});
   return command;
+}
+
+std::string bank_file(const std::vector<TrialFiles>& trials) {
+  auto list = nlohmann::ordered_json::array();
+  for (const TrialFiles& trial : trials) {
+    list.push_back({{"spec", trial.spec.string()}, {"out", trial.out.string()}, {"resume", true}});
+  }
+  return nlohmann::ordered_json{{"trials", std::move(list)}}.dump(2) + "\n";
 }
 
 std::vector<std::string> choose_gpus(const std::vector<Gpu>& gpus,

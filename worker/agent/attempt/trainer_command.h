@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/status.h"
-#include "worker/agent/attempt/attempt_folder.h"
+#include "worker/agent/attempt/gang_folder.h"
 #include "worker/agent/devices/devices.h"
 #include "worker/agent/gang/launcher.h"
 
@@ -31,10 +31,20 @@ struct LocalSpec {
 Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& device,
                                 int threads_per_rank);
 
-// mpirun with the trainer's ranks. `gpus`: ids that the gang may see; empty: as the agent. Pure but
-// for the question whether this is root.
-Command trainer_command(const TrainerPrograms& programs, const AttemptFolder& folder, int ranks,
+// What the trainer is to know of one attempt.
+struct TrialFiles {
+  std::filesystem::path spec, out;
+};
+
+// mpirun with the trainer's ranks. `trials`: one, which is named on the command line, or those of a
+// bank, which folder.bank() lists (bank_file). `gpus`: ids that the gang may see; empty: as the
+// agent. Pure but for the question whether this is root.
+Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
+                        const std::vector<TrialFiles>& trials,
                         const std::vector<std::string>& gpus);
+
+// Content of the file that lists a bank's trials. Pure.
+std::string bank_file(const std::vector<TrialFiles>& trials);
 
 // The `ranks` GPUs with the fewest gangs on them, in the host's order; all of them where there are
 // not so many. `gangs_on`: gangs by GPU id. Pure.

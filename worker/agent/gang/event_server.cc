@@ -60,6 +60,16 @@ void EventServer::accept_all() {
   }
 }
 
+bool EventServer::tell(int rank, std::string_view line) const {
+  for (const Connection& connection : ranks_) {
+    if (connection.rank != rank) continue;
+    const ssize_t sent =
+        send(connection.socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == static_cast<ssize_t>(line.size());
+  }
+  return false;
+}
+
 Status EventServer::serve(Listener& listener) {
   accept_all();
   for (size_t i = 0; i < ranks_.size();) {
@@ -95,11 +105,12 @@ Status EventServer::take_line(Connection& connection, const std::string& line, L
       return {};
     }
   }
-  const auto event = event_from_json(line);
+  const auto event = trial_event_from_json(line);
   if (event.ok()) return listener.on_event(*event);
   return listener.on_event(
-      LogEvent{std::max(connection.rank, 0), "warning",
-               "the trainer sent what is no event: " + event.status().message()});
+      {TrialEvent::kWholeGang,
+       LogEvent{std::max(connection.rank, 0), "warning",
+                "the trainer sent what is no event: " + event.status().message()}});
 }
 
 }  // namespace prefixmem::agent

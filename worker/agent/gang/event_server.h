@@ -4,9 +4,8 @@
 #include <poll.h>
 
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/event/event.h"
@@ -23,7 +22,7 @@ class EventServer {
   class Listener {
    public:
     virtual ~Listener() = default;
-    virtual Status on_event(const Event& event) = 0;
+    virtual Status on_event(const TrialEvent& event) = 0;
     virtual void on_rank_joined(int rank) = 0;
     virtual void on_rank_left(int rank) = 0;
   };
@@ -36,6 +35,9 @@ class EventServer {
   // Accepts and reads whatever is there, without waiting. A line that is no event is passed on as a
   // warning. The listener's failure ends the call.
   Status serve(Listener& listener);
+  // Sends `line`, newline included, to a rank without waiting. False where the rank is not here or
+  // does not take it.
+  bool tell(int rank, std::string_view line) const;
   // No new ranks; those connected are still read.
   void stop_accepting() { listening_.reset(); }
   bool has_ranks() const { return !ranks_.empty(); }

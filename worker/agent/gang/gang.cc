@@ -16,15 +16,16 @@
 #include "worker/agent/gang/event_server.h"
 #include "worker/agent/gang/family.h"
 #include "worker/agent/gang/output_log.h"
+#include "worker/agent/gang/trials.h"
 
 namespace prefixmem::agent {
 namespace {
 
 class Gang final : private EventServer::Listener {
  public:
-  Gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
-       const std::function<Status(const Event&)>& on_event)
-      : plan_(plan), world_(world), stop_(stop), on_event_(on_event) {}
+  Gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
+       const std::function<Status(const TrialEvent&)>& on_event)
+      : plan_(plan), world_(world), stop_(stop), on_event_(on_event), trials_(plan.trials) {}
 
   GangEnd run() {
     end_.trouble = start();
@@ -65,10 +66,10 @@ class Gang final : private EventServer::Listener {
   // Until mpirun has ended or everything was killed.
   void watch() {
     while (end_.trouble.ok()) {
-      obey_stop();
+      obey_stops();
       if (const auto deadline = kill_at(); deadline && now() >= *deadline) return;
-      std::vector<pollfd> polled = {{alive_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}};
-      if (!asked_) polled.push_back({stop_.fd(), POLLIN, 0});
+      std::vector<pollfd> polled = {
+          {alive_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
       server_->add_to(polled);
       poll(polled.data(), polled.size(), wait_millis());
       const bool gone = polled[0].revents != 0;
@@ -100,18 +101,33 @@ class Gang final : private EventServer::Listener {
     }
   }
 
-  void obey_stop() {
+  void obey_stops() {
+    for (const TrialStop& stop : stop_.take_trials()) trials_.ask_to_leave(stop);
+    if (leader_joined_) name_leaving_trials();
+    for (const int trial : trials_.late(now())) leave_behind(trial);
     if (asked_ || !stop_.kill_at()) return;
     asked_ = true;
     // Only mpirun itself: its forwarding reaches every rank.
     if (joined_) kill(pid_, SIGUSR1);
   }
 
+  void name_leaving_trials() {
+    for (const std::string& line : trials_.take_lines()) {
+      if (!server_->tell(0, line)) spdlog::warn("{}: rank 0 does not take {}", plan_.mark, line);
+    }
+  }
+
+  void leave_behind(int trial) {
+    const Status late = cancelled("the trial was asked to stop and has not in time");
+    Status status = pass_on({trial, FailureEvent{0, late}});
+    if (end_.trouble.ok()) end_.trouble = std::move(status);
+  }
+
   std::optional<MonotonicTime> kill_at() const {
     auto at = stop_.kill_at();
     if (at && !joined_) at = now();
-    if (failed_at_) {
-      const MonotonicTime patience = *failed_at_ + world_.limits.failure;
+    if (over_at_) {
+      const MonotonicTime patience = *over_at_ + world_.limits.failure;
       at = at ? std::min(*at, patience) : patience;
     }
     return at;
@@ -119,7 +135,9 @@ class Gang final : private EventServer::Listener {
 
   int wait_millis() const {
     MonotonicTime until = next_look_;
-    if (const auto deadline = kill_at()) until = std::min(until, *deadline);
+    for (const auto& deadline : {kill_at(), trials_.deadline()}) {
+      until = std::min(until, deadline.value_or(until));
+    }
     return static_cast<int>(std::max<int64_t>(0, (until - now()).count()));
   }
 
@@ -170,16 +188,24 @@ class Gang final : private EventServer::Listener {
     }
   }
 
-  Status on_event(const Event& event) override {
-    began_ = true;
-    if (const auto* failure = std::get_if<FailureEvent>(&event); failure && !end_.failure) {
+  Status pass_on(const TrialEvent& event) {
+    trials_.note(event);
+    const auto* failure = std::get_if<FailureEvent>(&event.event);
+    if (failure && event.trial == TrialEvent::kWholeGang && !end_.failure) {
       end_.failure = *failure;
       end_.failed_before_loss = !end_.first_lost_rank;
-      failed_at_ = now();
     }
+    if (!over_at_ && (end_.failure || trials_.all_ended())) over_at_ = now();
     return on_event_(event);
   }
-  void on_rank_joined(int) override { joined_ = true; }
+  Status on_event(const TrialEvent& event) override {
+    began_ = true;
+    return pass_on(event);
+  }
+  void on_rank_joined(int rank) override {
+    joined_ = true;
+    leader_joined_ |= rank == 0;
+  }
   void on_rank_left(int rank) override {
     if (!end_.first_lost_rank) end_.first_lost_rank = rank;
   }
@@ -188,8 +214,8 @@ class Gang final : private EventServer::Listener {
 
   const GangPlan& plan_;
   const GangWorld& world_;
-  const StopRequest& stop_;
-  const std::function<Status(const Event&)>& on_event_;
+  StopRequest& stop_;
+  const std::function<Status(const TrialEvent&)>& on_event_;
 
   std::unique_ptr<OutputLog> log_;
   std::unique_ptr<EventServer> server_;
@@ -198,17 +224,19 @@ class Gang final : private EventServer::Listener {
   pid_t pid_ = 0;
   MonotonicTime started_at_, next_look_;
   MemoryReading memory_at_start_, memory_at_look_;
+  Trials trials_;
   bool joined_ = false;  // a rank has said hello: it takes SIGUSR1, but may still wait for others
-  bool began_ = false;   // an event has come
+  bool leader_joined_ = false;  // rank 0 has
+  bool began_ = false;          // an event has come
   bool asked_ = false;
-  std::optional<MonotonicTime> failed_at_;
+  std::optional<MonotonicTime> over_at_;  // when the ranks had nothing to do any more but to leave
   GangEnd end_;
 };
 
 }  // namespace
 
-GangEnd run_gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
-                 const std::function<Status(const Event&)>& on_event) {
+GangEnd run_gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
+                 const std::function<Status(const TrialEvent&)>& on_event) {
   return Gang(plan, world, stop, on_event).run();
 }
 

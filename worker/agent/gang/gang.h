@@ -20,6 +20,7 @@ struct GangPlan {
   std::filesystem::path output_file;  // stderr and stdout
   // "KEY=value" of the command's environment that no other gang has.
   std::string mark;
+  int trials = 0;  // of a bank, each of which tells its own end; 0: the gang is no bank
 };
 
 struct GangLimits {
@@ -29,7 +30,7 @@ struct GangLimits {
   Millis look{1000};
   // For the first event: it comes once the ranks have found each other.
   Millis start{300000};
-  // For the gang to end by itself after a rank has reported its failure.
+  // For the gang to end by itself after a rank has reported its failure, or all trials their ends.
   Millis failure{30000};
 };
 
@@ -44,7 +45,11 @@ struct GangWorld {
 // calling thread for every event, in the order of arrival; its failure kills the gang and becomes
 // GangEnd::trouble. `stop` asks the ranks with SIGUSR1, which mpirun passes on; a gang of which no
 // rank has said hello, and so may not take that signal, has nothing to save and is killed at once.
-GangEnd run_gang(const GangPlan& plan, const GangWorld& world, const StopRequest& stop,
-                 const std::function<Status(const Event&)>& on_event);
+//
+// A trial that is to stop is named to rank 0 in a line on its socket. One that has not told its end
+// in time is left behind: `on_event` gets a failure in its name, CANCELLED, and may hear from it
+// still. The failure of a trial is not the gang's.
+GangEnd run_gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
+                 const std::function<Status(const TrialEvent&)>& on_event);
 
 }  // namespace prefixmem::agent

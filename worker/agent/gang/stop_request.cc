@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace prefixmem::agent {
 
@@ -21,9 +22,25 @@ void StopRequest::request(Millis grace) {
   eventfd_write(event_.get(), 1);
 }
 
+void StopRequest::request_trial(int trial, Millis grace) {
+  const MonotonicTime end = real_clock().monotonic() + grace;
+  {
+    const MutexLock lock(mutex_);
+    trials_.push_back({trial, end});
+  }
+  eventfd_write(event_.get(), 1);
+}
+
 std::optional<MonotonicTime> StopRequest::kill_at() const {
   const MutexLock lock(mutex_);
   return kill_at_;
+}
+
+std::vector<TrialStop> StopRequest::take_trials() {
+  eventfd_t ignored = 0;
+  eventfd_read(event_.get(), &ignored);
+  const MutexLock lock(mutex_);
+  return std::exchange(trials_, {});
 }
 
 }  // namespace prefixmem::agent

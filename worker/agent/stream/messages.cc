@@ -29,6 +29,7 @@ void fill(const AttemptKey& key, const AttemptEnd& end, v1::WorkerMessage& messa
   ended.set_code(std::string(code_name(end.status.code())));
   ended.set_message(end.status.message());
   ended.set_stderr_tail(end.stderr_tail);
+  ended.set_shared(end.shared);
 }
 
 Artifact artifact_of(const v1::Artifact& from) {
@@ -68,17 +69,18 @@ v1::WorkerMessage report_message(const AttemptReport& report) {
 
 AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
 
-Assignment assignment_of(const v1::Assign& assign) {
-  Assignment assignment;
-  assignment.key = key_of(assign.id());
-  assignment.job_name = assign.job_name();
-  assignment.spec_yaml = assign.spec_yaml();
-  assignment.ranks = assign.ranks();
-  if (assign.has_resume_from()) assignment.resume_from = artifact_of(assign.resume_from());
-  if (assign.has_resume_metrics()) {
-    assignment.resume_metrics = artifact_of(assign.resume_metrics());
+GangAssignment assignment_of(const v1::Assign& assign) {
+  GangAssignment gang;
+  gang.ranks = assign.ranks();
+  for (const v1::AssignedAttempt& one : assign.attempts()) {
+    Assignment& attempt = gang.attempts.emplace_back();
+    attempt.key = key_of(one.id());
+    attempt.job_name = one.job_name();
+    attempt.spec_yaml = one.spec_yaml();
+    if (one.has_resume_from()) attempt.resume_from = artifact_of(one.resume_from());
+    if (one.has_resume_metrics()) attempt.resume_metrics = artifact_of(one.resume_metrics());
   }
-  return assignment;
+  return gang;
 }
 
 }  // namespace prefixmem::agent

@@ -24,6 +24,6 @@ v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>&
 v1::WorkerMessage report_message(const AttemptReport& report);
 
 AttemptKey key_of(const v1::AttemptId& id);
-Assignment assignment_of(const v1::Assign& assign);
+GangAssignment assignment_of(const v1::Assign& assign);
 
 }  // namespace prefixmem::agent

@@ -1,0 +1,17 @@
+// What the tests assign.
+#pragma once
+
+#include "worker/agent/attempt/assignment.h"
+
+namespace prefixmem::agent {
+
+inline Assignment assigned(const AttemptKey& key) {
+  Assignment out;
+  out.key = key;
+  out.job_name = "n";
+  out.spec_yaml =
+      "name: n\nmodel: /m\nmethod: lora\ndata: {train: t.jsonl}\ntrain: {max_steps: 3}\n";
+  return out;
+}
+
+}  // namespace prefixmem::agent
