@@ -27,6 +27,9 @@ ParsedOptions parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--max-retries", options.max_retries, "Of a job whose worker was lost")
       ->capture_default_str();
+  app.add_option("--bank-limit", options.bank_limit,
+                 "Trials of a sweep that may share one gang, at most; 1: each has its own")
+      ->capture_default_str();
   app.add_option("--ready-file", ready_file, "File to write once both ports are served");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error or off")
       ->capture_default_str();

@@ -24,6 +24,7 @@ namespace {
 constexpr Millis kTick{50};
 constexpr int kJobsShown = 50;
 constexpr double kMostSeconds = 86400;
+constexpr int kMostJobsOfAGang = 256;
 
 Status check_seconds(const char* flag, double value, double least) {
   if (value >= least && value <= kMostSeconds) return {};
@@ -41,9 +42,13 @@ Status check(const ServiceOptions& options) {
         "--lease-seconds is {}; allowed: at least twice --heartbeat-seconds, which is {}",
         options.lease_seconds, options.heartbeat_seconds));
   }
-  if (options.max_retries >= 0) return {};
-  return invalid_argument(
-      fmt::format("--max-retries is {}; allowed: at least 0", options.max_retries));
+  if (options.max_retries < 0) {
+    return invalid_argument(
+        fmt::format("--max-retries is {}; allowed: at least 0", options.max_retries));
+  }
+  if (options.bank_limit >= 1 && options.bank_limit <= kMostJobsOfAGang) return {};
+  return invalid_argument(fmt::format("--bank-limit is {}; allowed: a number from 1 to {}",
+                                      options.bank_limit, kMostJobsOfAGang));
 }
 
 Millis millis(double seconds) { return Millis(static_cast<int64_t>(seconds * 1000)); }
@@ -52,6 +57,7 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   CoordinatorConfig config;
   config.scheduler.lease = millis(options.lease_seconds);
   config.scheduler.max_retries = options.max_retries;
+  config.scheduler.bank_limit = options.bank_limit;
   config.heartbeat = millis(options.heartbeat_seconds);
   config.grace = millis(options.grace_seconds);
   return config;

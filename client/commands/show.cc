@@ -42,6 +42,12 @@ std::string progress_text(const v1::Job& job) {
   return text;
 }
 
+// Only of a bank: a gang of its own says nothing more.
+std::string gang_text(const v1::Job& job) {
+  if (job.gang_jobs() < 2) return "";
+  return fmt::format("{}, shared by {} jobs", job.gang(), job.gang_jobs());
+}
+
 std::string summary(const v1::Job& job, int64_t now) {
   const int64_t parameters = job.progress().trainable_parameters();
   const double seconds = run_seconds(job, now);
@@ -53,6 +59,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"failure code", job.failure_code()},
                  {"attempt", job.attempt() > 0 ? std::to_string(job.attempt()) : ""},
                  {"worker", job.worker_id()},
+                 {"gang", gang_text(job)},
                  {"ranks", std::to_string(job.ranks())},
                  {"labels", label_text(job.spec())},
                  {"created", time_text(job.has_create_time(), job.create_time())},

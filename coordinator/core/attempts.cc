@@ -61,34 +61,58 @@ void Coordinator::move_to(LiveJob& job, v1::JobState state, const std::string& r
   spdlog::info("{} ({}) {}: {}", shown.id(), shown.name(), state_name(state), reason);
 }
 
-void Coordinator::start_attempt(LiveJob& job, const std::string& worker_id,
-                                const std::string& reason) {
+void Coordinator::start_gang(const scheduler::Start& start) {
+  std::vector<LiveJob*> jobs;
+  for (const std::string& id : start.job_ids) jobs.push_back(&live_.jobs.at(id));
+  const v1::Job& first = jobs.front()->record.job;
+  const std::string gang = fmt::format("{}/{}", first.id(), first.attempt() + 1);
+  for (LiveJob* job : jobs) start_attempt(*job, start, gang);
+  environment_.metrics.gang_started(jobs.size());
+  send_assignment(jobs);
+}
+
+void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
+                                const std::string& gang) {
   const WallTime now = environment_.clock.wall();
   v1::Job& shown = job.record.job;
   shown.set_attempt(shown.attempt() + 1);
-  shown.set_worker_id(worker_id);
+  shown.set_worker_id(start.worker_id);
+  shown.set_gang(gang);
+  shown.set_gang_jobs(static_cast<int>(start.job_ids.size()));
   if (!shown.has_start_time()) {
     *shown.mutable_start_time() = to_timestamp(now);
     environment_.metrics.job_started(to_seconds(now - from_timestamp(shown.create_time())));
   }
-  job.attempt = store::AttemptRecord{
-      .job_id = shown.id(), .attempt = shown.attempt(), .worker_id = worker_id, .start = now};
-  move_to(job, v1::JOB_STATE_STARTING, reason);
-  if (Status status = send_assignment(job); !status.ok()) end_attempt(job, status);
+  job.attempt = store::AttemptRecord{.job_id = shown.id(),
+                                     .attempt = shown.attempt(),
+                                     .worker_id = start.worker_id,
+                                     .gang = gang,
+                                     .start = now};
+  move_to(job, v1::JOB_STATE_STARTING, start.reason);
 }
 
-Status Coordinator::send_assignment(const LiveJob& job) {
-  const v1::Job& shown = job.record.job;
-  PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
+// One that cannot be described ends here, the others start without it.
+void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
   v1::CoordinatorMessage message;
   v1::Assign& assign = *message.mutable_assign();
-  assign.set_ranks(shown.ranks());
-  v1::AssignedAttempt& attempt = *assign.add_attempts();
+  const std::string worker_id = gang.front()->attempt->worker_id;
+  assign.set_ranks(gang.front()->record.job.ranks());
+  for (LiveJob* job : gang) {
+    const Status status = add_to_assignment(*job, assign);
+    if (!status.ok()) end_attempt(*job, status);
+  }
+  if (assign.attempts_size() > 0) journal_.send(link_of(worker_id), std::move(message));
+}
+
+Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
+  const v1::Job& shown = job.record.job;
+  PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
+  v1::AssignedAttempt attempt;
   *attempt.mutable_id() = id_of(*job.attempt);
   attempt.set_job_name(shown.name());
   attempt.set_spec_yaml(to_yaml(spec));
   if (shown.attempt() > 1) PM_TRY(add_files_to_resume(reader(), attempt));
-  journal_.send(link_of(job.attempt->worker_id), std::move(message));
+  *assign.add_attempts() = std::move(attempt);
   return {};
 }
 
@@ -117,15 +141,19 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   apply_to_progress(spooled.event(), environment_.clock.wall(), job.record);
 }
 
-void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail) {
-  const scheduler::Conclusion conclusion =
-      scheduler::conclude(gang_of(job), end, drains(job.attempt->worker_id), config_.scheduler);
+void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail,
+                              bool shared) {
+  const scheduler::End how{.status = end,
+                           .draining = drains(job.attempt->worker_id),
+                           .shared_by = shared ? job.record.job.gang_jobs() : 1};
+  const auto conclusion = scheduler::conclude(attempt_of(job), how, config_.scheduler);
   job.attempt->end = environment_.clock.wall();
   job.attempt->code = code_name(end.code());
   job.attempt->message = end.message();
   journal_.attempt_ended(*std::exchange(job.attempt, std::nullopt));
   to_place_ = true;
   if (conclusion.outcome == scheduler::Outcome::kRetry) job.record.retries += 1;
+  if (conclusion.bank_limit > 0) job.record.bank_limit = conclusion.bank_limit;
   if (state_after(conclusion.outcome) == v1::JOB_STATE_QUEUED) {
     move_to(job, v1::JOB_STATE_QUEUED, retry_reason(job, conclusion.reason));
   } else {

@@ -171,8 +171,8 @@ Status Coordinator::fence(const v1::AttemptId& id) {
   if (found == live_.jobs.end() || !found->second.attempt) {
     return scheduler::fence(key_of(id), nullptr);
   }
-  const scheduler::Gang gang = gang_of(found->second);
-  return scheduler::fence(key_of(id), &gang);
+  const scheduler::Attempt current = attempt_of(found->second);
+  return scheduler::fence(key_of(id), &current);
 }
 
 }  // namespace prefixmem

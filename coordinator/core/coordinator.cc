@@ -8,7 +8,6 @@
 #include "common/proto/job_state.h"
 #include "common/proto/timestamps.h"
 #include "coordinator/scheduler/lease.h"
-#include "coordinator/scheduler/place.h"
 
 namespace prefixmem {
 namespace {
@@ -150,10 +149,8 @@ void Coordinator::forget_lost_workers() {
 
 void Coordinator::place_jobs() {
   if (!std::exchange(to_place_, false)) return;
-  const scheduler::Placement placement = scheduler::place(state_of(live_));
-  for (const auto& start : placement.starts) {
-    start_attempt(live_.jobs.at(start.job_id), start.worker_id, start.reason);
-  }
+  const auto placement = scheduler::place(state_of(live_), config_.scheduler);
+  for (const auto& start : placement.starts) start_gang(start);
   for (const auto& wait : placement.waits) {
     move_to(live_.jobs.at(wait.job_id), v1::JOB_STATE_QUEUED, wait.reason);
   }

@@ -20,6 +20,7 @@
 #include "coordinator/core/worker_link.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/scheduler/conclude.h"
+#include "coordinator/scheduler/place.h"
 #include "coordinator/store/store.h"
 
 namespace prefixmem {
@@ -119,14 +120,17 @@ class Coordinator {
   // attempts.cc
   void move_to(LiveJob& job, v1::JobState state, const std::string& reason) PM_REQUIRES(mutex_);
   void add_event(LiveJob& job, v1::JobEvent event) PM_REQUIRES(mutex_);
-  void start_attempt(LiveJob& job, const std::string& worker_id, const std::string& reason)
+  void start_gang(const scheduler::Start& start) PM_REQUIRES(mutex_);
+  void start_attempt(LiveJob& job, const scheduler::Start& start, const std::string& gang)
       PM_REQUIRES(mutex_);
-  Status send_assignment(const LiveJob& job) PM_REQUIRES(mutex_);
+  void send_assignment(const std::vector<LiveJob*>& gang) PM_REQUIRES(mutex_);
+  Status add_to_assignment(const LiveJob& job, v1::Assign& assign) PM_REQUIRES(mutex_);
   void send_cancel(const std::string& worker_id, const v1::AttemptId& id, const std::string& reason)
       PM_REQUIRES(mutex_);
   void apply(LiveJob& job, const v1::SpooledEvent& event) PM_REQUIRES(mutex_);
-  void end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail = "")
-      PM_REQUIRES(mutex_);
+  // `shared`: its gang failed as a whole.
+  void end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail = "",
+                   bool shared = false) PM_REQUIRES(mutex_);
   std::string retry_reason(const LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
   void end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
                const std::string& stderr_tail) PM_REQUIRES(mutex_);
@@ -134,6 +138,7 @@ class Coordinator {
   // workers.cc
   void take_up(const v1::Register& request) PM_REQUIRES(mutex_);
   scheduler::Reconciliation reconcile_with(const v1::Register& request) PM_REQUIRES(mutex_);
+  void send_again(const std::vector<scheduler::AttemptKey>& lost) PM_REQUIRES(mutex_);
   void on_heartbeat(const std::string& worker_id, const v1::Heartbeat& heartbeat)
       PM_REQUIRES(mutex_);
   Status on_events(const std::string& worker_id, const v1::AttemptEvents& events)

@@ -1,5 +1,10 @@
 #include "coordinator/core/live.h"
 
+#include <fmt/format.h>
+
+#include <set>
+#include <string_view>
+
 namespace prefixmem {
 namespace {
 
@@ -8,13 +13,28 @@ Device device_of(const std::string& name) {
   return name == "cpu" ? Device::kCpu : Device::kAuto;
 }
 
+// What jobs have in common that may train in one gang; empty: it trains alone. The priority is the
+// gang's.
+std::string bank_of(const store::JobRecord& record) {
+  const v1::Job& job = record.job;
+  const v1::JobSpec& spec = job.spec();
+  const bool adapters = !spec.method().has_full() && !spec.method().has_none();
+  if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
+  const v1::ResourcesSpec& resources = spec.resources();
+  return fmt::format("{} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
+                     resources.ranks(), resources.device(), resources.threads(), spec.priority(),
+                     record.bank_limit, spec.model());
+}
+
 scheduler::Job job_of(const store::JobRecord& record) {
   return {.id = record.job.id(),
           .priority = record.job.spec().priority(),
           .order = record.seq,
           .ranks = record.job.ranks(),
           .device = device_of(record.job.spec().resources().device()),
-          .retries = record.retries};
+          .retries = record.retries,
+          .bank = bank_of(record),
+          .bank_limit = record.bank_limit};
 }
 
 scheduler::Worker worker_of(const LiveWorker& worker) {
@@ -37,10 +57,11 @@ LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
   return same ? &found->second : nullptr;
 }
 
-scheduler::Gang gang_of(const LiveJob& job) {
+scheduler::Attempt attempt_of(const LiveJob& job) {
   return {.job = job_of(job.record),
           .attempt = job.attempt->attempt,
           .worker_id = job.attempt->worker_id,
+          .gang = job.attempt->gang,
           .cancel_reason = job.record.cancel_reason};
 }
 
@@ -63,7 +84,7 @@ scheduler::State state_of(const Live& live) {
   for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker));
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt) {
-      state.gangs.push_back(gang_of(job));
+      state.attempts.push_back(attempt_of(job));
     } else if (job.record.job.state() == v1::JOB_STATE_QUEUED) {
       state.queue.push_back(job_of(job.record));
     }
@@ -75,11 +96,14 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
   v1::Worker view = worker.info;
   if (worker.draining && !worker.lost()) view.set_state("draining");
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
+  std::set<std::string_view> gangs;
   for (const auto& [id, job] : live.jobs) {
     if (!job.attempt || job.attempt->worker_id != view.id()) continue;
     view.add_job_ids(id);
-    view.set_used_slots(view.used_slots() + job.record.job.ranks());
+    const bool first = gangs.insert(job.attempt->gang).second;
+    view.set_used_slots(view.used_slots() + (first ? job.record.job.ranks() : 0));
   }
+  view.set_gangs(static_cast<int>(gangs.size()));
   return view;
 }
 

@@ -37,7 +37,7 @@ struct Live {
   LiveJob* current(const std::string& worker_id, const v1::AttemptId& id);
 };
 
-scheduler::Gang gang_of(const LiveJob& job);  // of a placed one
+scheduler::Attempt attempt_of(const LiveJob& job);  // of a placed one
 scheduler::AttemptKey key_of(const v1::AttemptId& id);
 v1::AttemptId id_of(const scheduler::AttemptKey& key);
 v1::AttemptId id_of(const store::AttemptRecord& attempt);

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 
 #include "common/spec/utf8.h"
 #include "coordinator/core/coordinator.h"
@@ -91,17 +92,28 @@ void Coordinator::take_up(const v1::Register& request) {
     const std::string& asked = live_.jobs.at(key.job_id).record.cancel_reason;
     if (!asked.empty()) send_cancel(id, id_of(key), asked);
   }
-  for (const auto& key : found.resent) {
-    LiveJob& job = live_.jobs.at(key.job_id);
-    if (!job.record.cancel_reason.empty()) {
-      end_attempt(job, cancelled(job.record.cancel_reason));
-    } else if (Status status = send_assignment(job); !status.ok()) {
-      end_attempt(job, status);
-    }
-  }
+  send_again(found.resent);
   for (const auto& key : found.gone) {
     end_attempt(live_.jobs.at(key.job_id),
                 unavailable(fmt::format("worker {} no longer runs attempt {}", id, key.attempt)));
+  }
+}
+
+// Gang by gang, each in the order submitted, but for what is to stop.
+void Coordinator::send_again(const std::vector<scheduler::AttemptKey>& lost) {
+  std::map<std::string, std::vector<LiveJob*>> gangs;
+  for (const auto& key : lost) {
+    LiveJob& job = live_.jobs.at(key.job_id);
+    if (job.record.cancel_reason.empty()) {
+      gangs[job.attempt->gang].push_back(&job);
+    } else {
+      end_attempt(job, cancelled(job.record.cancel_reason));
+    }
+  }
+  for (auto& [id, jobs] : gangs) {
+    std::sort(jobs.begin(), jobs.end(),
+              [](const LiveJob* a, const LiveJob* b) { return a->record.seq < b->record.seq; });
+    send_assignment(jobs);
   }
 }
 
@@ -111,7 +123,7 @@ scheduler::Reconciliation Coordinator::reconcile_with(const v1::Register& reques
   std::vector<scheduler::Held> held;
   for (const auto& [job_id, job] : live_.jobs) {
     if (!job.attempt || job.attempt->worker_id != request.worker_id()) continue;
-    held.push_back({gang_of(job), job.attempt->last_event > 0});
+    held.push_back({attempt_of(job), job.attempt->last_event > 0});
   }
   return scheduler::reconcile(reported, held);
 }
@@ -200,7 +212,7 @@ Status Coordinator::on_ended(const std::string& worker_id, const v1::AttemptEnde
     const Status end = code ? Status(*code, ended.message())
                             : internal_error(fmt::format("worker {} reports code \"{}\": {}",
                                                          worker_id, ended.code(), ended.message()));
-    end_attempt(*job, end, ended.stderr_tail());
+    end_attempt(*job, end, ended.stderr_tail(), ended.shared());
     place_jobs();
   }
   v1::CoordinatorMessage answer;

@@ -10,6 +10,7 @@ namespace {
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 const Buckets kJobSeconds = {1, 5, 15, 60, 300, 900, 3600, 14400, 43200, 86400};
+const Buckets kGangJobs = {1, 2, 4, 8, 12, 16, 32, 64};
 const Buckets kCommitSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
 
 prometheus::Histogram& histogram(prometheus::Registry& registry, const std::string& name,
@@ -24,6 +25,8 @@ Metrics::Metrics()
                       "Time from a job's submission to its first start.", kJobSeconds)),
       run_(histogram(registry_, "prefixmem_job_run_seconds",
                      "Time from a job's first start to its end.", kJobSeconds)),
+      gang_jobs_(histogram(registry_, "prefixmem_gang_jobs",
+                           "Jobs that a gang was started with; above 1 it is a bank.", kGangJobs)),
       commit_(histogram(registry_, "prefixmem_store_commit_seconds",
                         "Time that one transaction of the store takes.", kCommitSeconds)),
       events_(prometheus::BuildCounter()
@@ -38,6 +41,8 @@ Metrics::Metrics()
 
 void Metrics::job_started(double wait_seconds) { wait_.Observe(wait_seconds); }
 void Metrics::job_ended(double run_seconds) { run_.Observe(run_seconds); }
+
+void Metrics::gang_started(size_t jobs) { gang_jobs_.Observe(static_cast<double>(jobs)); }
 
 void Metrics::committed(double seconds, size_t events) {
   commit_.Observe(seconds);

@@ -26,6 +26,7 @@ class Metrics {
 
   void job_started(double wait_seconds);
   void job_ended(double run_seconds);
+  void gang_started(size_t jobs);
   void committed(double seconds, size_t events);
   // `code` is a gRPC code by name, e.g. "NOT_FOUND".
   void rpc_ended(const std::string& method, const std::string& code);
@@ -37,6 +38,7 @@ class Metrics {
   prometheus::Registry registry_;
   prometheus::Histogram& wait_;
   prometheus::Histogram& run_;
+  prometheus::Histogram& gang_jobs_;
   prometheus::Histogram& commit_;
   prometheus::Counter& events_;
   prometheus::Family<prometheus::Counter>& rpcs_;

@@ -52,15 +52,18 @@ MetricFamily workers_family(const Overview& overview) {
 std::vector<MetricFamily> families_of(const Overview& overview) {
   auto slots = gauge("prefixmem_worker_slots", "Ranks that a worker can run at once.");
   auto used = gauge("prefixmem_worker_used_slots", "Slots of a worker that hold a rank.");
+  auto gangs = gauge("prefixmem_worker_gangs", "Gangs that run on a worker.");
   auto age = gauge("prefixmem_worker_heartbeat_age_seconds", "Time since a worker was last heard.");
   for (const v1::Worker& worker : overview.workers) {
     const std::vector<ClientMetric::Label> labels = {{"worker", worker.id()}};
     add(slots, worker.slots(), labels);
     add(used, worker.used_slots(), labels);
+    add(gangs, worker.gangs(), labels);
     add(age, worker.heartbeat_age_seconds(), labels);
   }
   return {jobs_family(overview), queue_family(overview), workers_family(overview),
-          std::move(slots),      std::move(used),        std::move(age)};
+          std::move(slots),      std::move(used),        std::move(gangs),
+          std::move(age)};
 }
 
 }  // namespace prefixmem

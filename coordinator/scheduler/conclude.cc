@@ -3,21 +3,38 @@
 #include <fmt/format.h>
 
 namespace prefixmem::scheduler {
+namespace {
 
-Conclusion conclude(const Gang& gang, const Status& end, bool draining, const Config& config) {
-  if (end.ok()) return {Outcome::kSucceeded, Code::kOk, "finished"};
-  if (!gang.cancel_reason.empty()) return {Outcome::kCancelled, Code::kOk, gang.cancel_reason};
-  if (end.code() == Code::kCancelled) return {Outcome::kCancelled, Code::kOk, end.message()};
-  if (end.code() != Code::kUnavailable) return {Outcome::kFailed, end.code(), end.message()};
-  if (draining) return {Outcome::kMove, end.code(), end.message() + "; queued again"};
-  if (gang.job.retries >= config.max_retries) {
-    return {Outcome::kFailed, end.code(),
-            fmt::format("{}; given up after {} {}", end.message(), gang.job.retries,
-                        gang.job.retries == 1 ? "retry" : "retries")};
+Conclusion apart(const Status& end, int shared_by) {
+  const int limit = end.code() == Code::kResourceExhausted ? shared_by / 2 : 1;
+  const std::string room =
+      limit > 1 ? fmt::format("a gang of at most {} jobs", limit) : "a gang of its own";
+  return {Outcome::kMove, end.code(), fmt::format("{}; queued again for {}", end.message(), room),
+          limit};
+}
+
+}  // namespace
+
+Conclusion conclude(const Attempt& attempt, const End& end, const Config& config) {
+  const Status& status = end.status;
+  if (status.ok()) return {Outcome::kSucceeded, Code::kOk, "finished"};
+  if (!attempt.cancel_reason.empty()) {
+    return {Outcome::kCancelled, Code::kOk, attempt.cancel_reason};
   }
-  return {
-      Outcome::kRetry, end.code(),
-      fmt::format("{}; retry {} of {}", end.message(), gang.job.retries + 1, config.max_retries)};
+  if (status.code() == Code::kCancelled) return {Outcome::kCancelled, Code::kOk, status.message()};
+  if (end.shared_by > 1) return apart(status, end.shared_by);
+  if (status.code() != Code::kUnavailable) {
+    return {Outcome::kFailed, status.code(), status.message()};
+  }
+  if (end.draining) return {Outcome::kMove, status.code(), status.message() + "; queued again"};
+  const int retries = attempt.job.retries;
+  if (retries >= config.max_retries) {
+    return {Outcome::kFailed, status.code(),
+            fmt::format("{}; given up after {} {}", status.message(), retries,
+                        retries == 1 ? "retry" : "retries")};
+  }
+  return {Outcome::kRetry, status.code(),
+          fmt::format("{}; retry {} of {}", status.message(), retries + 1, config.max_retries)};
 }
 
 }  // namespace prefixmem::scheduler

@@ -14,12 +14,21 @@ struct Conclusion {
   Outcome outcome = Outcome::kFailed;
   Code code = Code::kOk;  // of a failure
   std::string reason;
+  int bank_limit = 0;  // of its next gang; 0: as before
 };
 
-// `end` is what the agent reported, or UNAVAILABLE with the reason where the worker was lost.
-// Only UNAVAILABLE is tried again, max_retries times; where the attempt's worker was `draining` the
-// job moves on and no retry is counted. A job that was to be cancelled is cancelled
-// however it ended, unless it had finished. Pure.
-Conclusion conclude(const Gang& gang, const Status& end, bool draining, const Config& config);
+// How an attempt ended.
+struct End {
+  Status status;          // the agent's report, or UNAVAILABLE where the worker was lost
+  bool draining = false;  // its worker shuts down
+  int shared_by = 1;      // jobs that the gang was started with, where it failed as a whole
+};
+
+// Only UNAVAILABLE is tried again, max_retries times; after a drain the job moves on and no retry
+// is counted. A gang that failed as a whole may have failed for another job's sake, so each goes on
+// apart: alone, or where something ran out with half as many; no retry is counted, as the gangs
+// only get smaller. A job that was to be cancelled is cancelled however it ended, unless it had
+// finished. Pure.
+Conclusion conclude(const Attempt& attempt, const End& end, const Config& config);
 
 }  // namespace prefixmem::scheduler

@@ -3,17 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace prefixmem::scheduler {
 namespace {
 
-bool is(const AttemptKey& key, const Gang& gang) {
-  return key.job_id == gang.job.id && key.attempt == gang.attempt;
+bool is(const AttemptKey& key, const Attempt& attempt) {
+  return key.job_id == attempt.job.id && key.attempt == attempt.attempt;
 }
 
 }  // namespace
 
-Status fence(const AttemptKey& reported, const Gang* current) {
+Status fence(const AttemptKey& reported, const Attempt* current) {
   if (current == nullptr) {
     return failed_precondition(
         fmt::format("attempt {} of {} is not current: no attempt of the job is placed",
@@ -28,14 +30,20 @@ Reconciliation reconcile(const std::vector<AttemptKey>& reported, const std::vec
   Reconciliation result;
   for (const AttemptKey& key : reported) {
     const bool current =
-        std::any_of(held.begin(), held.end(), [&](const Held& h) { return is(key, h.gang); });
+        std::any_of(held.begin(), held.end(), [&](const Held& h) { return is(key, h.attempt); });
     (current ? result.kept : result.stale).push_back(key);
   }
+  std::set<std::string_view> begun;  // gangs
+  std::vector<const Held*> missing;
   for (const Held& h : held) {
     const bool known = std::any_of(reported.begin(), reported.end(),
-                                   [&](const AttemptKey& key) { return is(key, h.gang); });
-    if (known) continue;
-    (h.began ? result.gone : result.resent).push_back({h.gang.job.id, h.gang.attempt});
+                                   [&](const AttemptKey& key) { return is(key, h.attempt); });
+    if (known || h.began) begun.insert(h.attempt.gang);
+    if (!known) missing.push_back(&h);
+  }
+  for (const Held* h : missing) {
+    auto& fate = begun.contains(h->attempt.gang) ? result.gone : result.resent;
+    fate.push_back({h->attempt.job.id, h->attempt.attempt});
   }
   return result;
 }

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
+
+#include "coordinator/scheduler/banks.h"
 
 namespace prefixmem::scheduler {
 namespace {
@@ -17,7 +20,10 @@ struct Room {
 
 std::vector<Room> rooms_of(const State& state) {
   std::map<std::string_view, int> used;
-  for (const Gang& gang : state.gangs) used[gang.worker_id] += gang.job.ranks;
+  std::set<std::string_view> gangs;
+  for (const Attempt& attempt : state.attempts) {
+    if (gangs.insert(attempt.gang).second) used[attempt.worker_id] += attempt.job.ranks;
+  }
   std::vector<Room> rooms;
   for (const Worker& worker : state.workers) {
     if (!worker.lost) rooms.push_back({&worker, worker.slots - used[worker.id]});
@@ -65,6 +71,17 @@ Room* best_room(std::vector<Room>& rooms, const Job& job) {
   return best;
 }
 
+// How many gangs of such a job could start now on workers like the best one.
+int places_like(const Room& best, const std::vector<Room>& rooms, const Job& job) {
+  int places = 0;
+  for (const Room& room : rooms) {
+    if (room.worker->device == best.worker->device && holds_now(room, job)) {
+      places += room.free / job.ranks;
+    }
+  }
+  return places;
+}
+
 std::string ranks_text(int ranks) {
   return fmt::format("{} {}", ranks, ranks == 1 ? "rank" : "ranks");
 }
@@ -104,21 +121,31 @@ std::string wait_in_turn(std::vector<Room>& rooms, const Job& job) {
   return fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
 }
 
+Start start_of(const std::vector<const Job*>& jobs, const Worker& worker) {
+  Start start{.job_ids = {}, .worker_id = worker.id, .reason = {}};
+  for (const Job* job : jobs) start.job_ids.push_back(job->id);
+  start.reason = fmt::format("{} on worker {}", ranks_text(jobs.front()->ranks), worker.id);
+  if (jobs.size() > 1) start.reason += fmt::format(", shared by {} jobs", jobs.size());
+  return start;
+}
+
 }  // namespace
 
-Placement place(const State& state) {
+Placement place(const State& state, const Config& config) {
   Placement placement;
   std::vector<Room> rooms = rooms_of(state);
-  for (const Job* job : in_turn(state.queue)) {
+  const std::vector<const Job*> jobs = in_turn(state.queue);
+  Banks banks(jobs, config.bank_limit);
+  for (const Job* job : jobs) {
+    if (banks.has_started(*job)) continue;
     Room* room = best_room(rooms, *job);
     if (room == nullptr) {
       placement.waits.push_back({job->id, wait_in_turn(rooms, *job)});
       continue;
     }
+    const auto members = banks.start(*job, places_like(*room, rooms, *job));
     room->free -= job->ranks;
-    placement.starts.push_back(
-        {job->id, room->worker->id,
-         fmt::format("{} on worker {}", ranks_text(job->ranks), room->worker->id)});
+    placement.starts.push_back(start_of(members, *room->worker));
   }
   return placement;
 }

@@ -14,6 +14,7 @@ namespace prefixmem::scheduler {
 struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
   int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
+  int bank_limit = 1;   // jobs that one gang is started with, at most
 };
 
 struct Worker {
@@ -33,20 +34,26 @@ struct Job {
   int ranks = 1;
   Device device = Device::kAuto;
   int retries = 0;  // so far
+  // Jobs with the same one may start in one gang, as a bank: equal in ranks, device and priority.
+  // Empty: it has a gang of its own.
+  std::string bank = {};
+  int bank_limit = 0;  // jobs of a gang that it may be in, at most; 0: as many as any
 };
 
-// A placed attempt: it holds `job.ranks` slots of its worker until it has ended.
-struct Gang {
+// A placed attempt. Those of one gang hold `job.ranks` slots of their worker together, until the
+// last of them has ended.
+struct Attempt {
   Job job;
   int attempt = 0;
   std::string worker_id;
+  std::string gang;
   std::string cancel_reason;  // empty: nobody asked it to stop
 };
 
 struct State {
   std::vector<Worker> workers = {};
   std::vector<Job> queue = {};  // in any order
-  std::vector<Gang> gangs = {};
+  std::vector<Attempt> attempts = {};
   // Until then no worker counts as lost: the coordinator has just started and they are dialling, or
   // it stood still and could hear nobody.
   MonotonicTime grace_end{};

@@ -183,10 +183,11 @@ Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
         record.steps_timed = row.integer(4);
         record.step_seconds = row.real(5);
         record.furthest_step = row.integer(6);
-        return parse(row, 7, record.job);
+        record.bank_limit = static_cast<int>(row.integer(7));
+        return parse(row, 8, record.job);
       },
       "SELECT seq, retries, cancel_reason, last_event, steps_timed, step_seconds, furthest_step,"
-      " body FROM jobs"
+      " bank_limit, body FROM jobs"
       " WHERE state IN (?, ?, ?) ORDER BY seq",
       static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
       static_cast<int>(v1::JOB_STATE_RUNNING)));
@@ -198,14 +199,14 @@ Result<std::optional<AttemptRecord>> Reader::attempt(const std::string& job_id, 
   std::optional<AttemptRecord> found;
   PM_TRY(database_.query(
       [&](const Row& row) {
-        found = AttemptRecord{job_id, attempt, row.text(0), row.integer(1),
-                              from_unix_millis(row.integer(2))};
-        if (row.integer(3) != 0) found->end = from_unix_millis(row.integer(3));
-        found->code = row.text(4);
-        found->message = row.text(5);
+        found = AttemptRecord{job_id,      attempt,        row.text(0),
+                              row.text(1), row.integer(2), from_unix_millis(row.integer(3))};
+        if (row.integer(4) != 0) found->end = from_unix_millis(row.integer(4));
+        found->code = row.text(5);
+        found->message = row.text(6);
         return Status();
       },
-      "SELECT worker_id, last_event, start_ms, end_ms, code, message FROM attempts"
+      "SELECT worker_id, gang, last_event, start_ms, end_ms, code, message FROM attempts"
       " WHERE job_id = ? AND attempt = ?",
       job_id, attempt));
   return found;

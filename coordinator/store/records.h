@@ -20,12 +20,14 @@ struct JobRecord {
   int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
   double step_seconds = 0;
   int64_t furthest_step = 0;  // that any attempt has done; tokens are counted up to it
+  int bank_limit = 0;         // jobs that its next gang may have, at most; 0: as many as any
 };
 
 struct AttemptRecord {
   std::string job_id;
   int attempt = 0;
   std::string worker_id;
+  std::string gang = {};   // the same for the attempts that train together
   int64_t last_event = 0;  // newest number of the agent's events that is in the store
   WallTime start{};
   std::optional<WallTime> end = {};

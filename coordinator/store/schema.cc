@@ -84,9 +84,16 @@ CREATE TABLE workers (
 constexpr const char* kVersion2 = "CREATE INDEX artifacts_by_digest ON artifacts (sha256);";
 constexpr const char* kVersion3 =
     "ALTER TABLE jobs ADD COLUMN furthest_step INTEGER NOT NULL DEFAULT 0;";
+// Before it, each attempt had a gang of its own.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE attempts ADD COLUMN gang TEXT NOT NULL DEFAULT '';
+UPDATE attempts SET gang = job_id || '/' || attempt;
+ALTER TABLE jobs ADD COLUMN bank_limit INTEGER NOT NULL DEFAULT 0;
+)sql";
 
 // Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3};
+constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
+                                                               kVersion4};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

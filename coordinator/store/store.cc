@@ -86,10 +86,11 @@ void Transaction::remove_dropped_blobs() {
 void Transaction::insert_job(JobRecord& record) {
   const v1::Job& job = record.job;
   run("INSERT INTO jobs (id, name, sweep_id, state, retries, cancel_reason, last_event,"
-      " steps_timed, step_seconds, furthest_step, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " steps_timed, step_seconds, furthest_step, bank_limit, body)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()), record.retries,
       record.cancel_reason, record.last_event, record.steps_timed, record.step_seconds,
-      record.furthest_step, Blob{job.SerializeAsString()});
+      record.furthest_step, record.bank_limit, Blob{job.SerializeAsString()});
   record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -98,16 +99,16 @@ void Transaction::insert_job(JobRecord& record) {
 
 void Transaction::update_job(const JobRecord& record) {
   run("UPDATE jobs SET state = ?, retries = ?, cancel_reason = ?, last_event = ?, steps_timed = ?,"
-      " step_seconds = ?, furthest_step = ?, body = ? WHERE seq = ?",
+      " step_seconds = ?, furthest_step = ?, bank_limit = ?, body = ? WHERE seq = ?",
       static_cast<int>(record.job.state()), record.retries, record.cancel_reason, record.last_event,
-      record.steps_timed, record.step_seconds, record.furthest_step,
+      record.steps_timed, record.step_seconds, record.furthest_step, record.bank_limit,
       Blob{record.job.SerializeAsString()}, record.seq);
 }
 
 void Transaction::put_attempt(const AttemptRecord& record) {
-  run("INSERT OR REPLACE INTO attempts (job_id, attempt, worker_id, last_event, start_ms, end_ms,"
-      " code, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      record.job_id, record.attempt, record.worker_id, record.last_event,
+  run("INSERT OR REPLACE INTO attempts (job_id, attempt, worker_id, gang, last_event, start_ms,"
+      " end_ms, code, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      record.job_id, record.attempt, record.worker_id, record.gang, record.last_event,
       to_unix_millis(record.start), record.end ? to_unix_millis(*record.end) : 0, record.code,
       record.message);
 }

@@ -47,6 +47,12 @@ std::string progress_cell(const v1::Job& job) {
                      progress.total_steps(), progress.step());
 }
 
+// Jobs of a bank show the same.
+std::string gang_cell(const v1::Job& job) {
+  if (job.gang_jobs() < 2) return "";
+  return fmt::format("<code>{}</code> of {} jobs", escaped(job.gang()), job.gang_jobs());
+}
+
 std::string job_row(const v1::Job& job) {
   const v1::JobProgress& progress = job.progress();
   const std::string state = state_name(job.state());
@@ -55,9 +61,9 @@ std::string job_row(const v1::Job& job) {
       progress.tokens_per_second() > 0 ? fmt::format("{:.0f}", progress.tokens_per_second()) : "";
   return fmt::format(
       "<tr><td>{}</td><td><code>{}</code></td><td class=\"{}\">{}</td><td>{}</td>"
-      "<td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+      "<td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
       escaped(job.name()), escaped(job.id()), state, state, progress_cell(job), loss, speed,
-      escaped(job.reason()));
+      gang_cell(job), escaped(job.reason()));
 }
 
 std::string jobs_table(const std::vector<v1::Job>& jobs) {
@@ -65,7 +71,8 @@ std::string jobs_table(const std::vector<v1::Job>& jobs) {
   std::string rows;
   for (const v1::Job& job : jobs) rows += job_row(job);
   return "<div class=\"table\"><table>\n<tr><th>job</th><th>id</th><th>state</th><th>step</th>"
-         "<th class=\"number\">loss</th><th class=\"number\">tokens/s</th><th>reason</th></tr>\n" +
+         "<th class=\"number\">loss</th><th class=\"number\">tokens/s</th><th>gang</th>"
+         "<th>reason</th></tr>\n" +
          rows + "</table></div>\n";
 }
 

@@ -32,7 +32,7 @@ TEST(Metrics, EveryFamilyIsThereFromTheStart) {
         "prefixmem_store_commit_seconds histogram", "prefixmem_events_committed_total counter",
         "prefixmem_jobs gauge", "prefixmem_queue_depth gauge", "prefixmem_workers gauge",
         "prefixmem_worker_slots gauge", "prefixmem_worker_used_slots gauge",
-        "prefixmem_worker_heartbeat_age_seconds gauge"}) {
+        "prefixmem_worker_gangs gauge", "prefixmem_worker_heartbeat_age_seconds gauge"}) {
     EXPECT_THAT("\n" + text, HasSubstr("\n# TYPE " + std::string(family) + "\n"));
   }
 }

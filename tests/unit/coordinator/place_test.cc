@@ -11,6 +11,10 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr Config kConfig{.bank_limit = 16};
+
+Placement place(const State& state) { return scheduler::place(state, kConfig); }
+
 TEST(Place, FirstInFirstOut) {
   const State state{.workers = {worker("w", 2)}, .queue = {job("c", 3), job("a", 1), job("b", 2)}};
   const Placement placement = place(state);
@@ -43,17 +47,18 @@ TEST(Place, AGangIsNeverSplit) {
 }
 
 TEST(Place, RunningGangsHoldTheirSlots) {
-  State state{
-      .workers = {worker("w", 4)}, .queue = {job("j", 2, 2)}, .gangs = {gang(job("r", 1, 3), "w")}};
+  State state{.workers = {worker("w", 4)},
+              .queue = {job("j", 2, 2)},
+              .attempts = {placed(job("r", 1, 3), "w")}};
   EXPECT_THAT(waits_of(place(state)), ElementsAre("j: waits for 2 slots of one worker to be free"));
-  state.gangs[0].job.ranks = 2;
+  state.attempts[0].job.ranks = 2;
   EXPECT_THAT(starts_of(place(state)), ElementsAre("j>w"));
 }
 
 TEST(Place, NothingOvertakesOnAWorkerKeptForAnEarlierJob) {
   const State state{.workers = {worker("w", 4)},
                     .queue = {job("wide", 2, 4), job("narrow", 3, 1)},
-                    .gangs = {gang(job("r", 1, 1), "w")}};
+                    .attempts = {placed(job("r", 1, 1), "w")}};
   const Placement placement = place(state);
   EXPECT_THAT(starts_of(placement), IsEmpty());
   EXPECT_THAT(waits_of(placement), ElementsAre("wide: waits for 4 slots of one worker to be free",
@@ -63,7 +68,7 @@ TEST(Place, NothingOvertakesOnAWorkerKeptForAnEarlierJob) {
 TEST(Place, AWorkerTooSmallForTheEarlierJobIsNotKept) {
   const State state{.workers = {worker("big", 4), worker("small", 1)},
                     .queue = {job("wide", 2, 4), job("narrow", 3, 1)},
-                    .gangs = {gang(job("r", 1, 1), "big")}};
+                    .attempts = {placed(job("r", 1, 1), "big")}};
   EXPECT_THAT(starts_of(place(state)), ElementsAre("narrow>small"));
 }
 
@@ -104,9 +109,9 @@ TEST(Place, AutoTakesCpuWhereNoGpuIsFree) {
 TEST(Place, TakesTheWorkerWithTheFewestSlotsLeftThenTheFirstById) {
   State state{.workers = {worker("a", 8), worker("b", 4), worker("c", 4)},
               .queue = {job("j", 2, 2)},
-              .gangs = {gang(job("r", 1, 1), "c")}};
+              .attempts = {placed(job("r", 1, 1), "c")}};
   EXPECT_THAT(starts_of(place(state)), ElementsAre("j>c"));
-  state.gangs.clear();
+  state.attempts.clear();
   EXPECT_THAT(starts_of(place(state)), ElementsAre("j>b"));
 }
 
@@ -136,9 +141,71 @@ TEST(Place, ADrainingWorkerTakesNothing) {
 }
 
 TEST(Place, AWorkerThatHasShrunkTakesNothingMore) {
-  const State state{
-      .workers = {worker("w", 1)}, .queue = {job("j", 2)}, .gangs = {gang(job("r", 1, 4), "w")}};
+  const State state{.workers = {worker("w", 1)},
+                    .queue = {job("j", 2)},
+                    .attempts = {placed(job("r", 1, 4), "w")}};
   EXPECT_THAT(waits_of(place(state)), ElementsAre("j: waits for 1 slot of one worker to be free"));
+}
+
+TEST(PlaceBanks, TrialsOfOneKeyStartTogether) {
+  const State state{.workers = {worker("w", 2)},
+                    .queue = {trial("a", 1, "x", 2), trial("b", 2, "x", 2), trial("c", 3, "x", 2)}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("a+b+c>w"));
+  EXPECT_EQ(placement.starts[0].reason, "2 ranks on worker w, shared by 3 jobs");
+}
+
+TEST(PlaceBanks, SpreadEvenlyOverTheFreePlaces) {
+  State state{.workers = {worker("v", 1), worker("w", 2)}};
+  for (int i = 1; i <= 7; ++i) state.queue.push_back(trial(std::to_string(i), i, "x"));
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("1+2+3>v", "4+5>w", "6+7>w"));
+}
+
+TEST(PlaceBanks, KeepToTheLimitsOfTheServiceAndOfTheJobs) {
+  State state{.workers = {worker("w", 1)}};
+  for (int i = 1; i <= 5; ++i) state.queue.push_back(trial(std::to_string(i), i, "x"));
+  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 4})), ElementsAre("1+2+3+4>w"));
+  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 1})), ElementsAre("1>w"));
+  for (Job& job : state.queue) job.bank_limit = 2;
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("1+2>w"));
+}
+
+TEST(PlaceBanks, WhatHasNoKeyOrAnotherOneStaysApart) {
+  const State state{.workers = {worker("w", 4)},
+                    .queue = {trial("a", 1, "x"), trial("b", 2, "y"), job("c", 3), job("d", 4)}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("a>w", "b>w", "c>w", "d>w"));
+}
+
+TEST(PlaceBanks, ALaterTrialPassesAWaitingJobAndTakesNothingFromIt) {
+  const State state{.workers = {worker("w", 1)},
+                    .queue = {trial("a", 1, "x"), job("between", 2), trial("b", 3, "x")}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("a+b>w"));
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("between: waits for 1 slot of one worker to be free"));
+}
+
+TEST(PlaceBanks, NoneJoinsAGangThatRuns) {
+  const State state{.workers = {worker("w", 1)},
+                    .queue = {trial("b", 2, "x")},
+                    .attempts = {placed(trial("a", 1, "x"), "w")}};
+  EXPECT_THAT(starts_of(place(state)), IsEmpty());
+}
+
+TEST(PlaceBanks, AGangHoldsItsSlotsOnce) {
+  const State state{.workers = {worker("w", 3)},
+                    .queue = {job("j", 3)},
+                    .attempts = {placed(trial("a", 1, "x", 2), "w", 1, "g"),
+                                 placed(trial("b", 2, "x", 2), "w", 3, "g")}};
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("j>w"));
+}
+
+TEST(PlaceBanks, FillTheWantedDeviceBeforeAnother) {
+  State state{.workers = {worker("cpu", 4), worker("gpu", 1, Device::kCuda)}};
+  for (int i = 1; i <= 3; ++i) state.queue.push_back(trial(std::to_string(i), i, "x"));
+  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 2})),
+              ElementsAre("1+2>gpu", "3>cpu"));
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("1+2+3>gpu"));
 }
 
 }  // namespace

@@ -17,14 +17,30 @@ inline Job job(const std::string& id, int64_t order, int ranks = 1, Device devic
   return {.id = id, .priority = 0, .order = order, .ranks = ranks, .device = device};
 }
 
-inline Gang gang(const Job& job, const std::string& worker_id, int attempt = 1) {
-  return {.job = job, .attempt = attempt, .worker_id = worker_id, .cancel_reason = {}};
+inline Job trial(const std::string& id, int64_t order, const std::string& bank, int ranks = 1) {
+  Job one = job(id, order, ranks);
+  one.bank = bank;
+  return one;
 }
 
-// {"job>worker", …} in the order of the decisions.
+// In a gang of its own where `gang` is empty.
+inline Attempt placed(const Job& job, const std::string& worker_id, int attempt = 1,
+                      const std::string& gang = "") {
+  return {.job = job,
+          .attempt = attempt,
+          .worker_id = worker_id,
+          .gang = gang.empty() ? job.id : gang,
+          .cancel_reason = {}};
+}
+
+// {"job>worker", "job+job>worker", …} in the order of the decisions.
 inline std::vector<std::string> starts_of(const Placement& placement) {
   std::vector<std::string> texts;
-  for (const Start& start : placement.starts) texts.push_back(start.job_id + ">" + start.worker_id);
+  for (const Start& start : placement.starts) {
+    std::string ids;
+    for (const std::string& id : start.job_ids) ids += (ids.empty() ? "" : "+") + id;
+    texts.push_back(ids + ">" + start.worker_id);
+  }
   return texts;
 }
 

@@ -73,6 +73,8 @@ TEST(ServiceOptionsTest, BadValuesAreNamed) {
   EXPECT_THAT(refusal([](auto& o) { o.heartbeat_seconds = 0; }),
               HasSubstr("--heartbeat-seconds is 0"));
   EXPECT_THAT(refusal([](auto& o) { o.max_retries = -1; }), HasSubstr("--max-retries is -1"));
+  EXPECT_THAT(refusal([](auto& o) { o.bank_limit = 0; }),
+              HasSubstr("--bank-limit is 0; allowed: a number from 1 to 256"));
 }
 
 TEST(Html, EscapesWhatCouldBeMarkup) {

@@ -43,6 +43,8 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
     ASSERT_TRUE(other
                     ->execute("DROP INDEX artifacts_by_digest;"
                               " ALTER TABLE jobs DROP COLUMN furthest_step;"
+                              " ALTER TABLE jobs DROP COLUMN bank_limit;"
+                              " ALTER TABLE attempts DROP COLUMN gang;"
                               " PRAGMA user_version = 1;")
                     .ok());
   }
@@ -55,6 +57,32 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
   job.furthest_step = 9;
   ASSERT_TRUE(write([&](Transaction& t) { t.insert_job(job); }).ok());
   EXPECT_EQ(reader().unfinished_jobs()->at(0).furthest_step, 9);
+}
+
+TEST_F(StoreTest, AnAttemptOfBeforeGangsWereNamedHasOneOfItsOwn) {
+  ASSERT_TRUE(write([](Transaction& t) {
+                t.put_attempt({.job_id = "job-1", .attempt = 2, .worker_id = "w", .gang = "g"});
+                t.put_attempt({.job_id = "job-2", .attempt = 1, .worker_id = "w", .gang = "g"});
+                JobRecord job = job_record("job-1");
+                job.bank_limit = 4;
+                t.insert_job(job);
+              }).ok());
+  EXPECT_EQ((*reader().attempt("job-2", 1))->gang, "g");
+  EXPECT_EQ(reader().unfinished_jobs()->at(0).bank_limit, 4);
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other
+                    ->execute("ALTER TABLE attempts DROP COLUMN gang;"
+                              " ALTER TABLE jobs DROP COLUMN bank_limit;"
+                              " PRAGMA user_version = 3;")
+                    .ok());
+  }
+  reopen();
+  EXPECT_EQ((*reader().attempt("job-1", 2))->gang, "job-1/2");
+  EXPECT_EQ((*reader().attempt("job-2", 1))->gang, "job-2/1");
+  EXPECT_EQ((*reader().attempt("job-2", 1))->worker_id, "w");
+  EXPECT_EQ(reader().unfinished_jobs()->at(0).bank_limit, 0);
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

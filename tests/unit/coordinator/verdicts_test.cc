@@ -52,7 +52,7 @@ TEST(Lease, NoneEndsInTheGraceTime) {
 }
 
 TEST(Fence, OnlyTheCurrentAttemptMaySpeak) {
-  const Gang current = gang(job("j", 1), "w", 2);
+  const Attempt current = placed(job("j", 1), "w", 2);
   EXPECT_TRUE(fence({"j", 2}, &current).ok());
   EXPECT_EQ(fence({"j", 1}, &current).to_string(),
             "FAILED_PRECONDITION: attempt 1 of j is not current: attempt 2 is");
@@ -69,16 +69,29 @@ std::vector<std::string> texts(const std::vector<AttemptKey>& keys) {
 }
 
 TEST(Reconcile, SortsWhatAWorkerReports) {
-  const std::vector<Held> held = {{gang(job("runs", 1), "w", 2), true},
-                                  {gang(job("starts", 2), "w"), false},
-                                  {gang(job("unheard", 3), "w"), false},
-                                  {gang(job("vanished", 4), "w", 3), true}};
+  const std::vector<Held> held = {{placed(job("runs", 1), "w", 2), true},
+                                  {placed(job("starts", 2), "w"), false},
+                                  {placed(job("unheard", 3), "w"), false},
+                                  {placed(job("vanished", 4), "w", 3), true}};
   const Reconciliation found =
       reconcile({{"runs", 2}, {"starts", 1}, {"vanished", 2}, {"unknown", 1}}, held);
   EXPECT_THAT(texts(found.kept), ElementsAre("runs/2", "starts/1"));
   EXPECT_THAT(texts(found.stale), ElementsAre("vanished/2", "unknown/1"));
   EXPECT_THAT(texts(found.resent), ElementsAre("unheard/1"));
   EXPECT_THAT(texts(found.gone), ElementsAre("vanished/3"));
+}
+
+TEST(Reconcile, AGangHasBegunWithAnyOfItsAttempts) {
+  const std::vector<Held> held = {{placed(job("heard", 1), "w", 1, "g"), true},
+                                  {placed(job("unheard", 2), "w", 1, "g"), false},
+                                  {placed(job("reported", 3), "w", 1, "h"), false},
+                                  {placed(job("missing", 4), "w", 1, "h"), false},
+                                  {placed(job("lost-1", 5), "w", 1, "i"), false},
+                                  {placed(job("lost-2", 6), "w", 4, "i"), false}};
+  const Reconciliation found = reconcile({{"reported", 1}}, held);
+  EXPECT_THAT(texts(found.kept), ElementsAre("reported/1"));
+  EXPECT_THAT(texts(found.gone), ElementsAre("heard/1", "unheard/1", "missing/1"));
+  EXPECT_THAT(texts(found.resent), ElementsAre("lost-1/1", "lost-2/4"));
 }
 
 TEST(Reconcile, NothingReportedAndNothingHeld) {
@@ -89,14 +102,14 @@ TEST(Reconcile, NothingReportedAndNothingHeld) {
   EXPECT_THAT(found.gone, IsEmpty());
 }
 
-Gang retried(int retries) {
-  Gang gang = scheduler::gang(job("j", 1), "w", retries + 1);
-  gang.job.retries = retries;
-  return gang;
+Attempt retried(int retries) {
+  Attempt attempt = placed(job("j", 1), "w", retries + 1);
+  attempt.job.retries = retries;
+  return attempt;
 }
 
-Conclusion concluded(const Gang& gang, const Status& end) {
-  return conclude(gang, end, /*draining=*/false, {.max_retries = 3});
+Conclusion concluded(const Attempt& attempt, const Status& end) {
+  return conclude(attempt, {.status = end}, {.max_retries = 3});
 }
 
 TEST(Conclude, AnEndWithoutFailureIsSuccess) {
@@ -126,13 +139,13 @@ TEST(Conclude, RetriesAreCounted) {
   EXPECT_EQ(last.outcome, Outcome::kFailed);
   EXPECT_EQ(last.code, Code::kUnavailable);
   EXPECT_EQ(last.reason, "worker w is gone; given up after 3 retries");
-  EXPECT_EQ(conclude(retried(1), lost, /*draining=*/false, {.max_retries = 1}).reason,
+  EXPECT_EQ(conclude(retried(1), {.status = lost}, {.max_retries = 1}).reason,
             "worker w is gone; given up after 1 retry");
 }
 
 TEST(Conclude, ADrainCountsAsNoRetryAndChangesNoOtherEnd) {
   const auto drained = [](const Status& end) {
-    return conclude(retried(3), end, /*draining=*/true, {.max_retries = 3});
+    return conclude(retried(3), {.status = end, .draining = true}, {.max_retries = 3});
   };
   const Conclusion moved = drained(unavailable("worker w is shutting down"));
   EXPECT_EQ(moved.outcome, Outcome::kMove);
@@ -143,11 +156,11 @@ TEST(Conclude, ADrainCountsAsNoRetryAndChangesNoOtherEnd) {
 }
 
 TEST(Conclude, CancelWinsOverEveryFailure) {
-  Gang gang = retried(0);
-  gang.cancel_reason = "cancelled by a client";
+  Attempt attempt = retried(0);
+  attempt.cancel_reason = "cancelled by a client";
   for (const Status& status :
        {unavailable("gone"), internal_error("killed by signal 9"), cancelled("stopped")}) {
-    const Conclusion end = concluded(gang, status);
+    const Conclusion end = concluded(attempt, status);
     EXPECT_EQ(end.outcome, Outcome::kCancelled) << status.to_string();
     EXPECT_EQ(end.code, Code::kOk);
     EXPECT_EQ(end.reason, "cancelled by a client");
@@ -155,15 +168,39 @@ TEST(Conclude, CancelWinsOverEveryFailure) {
 }
 
 TEST(Conclude, WhatFinishedBeforeTheCancelReachedItHasSucceeded) {
-  Gang gang = retried(0);
-  gang.cancel_reason = "cancelled by a client";
-  EXPECT_EQ(concluded(gang, {}).outcome, Outcome::kSucceeded);
+  Attempt attempt = retried(0);
+  attempt.cancel_reason = "cancelled by a client";
+  EXPECT_EQ(concluded(attempt, {}).outcome, Outcome::kSucceeded);
 }
 
 TEST(Conclude, AnAgentThatStopsAJobByItselfSaysWhy) {
   const Conclusion end = concluded(retried(0), cancelled("the agent shuts down"));
   EXPECT_EQ(end.outcome, Outcome::kCancelled);
   EXPECT_EQ(end.reason, "the agent shuts down");
+}
+
+Conclusion shared(int jobs, const Status& end) {
+  return conclude(retried(3), {.status = end, .shared_by = jobs}, {.max_retries = 3});
+}
+
+TEST(Conclude, WhatAnotherMayHaveCausedIsTriedApart) {
+  for (const Status& end : {internal_error("rank 0 was killed by signal 11"),
+                            unavailable("rank 1 does not answer"), not_found("no such model")}) {
+    const Conclusion apart = shared(4, end);
+    EXPECT_EQ(apart.outcome, Outcome::kMove) << end.to_string();
+    EXPECT_EQ(apart.bank_limit, 1);
+    EXPECT_EQ(apart.reason, end.message() + "; queued again for a gang of its own");
+  }
+  EXPECT_EQ(shared(1, internal_error("x")).outcome, Outcome::kFailed);
+}
+
+TEST(Conclude, WhatRanOutIsTriedByHalfAsMany) {
+  const Status end = resource_exhausted("no device memory");
+  EXPECT_EQ(shared(12, end).bank_limit, 6);
+  EXPECT_EQ(shared(12, end).reason, "no device memory; queued again for a gang of at most 6 jobs");
+  EXPECT_EQ(shared(3, end).bank_limit, 1);
+  EXPECT_EQ(shared(2, end).reason, "no device memory; queued again for a gang of its own");
+  EXPECT_EQ(shared(1, end).outcome, Outcome::kFailed);
 }
 
 }  // namespace

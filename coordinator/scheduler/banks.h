@@ -1,0 +1,33 @@
+// Which waiting jobs start in one gang.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "coordinator/scheduler/state.h"
+
+namespace prefixmem::scheduler {
+
+// Over one placement; the jobs outlive it.
+class Banks {
+ public:
+  // `in_turn`: the queue, as it is looked at.
+  Banks(const std::vector<const Job*>& in_turn, int limit);
+
+  bool has_started(const Job& job) const { return started_.contains(job.id); }
+  // Starts `first` and, in turn, those with its key that have not started: their number divided by
+  // `places`, rounded up, at most the limit of the service and of the job.
+  std::vector<const Job*> start(const Job& first, int places);
+
+ private:
+  size_t limit_of(const Job& job) const;
+
+  const int limit_;
+  std::map<std::string_view, std::vector<const Job*>> waiting_;  // by key, in turn
+  std::set<std::string_view> started_;                           // ids
+};
+
+}  // namespace prefixmem::scheduler
