@@ -22,7 +22,8 @@ double seconds_of(const Body& body) {
 }
 
 // Counts while it lives, on the thread that made it; one at a time. An operation's time is its own,
-// without that of the operations that it calls.
+// without that of the operations that it calls. The forward passes of functions of our own are not
+// recorded, only what they call.
 class OpTimes {
  public:
   OpTimes() {
