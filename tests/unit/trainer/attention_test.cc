@@ -75,7 +75,7 @@ void check(const std::vector<Segment>& segments, int64_t window, Shape shape, in
                       key = leaf(prefix + tokens, shape.key_heads),
                       value = leaf(prefix + tokens, shape.key_heads);
   const auto weight = torch::randn({tokens, shape.heads, shape.head_dim}).to(shape.dtype);
-  const auto plan = plan_attention(segments, {window, prefix});
+  const auto plan = plan_attention(segments, {window, {{tokens, prefix}}});
 
   const double scale = shape.head_dim < 32 ? 0.3 : 0.1;
   const auto out = attention(query, key, value, plan, scale);
@@ -189,7 +189,8 @@ TEST(Attention, LongRowsAndLargeTreesBehindAPrefix) {
 }
 
 TEST(Attention, KeysOfThePrefixOutsideEveryWindowAreNotTouched) {
-  const auto plan = plan_attention(segments_of({{700, -1}}), {.window = 64, .prefix = 20});
+  const auto plan =
+      plan_attention(segments_of({{700, -1}}), {.window = 64, .prefixes = {{700, 20}}});
   ASSERT_EQ(plan.size(), 3U);
   EXPECT_EQ(plan[0].keys.front().begin, 0);
   EXPECT_EQ(plan[1].keys.front().begin, 20 + 256 - 63);
@@ -199,7 +200,7 @@ TEST(Attention, PlansCoverEachQueryOnce) {
   for (const int64_t window : {0, 7, 100}) {
     const auto segments = segments_of({{300, -1}, {20, 0}, {30, 0}, {5, -1}, {900, -1}, {900, 4}});
     std::vector<int> seen(segments.back().begin + segments.back().length);
-    for (const auto& part : plan_attention(segments, {window})) {
+    for (const auto& part : plan_attention(segments, {.window = window})) {
       for (int64_t q = 0; q < part.queries.count; ++q) ++seen[part.queries.begin + q];
     }
     EXPECT_EQ(std::count(seen.begin(), seen.end(), 1), static_cast<int64_t>(seen.size()));
@@ -222,7 +223,7 @@ TEST(Attention, GradientsOfASharedPrefixAccumulateInFp32) {
   const auto narrow = torch::TensorOptions(torch::kBFloat16);
   const auto query = torch::zeros({600, 1, 8}, narrow), key = torch::zeros({601, 1, 8}, narrow);
   const auto value = torch::ones({601, 1, 8}, narrow).requires_grad_();
-  attention(query, key, value, plan_attention(rows, {.prefix = 1}), 1).sum().backward();
+  attention(query, key, value, plan_attention(rows, {.prefixes = {{600, 1}}}), 1).sum().backward();
   EXPECT_TRUE(torch::equal(value.grad()[0], torch::full({1, 8}, 300, narrow)));
 }
 

@@ -132,7 +132,7 @@ TEST(OpsGradients, Attention) {
       const auto seen = window == 0 ? keys.size() : std::min<size_t>(window, keys.size());
       for (size_t i = keys.size() - seen; i < keys.size(); ++i) bias[query][keys[i]] = 0;
     }
-    const auto plan = plan_attention(segments, {.window = window, .prefix = 2});
+    const auto plan = plan_attention(segments, {.window = window, .prefixes = {{8, 2}}});
     check([&](const Tensors& x) { return attention(x[0], x[1], x[2], plan, 0.4); },
           [&](const Tensors& x) {
             const auto by_head = [](const torch::Tensor& rows) {

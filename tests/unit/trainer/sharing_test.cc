@@ -6,8 +6,8 @@
 
 #include <cmath>
 #include <numeric>
-#include <random>
 
+#include "tests/unit/trainer/random_examples.h"
 #include "tests/unit/trainer/tiny_adapters.h"
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/data/pack.h"
@@ -115,57 +115,8 @@ void expect_equal(const Outcome& got, const Outcome& want) {
   EXPECT_LT(norm(differences), 1e-5 * size);
 }
 
-Example example_of(std::vector<int32_t> ids, int64_t prompt_tokens) {
-  Example example;
-  example.ids = std::move(ids);
-  example.prompt_tokens = prompt_tokens;
-  return example;
-}
-
-// Rows that begin as others do at any depth, as in a tree: some equal, some the beginning of
-// another, labels within shared parts and without.
-class RandomRows {
- public:
-  explicit RandomRows(uint32_t seed) : random_(seed) {}
-
-  uint32_t draw(uint32_t below) { return random_() % below; }
-  std::vector<Example> examples(int64_t count) {
-    std::vector<Example> out;
-    for (int64_t i = 0; i < count; ++i) {
-      std::vector<int32_t> ids;
-      if (!out.empty() && draw(4) > 0) {
-        ids = out[draw(out.size())].ids;
-        ids.resize(1 + draw(ids.size()));
-      }
-      grow(ids, (draw(8) > 0 ? draw(12) : 0) + (ids.size() < 3 ? 3 : 0));
-      out.push_back(example_of(ids, 1 + draw(ids.size() - 1)));
-    }
-    return out;
-  }
-  // Chosen, rejected, chosen, …: the two of a pair share their prompt and sometimes more.
-  std::vector<Example> pairs(int64_t count) {
-    std::vector<Example> out;
-    for (Example& chosen : examples(count)) {
-      std::vector<int32_t> ids(chosen.ids.begin(), chosen.ids.begin() + chosen.prompt_tokens);
-      if (draw(2) == 0) ids.push_back(chosen.ids[chosen.prompt_tokens]);
-      grow(ids, 1 + draw(6));
-      const int64_t prompt = chosen.prompt_tokens;
-      out.push_back(std::move(chosen));
-      out.push_back(example_of(ids, prompt));
-    }
-    return out;
-  }
-
- private:
-  void grow(std::vector<int32_t>& ids, uint32_t count) {
-    for (; count > 0; --count) ids.push_back(static_cast<int32_t>(draw(40)));
-  }
-
-  std::mt19937 random_;
-};
-
 // A third of the cuts has one large micro-batch.
-PlanOptions random_cut(RandomRows& random, int64_t per_row) {
+PlanOptions random_cut(RandomExamples& random, int64_t per_row) {
   PlanOptions options;
   options.ranks = 1 + static_cast<int>(random.draw(3));
   options.micro_batch_tokens = random.draw(3) == 0 ? 4096 : 5 + random.draw(80);
@@ -176,7 +127,7 @@ PlanOptions random_cut(RandomRows& random, int64_t per_row) {
 
 void check(const MethodSpec& method, bool gemma, const ObjectiveSpec& objective, uint32_t seed) {
   SCOPED_TRACE((gemma ? "gemma, seed " : "llama, seed ") + std::to_string(seed));
-  RandomRows random(seed);
+  RandomExamples random(seed);
   const bool paired = !std::holds_alternative<SftObjective>(objective);
   const int64_t per_row = paired ? 2 : 1, count = 3 + random.draw(7);
   const auto examples = paired ? random.pairs(count) : random.examples(count);

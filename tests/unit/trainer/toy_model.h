@@ -43,7 +43,8 @@ class ToyDecoder : public Decoder {
   const LinearWeights& linear_weights(int64_t, Site) const override { return none_; }
 
   std::vector<Parameter> unfreeze() override { return {}; }
-  torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
+  using Decoder::hidden;
+  torch::Tensor hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
                        const torch::Tensor& sources) override {
     std::vector<torch::Tensor> sums;  // over each segment's path, per token
     std::vector<torch::Tensor> ends;
@@ -55,7 +56,14 @@ class ToyDecoder : public Decoder {
       sums.push_back(sum);
     }
     const torch::Tensor mean = torch::cat(sums) / (batch.positions + 1).unsqueeze(1);
-    return adapt(mean + embedding_.index_select(0, batch.tokens), adapter).index_select(0, sources);
+    const torch::Tensor x = mean + embedding_.index_select(0, batch.tokens);
+    std::vector<torch::Tensor> adapted;
+    int64_t begin = 0;
+    for (const AdapterSpan& span : adapters.spans()) {
+      adapted.push_back(adapt(x.narrow(0, begin, span.tokens), span.adapter));
+      begin += span.tokens;
+    }
+    return torch::cat(adapted).index_select(0, sources);
   }
 
   torch::Tensor logits(const torch::Tensor& hidden) override {

@@ -9,6 +9,7 @@
 
 #include "common/status.h"
 #include "worker/trainer/adapters/adapter.h"
+#include "worker/trainer/adapters/adapter_spans.h"
 #include "worker/trainer/model/config.h"
 #include "worker/trainer/model/ragged.h"
 
@@ -44,10 +45,15 @@ class Decoder {
   virtual std::vector<Parameter> unfreeze() = 0;
 
   // Final-normed hidden states at `sources` (stream indices, int64 [L]): [L, hidden] in dtype. The
-  // adapter, where given, takes part and receives gradients under autograd; below its first layer
-  // no graph is recorded. The last layer's output projection and MLP run at `sources` only.
-  virtual torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
+  // adapters take part, each for its own span of the stream, and receive gradients under autograd;
+  // below their first layer no graph is recorded. The last layer's output projection and MLP run at
+  // `sources` only.
+  virtual torch::Tensor hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
                                const torch::Tensor& sources) = 0;
+  // One adapter, or null, for the whole stream.
+  torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter, const torch::Tensor& sources) {
+    return hidden(batch, AdapterSpans({{adapter, batch.token_count()}}), sources);
+  }
 
   // lm_head: [L, hidden] → fp32 [L, vocab].
   virtual torch::Tensor logits(const torch::Tensor& hidden) = 0;

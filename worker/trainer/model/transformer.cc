@@ -29,6 +29,39 @@ std::map<int64_t, AttentionPlan> plan_layers(const ModelConfig& config,
   return plans;
 }
 
+// Positions of a batch's tokens behind the prefixes of their spans.
+torch::Tensor shifted(const torch::Tensor& positions, const std::vector<PrefixRun>& prefixes) {
+  if (prefixes.size() == 1) {
+    const int64_t shift = prefixes.front().length();
+    return shift == 0 ? positions : positions + shift;
+  }
+  std::vector<torch::Tensor> runs;
+  int64_t begin = 0;
+  for (const PrefixRun& run : prefixes) {
+    runs.push_back(positions.narrow(0, begin, run.tokens) + run.length());
+    begin += run.tokens;
+  }
+  return at::cat(runs);
+}
+
+std::vector<PrefixSpan> spans_of(const std::vector<PrefixRun>& prefixes) {
+  std::vector<PrefixSpan> spans;
+  for (const PrefixRun& run : prefixes) spans.push_back({run.tokens, run.length()});
+  return spans;
+}
+
+// A layer's prefix keys or values of all runs, then those of the stream.
+torch::Tensor behind_prefixes(const std::vector<PrefixRun>& prefixes, int64_t layer,
+                              torch::Tensor Prefix::* part, const torch::Tensor& stream) {
+  std::vector<torch::Tensor> all;
+  for (const PrefixRun& run : prefixes) {
+    if (run.length() > 0) all.push_back(run.layers[layer].*part);
+  }
+  if (all.empty()) return stream;
+  all.push_back(stream);
+  return at::cat(all);
+}
+
 void begin_with(const std::vector<Prefix>& prefixes, RowCache& cache) {
   if (prefixes.empty()) return;
   for (size_t layer = 0; layer < prefixes.size(); ++layer) {
@@ -66,22 +99,20 @@ std::vector<Parameter> Transformer::unfreeze() {
   return parameters;
 }
 
-torch::Tensor Transformer::hidden(const RaggedBatch& batch, Adapter* adapter,
+torch::Tensor Transformer::hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
                                   const torch::Tensor& sources) {
-  const auto prefixes = prefixes_of(adapter);
-  const int64_t shift = prefixes.empty() ? 0 : adapter->prefix_length();
+  const auto prefixes = adapters.prefixes(options_.dtype);
   const auto plans = plan_layers(config_, [&](int64_t window) {
-    return plan_attention(batch.segments, {window, shift, options_.device});
+    return plan_attention(batch.segments, {window, spans_of(prefixes), options_.device});
   });
-  Pass pass = start_pass(adapter, shift == 0 ? batch.positions : batch.positions + shift,
-                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
-                             const torch::Tensor& value) {
-                           const auto& plan = plans.at(config_.layers[layer].sliding_window);
-                           const double scale = config_.attention_scale;
-                           if (shift == 0) return attention(query, key, value, plan, scale);
-                           return attention(query, at::cat({prefixes[layer].key, key}),
-                                            at::cat({prefixes[layer].value, value}), plan, scale);
-                         });
+  Pass pass = start_pass(
+      adapters, shifted(batch.positions, prefixes),
+      [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
+          const torch::Tensor& value) {
+        return attention(query, behind_prefixes(prefixes, layer, &Prefix::key, key),
+                         behind_prefixes(prefixes, layer, &Prefix::value, value),
+                         plans.at(config_.layers[layer].sliding_window), config_.attention_scale);
+      });
   pass.dropout_keys = batch.dropout_keys;
   const auto [rows, where] = at::_unique(sources, true, true);
   return run(std::move(pass), batch.tokens, rows).index_select(0, where);
@@ -108,14 +139,14 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
                                        Adapter* adapter) {
   const torch::NoGradGuard no_grad;
   const auto is_new = [](const RowCache* cache) { return cache->length == 0; };
-  if (std::any_of(caches.begin(), caches.end(), is_new)) {
-    const auto prefixes = prefixes_of(adapter);
+  if (adapter != nullptr && std::any_of(caches.begin(), caches.end(), is_new)) {
+    const auto prefix = adapter->prefix(options_.dtype);
     for (RowCache* cache : caches) {
-      if (is_new(cache)) begin_with(prefixes, *cache);
+      if (is_new(cache)) begin_with(prefix, *cache);
     }
   }
   RowExtension rows(caches, tokens, options_.device);
-  Pass pass = start_pass(adapter, rows.positions(),
+  Pass pass = start_pass(AdapterSpans({{adapter, rows.tokens().numel()}}), rows.positions(),
                          [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
                              const torch::Tensor& value) {
                            return rows.attend(layer, query, key, value,
@@ -127,13 +158,9 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
   return last;
 }
 
-std::vector<Prefix> Transformer::prefixes_of(Adapter* adapter) const {
-  return adapter == nullptr ? std::vector<Prefix>() : adapter->prefix(options_.dtype);
-}
-
-Transformer::Pass Transformer::start_pass(Adapter* adapter, const torch::Tensor& positions,
+Transformer::Pass Transformer::start_pass(AdapterSpans adapters, const torch::Tensor& positions,
                                           Attend attend) const {
-  Pass pass{adapter, {}, std::move(attend), {}};
+  Pass pass{std::move(adapters), {}, std::move(attend), {}};
   for (size_t i = 0; i < config_.ropes.size(); ++i) {
     pass.tables.push_back(
         rotary_tables(positions, inverse_frequencies_[i], config_.ropes[i].attention_factor));
@@ -180,14 +207,12 @@ torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor
     for (torch::Tensor* tensor : {&mixed, &query, &unrotated, &pass.dropout_keys}) {
       if (tensor->defined()) *tensor = tensor->index_select(0, rows);
     }
+    pass.adapters = pass.adapters.select(rows);
   }
-  if (pass.adapter == nullptr) return linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
-  const torch::Tensor delta = pass.adapter->attention_delta(layer, {unrotated, query});
-  if (delta.defined()) mixed = mixed + delta;
-  const torch::Tensor out = linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
-  const torch::Tensor added =
-      pass.adapter->block_delta(layer, rows.defined() ? x.index_select(0, rows) : x);
-  return added.defined() ? out + added : out;
+  mixed = pass.adapters.add_attention_delta(layer, {unrotated, query}, mixed);
+  torch::Tensor out = linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
+  if (pass.adapters.empty()) return out;
+  return pass.adapters.add_block_delta(layer, rows.defined() ? x.index_select(0, rows) : x, out);
 }
 
 torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const {
@@ -201,11 +226,9 @@ std::vector<torch::Tensor> Transformer::linear(int64_t layer, const std::vector<
   std::vector<LinearWeights> maps;
   for (const Site site : sites) maps.push_back(linear_weights(layer, site));
   std::vector<torch::Tensor> out = trainer::linear(x, maps);
-  if (pass.adapter == nullptr) return out;
   for (size_t i = 0; i < sites.size(); ++i) {
-    const torch::Tensor delta =
-        pass.adapter->linear_delta({layer, sites[i], x, maps[i], pass.dropout_keys, out[i]});
-    if (delta.defined()) out[i].add_(delta);
+    out[i] =
+        pass.adapters.add_linear_delta({layer, sites[i], x, maps[i], pass.dropout_keys, out[i]});
   }
   return out;
 }

@@ -22,7 +22,8 @@ class Transformer final : public Decoder {
     return weights_.layers[layer].linear[static_cast<size_t>(site)];
   }
   std::vector<Parameter> unfreeze() override;
-  torch::Tensor hidden(const RaggedBatch& batch, Adapter* adapter,
+  using Decoder::hidden;
+  torch::Tensor hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
                        const torch::Tensor& sources) override;
   torch::Tensor logits(const torch::Tensor& hidden) override;
   torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) override;
@@ -38,14 +39,13 @@ class Transformer final : public Decoder {
                                              const torch::Tensor&)>;
   // What the layers of one forward share.
   struct Pass {
-    Adapter* adapter = nullptr;
+    AdapterSpans adapters;
     std::vector<RotaryTables> tables;  // by rope
     Attend attend;
     torch::Tensor dropout_keys;  // of the tokens that the layer at hand computes; may be undefined
   };
 
-  std::vector<Prefix> prefixes_of(Adapter* adapter) const;  // by layer; empty without any
-  Pass start_pass(Adapter* adapter, const torch::Tensor& positions, Attend attend) const;
+  Pass start_pass(AdapterSpans adapters, const torch::Tensor& positions, Attend attend) const;
   torch::Tensor embed(const torch::Tensor& tokens) const;
   // All layers, then the final norm; [rows.numel(), hidden] for distinct stream indices `rows`.
   torch::Tensor run(Pass pass, const torch::Tensor& tokens, const torch::Tensor& rows) const;

@@ -41,8 +41,7 @@ std::vector<TokenRange> clip(const std::vector<TokenRange>& path, int64_t from, 
 
 class Planner {
  public:
-  Planner(const std::vector<Segment>& segments, const AttentionPlanOptions& options)
-      : segments_(segments), options_(options) {}
+  Planner(const std::vector<Segment>& segments, const AttentionPlanOptions& options);
 
   // Queries at consecutive positions from `position` on, whose own tokens end `path`.
   void add_row(TokenRange queries, int64_t position, const std::vector<TokenRange>& path);
@@ -60,8 +59,24 @@ class Planner {
 
   const std::vector<Segment>& segments_;
   const AttentionPlanOptions options_;
+  std::vector<TokenRange> prefixes_;  // keys before each segment's root
+  int64_t stream_ = 0;                // first key of the stream
   AttentionPlan plan_;
 };
+
+Planner::Planner(const std::vector<Segment>& segments, const AttentionPlanOptions& options)
+    : segments_(segments), options_(options) {
+  auto span = options.prefixes.begin();
+  int64_t end = span == options.prefixes.end() ? 0 : span->tokens;
+  for (const Segment& segment : segments) {
+    while (span != options.prefixes.end() && segment.begin >= end) {
+      stream_ += span->keys;
+      if (++span != options.prefixes.end()) end += span->tokens;
+    }
+    prefixes_.push_back({stream_, span == options.prefixes.end() ? 0 : span->keys});
+  }
+  for (; span != options.prefixes.end(); ++span) stream_ += span->keys;
+}
 
 void Planner::add_row(TokenRange queries, int64_t position, const std::vector<TokenRange>& path) {
   const int64_t end = position + queries.count, window = options_.window;
@@ -88,7 +103,7 @@ void Planner::add_row(TokenRange queries, int64_t position, const std::vector<To
 }
 
 void Planner::add_small_tree(size_t root, size_t end) {
-  const int64_t prefix = options_.prefix, window = options_.window;
+  const int64_t prefix = prefixes_[root].count, window = options_.window;
   const int64_t begin = segments_[root].begin;
   const int64_t below = begin + segments_[root].length;
   const int64_t stop = segments_[end - 1].begin + segments_[end - 1].length;
@@ -109,7 +124,7 @@ void Planner::add_small_tree(size_t root, size_t end) {
     return key <= query && on_path(owner[query - begin], owner[key - begin]) &&
            in_window(query, position(key));
   };
-  std::vector<TokenRange> keys{{0, prefix}, {prefix + begin, stop - begin}};
+  std::vector<TokenRange> keys{prefixes_[root], {stream_ + begin, stop - begin}};
   if (prefix == 0) keys.erase(keys.begin());
   plan_.push_back({{below, stop - below},
                    std::move(keys),
@@ -119,14 +134,15 @@ void Planner::add_small_tree(size_t root, size_t end) {
 
 void Planner::add_segment(size_t s) {
   const Segment& segment = segments_[s];
-  add_row({segment.begin, segment.length}, options_.prefix + segment.position, path_of(s));
+  add_row({segment.begin, segment.length}, prefixes_[s].count + segment.position, path_of(s));
 }
 
 bool Planner::is_small_tree(size_t root, size_t end) const {
   const Segment &top = segments_[root], &last = segments_[end - 1];
   const int64_t tokens = last.begin + last.length - top.begin;
   const int64_t below = tokens - top.length;
-  return top.parent < 0 && below > 0 && below * (options_.prefix + tokens) <= kTreeMaskElements;
+  return top.parent < 0 && below > 0 &&
+         below * (prefixes_[root].count + tokens) <= kTreeMaskElements;
 }
 
 bool Planner::on_path(size_t segment, size_t ancestor) const {
@@ -138,9 +154,9 @@ bool Planner::on_path(size_t segment, size_t ancestor) const {
 std::vector<TokenRange> Planner::path_of(size_t leaf) const {
   std::vector<TokenRange> path;
   for (auto at = static_cast<int32_t>(leaf); at >= 0; at = segments_[at].parent) {
-    path.push_back({options_.prefix + segments_[at].begin, segments_[at].length});
+    path.push_back({stream_ + segments_[at].begin, segments_[at].length});
   }
-  if (options_.prefix > 0) path.push_back({0, options_.prefix});
+  if (prefixes_[leaf].count > 0) path.push_back(prefixes_[leaf]);
   std::reverse(path.begin(), path.end());
   return path;
 }
@@ -166,7 +182,7 @@ AttentionPlan plan_attention(const std::vector<Segment>& segments,
 AttentionPlan plan_extension(int64_t position, int64_t count, int64_t window,
                              torch::Device device) {
   const std::vector<Segment> none;
-  Planner planner(none, {window, 0, device});
+  Planner planner(none, {window, {}, device});
   planner.add_row({0, count}, position, {{0, position + count}});
   return planner.take();
 }

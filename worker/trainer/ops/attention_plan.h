@@ -27,16 +27,21 @@ struct AttentionPart {
 // The parts' queries cover the query stream, each token once.
 using AttentionPlan = std::vector<AttentionPart>;
 
+// The next `tokens` of a stream, whole trees: every path in them begins with a prefix of `keys`.
+struct PrefixSpan {
+  int64_t tokens = 0, keys = 0;
+};
+
 struct AttentionPlanOptions {
   int64_t window = 0;  // tokens that a token sees, itself included; 0: all of its path
-  int64_t prefix = 0;  // keys of a prefix, which begins every path
+  std::vector<PrefixSpan> prefixes = {};  // in stream order; tokens behind the last have none
   torch::Device device = torch::kCPU;
 };
 
-// For the segments of a batch: queries are its stream, keys the prefix and then its stream. The
-// prefix counts as tokens at positions 0, 1, … before every root, in windows too. Small trees below
-// one root are one part with a mask; long windowed segments are cut so that keys outside every
-// window are not touched.
+// For the segments of a batch: queries are its stream, keys the prefixes in order and then its
+// stream. A prefix counts as tokens at positions 0, 1, … before its roots, in windows too. Small
+// trees below one root are one part with a mask; long windowed segments are cut so that keys
+// outside every window are not touched.
 AttentionPlan plan_attention(const std::vector<Segment>& segments,
                              const AttentionPlanOptions& options);
 
