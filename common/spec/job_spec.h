@@ -162,6 +162,7 @@ struct TrainSpec {
   int64_t seed = 0;
   int64_t eval_every = 0;        // steps; 0: only at the end
   int64_t checkpoint_every = 0;  // steps; 0: only at the end
+  bool deterministic = false;    // bitwise as alone in a bank; refuses to resume elsewhere
 };
 
 // ---- eval ---------------------------------------------------------------------------------------

@@ -156,6 +156,10 @@ void describe(V& v, TrainSpec& s) {
           at_least(0));
   v.field("checkpoint_every", s.checkpoint_every, "Steps between checkpoints; 0: only at the end.",
           at_least(0));
+  v.field("deterministic", s.deterministic,
+          "Whether a trial in a bank must give the same bits as alone, not only the same losses up "
+          "to rounding: its rows are then computed in shapes of their own, which is slower. Also "
+          "refuses to resume on another kind of machine.");
 }
 
 template <class V>

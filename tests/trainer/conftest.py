@@ -3,8 +3,10 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -214,6 +216,49 @@ def adapter_bytes(out):
     """Of the one file that holds what was trained."""
     (file,) = (out / "adapter").glob("*.safetensors")
     return file.read_bytes()
+
+
+class Agent:
+    """Takes the events of the ranks on a Unix socket."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen()
+        self.lines, self.connections, self.readers = [], [], []
+        self.news = threading.Condition()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection = self.server.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            reader = threading.Thread(target=self.read, args=[connection], daemon=True)
+            self.readers.append(reader)
+            reader.start()
+
+    def read(self, connection):
+        for line in connection.makefile():
+            self.take(json.loads(line), connection)
+
+    def take(self, line, connection):
+        with self.news:
+            self.lines.append(line)
+            self.news.notify_all()
+
+    def wait_for(self, wanted):
+        with self.news:
+            assert self.news.wait_for(lambda: any(map(wanted, self.lines)), timeout=60)
+
+    def close(self):
+        """Once the ranks are gone: reads what they have sent."""
+        for reader in self.readers:
+            reader.join(timeout=60)
+        self.server.close()
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import pathlib
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
-from conftest import TRAINER, losses
+from conftest import TRAINER, Agent, losses
 
 INVALID, NOT_FOUND, PRECONDITION, DATA_LOSS, UNAVAILABLE, CANCELLED = 11, 12, 13, 14, 16, 17
 
@@ -115,31 +114,6 @@ def test_version_and_usage():
     version = subprocess.run([TRAINER, "--version"], check=False, capture_output=True, text=True)
     assert version.returncode == 0 and version.stdout.startswith("pmt-trainer ")
     assert subprocess.run([TRAINER], check=False, capture_output=True).returncode == 2
-
-
-class Agent:
-    """Takes the events of the ranks on a Unix socket."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(self.path)
-        self.server.listen()
-        self.lines, self.connections = [], []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection = self.server.accept()[0]
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.read, args=[connection], daemon=True).start()
-
-    def read(self, connection):
-        for line in connection.makefile():
-            self.lines.append(json.loads(line))
 
 
 def test_events_go_to_the_agent(workspace, ranks):

@@ -1,5 +1,5 @@
 // pmt-trainer SPEC --out DIR [--resume] [--events SOCKET] [--cache DIR]: one rank of a job, under
-// mpirun or alone.
+// mpirun or alone. With --bank FILE for SPEC and --out: one rank of the jobs that FILE lists.
 #include <CLI/CLI.hpp>
 #include <string>
 
@@ -8,21 +8,29 @@
 
 int main(int argc, char** argv) {
   prefixmem::trainer::RunOptions options;
-  std::string spec, out, cache;
+  std::string spec, out, bank, cache;
   CLI::App app("Trains the adapter that a job spec describes.");
   app.set_version_flag("--version", "pmt-trainer " + std::string(prefixmem::version()));
-  app.add_option("spec", spec, "Job spec (YAML)")->required();
-  app.add_option("--out", out, "Folder for metrics, checkpoints, adapter and result")->required();
-  app.add_flag("--resume", options.resume, "Go on from the newest complete checkpoint in --out");
+  auto* const job = app.add_option("spec", spec, "Job spec (YAML)");
+  auto* const folder =
+      app.add_option("--out", out, "Folder for metrics, checkpoints, adapter and result");
+  auto* const resume = app.add_flag("--resume", options.job.resume,
+                                    "Go on from the newest complete checkpoint in --out");
+  app.add_option("--bank", bank,
+                 "JSON list of jobs to train together, of one base, instead of SPEC and --out")
+      ->excludes(job, folder, resume);
   app.add_option("--events", options.events, "Unix socket of the agent that takes the events");
   app.add_option("--cache", cache, "Folder that keeps encoded rows for other runs");
   try {
     app.parse(argc, argv);
+    if (bank.empty() && spec.empty()) throw CLI::RequiredError("SPEC or --bank");
+    if (bank.empty() && out.empty()) throw CLI::RequiredError("--out");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.spec = spec;
-  options.out = out;
+  options.job.spec = spec;
+  options.job.out = out;
+  options.bank = bank;
   options.cache = cache;
   return prefixmem::trainer::run_trainer(options);
 }

@@ -106,6 +106,14 @@ TEST_F(ResumeTest, AnotherMachineIsAWarning) {
   EXPECT_THAT(choice->warnings, ElementsAre(HasSubstr("machine before, another machine now")));
 }
 
+TEST_F(ResumeTest, AnotherMachineIsRefusedWhereBitsCount) {
+  save(10);
+  const auto choice = choose_resume_point(folder_, kSpec, "rows", "another machine", true);
+  EXPECT_EQ(choice.status().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(choice.status().message(), HasSubstr("machine before, another machine now"));
+  EXPECT_TRUE(choose_resume_point(folder_, kSpec, "rows", "machine", true).ok());
+}
+
 TEST_F(ResumeTest, PruningKeepsTheNewest) {
   for (const int64_t step : {1, 2, 3, 4}) save(step);
   ASSERT_TRUE(prune_checkpoints(folder_, 2).ok());

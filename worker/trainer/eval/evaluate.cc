@@ -90,7 +90,7 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   sums[2] = context.should_stop() ? 1 : 0;
   PM_TRY(context.gang.all_reduce_sum(sums));
   if (sums[2] > 0) {
-    return cancelled("stopped by a signal during the evaluation at step " + std::to_string(step));
+    return cancelled("stopped during the evaluation at step " + std::to_string(step));
   }
   EvalEvent event;
   event.step = step;

@@ -15,7 +15,7 @@ class AdapterOff final : public Reference {
   torch::Tensor sums(const std::vector<int64_t>&, const RaggedBatch& batch,
                      const std::vector<int64_t>& lengths) const override {
     const torch::NoGradGuard no_grad;
-    return example_sums(model_, nullptr, batch, lengths);
+    return example_sums(model_, AdapterSpans({{nullptr, batch.token_count()}}), batch, lengths);
   }
 
  private:
@@ -37,9 +37,9 @@ class Remembered final : public Reference {
 
 }  // namespace
 
-torch::Tensor example_sums(Decoder& model, Adapter* adapter, const RaggedBatch& batch,
+torch::Tensor example_sums(Decoder& model, const AdapterSpans& adapters, const RaggedBatch& batch,
                            const std::vector<int64_t>& lengths) {
-  const torch::Tensor hidden = model.hidden(batch, adapter, batch.label_sources);
+  const torch::Tensor hidden = model.hidden(batch, adapters, batch.label_sources);
   return sum_by_example(model.token_log_probs(hidden, batch.label_ids), lengths);
 }
 

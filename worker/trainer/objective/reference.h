@@ -13,8 +13,8 @@
 namespace prefixmem::trainer {
 
 // Sums of the label tokens' log-probabilities of each example of `batch`, fp32 [E], under the model
-// with `adapter` (null: without). `lengths`: label tokens of each.
-torch::Tensor example_sums(Decoder& model, Adapter* adapter, const RaggedBatch& batch,
+// with `adapters`. `lengths`: label tokens of each.
+torch::Tensor example_sums(Decoder& model, const AdapterSpans& adapters, const RaggedBatch& batch,
                            const std::vector<int64_t>& lengths);
 
 class Reference {

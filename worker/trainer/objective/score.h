@@ -23,6 +23,7 @@ class ScoredBatch {
   // null: the base, no reference.
   ExampleScores score(Decoder& model, Adapter* adapter, const Reference* reference) const;
 
+  int64_t tokens() const { return batch_.token_count(); }  // that are computed
   int64_t examples() const { return static_cast<int64_t>(indices_.size()); }
   int64_t label_tokens() const { return batch_.label_ids.numel(); }
 
@@ -31,10 +32,23 @@ class ScoredBatch {
   void drop_out(int64_t seed, int64_t step);
 
  private:
-  const std::vector<int64_t> indices_;
-  const torch::Device device_;
+  friend std::vector<ExampleScores> score_together(Decoder& model,
+                                                   const std::vector<struct ScoreCall>& calls);
+
+  std::vector<int64_t> indices_;
+  torch::Device device_;
   std::vector<int64_t> lengths_;  // label tokens of each example
   RaggedBatch batch_;
 };
+
+// A batch and what it is scored with, both of which may be null.
+struct ScoreCall {
+  const ScoredBatch* batch;
+  Adapter* adapter;
+  const Reference* reference;
+};
+
+// The scores of each call, of one pass of the model over all batches.
+std::vector<ExampleScores> score_together(Decoder& model, const std::vector<ScoreCall>& calls);
 
 }  // namespace prefixmem::trainer

@@ -6,6 +6,7 @@
 
 #include "common/event/event.h"
 #include "common/status.h"
+#include "worker/trainer/train/trial_stops.h"
 
 namespace prefixmem::trainer {
 
@@ -14,17 +15,18 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
   // UNAVAILABLE where the agent is gone.
-  virtual Status emit(const Event& event) = 0;
+  virtual Status emit(const TrialEvent& event) = 0;
 };
 
-// Connects to the agent's Unix stream socket and says hello: {"hello": {"rank": R, "pid": P}}. A
-// rank does not outlive its agent: once the agent closes the socket this process ends with
-// UNAVAILABLE's exit code, wherever it is. INVALID_ARGUMENT for a path over the system's limit of
-// 107 bytes.
-Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank);
+// Connects to the agent's Unix stream socket and says hello: {"hello": {"rank": R, "pid": P}}. The
+// lines that come back go to `stops`, which must outlive it. A rank does not outlive its agent:
+// once the agent closes the socket this process ends with UNAVAILABLE's exit code, wherever it is.
+// INVALID_ARGUMENT for a path over the system's limit of 107 bytes.
+Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank,
+                                                      TrialStops& stops);
 
-// Progress lines on stderr. Steps are shown at most twice a second, the last one always; ranks
-// above 0 show failures, warnings and nothing else.
+// Progress lines on stderr, those of a bank's trial with its index. A trial's steps are shown at
+// most twice a second, the last one always; ranks above 0 show failures, warnings and nothing else.
 std::unique_ptr<EventSink> make_console_sink(int rank);
 
 }  // namespace prefixmem::trainer

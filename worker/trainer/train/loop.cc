@@ -1,7 +1,5 @@
 #include "worker/trainer/train/loop.h"
 
-#include <array>
-
 #include "common/spec/spec_io.h"
 #include "worker/trainer/eval/evaluate.h"
 #include "worker/trainer/train/fingerprint.h"
@@ -11,11 +9,10 @@
 namespace prefixmem::trainer {
 namespace {
 
-constexpr int64_t kStepsBetweenMemoryReadings = 16;
 constexpr size_t kCheckpointsKept = 2;
 
 std::filesystem::path checkpoint_folder(const Session& session) {
-  return session.options.out / "checkpoints";
+  return session.files.out / "checkpoints";
 }
 
 }  // namespace
@@ -24,12 +21,13 @@ TrainingLoop::TrainingLoop(Session& session)
     : session_(session),
       start_(std::chrono::steady_clock::now()),
       spec_yaml_(to_yaml(session.spec)),
-      fingerprint_(machine_fingerprint(*session.gang)) {
+      fingerprint_(machine_fingerprint(*session.base.gang)) {
   if (!session.adapter) return;
-  const TrainTask task{session.spec.train, session.data.train,
+  const TrainTask task{session.spec.train, session.data->train,
                        examples_per_row(session.spec.data.format), *session.objective,
                        session.train_reference.get()};
-  trainer_ = std::make_unique<Trainer>(task, *session.model, *session.adapter, *session.gang);
+  trainer_ =
+      std::make_unique<Trainer>(task, *session.base.model, *session.adapter, *session.base.gang);
   total_steps_ = trainer_->total_steps();
 }
 
@@ -38,44 +36,33 @@ double TrainingLoop::wall_seconds() const {
          std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-Status TrainingLoop::run() {
+Status TrainingLoop::start() {
+  PM_TRY(resume());
   if (session_.leads() && trainer_) {
-    PM_ASSIGN(metrics_, MetricsFile::open(session_.options.out / "metrics.jsonl", steps_done()));
+    PM_ASSIGN(metrics_, MetricsFile::open(session_.files.out / "metrics.jsonl", steps_done()));
   }
   if (trainer_ && session_.adapter->trains_model()) PM_TRY(tell_memory());
-  while (true) {
-    const bool due = evaluation_due();
-    if (due) PM_TRY(evaluate_now());
-    if (steps_done() == total_steps_) return {};
-    if (due || steps_of_this_process_ == 0) PM_TRY(enter(PhaseEvent::Phase::kTraining));
-    PM_TRY(train_one_step());
-  }
+  return {};
 }
 
-Status TrainingLoop::train_one_step() {
-  auto made = trainer_->step();
-  if (made.status().code() == Code::kFailedPrecondition) return session_.together(made.status());
-  PM_ASSIGN(StepEvent event, std::move(made));
-  PM_ASSIGN(const bool stop, vote(event));
-  ++steps_of_this_process_;
+Result<bool> TrainingLoop::prepare() {
+  if (evaluation_due()) {
+    training_ = false;
+    PM_TRY(evaluate_now());
+  }
+  if (steps_done() == total_steps_) return false;
+  if (!training_) PM_TRY(enter(PhaseEvent::Phase::kTraining));
+  return training_ = true;
+}
+
+Status TrainingLoop::finish(const StepEvent& event, Stop stop) {
   progress_.tokens += event.tokens;
   progress_.train_seconds += event.step_seconds;
   progress_.last_loss = event.loss;
   if (metrics_) PM_TRY(metrics_->append(event));
   PM_TRY(session_.emit(event));
-  if (checkpoint_due() || stop) PM_TRY(write_checkpoint());
-  if (stop) return stop_here("after step " + std::to_string(event.step));
-  return {};
-}
-
-Result<bool> TrainingLoop::vote(StepEvent& event) {
-  if (steps_of_this_process_ % kStepsBetweenMemoryReadings == 0) own_bytes_ = proportional_bytes();
-  std::array<double, 2> votes = {stop_requested() ? 1.0 : 0.0, static_cast<double>(own_bytes_)};
-  PM_TRY(session_.gang->all_reduce_sum(votes));
-  event.resident_bytes = static_cast<int64_t>(votes[1]);
-  event.device_bytes = device_bytes(session_.gang->device());
-  event.device_utilization = device_utilization(session_.gang->device());
-  return votes[0] > 0;
+  if (checkpoint_due() || stop != Stop::kNo) PM_TRY(write_checkpoint());
+  return stop == Stop::kNo ? Status() : stop_here(stop);
 }
 
 bool TrainingLoop::checkpoint_due() const {
@@ -98,17 +85,20 @@ bool TrainingLoop::evaluation_due() const {
 Status TrainingLoop::evaluate_now() {
   PM_TRY(enter(PhaseEvent::Phase::kEvaluating));
   const EvalContext context{.spec = session_.spec.eval,
-                            .examples = session_.data.eval,
+                            .examples = session_.data->eval,
                             .examples_per_row = examples_per_row(session_.spec.data.format),
-                            .label_ids = session_.data.label_ids,
-                            .codec = *session_.codec,
-                            .model = *session_.model,
+                            .label_ids = session_.data->label_ids,
+                            .codec = *session_.base.codec,
+                            .model = *session_.base.model,
                             .adapter = session_.adapter.get(),
                             .objective = *session_.objective,
                             .reference = session_.eval_reference.get(),
-                            .gang = *session_.gang,
+                            .gang = *session_.base.gang,
                             .micro_batch_tokens = session_.spec.train.micro_batch_tokens,
-                            .should_stop = stop_requested};
+                            .should_stop = [this] {
+                              return stop_requested() ||
+                                     session_.base.stops.requested(session_.trial);
+                            }};
   auto event = evaluate(context, steps_done());
   if (event.status().code() == Code::kCancelled) {
     if (steps_done() > 0) PM_TRY(write_checkpoint());
@@ -125,10 +115,11 @@ Status TrainingLoop::save_adapter(const std::filesystem::path& folder) {
   });
 }
 
-Status TrainingLoop::stop_here(const std::string& where) {
-  return session_.together(cancelled("stopped by a signal " + where + " of " +
-                                     std::to_string(total_steps_) +
-                                     "; --resume goes on from the checkpoint written there"));
+Status TrainingLoop::stop_here(Stop stop) {
+  const std::string by = stop == Stop::kSignal ? "by a signal" : "on request";
+  return session_.together(cancelled(
+      "stopped " + by + " after step " + std::to_string(steps_done()) + " of " +
+      std::to_string(total_steps_) + "; --resume goes on from the checkpoint written there"));
 }
 
 Status TrainingLoop::enter(PhaseEvent::Phase phase) {
@@ -157,23 +148,24 @@ Status TrainingLoop::write_checkpoint() {
 
 Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
   const auto begin = std::chrono::steady_clock::now();
-  CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data.digest, progress_};
+  CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data->digest, progress_};
   info.progress.wall_seconds = wall_seconds();
   const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
   ArtifactEvent event;
   PM_ASSIGN(event.bytes,
-            trainer::write_checkpoint(path, info, trainer_->optimizer(), *session_.gang));
+            trainer::write_checkpoint(path, info, trainer_->optimizer(), *session_.base.gang));
   if (session_.leads()) PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
   event.kind = ArtifactEvent::Kind::kCheckpoint;
-  event.path = path.lexically_relative(session_.options.out);
+  event.path = path.lexically_relative(session_.files.out);
   event.step = info.step;
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return event;
 }
 
 Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
-  PM_ASSIGN(ResumeChoice choice, choose_resume_point(checkpoint_folder(session_), spec_yaml_,
-                                                     session_.data.digest, fingerprint_));
+  PM_ASSIGN(ResumeChoice choice,
+            choose_resume_point(checkpoint_folder(session_), spec_yaml_, session_.data->digest,
+                                fingerprint_, session_.spec.train.deterministic));
   if (choice.point) {
     PM_TRY(check_checkpoint_tensors(choice.point->contents, session_.adapter->parameters())
                .with_context("checkpoint " + choice.point->file.string()));
@@ -182,7 +174,7 @@ Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
 }
 
 Status TrainingLoop::resume() {
-  if (!session_.options.resume || !trainer_) return {};
+  if (!session_.files.resume || !trainer_) return {};
   Result<ResumeChoice> choice = ResumeChoice();
   if (session_.leads()) choice = choose_checkpoint();
   PM_TRY(session_.agree(choice.status()));
@@ -190,7 +182,7 @@ Status TrainingLoop::resume() {
     PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
   }
   double found = choice->point ? 1 : 0;
-  PM_TRY(session_.gang->all_reduce_sum({&found, 1}));
+  PM_TRY(session_.base.gang->all_reduce_sum({&found, 1}));
   if (found == 0) return {};
   PM_TRY(session_.agree(take_up(choice->point ? &*choice->point : nullptr)));
   return session_.emit(LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
@@ -200,7 +192,7 @@ Status TrainingLoop::take_up(ResumePoint* point) {
   CheckpointInfo info;
   if (point != nullptr) info = point->info;
   PM_TRY(restore_checkpoint(point == nullptr ? nullptr : &point->contents, info,
-                            trainer_->optimizer(), *session_.gang));
+                            trainer_->optimizer(), *session_.base.gang));
   progress_ = info.progress;
   checkpointed_step_ = info.step;
   return {};

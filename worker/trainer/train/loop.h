@@ -1,4 +1,4 @@
-// What happens between steps: votes, metrics, checkpoints, evaluations.
+// What one trial does between its steps: metrics, checkpoints, evaluations, leaving.
 #pragma once
 
 #include <chrono>
@@ -13,21 +13,29 @@
 
 namespace prefixmem::trainer {
 
+// Whether a trial is to leave before its last step, and who said so.
+enum class Stop { kNo, kSignal, kRequest };
+
 // Collective: every rank calls the same functions in the same order.
 class TrainingLoop {
  public:
   explicit TrainingLoop(Session& session);
 
-  // With --resume: takes up the newest whole checkpoint of the output folder, where there is one.
-  Status resume();
-  // Trains and evaluates to the end. CANCELLED after a stop signal on any rank; a checkpoint of the
-  // last step done is written then.
-  Status run();
+  // Takes up the newest whole checkpoint of the output folder, where that is asked for and there is
+  // one, and opens the metrics.
+  Status start();
+  // Evaluates where that is due; whether a step is to follow, trainer()'s. CANCELLED, as after
+  // stop() below, where a rank was asked to stop meanwhile.
+  Result<bool> prepare();
+  // Takes in a step that is done. CANCELLED where the trial is to stop: a checkpoint of that step
+  // is written then.
+  Status finish(const StepEvent& event, Stop stop);
 
-  // After run(): writes what was trained into a folder, which is empty ("") on all ranks but 0.
+  // After the last step: writes what was trained into a folder, which is empty ("") on all ranks
+  // but 0.
   Status save_adapter(const std::filesystem::path& folder);
 
-  // Meaningful after run().
+  Trainer& trainer() { return *trainer_; }  // none for method none
   int64_t steps_done() const { return trainer_ ? trainer_->steps_done() : 0; }
   const Progress& progress() const { return progress_; }
   double wall_seconds() const;
@@ -35,14 +43,11 @@ class TrainingLoop {
  private:
   bool evaluation_due() const;
   bool checkpoint_due() const;
-  Status train_one_step();
-  // One vote of all ranks that the step is done; adds the gang's memory to the event and returns
-  // whether somebody was asked to stop.
-  Result<bool> vote(StepEvent& event);
   Status evaluate_now();
+  Status resume();
   Status write_checkpoint();
   Result<ArtifactEvent> write_checkpoint_file();
-  Status stop_here(const std::string& where);
+  Status stop_here(Stop stop);
   Result<ResumeChoice> choose_checkpoint() const;
   Status take_up(ResumePoint* point);
   Status enter(PhaseEvent::Phase phase);
@@ -56,8 +61,7 @@ class TrainingLoop {
   Progress progress_;
   int64_t total_steps_ = 0;
   int64_t checkpointed_step_ = -1;  // of the newest checkpoint that holds all there is to know
-  int64_t own_bytes_ = 0;           // this process's memory when last measured
-  int64_t steps_of_this_process_ = 0;
+  bool training_ = false;           // the phase last told
 };
 
 }  // namespace prefixmem::trainer

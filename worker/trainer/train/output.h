@@ -6,8 +6,8 @@
 
 #include "common/event/event.h"
 #include "common/status.h"
+#include "worker/trainer/data/dataset.h"
 #include "worker/trainer/train/checkpoint.h"
-#include "worker/trainer/train/session.h"
 
 namespace prefixmem::trainer {
 

@@ -79,7 +79,7 @@ std::vector<std::string> differing_keys(const std::string& yaml_a, const std::st
 Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
                                          const std::string& spec_yaml,
                                          const std::string& data_digest,
-                                         const std::string& fingerprint) {
+                                         const std::string& fingerprint, bool deterministic) {
   ResumeChoice choice;
   for (const auto& file : list_checkpoints(folder)) {
     auto point = open_point(file);
@@ -90,9 +90,14 @@ Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
     }
     PM_TRY(check_same_job(*point, spec_yaml, data_digest));
     if (point->info.fingerprint != fingerprint) {
+      const std::string change =
+          " (" + point->info.fingerprint + " before, " + fingerprint + " now)";
+      if (deterministic) {
+        return failed_precondition(
+            "train.deterministic refuses to go on on another kind of machine" + change);
+      }
       choice.warnings.push_back(
-          "resuming on another kind of machine: results may differ in their last bits (" +
-          point->info.fingerprint + " before, " + fingerprint + " now)");
+          "resuming on another kind of machine: results may differ in their last bits" + change);
     }
     choice.point = std::move(*point);
     break;

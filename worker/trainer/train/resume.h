@@ -24,11 +24,12 @@ struct ResumeChoice {
 
 // The newest checkpoint of the folder that is whole. FAILED_PRECONDITION where that one is of
 // another job (naming the keys of the spec that differ) or of other data. Another fingerprint is a
-// warning.
+// warning, or FAILED_PRECONDITION where `deterministic`.
 Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
                                          const std::string& spec_yaml,
                                          const std::string& data_digest,
-                                         const std::string& fingerprint);
+                                         const std::string& fingerprint,
+                                         bool deterministic = false);
 
 // Dotted paths at which two specs differ, of those that training depends on: name, labels,
 // priority, resources, eval and the two "every" settings may change between attempts.

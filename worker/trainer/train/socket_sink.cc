@@ -2,6 +2,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "worker/trainer/train/event_sink.h"
 
@@ -20,7 +22,8 @@ constexpr timeval kSendLimit{30, 0};
 
 class SocketSink final : public EventSink {
  public:
-  explicit SocketSink(int socket) : socket_(socket), watcher_([this] { watch(); }) {}
+  SocketSink(int socket, TrialStops& stops)
+      : socket_(socket), stops_(stops), watcher_([this] { watch(); }) {}
   ~SocketSink() override {
     closing_ = true;
     shutdown(socket_, SHUT_RDWR);
@@ -28,7 +31,7 @@ class SocketSink final : public EventSink {
     close(socket_);
   }
 
-  Status emit(const Event& event) override { return send_line(to_json_line(event)); }
+  Status emit(const TrialEvent& event) override { return send_line(to_json_line(event)); }
 
   Status send_line(std::string line) {
     line += '\n';
@@ -47,9 +50,18 @@ class SocketSink final : public EventSink {
 
  private:
   void watch() const {
-    char byte = 0;
+    std::array<char, 256> bytes{};
+    std::string line;
     ssize_t count = 0;
-    while ((count = recv(socket_, &byte, 1, 0)) > 0 || (count < 0 && errno == EINTR)) {
+    while ((count = recv(socket_, bytes.data(), bytes.size(), 0)) > 0 ||
+           (count < 0 && errno == EINTR)) {
+      for (ssize_t i = 0; i < count; ++i) {
+        if (bytes[i] != '\n') {
+          line += bytes[i];
+        } else {
+          take(std::exchange(line, {}));
+        }
+      }
     }
     if (closing_) return;
     const Status status = unavailable("events: the agent closed its socket");
@@ -57,7 +69,13 @@ class SocketSink final : public EventSink {
     std::_Exit(exit_code(status));
   }
 
+  void take(const std::string& line) const {
+    const Status taken = stops_.take_line(line);
+    if (!taken.ok()) std::fprintf(stderr, "pmt-trainer: %s\n", taken.message().c_str());
+  }
+
   const int socket_;
+  TrialStops& stops_;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;  // one line at a time
   std::thread watcher_;
@@ -65,7 +83,8 @@ class SocketSink final : public EventSink {
 
 }  // namespace
 
-Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank) {
+Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank,
+                                                      TrialStops& stops) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) {
@@ -81,7 +100,7 @@ Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_
     return status;
   }
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof kSendLimit);
-  auto sink = std::make_unique<SocketSink>(socket);
+  auto sink = std::make_unique<SocketSink>(socket, stops);
   const nlohmann::json hello = {{"hello", {{"rank", rank}, {"pid", getpid()}}}};
   PM_TRY(sink->send_line(hello.dump()));
   return std::unique_ptr<EventSink>(std::move(sink));

@@ -1,11 +1,9 @@
 #include "worker/trainer/train/trainer.h"
 
-#include <torch/torch.h>
-
 #include <chrono>
 #include <cmath>
 
-#include "worker/trainer/objective/score.h"
+#include "worker/trainer/train/joint_step.h"
 #include "worker/trainer/train/schedule.h"
 
 namespace prefixmem::trainer {
@@ -31,51 +29,47 @@ Trainer::Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collec
       optimizer_(make_optimizer(adapter, task.spec, gang)) {}
 
 Result<StepEvent> Trainer::step() {
-  const auto start = Clock::now();
-  const int64_t done = steps_done();
-  const StepPlan plan = plan_step(sampler_.batch(done), task_.examples,
-                                  {gang_.rank(), gang_.size(), task_.spec.micro_batch_tokens,
-                                   task_.examples_per_row, min_shared_});
-  StepEvent event;
-  event.step = done + 1;
-  event.total_steps = total_steps_;
-  event.tokens = plan.tokens;
-  event.label_tokens = plan.label_tokens;
-  event.learning_rate = learning_rate_at(task_.spec, done, total_steps_);
+  PM_ASSIGN(auto made, step_together(model_, {this}));
+  return std::move(made.front());
+}
 
+void Trainer::begin_step() {
+  start_ = Clock::now();
+  plan_ = plan_step(sampler_.batch(steps_done()), task_.examples,
+                    {gang_.rank(), gang_.size(), task_.spec.micro_batch_tokens,
+                     task_.examples_per_row, min_shared_});
+  units_ = static_cast<double>(task_.objective.units(plan_.examples, plan_.label_tokens));
+  loss_sum_ = 0;
   optimizer_->zero_gradients();
-  PM_ASSIGN(event.loss, forward_backward(plan));
+}
+
+std::optional<ScoredBatch> Trainer::micro_batch(size_t round) const {
+  if (round >= plan_.micro_batches.size()) return {};
+  ScoredBatch batch(plan_.micro_batches[round], task_.examples, gang_.device(), min_shared_);
+  if (adapter_.uses_dropout()) batch.drop_out(task_.spec.seed, steps_done());
+  return batch;
+}
+
+Status Trainer::sum_over_ranks() {
+  PM_TRY(optimizer_->sum_gradients());
+  return gang_.all_reduce_sum({&loss_sum_, 1});
+}
+
+Result<StepEvent> Trainer::finish_step() {
+  StepEvent event;
+  event.step = steps_done() + 1;
+  event.total_steps = total_steps_;
+  event.tokens = plan_.tokens;
+  event.label_tokens = plan_.label_tokens;
+  event.learning_rate = learning_rate_at(task_.spec, steps_done(), total_steps_);
+  event.loss = loss_sum_ / units_;
   PM_TRY(check_finite("loss", event.loss));
   PM_ASSIGN(event.grad_norm, optimizer_->clip_gradients(task_.spec.max_grad_norm));
   PM_TRY(check_finite("gradient norm", event.grad_norm));
   PM_TRY(optimizer_->step(event.learning_rate));
-
   event.allreduce_seconds = optimizer_->communication_seconds();
-  event.step_seconds = seconds_since(start);
+  event.step_seconds = seconds_since(start_);
   return event;
-}
-
-Result<double> Trainer::forward_backward(const StepPlan& plan) {
-  const auto units = static_cast<double>(task_.objective.units(plan.examples, plan.label_tokens));
-  double loss = 0;
-  for (size_t round = 0; round < plan.rounds; ++round) {
-    if (round < plan.micro_batches.size()) {
-      loss += forward_backward(plan.micro_batches[round], 1 / units);
-    }
-    PM_TRY(optimizer_->after_backward());
-  }
-  PM_TRY(optimizer_->sum_gradients());
-  PM_TRY(gang_.all_reduce_sum({&loss, 1}));
-  return loss / units;
-}
-
-double Trainer::forward_backward(const std::vector<int64_t>& examples, double scale) {
-  ScoredBatch batch(examples, task_.examples, gang_.device(), min_shared_);
-  if (adapter_.uses_dropout()) batch.drop_out(task_.spec.seed, steps_done());
-  const ExampleScores scores = batch.score(model_, &adapter_, task_.reference);
-  const torch::Tensor loss_sum = task_.objective.loss_sum(scores);
-  (loss_sum * scale).backward();
-  return loss_sum.item<double>();
 }
 
 Status Trainer::check_finite(const char* what, double value) const {

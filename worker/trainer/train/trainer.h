@@ -1,10 +1,10 @@
-// The step of a gang: each rank computes its rows, the gradients are summed, all weights updated.
+// One job's steps: each rank computes its rows, the gradients are summed, all weights updated.
 #pragma once
 
-#include <torch/types.h>
-
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/event/event.h"
@@ -15,6 +15,7 @@
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/objective/objective.h"
 #include "worker/trainer/objective/reference.h"
+#include "worker/trainer/objective/score.h"
 #include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
@@ -36,19 +37,30 @@ class Trainer {
   int64_t steps_done() const { return optimizer_->steps(); }
   int64_t total_steps() const { return total_steps_; }
 
-  // Makes the next step; the same on every rank up to the event's memory figures, which are not
-  // set. FAILED_PRECONDITION, on every rank and before the update, where the loss or the gradient
-  // is not finite.
+  // Makes the next step, alone: step_together() of one.
   Result<StepEvent> step();
 
+  // The parts of a step, in this order, for step_together() (joint_step.h). Collective.
+  void begin_step();
+  size_t rounds() const { return plan_.rounds; }  // of the step begun, the same on every rank
+  // Each round: this rank's micro-batch, where it has one left; its scores, whose loss is to go
+  // into add_loss() and its gradient, times loss_scale(), into the parameters; after_round().
+  std::optional<ScoredBatch> micro_batch(size_t round) const;
+  ScoreCall call(const ScoredBatch& batch) { return {&batch, &adapter_, task_.reference}; }
+  const Objective& objective() const { return task_.objective; }
+  double loss_scale() const { return 1 / units_; }
+  void add_loss(double sum) { loss_sum_ += sum; }
+  Status after_round() { return optimizer_->after_backward(); }
+  // From here on loss and gradients are those of all ranks.
+  Status sum_over_ranks();
+  // The update. As step_together()'s results.
+  Result<StepEvent> finish_step();
+
+  const TrainSpec& spec() const { return task_.spec; }
   // The whole state besides the number of steps, which is the optimizer's.
   Optimizer& optimizer() { return *optimizer_; }
 
  private:
-  // Loss of the whole batch; leaves its gradients, summed over the gang, in the optimizer.
-  Result<double> forward_backward(const StepPlan& plan);
-  // The loss of one micro-batch of this rank, as a sum; adds its gradients times `scale`.
-  double forward_backward(const std::vector<int64_t>& examples, double scale);
   Status check_finite(const char* what, double value) const;
 
   const TrainTask task_;
@@ -59,6 +71,12 @@ class Trainer {
   const int64_t total_steps_;
   const int64_t min_shared_;  // of what rows begin with in common
   const std::unique_ptr<Optimizer> optimizer_;
+
+  // Of the step begun.
+  std::chrono::steady_clock::time_point start_;
+  StepPlan plan_;
+  double units_ = 1;     // of all ranks
+  double loss_sum_ = 0;  // of this rank, then of all
 };
 
 }  // namespace prefixmem::trainer

@@ -1,0 +1,68 @@
+// Trials that train together: one gang, one pass of the frozen base, each with everything else of
+// its own. A job alone is a bank of one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/spec/enums.h"
+#include "worker/trainer/train/bank_file.h"
+#include "worker/trainer/train/base.h"
+#include "worker/trainer/train/loop.h"
+#include "worker/trainer/train/session.h"
+
+namespace prefixmem::trainer {
+
+class Bank {
+ public:
+  // Reads the trials' specs; a failure is that trial's. `numbered`: events name their trial.
+  Bank(Base& base, const std::vector<TrialFiles>& files, bool numbered);
+
+  // Of the first spec that could be read.
+  Device device() const;
+
+  // Loads base and trials and trains each to its end, which it tells by its own result or failure
+  // once everything is written. A trial that fails leaves the others as they are; a failure of the
+  // call is the gang's. Collective, with base.gang there.
+  Status run();
+
+  // After run().
+  const Status& end_of(size_t trial) const { return *trials_[trial]->end; }
+
+ private:
+  struct Trial {
+    Session session;
+    Result<JobSpec> spec;
+    std::unique_ptr<TrainingLoop> loop;  // once it has started
+    std::optional<Status> end;
+  };
+  // What all ranks have said after a step.
+  struct Votes {
+    int64_t resident_bytes = 0;
+    std::vector<Stop> stops;  // of each trial that voted
+  };
+
+  std::vector<Trial*> running() const;
+  // Does this for every trial that has not ended, each failure ending its own.
+  Status each(const std::function<Status(Trial&)>& work);
+  Status admit(Trial& trial);
+  Status load(Trial& trial);
+  // Ends a trial that has no step left.
+  Status prepare(Trial& trial);
+  Status step(const std::vector<Trial*>& trials);
+  Result<Votes> vote(const std::vector<Trial*>& trials);
+  Status finish(Trial& trial, Result<StepEvent> made, Stop stop, int64_t resident_bytes) const;
+  // Makes a failure that all ranks hold the end of the trial; any other is the gang's.
+  Status settle(Trial& trial, const Status& status);
+  void end(Trial& trial, const Status& status);
+
+  Base& base_;
+  std::vector<std::unique_ptr<Trial>> trials_;
+  int64_t steps_ = 0;      // of this process
+  int64_t own_bytes_ = 0;  // this process's memory when last measured
+};
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,82 @@
+#include "worker/trainer/train/base.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "common/spec/enums.h"
+#include "common/spec/spec_io.h"
+#include "worker/trainer/data/codec.h"
+#include "worker/trainer/data/dataset_cache.h"
+#include "worker/trainer/train/guard.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+void set_threads(const Base& base) {
+  int64_t threads = base.spec.resources.threads;
+  if (threads == 0) {
+    const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+    threads = std::max<int64_t>(1, cores / base.gang->local_size());
+  }
+  at::set_num_threads(static_cast<int>(threads));
+}
+
+Status load_parts(Base& base) {
+  DecoderOptions options;
+  options.dtype = base.spec.train.dtype == Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat32;
+  options.device = base.gang->device();
+  PM_ASSIGN(base.codec, load_codec(base.spec.model));
+  PM_ASSIGN(base.model, Decoder::load(base.spec.model, options));
+  return {};
+}
+
+// All that load_dataset looks at.
+std::string rows_of(const JobSpec& spec, const Positions& positions) {
+  JobSpec rows;
+  rows.data = spec.data;
+  rows.eval.mode = spec.eval.mode;
+  if (std::holds_alternative<NoMethod>(spec.method)) rows.method = spec.method;
+  return to_yaml(rows) + "positions " + std::to_string(positions.model) + " " +
+         std::to_string(positions.prefix);
+}
+
+Status check_same(std::string_view key, std::string_view own, std::string_view others) {
+  if (own == others) return {};
+  return invalid_argument(std::string(key) + " is " + std::string(own) +
+                          "; allowed in this bank: " + std::string(others));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
+                                                     const Positions& positions) {
+  std::weak_ptr<const Dataset>& known = datasets_[rows_of(wanted, positions)];
+  if (auto rows = known.lock()) return rows;
+  auto made = cache.empty() ? load_dataset(wanted, *codec, positions)
+                            : DatasetCache(cache).load(wanted, *codec, positions);
+  PM_TRY(made.status());
+  auto rows = std::make_shared<const Dataset>(std::move(*made));
+  known = rows;
+  return rows;
+}
+
+Status load_base(Base& base, const JobSpec& spec) {
+  base.spec = spec;
+  set_threads(base);
+  return base.agree(torch_guarded([&] { return load_parts(base); }));
+}
+
+Status check_base(const Base& base, const JobSpec& spec) {
+  const JobSpec& first = base.spec;
+  PM_TRY(check_same("model", spec.model, first.model));
+  PM_TRY(check_same("train.dtype", spec::spelling(spec.train.dtype),
+                    spec::spelling(first.train.dtype)));
+  PM_TRY(check_same("resources.device", spec::spelling(spec.resources.device),
+                    spec::spelling(first.resources.device)));
+  return check_same("resources.threads", std::to_string(spec.resources.threads),
+                    std::to_string(first.resources.threads));
+}
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,50 @@
+// What the trials of a bank share on a rank: the gang, its voice, the frozen model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/event/event.h"
+#include "common/spec/job_spec.h"
+#include "worker/trainer/collective/collective.h"
+#include "worker/trainer/data/dataset.h"
+#include "worker/trainer/model/decoder.h"
+#include "worker/trainer/train/agreement.h"
+#include "worker/trainer/train/event_sink.h"
+#include "worker/trainer/train/trial_stops.h"
+
+namespace prefixmem::trainer {
+
+struct Base {
+  TrialStops stops;                 // outlives the sink, which writes to it
+  std::unique_ptr<EventSink> sink;  // outlives the gang, which may have to report to it
+  std::unique_ptr<Collective> gang;
+  std::unique_ptr<TextCodec> codec;
+  std::unique_ptr<Decoder> model;
+  std::filesystem::path cache;  // of encoded rows; empty: none
+  JobSpec spec;                 // of the trial that model and threads were chosen by
+  Agreement agreement;
+
+  bool leads() const { return gang->rank() == 0; }
+  // Rank 0 speaks for the gang.
+  Status emit(const TrialEvent& event) const { return leads() ? sink->emit(event) : Status(); }
+  Status agree(const Status& mine) { return agreement.agree(*gang, mine); }
+
+  // The rows of a spec, whose model is the base's; read and encoded once for specs that want the
+  // same ones. As load_dataset.
+  Result<std::shared_ptr<const Dataset>> dataset(const JobSpec& spec, const Positions& positions);
+
+ private:
+  std::map<std::string, std::weak_ptr<const Dataset>> datasets_;
+};
+
+// Reads what spec.model names and sets the number of threads. Collective.
+Status load_base(Base& base, const JobSpec& spec);
+
+// INVALID_ARGUMENT where a spec asks for another base than the one that is loaded.
+Status check_base(const Base& base, const JobSpec& spec);
+
+}  // namespace prefixmem::trainer

@@ -1,0 +1,74 @@
+#include "worker/trainer/train/trial_end.h"
+
+#include "common/spec/enums.h"
+#include "worker/trainer/proof/golden_probe.h"
+#include "worker/trainer/train/output.h"
+
+namespace prefixmem::trainer {
+namespace {
+
+ResultEvent summarize(const TrainingLoop& loop, const Session& session) {
+  const Progress& progress = loop.progress();
+  ResultEvent result;
+  result.steps = loop.steps_done();
+  result.final_loss = progress.last_loss;
+  result.wall_seconds = loop.wall_seconds();
+  if (progress.train_seconds > 0) {
+    result.tokens_per_second = static_cast<double>(progress.tokens) / progress.train_seconds;
+  }
+  result.trainable_parameters = session.adapter ? session.adapter->parameter_count() : 0;
+  return result;
+}
+
+// Rank 0.
+Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
+  GoldenProbe probe;
+  Decoder& model = *session.base.model;
+  const auto sequences = probe_sequences(model.config().vocab_size);
+  const bool remembered = session.base_probe.defined();
+  const torch::Tensor base =
+      remembered ? session.base_probe : probe_logits(model, nullptr, sequences);
+  Adapter* const adapter = remembered ? nullptr : session.adapter.get();
+  probe.base_model = session.spec.model;
+  probe.dtype = spec::spelling(session.spec.train.dtype);
+  PM_ASSIGN(probe.adapter_digest, weights_digest(folder));
+  probe.sequences = probe_of(base, probe_logits(model, adapter, sequences));
+  PM_TRY(write_probe(folder, probe));
+  return publish_adapter(session.files.out);
+}
+
+// Collective, as is writing what the ranks share.
+Status save_adapter(TrainingLoop& loop, Session& session) {
+  PhaseEvent phase;
+  phase.phase = PhaseEvent::Phase::kSaving;
+  PM_TRY(session.emit(phase));
+  Result<std::filesystem::path> folder = std::filesystem::path();
+  if (session.leads()) folder = begin_adapter(session.files.out);
+  PM_TRY(session.agree(folder.status()));
+  PM_TRY(session.agree(loop.save_adapter(*folder)));
+  Result<int64_t> bytes = 0;
+  if (session.leads()) bytes = publish_with_probe(session, *folder);
+  PM_TRY(session.agree(bytes.status()));
+  return session.emit(
+      ArtifactEvent{ArtifactEvent::Kind::kAdapter, "adapter", loop.steps_done(), *bytes, 0});
+}
+
+Status save_result(const TrainingLoop& loop, const Session& session) {
+  const ResultEvent result = summarize(loop, session);
+  PM_TRY(write_result(session.files.out, {}, result, loop.progress(), *session.data));
+  return session.emit(result);
+}
+
+}  // namespace
+
+Status save_outputs(TrainingLoop& loop, Session& session) {
+  if (session.adapter) PM_TRY(save_adapter(loop, session));
+  return session.agree(session.leads() ? save_result(loop, session) : Status());
+}
+
+Status save_failure(const Status& failure, const TrainingLoop& loop, const Session& session) {
+  return write_result(session.files.out, failure, summarize(loop, session), loop.progress(),
+                      *session.data);
+}
+
+}  // namespace prefixmem::trainer
