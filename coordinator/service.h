@@ -18,7 +18,7 @@ struct ServiceOptions {
   double heartbeat_seconds = 3;
   double grace_seconds = 30;
   int max_retries = 3;
-  int bank_limit = 1;  // jobs that one gang is started with, at most
+  int bank_limit = 16;               // jobs that one gang is started with, at most
   std::filesystem::path ready_file;  // empty: none; written when both ports are served
   std::string log_level = "info";
 };

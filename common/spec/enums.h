@@ -100,6 +100,11 @@ struct Spellings<Device> {
   static constexpr SpellingRows<Device, 3> kRows = {
       {{Device::kAuto, "auto"}, {Device::kCpu, "cpu"}, {Device::kCuda, "cuda"}}};
 };
+template <>
+struct Spellings<Banking> {
+  static constexpr SpellingRows<Banking, 2> kRows = {
+      {{Banking::kAuto, "auto"}, {Banking::kNever, "never"}}};
+};
 
 template <class E>
 std::string_view spelling(E value) {

@@ -181,11 +181,14 @@ struct EvalSpec {
 // ---- resources ----------------------------------------------------------------------------------
 
 enum class Device { kAuto, kCpu, kCuda };
+// Whether the job may share a gang with trials of its sweep that have the same base.
+enum class Banking { kAuto, kNever };
 
 struct ResourcesSpec {
   int64_t ranks = 1;
   Device device = Device::kAuto;
   int64_t threads = 0;  // per rank, inside an operation; 0: the host's cores over its ranks
+  Banking bank = Banking::kAuto;
 };
 
 // ---- sweep --------------------------------------------------------------------------------------

@@ -186,6 +186,9 @@ void describe(V& v, ResourcesSpec& s) {
   v.field("threads", s.threads,
           "Of a rank, inside an operation; 0: the host's cores divided by its ranks.",
           between(0, 4096));
+  v.field("bank", s.bank,
+          "auto: trials of one sweep that share the model, train.dtype and resources may train in "
+          "one gang, which loads the model once; never: the job has a gang of its own.");
 }
 
 template <class V>

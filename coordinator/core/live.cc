@@ -19,8 +19,9 @@ std::string bank_of(const store::JobRecord& record) {
   const v1::Job& job = record.job;
   const v1::JobSpec& spec = job.spec();
   const bool adapters = !spec.method().has_full() && !spec.method().has_none();
-  if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
   const v1::ResourcesSpec& resources = spec.resources();
+  if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
+  if (resources.bank() == "never") return {};
   return fmt::format("{} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
                      resources.ranks(), resources.device(), resources.threads(), spec.priority(),
                      record.bank_limit, spec.model());

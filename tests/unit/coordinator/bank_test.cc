@@ -64,6 +64,13 @@ TEST_F(BankTest, JobsThatAreNotOfOneSweepHaveTheirOwnGangs) {
   EXPECT_THAT(heard("v"), ElementsAre("registered", "assign one/1"));
 }
 
+TEST_F(BankTest, AJobMayAskForAGangOfItsOwn) {
+  submit("filler");
+  submit("t", "sweep: {trials: [{}, {resources.bank: never}, {}]}");
+  ASSERT_TRUE(connect("v", 1).ok());
+  EXPECT_THAT(heard("v"), ElementsAre("registered", "assign t-1/1, t-3/1"));
+}
+
 TEST_F(BankTest, OnlyAdaptersShare) {
   submit("filler");
   submit("t", "sweep: {grid: {method: [lora, full, {type: lora, r: 4}, full]}}");
