@@ -12,6 +12,7 @@ ccache's (~/.cache/prefixmem/clang-tidy), so that a second clone has it too.
 import argparse
 import concurrent.futures
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -33,6 +34,9 @@ DROPPED = re.compile(
 # What only warns about the insides of g++ 12's library, or about g++'s own options.
 QUIET = ["-Wno-deprecated-declarations", "-Wno-unknown-warning-option"]
 DROPPED_WITH_VALUE = {"-o", "-MF", "-MT", "-MQ"}
+# LibTorch's headers take clang longer than ten of our sources, so it reads them once, as a module.
+TORCH_HEADERS = ("ATen/ATen.h", "torch/autograd.h", "torch/types.h", "torch/utils.h")
+USES_TORCH = re.compile(rb"^\s*#\s*include\s*<(ATen|torch)/", re.M)
 
 
 def arguments_for_clang(entry):
@@ -85,6 +89,30 @@ def reached(path, places):
     return sorted(seen)
 
 
+def torch_module(arguments, build):
+    """Options that make LibTorch's headers a module, kept and reused under the build folder."""
+    places = [after for word, after in itertools.pairwise(arguments) if word == "-isystem"]
+    headers = [
+        str(next(p for place in places if (p := Path(place) / name).is_file()))
+        for name in TORCH_HEADERS
+    ]
+    folder = build / "clang-tidy"
+    folder.mkdir(exist_ok=True)
+    module_map = folder / "torch.modulemap"
+    text = "\n  ".join(["module torch {", *(f'header "{h}"' for h in headers), "export *\n}\n"])
+    if not module_map.is_file() or module_map.read_text() != text:
+        module_map.write_text(text)
+    # Imported first, so that the library headers of which it has copies are not parsed again.
+    return [
+        "-include",
+        headers[0],
+        "-fmodules",
+        "-fno-implicit-module-maps",
+        f"-fmodule-map-file={module_map}",
+        f"-fmodules-cache-path={folder}",
+    ]
+
+
 def environment_hash():
     """Hash of everything that is the same for all sources of a run."""
     digest = hashlib.sha256()
@@ -108,25 +136,34 @@ def environment_hash():
     return digest.hexdigest()
 
 
+def places_of(build):
+    """Where a header in quotes is looked for, after the folder of who names it."""
+    return str(ROOT), str(build / "proto_gen")
+
+
 def key_of(entry, environment, build):
     arguments = arguments_for_clang(entry)
-    places = (str(ROOT), str(build / "proto_gen"))
     digest = hashlib.sha256(environment.encode())
     portable = " ".join(arguments).replace(str(build), "BUILD").replace(str(ROOT), "ROOT")
     digest.update(portable.encode())
-    for path in reached(entry["file"], places):
+    for path in reached(entry["file"], places_of(build)):
         digest.update(hashlib.sha256(content(path)).digest())
     return digest.hexdigest()
 
 
-def check(entry, tidy):
-    """(passed, text, seconds) of one source."""
-    started = time.monotonic()
+def command_of(entry, tidy, build):
+    """clang-tidy's command line for a source."""
+    arguments = arguments_for_clang(entry)
     command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy", entry["file"], "--"]
-    command += [*arguments_for_clang(entry), "-Wthread-safety", *QUIET]
-    run = subprocess.run(
-        command, cwd=entry["directory"], capture_output=True, text=True, check=False
-    )
+    if any(USES_TORCH.search(content(p)) for p in reached(entry["file"], places_of(build))):
+        command += torch_module(arguments, build)
+    return [*command, *arguments, "-Wthread-safety", *QUIET]
+
+
+def check(command, folder):
+    """(passed, text, seconds) of one command, run in `folder`."""
+    started = time.monotonic()
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     noise = re.compile(
         r"\d+ warnings? (generated|treated as errors?)\.?|Suppressed .*|Use -header-filter.*"
     )
@@ -178,9 +215,10 @@ def main():
     environment = environment_hash()
     keys = {path: key_of(e, environment, build) for path, e in entries.items()}
     todo = [p for p in entries if args.no_cache or not (cache_folder / keys[p]).exists()]
+    commands = {p: command_of(entries[p], tidy, build) for p in todo}
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        runs = {pool.submit(check, entries[p], tidy): p for p in todo}
+        runs = {pool.submit(check, commands[p], entries[p]["directory"]): p for p in todo}
         for run in concurrent.futures.as_completed(runs):
             path = runs[run]
             passed, text, seconds = run.result()

@@ -1,7 +1,7 @@
 // Decoders of real shapes with random weights.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

@@ -6,7 +6,7 @@
 // ROWS rows of TOKENS input tokens, the last LABELS of which predict a label; nothing is shared.
 #include <ATen/Parallel.h>
 #include <sys/resource.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <cstdio>

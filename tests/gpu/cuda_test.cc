@@ -1,6 +1,7 @@
 // On a GPU: the same numbers as on the CPU. PREFIXMEM_TEST_MODEL names a model folder (run.sh).
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
+#include <torch/utils.h>
 
 #include <cstdlib>
 

@@ -6,7 +6,7 @@
 //    "gradient": true,     optional: loss [] as a step has it, gradient.{parameter}
 //    "objective": {"type": "dpo", …},  optional: of that loss; rows are chosen, rejected, chosen, …
 //    "greedy": n}          optional: greedy.{row} [n], ids that continue it through the cache
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <iostream>

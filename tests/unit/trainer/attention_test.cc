@@ -2,7 +2,8 @@
 #include "worker/trainer/ops/attention.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 
 #include <limits>
 

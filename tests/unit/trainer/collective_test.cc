@@ -3,7 +3,7 @@
 #include "worker/trainer/collective/collective.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
 // The bf16 products of the CPU: linear maps, memories, log-probabilities.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include "tests/unit/trainer/against_double.h"
 #include "worker/trainer/ops/feature_memory.h"

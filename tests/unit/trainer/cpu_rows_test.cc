@@ -1,6 +1,6 @@
 // The single passes of the CPU: norm, rotary, gate.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include "tests/unit/trainer/against_double.h"
 #include "worker/trainer/ops/cpu/isa.h"

@@ -2,7 +2,7 @@
 #include "worker/trainer/ops/dora.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include "tests/unit/trainer/finite_differences.h"
 

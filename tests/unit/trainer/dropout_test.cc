@@ -2,7 +2,7 @@
 #include "worker/trainer/ops/dropout.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <map>

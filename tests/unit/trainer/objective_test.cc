@@ -1,7 +1,7 @@
 #include "worker/trainer/objective/objective.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 

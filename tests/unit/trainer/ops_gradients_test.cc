@@ -1,7 +1,8 @@
 // The hand-written backwards that compute in fp32 against central differences of their formulas in
 // double, for every element of every input.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 
 #include <functional>
 #include <limits>

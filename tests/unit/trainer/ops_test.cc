@@ -1,6 +1,7 @@
 // The differentiable operations against LibTorch's own autograd of the plain formulas.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 
 #include <cmath>
 

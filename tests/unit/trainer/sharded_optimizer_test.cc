@@ -2,7 +2,7 @@
 #include "worker/trainer/train/sharded_optimizer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include "tests/unit/trainer/toy_job.h"
 #include "worker/trainer/collective/backends.h"

@@ -2,7 +2,7 @@
 // into micro-batches and ranks, against each row alone; for every method, objective and kind of
 // layer.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cmath>
 #include <numeric>

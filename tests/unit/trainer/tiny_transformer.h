@@ -1,7 +1,7 @@
 // Small random decoders that exercise every switch of ModelConfig.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/utils.h>
 
 #include <cmath>
 #include <memory>

@@ -2,7 +2,7 @@
 // of the embeddings before it on its path, plus a trained vector. It obeys the Decoder's contract.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <algorithm>
 #include <memory>
