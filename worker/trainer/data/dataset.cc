@@ -1,6 +1,7 @@
 #include "worker/trainer/data/dataset.h"
 
 #include "common/sha256.h"
+#include "common/spec/spec_io.h"
 #include "worker/trainer/data/rows.h"
 #include "worker/trainer/data/templates.h"
 
@@ -96,6 +97,15 @@ Status encode_rows(Rows rows, const JobSpec& spec, const RowEncoder& encoder, Da
 }
 
 }  // namespace
+
+std::string rows_wanted(const JobSpec& spec, const Positions& positions) {
+  JobSpec wanted;
+  wanted.data = spec.data;
+  wanted.eval.mode = spec.eval.mode;
+  if (std::holds_alternative<NoMethod>(spec.method)) wanted.method = spec.method;
+  return to_yaml(wanted) + "positions " + std::to_string(positions.model) + " " +
+         std::to_string(positions.prefix);
+}
 
 Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
                              const Positions& positions) {

@@ -24,6 +24,10 @@ struct Positions {
   int64_t prefix = 0;  // those of them that an adapter's virtual tokens take
 };
 
+// All of a spec that load_dataset looks at: specs with equal texts want the same rows of the same
+// files.
+std::string rows_wanted(const JobSpec& spec, const Positions& positions);
+
 // Reads, chooses and encodes the rows; a pure function of files, spec and tokenizer. Rows are held
 // once as text, then once as tokens. data.max_tokens does not go beyond the positions that are
 // left. few_shot chooses before data.overflow drops. Errors as read_rows, select_few_shot,

@@ -5,7 +5,6 @@
 
 #include "common/files.h"
 #include "common/sha256.h"
-#include "common/spec/spec_io.h"
 #include "worker/trainer/data/dataset_file.h"
 #include "worker/trainer/model/model_path.h"
 
@@ -22,17 +21,6 @@ Result<std::string> identity_of(const std::string& file) {
   if (file.empty()) return file;
   PM_ASSIGN(const std::string sum, sha256_of_file(file));
   return sum + fs::path(file).extension().string();
-}
-
-// The keys that choose and encode rows, with contents in place of paths.
-Result<std::string> identity_of(const JobSpec& spec) {
-  JobSpec data;
-  data.data = spec.data;
-  data.eval.mode = spec.eval.mode;
-  PM_ASSIGN(data.data.train, identity_of(spec.data.train));
-  PM_ASSIGN(data.data.eval, identity_of(spec.data.eval));
-  const bool trains = !std::holds_alternative<NoMethod>(spec.method);
-  return to_yaml(data) + (trains ? "trains" : "evaluates");
 }
 
 struct Entry {
@@ -62,11 +50,12 @@ Result<std::vector<Entry>> entries_of(const fs::path& folder) {
 }  // namespace
 
 Result<std::string> dataset_key(const JobSpec& spec, const Positions& positions) {
+  JobSpec contents = spec;
+  PM_ASSIGN(contents.data.train, identity_of(spec.data.train));
+  PM_ASSIGN(contents.data.eval, identity_of(spec.data.eval));
   Sha256 key;
   PM_TRY(update_from_file(key, "/proc/self/exe"));
-  PM_ASSIGN(const std::string identity, identity_of(spec));
-  key.update(identity);
-  key.update(&positions, sizeof positions);
+  key.update(rows_wanted(contents, positions));
   PM_ASSIGN(const ModelPath model, find_model(spec.model));
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}) {
     const fs::path file = model.folder / name;

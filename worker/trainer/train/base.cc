@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "common/spec/enums.h"
-#include "common/spec/spec_io.h"
 #include "worker/trainer/data/codec.h"
 #include "worker/trainer/data/dataset_cache.h"
 #include "worker/trainer/train/guard.h"
@@ -32,16 +31,6 @@ Status load_parts(Base& base) {
   return {};
 }
 
-// All that load_dataset looks at.
-std::string rows_of(const JobSpec& spec, const Positions& positions) {
-  JobSpec rows;
-  rows.data = spec.data;
-  rows.eval.mode = spec.eval.mode;
-  if (std::holds_alternative<NoMethod>(spec.method)) rows.method = spec.method;
-  return to_yaml(rows) + "positions " + std::to_string(positions.model) + " " +
-         std::to_string(positions.prefix);
-}
-
 Status check_same(std::string_view key, std::string_view own, std::string_view others) {
   if (own == others) return {};
   return invalid_argument(std::string(key) + " is " + std::string(own) +
@@ -52,7 +41,7 @@ Status check_same(std::string_view key, std::string_view own, std::string_view o
 
 Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
                                                      const Positions& positions) {
-  std::weak_ptr<const Dataset>& known = datasets_[rows_of(wanted, positions)];
+  std::weak_ptr<const Dataset>& known = datasets_[rows_wanted(wanted, positions)];
   if (auto rows = known.lock()) return rows;
   auto made = cache.empty() ? load_dataset(wanted, *codec, positions)
                             : DatasetCache(cache).load(wanted, *codec, positions);
