@@ -12,6 +12,7 @@ namespace {
 
 std::vector<torch::Tensor> split(const torch::Tensor& x, const std::vector<int64_t>& counts) {
   if (!x.defined()) return std::vector<torch::Tensor>(counts.size());
+  if (counts.size() == 1) return {x};
   return x.split_with_sizes(counts);
 }
 
@@ -43,10 +44,6 @@ std::vector<RowsToAdd> AdapterSpans::deltas(const Hook& hook) const {
 
 torch::Tensor AdapterSpans::add_linear_delta(const LinearCall& call) const {
   if (empty()) return call.y;
-  if (spans_.size() == 1) {
-    const torch::Tensor delta = spans_.front().adapter->linear_delta(call);
-    return delta.defined() ? call.y.add_(delta) : call.y;
-  }
   const auto x = split(call.x, counts_), y = split(call.y, counts_),
              keys = split(call.dropout_keys, counts_);
   return add_rows_in_place(
@@ -58,10 +55,6 @@ torch::Tensor AdapterSpans::add_linear_delta(const LinearCall& call) const {
 torch::Tensor AdapterSpans::add_attention_delta(int64_t layer, const Queries& queries,
                                                 const torch::Tensor& mixed) const {
   if (empty()) return mixed;
-  if (spans_.size() == 1) {
-    const torch::Tensor delta = spans_.front().adapter->attention_delta(layer, queries);
-    return delta.defined() ? mixed + delta : mixed;
-  }
   const auto before = split(queries.before_rotary, counts_),
              after = split(queries.after_rotary, counts_);
   return add_rows(mixed, deltas([&](Adapter& adapter, size_t i) {
@@ -72,10 +65,6 @@ torch::Tensor AdapterSpans::add_attention_delta(int64_t layer, const Queries& qu
 torch::Tensor AdapterSpans::add_block_delta(int64_t layer, const torch::Tensor& x,
                                             const torch::Tensor& out) const {
   if (empty()) return out;
-  if (spans_.size() == 1) {
-    const torch::Tensor delta = spans_.front().adapter->block_delta(layer, x);
-    return delta.defined() ? out + delta : out;
-  }
   const auto parts = split(x, counts_);
   return add_rows(out, deltas([&](Adapter& adapter, size_t i) {
                     return adapter.block_delta(layer, parts[i]);

@@ -31,10 +31,6 @@ std::map<int64_t, AttentionPlan> plan_layers(const ModelConfig& config,
 
 // Positions of a batch's tokens behind the prefixes of their spans.
 torch::Tensor shifted(const torch::Tensor& positions, const std::vector<PrefixRun>& prefixes) {
-  if (prefixes.size() == 1) {
-    const int64_t shift = prefixes.front().length();
-    return shift == 0 ? positions : positions + shift;
-  }
   std::vector<torch::Tensor> runs;
   int64_t begin = 0;
   for (const PrefixRun& run : prefixes) {

@@ -41,6 +41,9 @@ class AddRows : public torch::autograd::Function<AddRows> {
 
 torch::Tensor add(const torch::Tensor& x, const std::vector<RowsToAdd>& runs, bool in_place) {
   if (runs.empty()) return x;
+  if (const torch::Tensor& first = runs.front().values; first.size(0) == x.size(0)) {
+    return in_place ? x.add_(first) : x + first;
+  }
   std::vector<torch::Tensor> values;
   std::vector<int64_t> begins;
   for (const RowsToAdd& run : runs) {

@@ -72,7 +72,8 @@ size_t most_rounds(const std::vector<Trainer*>& trainers) {
 Result<std::vector<Result<StepEvent>>> step_together(Decoder& model,
                                                      const std::vector<Trainer*>& trainers) {
   for (Trainer* trainer : trainers) trainer->begin_step();
-  for (size_t round = 0; round < most_rounds(trainers); ++round) {
+  const size_t rounds = most_rounds(trainers);
+  for (size_t round = 0; round < rounds; ++round) {
     for (const Group& group : groups_of(trainers, round)) forward_backward(model, group.parts);
     for (Trainer* trainer : trainers) {
       if (round < trainer->rounds()) PM_TRY(trainer->after_round());

@@ -24,8 +24,8 @@ class TrainingLoop {
   // Takes up the newest whole checkpoint of the output folder, where that is asked for and there is
   // one, and opens the metrics.
   Status start();
-  // Evaluates where that is due; whether a step is to follow, trainer()'s. CANCELLED, as after
-  // stop() below, where a rank was asked to stop meanwhile.
+  // Evaluates where that is due; whether a step is to follow, trainer()'s. CANCELLED, after a
+  // checkpoint as in finish(), where a rank was asked to stop meanwhile.
   Result<bool> prepare();
   // Takes in a step that is done. CANCELLED where the trial is to stop: a checkpoint of that step
   // is written then.
