@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "worker/trainer/ops/cpu/matmul.h"
+#include "worker/trainer/ops/cpu/tensors.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -18,15 +19,16 @@ struct Maps : torch::CustomClassHolder {
   const std::vector<LinearWeights> maps;
 };
 
-torch::Tensor without_gaps(const torch::Tensor& x) { return x.stride(1) == 1 ? x : x.contiguous(); }
+variable_list plain_products(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
+  variable_list out;
+  for (const auto& [weight, bias] : maps) out.push_back(at::linear(x, weight, bias));
+  return out;
+}
 
 variable_list products(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
+  if (!cpu::multiplies(x, x.size(0), x.size(1))) return plain_products(x, maps);
   variable_list out;
-  if (!cpu::multiplies(x, x.size(0), x.size(1))) {
-    for (const auto& [weight, bias] : maps) out.push_back(at::linear(x, weight, bias));
-    return out;
-  }
-  const torch::Tensor rows = without_gaps(x).unsqueeze(0);
+  const torch::Tensor rows = cpu::without_gaps(x).unsqueeze(0);
   std::vector<cpu::Product> all;
   for (const auto& [weight, bias] : maps) {
     out.push_back(at::empty({x.size(0), weight.size(0)}, x.options()));
@@ -51,7 +53,8 @@ torch::Tensor sum_of_products(const variable_list& gradients,
   }
   cpu::Product product;
   for (size_t i = 0; i < maps.size(); ++i) {
-    product.terms.push_back({without_gaps(gradients[i]).unsqueeze(0), maps[i].weight.unsqueeze(0)});
+    product.terms.push_back(
+        {cpu::without_gaps(gradients[i]).unsqueeze(0), maps[i].weight.unsqueeze(0)});
   }
   torch::Tensor sum =
       at::empty({gradients[0].size(0), maps[0].weight.size(1)}, gradients[0].options());
@@ -84,9 +87,7 @@ std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<Line
   if (std::none_of(maps.begin(), maps.end(), is_trained)) {
     return FrozenLinear::apply(x, c10::make_intrusive<Maps>(maps));
   }
-  std::vector<torch::Tensor> out;
-  for (const auto& [weight, bias] : maps) out.push_back(at::linear(x, weight, bias));
-  return out;
+  return plain_products(x, maps);
 }
 
 }  // namespace prefixmem::trainer

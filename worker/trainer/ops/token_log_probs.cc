@@ -14,14 +14,11 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kBlockElements = int64_t{1} << 24;  // fp32 logits held at once
 
+using Block = cpu::VocabularyScores;
+
 int64_t block_rows(const torch::Tensor& head) {
   return std::max<int64_t>(1, kBlockElements / head.size(0));
 }
-
-struct Block {
-  torch::Tensor log_probs;  // fp32 [rows]
-  torch::Tensor gradient;   // fp32 [rows, n], or undefined
-};
 
 Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
                   bool with_gradient) {
@@ -38,16 +35,14 @@ Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const 
 
 Block score(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
             bool with_gradient) {
-  if (cpu::scores_vocabulary(hidden, head)) {
-    const auto scores = cpu::score_vocabulary(hidden, head, ids, with_gradient);
-    return {scores.log_probs, scores.gradient};
-  }
-  const int64_t rows = block_rows(head);
+  const bool fused = cpu::scores_vocabulary(hidden, head);
+  const auto compute = fused ? cpu::score_vocabulary : score_block;
+  const int64_t rows = fused ? cpu::kLabelsAtOnce : block_rows(head);
   std::vector<torch::Tensor> log_probs, gradients;
   for (int64_t begin = 0; begin < hidden.size(0); begin += rows) {
     const int64_t end = std::min(begin + rows, hidden.size(0));
     const Block block =
-        score_block(hidden.slice(0, begin, end), head, ids.slice(0, begin, end), with_gradient);
+        compute(hidden.slice(0, begin, end), head, ids.slice(0, begin, end), with_gradient);
     log_probs.push_back(block.log_probs);
     if (with_gradient) gradients.push_back(block.gradient);
   }

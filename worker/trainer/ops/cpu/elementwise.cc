@@ -61,7 +61,7 @@ torch::Tensor norm_backward(const torch::Tensor& gradient, const torch::Tensor& 
 
 torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& cos, const torch::Tensor& sin,
                      float sign) {
-  const torch::Tensor in = x.stride(2) == 1 ? x : x.contiguous();
+  const torch::Tensor in = without_gaps(x);
   const int64_t heads = x.size(1), n = x.size(2);
   const torch::Tensor out = at::empty(x.sizes(), x.options());
   with_element(x.scalar_type(), [&](auto element) {

@@ -5,23 +5,20 @@
 #include "worker/trainer/ops/cpu/elementwise.h"
 #include "worker/trainer/ops/cpu/matmul.h"
 #include "worker/trainer/ops/cpu/tensors.h"
+#include "worker/trainer/ops/cpu/tiles.h"
 #include "worker/trainer/ops/parallel.h"
 
 namespace prefixmem::trainer::cpu {
 namespace {
 
-constexpr int64_t kDepthStep = 32;  // tokens are filled up to it, so that few depths occur
-
 Feature kind_of(bool plus_one) { return plus_one ? Feature::kEluPlusOne : Feature::kElu; }
 
 torch::Tensor by_head(const torch::Tensor& x) { return x.transpose(0, 1); }
 
-torch::Tensor without_gaps(const torch::Tensor& x) { return x.stride(2) == 1 ? x : x.contiguous(); }
-
 // x [T, heads, d], contiguous → [heads, d, T filled up with zeros].
 torch::Tensor columns(const torch::Tensor& x) {
   const int64_t tokens = x.size(0), heads = x.size(1), d = x.size(2);
-  const int64_t depth = (tokens + kDepthStep - 1) / kDepthStep * kDepthStep;
+  const int64_t depth = padded(tokens);
   torch::Tensor out = at::empty({heads, d, depth}, x.options());
   out.narrow(2, tokens, depth - tokens).zero_();
   parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {

@@ -13,6 +13,11 @@ inline bool handles(const torch::Tensor& x) {
   return x.is_cpu() && (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kBFloat16);
 }
 
+// Whose last dimension is without gaps.
+inline torch::Tensor without_gaps(const torch::Tensor& x) {
+  return x.stride(-1) == 1 ? x : x.contiguous();
+}
+
 // [..., n] as [rows, n] whose rows are without gaps; a view where that can be.
 inline torch::Tensor as_rows(const torch::Tensor& x) {
   const torch::Tensor rows = x.reshape({-1, x.size(-1)});

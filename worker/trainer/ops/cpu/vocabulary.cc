@@ -11,7 +11,6 @@
 namespace prefixmem::trainer::cpu {
 namespace {
 
-constexpr int64_t kLabels = 64;           // scored in one reading of the head
 constexpr int64_t kWords = 128;           // rows of the head multiplied at a time
 constexpr int64_t kShareWords = 1 << 13;  // rows of the head that one task reads
 constexpr float kLowest = -3.0e38F;
@@ -131,16 +130,7 @@ bool scores_vocabulary(const torch::Tensor& hidden, const torch::Tensor& head) {
 
 VocabularyScores score_vocabulary(const torch::Tensor& hidden, const torch::Tensor& head,
                                   const torch::Tensor& ids, bool with_gradient) {
-  std::vector<torch::Tensor> log_probs, gradients;
-  for (int64_t begin = 0; begin < hidden.size(0); begin += kLabels) {
-    const int64_t end = std::min(begin + kLabels, hidden.size(0));
-    const VocabularyScores block = LabelBlock(hidden.slice(0, begin, end), head,
-                                              ids.slice(0, begin, end).contiguous(), with_gradient)
-                                       .compute();
-    log_probs.push_back(block.log_probs);
-    if (with_gradient) gradients.push_back(block.gradient);
-  }
-  return {at::cat(log_probs), with_gradient ? at::cat(gradients) : torch::Tensor()};
+  return LabelBlock(hidden, head, ids.contiguous(), with_gradient).compute();
 }
 
 }  // namespace prefixmem::trainer::cpu

@@ -12,8 +12,11 @@ struct VocabularyScores {
   torch::Tensor gradient;   // fp32 [L, n]: d log p / d hidden, or undefined
 };
 
-// hidden [L, n], head [vocab, n], ids int64 [L]. Holds a few hundred rows of logits at a time. Its
-// bits do not depend on the number of threads.
+// Enough to pay for a reading of the head, few enough for their sums to stay in cache.
+constexpr int64_t kLabelsAtOnce = 64;
+
+// hidden [L, n], head [vocab, n], ids int64 [L], at best kLabelsAtOnce of them. Holds a few hundred
+// rows of logits at a time. Its bits do not depend on the number of threads.
 VocabularyScores score_vocabulary(const torch::Tensor& hidden, const torch::Tensor& head,
                                   const torch::Tensor& ids, bool with_gradient);
 
