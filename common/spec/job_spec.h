@@ -19,6 +19,7 @@ namespace prefixmem {
 // o_i = attention(q_i, input) + M^T phi(q_i), arXiv 2506.13674; M [query heads, d_phi, head_dim].
 struct PrefixMemoryMethod {
   static constexpr const char* kType = "prefix_memory";
+  static constexpr int64_t kMostFeatures = 65536;
   enum class FeatureMap { kElu, kEluPlusOne, kGelu, kMlp };
   enum class Query { kPostRope, kPreRope };
   enum class Scope { kHead, kHidden };
@@ -34,6 +35,7 @@ struct PrefixMemoryMethod {
 // Trained keys and values before the input's, arXiv 2101.00190, as PEFT has it.
 struct PrefixTuningMethod {
   static constexpr const char* kType = "prefix_tuning";
+  static constexpr int64_t kMostTokens = 4096;
   enum class Init { kRandom, kZero, kText };
   int64_t num_virtual_tokens = 20;
   bool prefix_projection = false;   // keys and values come from an embedding through an MLP
@@ -46,6 +48,7 @@ struct PrefixTuningMethod {
 // W x + (alpha / r) B A x, arXiv 2106.09685.
 struct LoraMethod {
   static constexpr const char* kType = "lora";
+  static constexpr int64_t kHighestRank = 4096;
   int64_t r = 8;
   double alpha = 16;
   std::vector<std::string> target_modules = {"all-linear"};  // names, regular expressions

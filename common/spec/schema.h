@@ -17,7 +17,7 @@ void describe(V& v, PrefixMemoryMethod& s) {
           "The map phi that is applied to each query; elu is the paper's main choice, mlp is "
           "ReLU(W x + b) with W and b trained.");
   v.field("feature_dim", s.feature_dim, "Rows of W under mlp; 0: as many as its input is wide.",
-          between(0, 65536));
+          between(0, PrefixMemoryMethod::kMostFeatures));
   v.field("query", s.query, "Which query phi sees: the one after or before rotary embedding.");
   v.field("scope", s.scope,
           "head: one M for each query head, on its query; hidden: one M a layer, on the attention "
@@ -30,7 +30,8 @@ void describe(V& v, PrefixMemoryMethod& s) {
 
 template <class V>
 void describe(V& v, PrefixTuningMethod& s) {
-  v.field("num_virtual_tokens", s.num_virtual_tokens, "Length of the prefix.", between(1, 4096));
+  v.field("num_virtual_tokens", s.num_virtual_tokens, "Length of the prefix.",
+          between(1, PrefixTuningMethod::kMostTokens));
   v.field("prefix_projection", s.prefix_projection,
           "Train an embedding and an MLP that makes keys and values of it.");
   v.field("encoder_hidden_size", s.encoder_hidden_size,
@@ -43,7 +44,7 @@ void describe(V& v, PrefixTuningMethod& s) {
 
 template <class V>
 void describe(V& v, LoraMethod& s) {
-  v.field("r", s.r, "Rank of the update.", between(1, 4096));
+  v.field("r", s.r, "Rank of the update.", between(1, LoraMethod::kHighestRank));
   v.field("alpha", s.alpha, "The update is scaled by alpha / r.", above(0));
   v.field("target_modules", s.target_modules,
           "Linear layers that get an update, by name (q_proj, down_proj, …), by a regular "
@@ -139,7 +140,8 @@ void describe(V& v, TrainSpec& s) {
   v.field(
       "micro_batch_tokens", s.micro_batch_tokens,
       "Most tokens that one forward and backward pass holds on a rank; a longer row goes alone. "
-      "Changes memory and speed, not the result.",
+      "Trials in one gang share passes of at most the largest value among them. Changes memory and "
+      "speed, not the result beyond rounding.",
       at_least(1));
   v.field("learning_rate", s.learning_rate, "AdamW's, at the end of the warm-up.", above(0));
   v.field("schedule", s.schedule,
@@ -157,7 +159,8 @@ void describe(V& v, TrainSpec& s) {
   v.field("checkpoint_every", s.checkpoint_every, "Steps between checkpoints; 0: only at the end.",
           at_least(0));
   v.field("deterministic", s.deterministic,
-          "Whether a trial in a bank must give the same bits as alone, not only the same losses up "
+          "Whether a trial that shares its gang (resources.bank) must give the same bits as alone, "
+          "not only the same losses up "
           "to rounding: its rows are then computed in shapes of their own, which is slower. Also "
           "refuses to resume on another kind of machine.");
 }
@@ -184,11 +187,13 @@ void describe(V& v, ResourcesSpec& s) {
           between(1, 1024));
   v.field("device", s.device, "auto: cuda where the worker has a GPU, otherwise cpu.");
   v.field("threads", s.threads,
-          "Of a rank, inside an operation; 0: the host's cores divided by its ranks.",
+          "Of a rank, inside an operation; 0: the worker's --threads-per-rank, which is its cores "
+          "divided by its slots, or without a worker the host's cores divided by its ranks.",
           between(0, 4096));
   v.field("bank", s.bank,
-          "auto: trials of one sweep that share the model, train.dtype and resources may train in "
-          "one gang, which loads the model once; never: the job has a gang of its own.");
+          "auto: trials of one sweep that train adapters and share the model, train.dtype, "
+          "resources and priority may train in one gang, at most the coordinator's --bank-limit, "
+          "which loads the model once; never: the job has a gang of its own.");
 }
 
 template <class V>
@@ -215,7 +220,8 @@ void describe(V& v, JobSpec& s) {
   v.field("eval", s.eval, "How held-out rows are scored.");
   v.field("resources", s.resources, "What the job needs to run.");
   v.field("priority", s.priority,
-          "Jobs of higher priority start first; equal ones in the order submitted.",
+          "Jobs of higher priority start first; equal ones in the order submitted, but a trial may "
+          "start early in the gang of an earlier one of its sweep.",
           between(-1000, 1000));
   v.field("labels", s.labels, "Text for finding jobs by; `pmt list --label key=value`.");
   v.field(

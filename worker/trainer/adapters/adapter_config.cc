@@ -3,7 +3,6 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -17,9 +16,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 16;
-constexpr int64_t kMostFeatures = 65536;  // as common/spec/schema.h
-constexpr int64_t kMostTokens = 4096;
-constexpr int64_t kHighestRank = 4096;
+constexpr std::string_view kNameCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
 template <class Enum>
 Enum spelled(ConfigFields& fields, const json& config, const char* key, Enum fallback) {
@@ -37,7 +35,7 @@ PrefixMemoryMethod memory_of(ConfigFields& fields, const json& config) {
   method.query = spelled(fields, config, "query", method.query);
   method.scope = spelled(fields, config, "scope", method.scope);
   if (method.feature_map == PrefixMemoryMethod::FeatureMap::kMlp) {
-    method.feature_dim = fields.size("feature_dim", {}, kMostFeatures);
+    method.feature_dim = fields.size("feature_dim", {}, PrefixMemoryMethod::kMostFeatures);
   }
   if (!fields.has("layers")) return method;
   method.layers.clear();
@@ -52,7 +50,8 @@ PrefixMemoryMethod memory_of(ConfigFields& fields, const json& config) {
 }
 
 PrefixTuningMethod prefix_of(ConfigFields& fields) {
-  return {.num_virtual_tokens = fields.size("num_virtual_tokens", {}, kMostTokens)};
+  return {.num_virtual_tokens =
+              fields.size("num_virtual_tokens", {}, PrefixTuningMethod::kMostTokens)};
 }
 
 std::vector<std::string> targets_of(ConfigFields& fields, const json& config) {
@@ -70,7 +69,7 @@ std::vector<std::string> targets_of(ConfigFields& fields, const json& config) {
 
 LoraMethod lora_of(ConfigFields& fields, const json& config) {
   LoraMethod method;
-  method.r = fields.size("r", {}, kHighestRank);
+  method.r = fields.size("r", {}, LoraMethod::kHighestRank);
   method.alpha = fields.number("lora_alpha");
   method.use_rslora = fields.flag("use_rslora", false);
   method.use_dora = fields.flag("use_dora", false);
@@ -124,10 +123,12 @@ Result<StoredConfig> stored_config(const json& config) {
   return stored;
 }
 
+bool is_module_name(const std::string& entry) {
+  return entry.find_first_not_of(kNameCharacters) == std::string::npos;
+}
+
 std::string entry_of_peft(const std::string& entry) {
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
-  const bool name = std::all_of(entry.begin(), entry.end(), is_plain);
-  return name ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
+  return is_module_name(entry) ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
 }
 
 }  // namespace prefixmem::trainer

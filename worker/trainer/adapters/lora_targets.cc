@@ -4,17 +4,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <string_view>
+
+#include "worker/trainer/adapters/adapter_config.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-constexpr std::string_view kNameCharacters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
-
-bool is_name(const std::string& entry) {
-  return entry.find_first_not_of(kNameCharacters) == std::string::npos;
-}
 
 std::string allowed_modules() {
   std::string names;
@@ -70,7 +64,7 @@ Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, i
     return invalid_argument("method.target_modules is []; allowed: " + allowed_modules());
   }
   for (const std::string& entry : entries) {
-    PM_TRY(is_name(entry) ? add_name(entry, targets) : add_expression(entry, targets));
+    PM_TRY(is_module_name(entry) ? add_name(entry, targets) : add_expression(entry, targets));
   }
   return targets;
 }
