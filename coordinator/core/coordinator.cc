@@ -119,7 +119,7 @@ void Coordinator::notice_pause() {
 
 void Coordinator::give_up_silent_workers() {
   const auto now = environment_.clock.monotonic();
-  for (const auto& lost : scheduler::expired_leases(now, state_of(live_), config_.scheduler)) {
+  for (const auto& lost : scheduler::expired_leases(now, workers_of(live_), config_.scheduler)) {
     lose(live_.workers.at(lost.id), "worker " + lost.id + " " + lost.reason);
   }
 }

@@ -34,7 +34,6 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .ranks = record.job.ranks(),
           .device = device_of(record.job.spec().resources().device()),
           .retries = record.retries,
-          .bank = bank_of(record),
           .bank_limit = record.bank_limit};
 }
 
@@ -79,15 +78,21 @@ v1::AttemptId id_of(const store::AttemptRecord& attempt) {
   return id_of(scheduler::AttemptKey{attempt.job_id, attempt.attempt});
 }
 
-scheduler::State state_of(const Live& live) {
+scheduler::State workers_of(const Live& live) {
   scheduler::State state;
   state.grace_end = live.grace_end;
   for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker));
+  return state;
+}
+
+scheduler::State state_of(const Live& live) {
+  scheduler::State state = workers_of(live);
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt) {
       state.attempts.push_back(attempt_of(job));
     } else if (job.record.job.state() == v1::JOB_STATE_QUEUED) {
       state.queue.push_back(job_of(job.record));
+      state.queue.back().bank = bank_of(job.record);
     }
   }
   return state;

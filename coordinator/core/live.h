@@ -44,6 +44,8 @@ v1::AttemptId id_of(const store::AttemptRecord& attempt);
 
 // The scheduler's view.
 scheduler::State state_of(const Live& live);
+// Without its jobs: what expired_leases looks at.
+scheduler::State workers_of(const Live& live);
 
 // The API's view.
 v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now);
