@@ -64,7 +64,7 @@ struct LogEvent {
   std::string message;
 };
 
-// The gang ended well.
+// The gang, or the trial that it is of, ended well.
 struct ResultEvent {
   int64_t steps = 0;
   double final_loss = 0;  // of the last step; 0 for method none
@@ -73,7 +73,8 @@ struct ResultEvent {
   int64_t trainable_parameters = 0;
 };
 
-// The gang cannot go on; the process exits with exit_code(status) right after.
+// The gang cannot go on, and the process exits with exit_code(status) right after; of a trial, that
+// trial alone has ended.
 struct FailureEvent {
   int rank = 0;
   Status status;

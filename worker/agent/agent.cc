@@ -59,7 +59,7 @@ Result<TrainerPrograms> find_programs(const AgentOptions& options) {
   if (!mpirun.ok()) return mpirun.status().with_context("--mpirun");
   const auto found = find_program(trainer);
   if (!found.ok()) return found.status().with_context("--trainer");
-  return TrainerPrograms{*mpirun, *found, fs::absolute(options.work_dir) / "cache"};
+  return TrainerPrograms{*mpirun, *found, {}};
 }
 
 Status check(const AgentOptions& options) {
@@ -130,6 +130,7 @@ Result<AttemptOptions> Agent::State::describe_host() {
   AttemptOptions attempts;
   attempts.work_dir = work_dir;
   PM_ASSIGN(attempts.programs, find_programs(options));
+  attempts.programs.cache = work_dir / "cache";
   const HostDevices devices = find_devices();
   PM_ASSIGN(attempts.device, choose_device(options.device, devices));
   card.slots = options.slots > 0 ? options.slots : attempts.device.default_slots;

@@ -14,7 +14,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.set_version_flag("--version", "pmt-worker " + std::string(version()));
   app.add_option("--coordinator", options.coordinator, "HOST:PORT of the coordinator")
       ->capture_default_str();
-  app.add_option("--work-dir", work_dir, "Folder for the jobs' files and this worker's id")
+  app.add_option("--work-dir", work_dir,
+                 "Folder for the jobs' files, encoded rows and this worker's id")
       ->required();
   app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
       ->capture_default_str();

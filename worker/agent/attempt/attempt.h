@@ -7,13 +7,11 @@
 // acknowledgements back.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <variant>
-#include <vector>
 
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -104,7 +102,7 @@ class Attempt {
   // ---- for anybody
 
   void stop(StopKind kind, const std::string& reason);
-  bool stopping() const { return starting_.stop_requested(); }
+  // Nobody wants what it still has.
   bool abandoned() const { return transfers_.stop_requested(); }
   bool closed() const;
 
@@ -143,7 +141,6 @@ class Attempt {
   Status failure() const;
   void fail(const Status& status);
   void fail_spool(const Status& status) PM_REQUIRES(mutex_);
-  bool broken_off() const { return transfers_.stop_requested(); }
   void wake_relay();
 
   // Constant after construction.

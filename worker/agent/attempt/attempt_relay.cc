@@ -1,6 +1,7 @@
 // From the spool to the coordinator: uploads first, then the event that names them.
 #include <algorithm>
 #include <system_error>
+#include <vector>
 
 #include "common/event/event_json.h"
 #include "common/guarded.h"
@@ -74,8 +75,8 @@ AttemptEnd Attempt::concluded() const {
 // None: there will be no more, or nobody wants them.
 std::optional<Event> Attempt::wait_for_event() {
   const MutexLock lock(mutex_);
-  while (!spool_->has_unready() && !closing_ && !broken_off()) progress_.wait(mutex_);
-  if (broken_off() || spool_failed_) return std::nullopt;
+  while (!spool_->has_unready() && !closing_ && !abandoned()) progress_.wait(mutex_);
+  if (abandoned() || spool_failed_) return std::nullopt;
   auto next = spool_->next_unready();
   if (next.ok()) return std::move(*next);
   fail_spool(next.status());
@@ -92,7 +93,7 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
     return Event(
         LogEvent{0, "info", artifact->path + " gave way to a newer checkpoint before its upload"});
   }
-  if (!broken_off()) fail(status);
+  if (!abandoned()) fail(status);
   return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
 }
 
@@ -114,7 +115,7 @@ void Attempt::replace(const std::optional<Event>& replacement) {
 
 Status Attempt::wait_until_told() {
   const MutexLock lock(mutex_);
-  while (!spool_->all_ready_acknowledged() && !spool_failed_ && !broken_off()) {
+  while (!spool_->all_ready_acknowledged() && !spool_failed_ && !abandoned()) {
     progress_.wait(mutex_);
   }
   return spool_failed_ ? failure_ : Status();

@@ -83,25 +83,31 @@ std::vector<Attempt*> GangRun::muster() {
   std::vector<Attempt*> trials;
   for (const auto& attempt : attempts_) {
     if (attempt->closed()) continue;
-    const MutexLock lock(mutex_);
-    Member& member = open_.at(attempt.get());
-    if (member.leave_by) continue;
-    member.trial = static_cast<int>(trials.size());
-    trials.push_back(attempt.get());
+    if (takes_part(*attempt, static_cast<int>(trials.size()))) {
+      trials.push_back(attempt.get());
+    } else {
+      close(*attempt, {cancelled("stopped before the start"), ""});
+    }
   }
   return trials;
 }
 
+bool GangRun::takes_part(const Attempt& attempt, int trial) {
+  const MutexLock lock(mutex_);
+  Member& member = open_.at(&attempt);
+  if (member.leave_by) return false;
+  member.trial = trial;
+  return true;
+}
+
 Status GangRun::run() {
   const std::vector<Attempt*> trials = muster();
-  for (const auto& attempt : attempts_) {
-    const bool left_out = std::find(trials.begin(), trials.end(), attempt.get()) == trials.end();
-    if (left_out) close(*attempt, {cancelled("stopped before the start"), ""});
-  }
   if (trials.empty()) return {};
   PM_ASSIGN(const GangPlan gang, plan(trials));
-  GangEnd end = run_gang(gang, world_.gang, stop_,
-                         [&](const TrialEvent& event) { return on_event(trials, event); });
+  GangEnd end = run_gang(gang, world_.gang, stop_, [&](const TrialEvent& event) {
+    on_event(trials, event);
+    return Status();
+  });
   stderr_tail_ = std::move(end.output_tail);
   PM_TRY(explain_end(end));
   if (!bank_) return {};
@@ -129,9 +135,8 @@ Result<GangPlan> GangRun::plan(const std::vector<Attempt*>& trials) {
 }
 
 // What concerns the whole gang is told to every trial that still trains.
-Status GangRun::on_event(const std::vector<Attempt*>& trials, const TrialEvent& event) {
-  const bool of_one = event.trial != TrialEvent::kWholeGang;
-  if (!of_one) {
+void GangRun::on_event(const std::vector<Attempt*>& trials, const TrialEvent& event) {
+  if (event.trial == TrialEvent::kWholeGang) {
     for (Attempt* trial : trials) tell(*trial, event.event);
   } else if (bank_ && static_cast<size_t>(event.trial) < trials.size()) {
     take(*trials.at(static_cast<size_t>(event.trial)), event.event);
@@ -139,7 +144,6 @@ Status GangRun::on_event(const std::vector<Attempt*>& trials, const TrialEvent& 
     spdlog::warn("{}: an event of trial {}, which is not in the gang", folder_->path().string(),
                  event.trial);
   }
-  return {};
 }
 
 void GangRun::take(Attempt& trial, const Event& event) {

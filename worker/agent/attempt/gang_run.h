@@ -48,11 +48,13 @@ class GangRun final : private AttemptHost {
   // Body thread.
   void live();
   void prepare();
-  // Those that are to start; from now on a stop goes to the gang.
+  // Those that are to start; closes those that were stopped before.
   std::vector<Attempt*> muster();
+  // Gives it its place, from where on a stop goes to the gang; false where it was stopped before.
+  bool takes_part(const Attempt& attempt, int trial);
   Status run();
   Result<GangPlan> plan(const std::vector<Attempt*>& trials);
-  Status on_event(const std::vector<Attempt*>& trials, const TrialEvent& event);
+  void on_event(const std::vector<Attempt*>& trials, const TrialEvent& event);
   void take(Attempt& trial, const Event& event);
   void tell(Attempt& attempt, const Event& event);
   void close(Attempt& attempt, AttemptEnd end);

@@ -1,7 +1,5 @@
 #include "worker/agent/attempt/roster.h"
 
-#include <set>
-
 #include "common/log.h"
 
 namespace prefixmem::agent {
@@ -41,8 +39,7 @@ std::vector<std::string> Roster::gpus_for(int ranks) const {
   const auto& gpus = world_.options.device.gpus;
   if (gpus.size() < 2) return {};
   std::map<std::string, int> gangs_on;
-  for (const auto& run : runs()) {
-    if (!run->holds_slots()) continue;
+  for (const auto& run : holding_slots()) {
     for (const std::string& id : run->gpus()) ++gangs_on[id];
   }
   return choose_gpus(gpus, gangs_on, ranks);
@@ -153,10 +150,12 @@ std::vector<std::shared_ptr<Attempt>> Roster::all() const {
   return found;
 }
 
-std::vector<std::shared_ptr<GangRun>> Roster::runs() const {
+std::set<std::shared_ptr<GangRun>> Roster::holding_slots() const {
   std::set<std::shared_ptr<GangRun>> found;
-  for (const auto& [key, entry] : attempts_) found.insert(entry.run);
-  return {found.begin(), found.end()};
+  for (const auto& [key, entry] : attempts_) {
+    if (entry.run->holds_slots()) found.insert(entry.run);
+  }
+  return found;
 }
 
 std::vector<AttemptKey> Roster::known() const {
@@ -176,7 +175,7 @@ std::vector<AttemptKey> Roster::running() const {
 int Roster::used_slots() const {
   const MutexLock lock(mutex_);
   int slots = 0;
-  for (const auto& run : runs()) slots += run->holds_slots() ? run->ranks() : 0;
+  for (const auto& run : holding_slots()) slots += run->ranks();
   return slots;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ class Roster {
   // What is next to be told, in turn over the attempts.
   std::optional<AttemptReport> next_report();
 
-  // Removes finished attempts and their folders.
+  // Forgets finished attempts; their folders go with the last of their gang.
   void sweep();
   // Until all have finished and are swept: true; or until `deadline`. Its reports must meanwhile be
   // sent by somebody else.
@@ -57,7 +58,7 @@ class Roster {
   // Each keeps its gang's run alive.
   std::shared_ptr<Attempt> find(const AttemptKey& key) const;
   std::vector<std::shared_ptr<Attempt>> all() const;
-  std::vector<std::shared_ptr<GangRun>> runs() const PM_REQUIRES(mutex_);
+  std::set<std::shared_ptr<GangRun>> holding_slots() const PM_REQUIRES(mutex_);
   void start(GangAssignment assignment) PM_REQUIRES(mutex_);
   std::vector<std::string> gpus_for(int ranks) const PM_REQUIRES(mutex_);
 

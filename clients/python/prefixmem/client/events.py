@@ -84,7 +84,7 @@ class LogEvent(Event):
 
 @dataclass(frozen=True)
 class ResultEvent(Event):
-    """The gang ended well."""
+    """The gang, or the trial that it is of, ended well."""
 
     steps: int
     final_loss: float
@@ -95,7 +95,7 @@ class ResultEvent(Event):
 
 @dataclass(frozen=True)
 class FailureEvent(Event):
-    """The gang cannot go on."""
+    """The gang, or the trial that it is of, cannot go on."""
 
     rank: int
     code: str
