@@ -43,10 +43,10 @@ def follow(channel: Channel, job: str, patience: Patience) -> Iterator[LogLine]:
             for number, message in enumerate(
                 channel.stream("StreamLogs", request, patience.stream), start=1
             ):
+                outage.over()
                 if number <= seen:
                     continue
                 seen = number
-                outage.over()
                 yield _line_of(message)
             return
         except TimedOut:
