@@ -117,7 +117,7 @@ class Client:
 
         Survives a coordinator that goes away and comes back within `patience`.
         """
-        job_id = job.id if isinstance(job, Job) else self.get(job).id
+        job_id = self._found(job)
         return streams.watch(self._channel, job_id, from_number, self._patience)
 
     def logs(self, job: JobName, *, follow: bool = False) -> Iterator[LogLine]:
@@ -126,7 +126,7 @@ class Client:
         Following survives a coordinator that goes away and comes back within `patience`.
         """
         if follow:
-            job_id = job.id if isinstance(job, Job) else self.get(job).id
+            job_id = self._found(job)
             return lines.follow(self._channel, job_id, self._patience)
         return lines.read(self._channel, _id(job))
 
@@ -153,7 +153,7 @@ class Client:
 
         Each file is checked by size and sha256 and then renamed into place.
         """
-        job_id = job.id if isinstance(job, Job) else self.get(job).id
+        job_id = self._found(job)
         chosen = transfer.choose(self.artifacts(job_id), list(paths), job_id)
         into = pathlib.Path(folder)
         return [transfer.download(self._channel, job_id, file, into) for file in chosen]
@@ -162,6 +162,10 @@ class Client:
         """The workers that the coordinator knows."""
         response = self._channel.call("ListWorkers", job_service_pb2.ListWorkersRequest())
         return list(map(values.worker_of, response.workers))
+
+    def _found(self, job: JobName) -> str:
+        """The id of a job that is there; names and prefixes are asked for."""
+        return job.id if isinstance(job, Job) else self.get(job).id
 
     def _submit(self, request: job_service_pb2.SubmitJobRequest) -> list[Job]:
         return list(map(values.job_of, self._channel.call("SubmitJob", request).jobs))
