@@ -22,6 +22,7 @@ import sys
 import gemma_rows
 import machine
 import report
+from rows import write
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "tests" / "trainer"))
@@ -74,7 +75,7 @@ def write_rows(args):
         rows = gemma_rows.classes(args.data / "dbpedia14", split)
         for objective, kind in (("sft", rows), ("dpo", gemma_rows.pairs(rows, TEMPLATE))):
             file = args.out / f"{objective}-{split}.jsonl"
-            files[objective, split] = gemma_rows.write(file, kind)
+            files[objective, split] = write(file, kind)
     return files
 
 

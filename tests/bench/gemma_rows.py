@@ -1,20 +1,12 @@
 """The rows that gemma_methods.py trains and tests on, drawn from DBpedia-14 with a fixed seed."""
 
-import json
 import random
+
+from rows import read
 
 SEED = 0
 SPLITS = {"train": 4, "test": 10}  # rows a class
 TEXT_CHARS = 160
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return path
 
 
 def classes(folder, split):

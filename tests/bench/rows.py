@@ -31,6 +31,12 @@ def read(path):
         return [json.loads(line) for line in file if line.strip()]
 
 
+def write(path, rows):
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return path
+
+
 def few_shot(rows, per_class, seed):
     members = {}
     for i, row in enumerate(rows):

@@ -5,18 +5,9 @@
 
 #include <cmath>
 
-#include "worker/trainer/model/transformer.h"
+#include "tests/unit/trainer/made_weights.h"
 
 namespace prefixmem::trainer {
-
-inline Rope shape_rope(int64_t head_dim, double theta) {
-  Rope rope;
-  for (int64_t i = 0; i < head_dim; i += 2) {
-    rope.inv_freq.push_back(
-        std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
-  }
-  return rope;
-}
 
 // Gemma 3 270M.
 inline ModelConfig gemma_shape() {
@@ -34,7 +25,7 @@ inline ModelConfig gemma_shape() {
   config.embedding_scale = std::sqrt(640.0);
   config.attention_scale = 1.0 / 16;
   config.qk_norm = config.sandwich_norms = config.tie_word_embeddings = true;
-  config.ropes = {shape_rope(256, 1e6), shape_rope(256, 1e4)};
+  config.ropes = {plain_rope(256, 1e6), plain_rope(256, 1e4)};
   for (int64_t i = 1; i <= config.num_layers; ++i) {
     config.layers.push_back(i % 6 == 0 ? LayerConfig{0, 0} : LayerConfig{512, 1});
   }
@@ -55,7 +46,7 @@ inline ModelConfig qwen_shape() {
   config.attention_scale = 1.0 / 8;
   config.activation = Activation::kSilu;
   config.qkv_bias = config.tie_word_embeddings = true;
-  config.ropes = {shape_rope(64, 1e6)};
+  config.ropes = {plain_rope(64, 1e6)};
   config.layers.resize(config.num_layers);
   return config;
 }
@@ -67,28 +58,8 @@ inline ModelWeights random_weights(const ModelConfig& config) {
     return (torch::randn({out, in}) / std::sqrt(static_cast<double>(in))).to(torch::kBFloat16);
   };
   const auto scale = [&](int64_t n) { return torch::full({n}, 1 - config.norm_offset); };
-  ModelWeights weights;
-  weights.embedding = weights.head = matrix(config.vocab_size, config.hidden_size);
-  weights.final_norm = scale(config.hidden_size);
-  for (int64_t i = 0; i < config.num_layers; ++i) {
-    LayerWeights layer;
-    layer.before_attention = layer.before_mlp = scale(config.hidden_size);
-    if (config.sandwich_norms) layer.after_attention = layer.after_mlp = scale(config.hidden_size);
-    if (config.qk_norm) layer.query_norm = layer.key_norm = scale(config.head_dim);
-    const auto set = [&](Site site, int64_t out, int64_t in, bool bias = false) {
-      layer.linear[static_cast<size_t>(site)] = {
-          matrix(out, in), bias ? torch::zeros({out}, torch::kBFloat16) : torch::Tensor()};
-    };
-    set(Site::kQ, config.query_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kK, config.key_value_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kV, config.key_value_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kO, config.hidden_size, config.query_size());
-    set(Site::kGate, config.intermediate_size, config.hidden_size);
-    set(Site::kUp, config.intermediate_size, config.hidden_size);
-    set(Site::kDown, config.hidden_size, config.intermediate_size);
-    weights.layers.push_back(std::move(layer));
-  }
-  return weights;
+  const auto bias = [](int64_t n) { return torch::zeros({n}, torch::kBFloat16); };
+  return make_weights(config, {matrix, scale, bias});
 }
 
 }  // namespace prefixmem::trainer

@@ -7,11 +7,11 @@ words, so that rows begin alike no further than the template does.
 """
 
 import argparse
-import json
 import pathlib
 import random
 
 import prompts
+from rows import write
 from tokenizers import Tokenizer
 
 WORDS = [
@@ -75,8 +75,7 @@ def main():
         if made["label"] not in seen:
             seen.add(made["label"])
             rows.append(made)
-    lines = (json.dumps(made) + "\n" for made in rows)
-    pathlib.Path(args.out).write_text("".join(lines), encoding="utf-8")
+    write(args.out, rows)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """What the tests ask of `pmt`, and how they read an event."""
 
 
-def submit(cluster, spec, *args):
-    """Id of the one job that the spec makes."""
+def submit_all(cluster, spec, *args):
+    """Ids of the jobs that the spec makes."""
     done = cluster.pmt("submit", spec, "-o", "json", *args)
     assert done.code == 0, done
-    (job,) = done.json["jobs"]
-    return job["id"]
+    return [job["id"] for job in done.json["jobs"]]
+
+
+def submit(cluster, spec, *args):
+    """Id of the one job that the spec makes."""
+    (job,) = submit_all(cluster, spec, *args)
+    return job
 
 
 def show(cluster, job):
@@ -17,6 +22,10 @@ def show(cluster, job):
 
 def state(cluster, job):
     return show(cluster, job)["state"].removeprefix("JOB_STATE_").lower()
+
+
+def gangs(cluster, jobs):
+    return {show(cluster, job)["gang"] for job in jobs}
 
 
 def succeeded(cluster, job):

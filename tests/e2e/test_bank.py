@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from conftest import COORDINATOR
-from jobs import at_step, checkpointed, losses, show, state, succeeded
+from jobs import at_step, checkpointed, gangs, losses, show, state, submit_all, succeeded
 from processes import descendants
 from programs import eventually
 
@@ -37,9 +37,7 @@ class Bank:
             "sweep": {"grid": {"train.seed": [1, 2, 3, 4]}},
         }
         (folder / "sweep.yaml").write_text(json.dumps(spec))
-        done = cluster.pmt("submit", folder / "sweep.yaml", "-o", "json")
-        assert done.code == 0, done
-        self.jobs = [job["id"] for job in done.json["jobs"]]
+        self.jobs = submit_all(cluster, folder / "sweep.yaml")
 
     def start_worker(self):
         return self.cluster.start_worker(trainer=self.trainer, slots=2)
@@ -53,7 +51,7 @@ class Bank:
             watch.until(at_step(step))
 
     def gangs(self):
-        return {show(self.cluster, job)["gang"] for job in self.jobs}
+        return gangs(self.cluster, self.jobs)
 
     def mpiruns(self, worker=0):
         below = descendants(self.cluster.workers[worker].pid)

@@ -4,7 +4,17 @@ import json
 
 import pytest
 from conftest import COORDINATOR
-from jobs import at_step, checkpointed, losses, show, state, submit, succeeded
+from jobs import (
+    at_step,
+    checkpointed,
+    gangs,
+    losses,
+    show,
+    state,
+    submit,
+    submit_all,
+    succeeded,
+)
 from processes import descendants
 from programs import eventually
 
@@ -26,19 +36,13 @@ def submit_sweep(cluster, lab, name, **changes):
     spec["sweep"] = {"grid": {"method": METHODS, "train.seed": SEEDS}}
     file = lab.folder / f"{name}.yaml"
     file.write_text(json.dumps(spec))
-    done = cluster.pmt("submit", file, "-o", "json")
-    assert done.code == 0, done
-    return [job["id"] for job in done.json["jobs"]]
+    return submit_all(cluster, file)
 
 
 def losses_alone(cluster, lab, method, seed, **changes):
     name = f"alone-{method['type'].replace('_', '-')}-{seed}"
     spec = lab.spec(name, method=method, train__seed=seed, **changes)
     return losses(succeeded(cluster, submit(cluster, spec)))
-
-
-def gangs(cluster, jobs):
-    return {show(cluster, job)["gang"] for job in jobs}
 
 
 def test_each_trial_of_a_bank_is_as_if_alone(lab, banking):
@@ -77,9 +81,10 @@ def test_a_bank_whose_worker_is_lost_goes_on_from_its_checkpoints(lab, banking):
         "train__learning_rate": 1e-3,
     }
     jobs = submit_sweep(banking, lab, "moved-bank", **changes)
+    eventually(lambda: state(banking, jobs[3]) != "queued", LIMIT, "the bank is placed")
+    banking.start_worker()
     with banking.watch(jobs[3]) as watch:
         watch.until(checkpointed(3))
-        banking.start_worker()
         banking.workers[0].kill()
         assert watch.finish()[0] == 0
     shared = [losses(succeeded(banking, job)) for job in jobs]

@@ -125,6 +125,13 @@ def write_model(folder, config=CONFIG, seed=0):
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def run(command, code=0):
+    """Runs a command to its end, which must have this exit code; returns what it said."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stderr}"
+    return done.stderr
+
+
 class Workspace:
     """A folder with a tiny model, data and runs of pmt-trainer."""
 
@@ -187,15 +194,7 @@ class Workspace:
         return run if ranks == 1 else [*MPIRUN, "-n", str(ranks), *run]
 
     def run(self, spec, out, ranks=1, extra=(), code=0):
-        done = subprocess.run(
-            self.command(spec, out, ranks, extra),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == code, f"exit code {done.returncode}\n{done.stderr}"
-        return done.stderr
+        return run(self.command(spec, out, ranks, extra), code)
 
     def train(self, name, ranks=1, extra=(), **changes):
         """Runs to the end and returns the output folder."""

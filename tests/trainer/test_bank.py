@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import TRAINER, Agent, adapter_bytes, losses, metrics
+from conftest import TRAINER, Agent, adapter_bytes, losses, metrics, run
 
 INVALID = 11
 
@@ -75,15 +75,7 @@ class Bank:
         return [*single[:at], "--bank", str(self.file), *extra]
 
     def run(self, ranks=1, extra=(), code=0, **more):
-        done = subprocess.run(
-            self.command(ranks, extra, **more),
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == code, f"exit code {done.returncode}\n{done.stderr}"
-        return done.stderr
+        return run(self.command(ranks, extra, **more), code)
 
 
 def result(out):

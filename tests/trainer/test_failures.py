@@ -119,6 +119,7 @@ def test_version_and_usage():
 def test_events_go_to_the_agent(workspace, ranks):
     agent = Agent(workspace.folder / "s")
     out = workspace.train("events", ranks, ["--events", agent.path], train__checkpoint_every=4)
+    agent.close()
     hellos = [line["hello"] for line in agent.lines if "hello" in line]
     assert sorted(hello["rank"] for hello in hellos) == list(range(ranks))
     text = [json.dumps(line) for line in agent.lines]

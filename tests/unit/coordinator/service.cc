@@ -139,23 +139,19 @@ Status CoordinatorTest::events(const std::string& id, const std::string& key, in
 
 Status CoordinatorTest::ended(const std::string& id, const std::string& key,
                               const std::string& code, const std::string& message,
-                              const std::string& stderr_tail) {
+                              const std::string& stderr_tail, bool shared) {
   v1::WorkerMessage end;
   *end.mutable_ended()->mutable_id() = attempt(key);
   end.mutable_ended()->set_code(code);
   end.mutable_ended()->set_message(message);
   end.mutable_ended()->set_stderr_tail(stderr_tail);
+  end.mutable_ended()->set_shared(shared);
   return receive(id, end);
 }
 
 Status CoordinatorTest::ended_together(const std::string& id, const std::string& key,
                                        const std::string& code, const std::string& message) {
-  v1::WorkerMessage end;
-  *end.mutable_ended()->mutable_id() = attempt(key);
-  end.mutable_ended()->set_code(code);
-  end.mutable_ended()->set_message(message);
-  end.mutable_ended()->set_shared(true);
-  return receive(id, end);
+  return ended(id, key, code, message, "", true);
 }
 
 void CoordinatorTest::disconnect(const std::string& id) {

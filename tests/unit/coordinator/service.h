@@ -63,7 +63,8 @@ class CoordinatorTest : public testing::Test {
   Status events(const std::string& id, const std::string& key, int64_t first,
                 const std::vector<v1::TrainerEvent>& events);
   Status ended(const std::string& id, const std::string& key, const std::string& code,
-               const std::string& message = "", const std::string& stderr_tail = "");
+               const std::string& message = "", const std::string& stderr_tail = "",
+               bool shared = false);
   // The end of an attempt whose gang failed as a whole.
   Status ended_together(const std::string& id, const std::string& key, const std::string& code,
                         const std::string& message);

@@ -1,4 +1,4 @@
-// Slopes by central differences, for every element of every input.
+// Slopes by central differences.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,22 +10,33 @@
 
 namespace prefixmem::trainer {
 
+// Of a scalar function of this fp64 tensor, whose elements are moved one at a time.
+inline torch::Tensor slopes_of(const torch::Tensor& input,
+                               const std::function<torch::Tensor()>& value) {
+  const torch::NoGradGuard no_grad;
+  const double step = 1e-5;
+  const torch::Tensor slopes = torch::empty_like(input);
+  const torch::Tensor elements = input.view(-1), to = slopes.view(-1);
+  for (int64_t i = 0; i < elements.numel(); ++i) {
+    const double at = elements[i].item<double>();
+    elements[i] = at + step;
+    const double above = value().item<double>();
+    elements[i] = at - step;
+    const double below = value().item<double>();
+    elements[i] = at;
+    to[i] = (above - below) / (2 * step);
+  }
+  return slopes;
+}
+
 // Holds autograd's gradients of a scalar function of these fp64 leaves against central differences.
 inline void expect_gradients_by_differences(const std::vector<torch::Tensor>& inputs,
                                             const std::function<torch::Tensor()>& value) {
   const auto gradients = torch::autograd::grad({value()}, inputs);
-  const torch::NoGradGuard no_grad;
-  const double step = 1e-5;
   for (size_t input = 0; input < inputs.size(); ++input) {
-    const auto elements = inputs[input].view(-1), slopes = gradients[input].reshape(-1);
-    for (int64_t i = 0; i < elements.numel(); ++i) {
-      const double at = elements[i].item<double>();
-      elements[i] = at + step;
-      const double above = value().item<double>();
-      elements[i] = at - step;
-      const double below = value().item<double>();
-      elements[i] = at;
-      EXPECT_NEAR(slopes[i].item<double>(), (above - below) / (2 * step), 1e-8)
+    const auto want = slopes_of(inputs[input], value).view(-1), got = gradients[input].reshape(-1);
+    for (int64_t i = 0; i < want.numel(); ++i) {
+      EXPECT_NEAR(got[i].item<double>(), want[i].item<double>(), 1e-8)
           << "input " << input << ", element " << i;
     }
   }

@@ -219,6 +219,7 @@ TEST(JointStep, OneThatDivergesIsAloneWithIt) {
   EXPECT_EQ(made[0].status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(made[0].status().message(), HasSubstr("nan at step 1"));
   EXPECT_EQ(broken.trainer->steps_done(), 0);
+  EXPECT_TRUE(torch::allclose(broken.values(), before, 0, 0, /*equal_nan=*/true));
   EXPECT_NEAR(made[1].value().loss, same.trainer->step().value().loss, 1e-6);
   expect_close(healthy.values(), same.values());
 }

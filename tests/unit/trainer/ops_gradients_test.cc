@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "tests/unit/trainer/finite_differences.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/rms_norm.h"
@@ -18,23 +19,6 @@ namespace {
 
 using Tensors = std::vector<torch::Tensor>;
 using Function = std::function<torch::Tensor(const Tensors&)>;
-
-// Of sum(formula(inputs) · weights), all in double.
-torch::Tensor slopes(const Function& formula, Tensors inputs, size_t which,
-                     const torch::Tensor& weights) {
-  const double step = 1e-5;
-  torch::Tensor result = torch::empty_like(inputs[which]);
-  const torch::Tensor elements = inputs[which].view(-1), to = result.view(-1);
-  for (int64_t i = 0; i < elements.numel(); ++i) {
-    const torch::Tensor at = elements[i].clone();
-    elements[i] = at + step;
-    const torch::Tensor above = (formula(inputs) * weights).sum();
-    elements[i] = at - step;
-    to[i] = (above - (formula(inputs) * weights).sum()) / (2 * step);
-    elements[i] = at;
-  }
-  return result;
-}
 
 // Values and gradients of a random weighting; what is 0 in the formula is 0.
 void check(const Function& operation, const Function& formula, const Tensors& inputs) {
@@ -50,7 +34,8 @@ void check(const Function& operation, const Function& formula, const Tensors& in
   const auto gradients =
       torch::autograd::grad({(out * weights.to(out.scalar_type())).sum()}, inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    EXPECT_TRUE(near(gradients[i], slopes(formula, wide, i, weights))) << "input " << i;
+    const auto value = [&] { return (formula(wide) * weights).sum(); };
+    EXPECT_TRUE(near(gradients[i], slopes_of(wide[i], value))) << "input " << i;
   }
 }
 

@@ -3,20 +3,12 @@
 
 #include <torch/utils.h>
 
-#include <cmath>
 #include <memory>
 
+#include "tests/unit/trainer/made_weights.h"
 #include "worker/trainer/model/transformer.h"
 
 namespace prefixmem::trainer {
-
-inline Rope tiny_rope(int64_t head_dim, double theta) {
-  Rope rope;
-  for (int64_t i = 0; i < head_dim; i += 2) {
-    rope.inv_freq.push_back(std::pow(theta, -static_cast<double>(i) / head_dim));
-  }
-  return rope;
-}
 
 // Grouped queries; `gemma` adds windows on even layers, query and key norms, sandwich norms and a
 // scaled, tied embedding; otherwise biases.
@@ -36,7 +28,7 @@ inline ModelConfig tiny_config(bool gemma) {
   config.qk_norm = config.sandwich_norms = config.tie_word_embeddings = gemma;
   config.embedding_scale = gemma ? 4 : 1;
   config.qkv_bias = !gemma;
-  config.ropes = {tiny_rope(8, 10000), tiny_rope(8, 100)};
+  config.ropes = {plain_rope(8, 10000), plain_rope(8, 100)};
   for (int64_t i = 0; i < config.num_layers; ++i) {
     config.layers.push_back(gemma && i % 2 == 0 ? LayerConfig{5, 1} : LayerConfig{0, 0});
   }
@@ -45,33 +37,10 @@ inline ModelConfig tiny_config(bool gemma) {
 
 inline ModelWeights tiny_weights(const ModelConfig& config) {
   torch::manual_seed(11);
-  const auto matrix = [](int64_t out, int64_t in) { return torch::randn({out, in}) * 0.3; };
-  const auto scale = [](int64_t n) { return 1 + torch::randn({n}) * 0.1; };
-  ModelWeights weights;
-  weights.embedding = matrix(config.vocab_size, config.hidden_size);
-  weights.head = config.tie_word_embeddings ? weights.embedding
-                                            : matrix(config.vocab_size, config.hidden_size);
-  weights.final_norm = scale(config.hidden_size);
-  for (int64_t i = 0; i < config.num_layers; ++i) {
-    LayerWeights layer;
-    layer.before_attention = scale(config.hidden_size);
-    layer.before_mlp = scale(config.hidden_size);
-    if (config.sandwich_norms) layer.after_attention = layer.after_mlp = scale(config.hidden_size);
-    if (config.qk_norm) layer.query_norm = layer.key_norm = scale(config.head_dim);
-    const auto set = [&](Site site, int64_t out, int64_t in, bool bias) {
-      layer.linear[static_cast<size_t>(site)] = {matrix(out, in),
-                                                 bias ? torch::randn({out}) : torch::Tensor()};
-    };
-    set(Site::kQ, config.query_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kK, config.key_value_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kV, config.key_value_size(), config.hidden_size, config.qkv_bias);
-    set(Site::kO, config.hidden_size, config.query_size(), false);
-    set(Site::kGate, config.intermediate_size, config.hidden_size, false);
-    set(Site::kUp, config.intermediate_size, config.hidden_size, false);
-    set(Site::kDown, config.hidden_size, config.intermediate_size, false);
-    weights.layers.push_back(std::move(layer));
-  }
-  return weights;
+  return make_weights(config,
+                      {[](int64_t out, int64_t in) { return torch::randn({out, in}) * 0.3; },
+                       [](int64_t n) { return 1 + torch::randn({n}) * 0.1; },
+                       [](int64_t n) { return torch::randn({n}); }});
 }
 
 inline std::unique_ptr<Transformer> tiny_transformer(bool gemma) {
