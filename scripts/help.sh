@@ -5,10 +5,10 @@ make demo [MODEL=DIR]  set up, build, train a small sweep on this machine and pr
 make test              set up, lint, build, run every test
 make build             set up and build; the programs land in build/bin/
 make setup             install what is missing (system packages; everything else under .deps/)
-make bench             benchmarks against Hugging Face PEFT
+make bench [MODEL=DIR] benchmarks against Hugging Face PEFT
 make fuzz              fuzz each reader of foreign bytes for FUZZ_SECONDS (60); installs clang for it
 make lint              clang-format, clang-tidy, rustfmt, clippy, ruff, proto and shell style
 make format            format every source file in place
 make clean             remove the build folders
-make clean-all         remove the build folder and .deps/
+make clean-all         remove the build folders and .deps/
 TEXT

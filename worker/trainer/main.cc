@@ -9,7 +9,7 @@
 int main(int argc, char** argv) {
   prefixmem::trainer::RunOptions options;
   std::string spec, out, bank, cache;
-  CLI::App app("Trains the adapter that a job spec describes.");
+  CLI::App app("Trains what a job spec describes, or with --bank several adapters on one base.");
   app.set_version_flag("--version", "pmt-trainer " + std::string(prefixmem::version()));
   auto* const job = app.add_option("spec", spec, "Job spec (YAML)");
   auto* const folder =
@@ -17,7 +17,9 @@ int main(int argc, char** argv) {
   auto* const resume = app.add_flag("--resume", options.job.resume,
                                     "Go on from the newest complete checkpoint in --out");
   app.add_option("--bank", bank,
-                 "JSON list of jobs to train together, of one base, instead of SPEC and --out")
+                 "JSON file {\"trials\": [{\"spec\", \"out\", \"resume\"}, …]} of jobs of one base "
+                 "to train "
+                 "together, instead of SPEC and --out")
       ->excludes(job, folder, resume);
   app.add_option("--events", options.events, "Unix socket of the agent that takes the events");
   app.add_option("--cache", cache, "Folder that keeps encoded rows for other runs");
