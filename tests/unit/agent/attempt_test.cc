@@ -2,15 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/registry.h>
 
 #include <atomic>
 #include <stdexcept>
 
 #include "common/files.h"
+#include "tests/unit/agent/agent_world.h"
 #include "tests/unit/agent/assigned.h"
-#include "tests/unit/agent/fake_store.h"
-#include "tests/unit/common/temp_folder.h"
 #include "worker/agent/attempt/bell.h"
 
 namespace prefixmem::agent {
@@ -32,15 +30,8 @@ class FakeHost final : public AttemptHost {
 };
 
 // Stands where the gang's thread and the stream stand.
-class AttemptTest : public testing::Test {
+class AttemptTest : public AgentWorldTest {
  protected:
-  AttemptTest() : world_{options(), real_clock(), gang_, store_, metrics_} {}
-
-  AttemptOptions options() const {
-    AttemptOptions options;
-    options.work_dir = folder_.path();
-    return options;
-  }
   void write_result() {
     ASSERT_TRUE(write_file_atomic(attempt_.files().out / "result.json", "{}").ok());
   }
@@ -57,21 +48,13 @@ class AttemptTest : public testing::Test {
   AttemptEnd finish() {
     while (const auto report = next()) {
       if (const auto* end = std::get_if<AttemptEnd>(&report->body)) return *end;
-      const auto& batch = std::get<EventBatch>(report->body);
-      attempt_.acknowledge_events(batch.first_number + static_cast<int64_t>(batch.events.size()) -
-                                  1);
+      attempt_.acknowledge_events(last_number(std::get<EventBatch>(report->body)));
     }
     ADD_FAILURE() << "no end in time";
     return {};
   }
 
-  const TempFolder folder_;
-  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
-  const GangWorld gang_{*launcher_, [] { return MemoryReading(); }, {}};
-  prometheus::Registry registry_;
-  JobMetrics metrics_{registry_, "w", real_clock(), Millis(0)};
-  FakeStore store_;
-  const AttemptWorld world_;
+  const AttemptWorld world_ = world_with(options_for(""));
   FakeHost host_;
   Attempt attempt_{assigned({"job-a", 1}), world_, host_};
 };

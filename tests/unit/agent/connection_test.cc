@@ -2,18 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/registry.h>
 
 #include <atomic>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 
+#include "tests/unit/agent/agent_world.h"
 #include "tests/unit/agent/fake_coordinator.h"
-#include "tests/unit/agent/fake_store.h"
-#include "tests/unit/agent/gang_script.h"
 #include "tests/unit/agent/throwing_log.h"
-#include "tests/unit/common/temp_folder.h"
 #include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/stream/channel.h"
 
@@ -23,7 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class ConnectionTest : public testing::Test {
+class ConnectionTest : public AgentWorldTest {
  protected:
   ~ConnectionTest() override {
     disconnect();
@@ -32,13 +29,9 @@ class ConnectionTest : public testing::Test {
 
   // `script`: what gangs do; `clock` tells the times of beats.
   void connect(const std::string& script = "", const Clock& clock = real_clock()) {
-    AttemptOptions options;
-    options.work_dir = folder_.path() / "work";
-    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true", {}};
+    AttemptOptions options = options_for(script);
     options.cancel_grace = Millis(0);
-    roster_ = std::make_unique<Roster>(AttemptWorld{
-        std::move(options), real_clock(), GangWorld{*launcher_, [] { return MemoryReading(); }, {}},
-        store_, job_metrics_});
+    roster_ = std::make_unique<Roster>(world_with(std::move(options)));
     const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9"};
     stream_ = std::thread([this, card, &clock] {
       keep_connected({dial(coordinator_.address()), card, *roster_, metrics_, clock,
@@ -79,13 +72,8 @@ class ConnectionTest : public testing::Test {
 
   std::optional<ThrowingLog> log_;  // outlives everything that logs
   const v1::AttemptId kId = attempt_id("job-a", 1);
-  const TempFolder folder_;
   FakeCoordinator coordinator_;
-  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
-  prometheus::Registry registry_;
-  JobMetrics job_metrics_{registry_, "w", real_clock(), Millis(0)};
   WorkerMetrics metrics_{registry_, "w", 4};
-  FakeStore store_;
   std::unique_ptr<Roster> roster_;
   std::stop_source stop_;
   std::thread stream_;

@@ -14,6 +14,7 @@
 #include "common/sha256.h"
 #include "common/thread_annotations.h"
 #include "prefixmem/v1/worker_service.grpc.pb.h"
+#include "tests/unit/agent/assigned.h"
 
 namespace prefixmem::agent {
 
@@ -88,8 +89,7 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     v1::AssignedAttempt& attempt = *message.mutable_assign()->add_attempts();
     *attempt.mutable_id() = id;
     attempt.set_job_name("n");
-    attempt.set_spec_yaml(
-        "name: n\nmodel: /m\nmethod: lora\ndata: {train: t.jsonl}\ntrain: {max_steps: 3}\n");
+    attempt.set_spec_yaml(kSpecYaml);
     send(message);
   }
   void acknowledge(const v1::AttemptId& id, int64_t up_to) {

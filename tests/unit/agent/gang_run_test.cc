@@ -3,16 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/registry.h>
 
 #include <algorithm>
 #include <map>
 
 #include "common/files.h"
+#include "tests/unit/agent/agent_world.h"
 #include "tests/unit/agent/assigned.h"
-#include "tests/unit/agent/fake_store.h"
-#include "tests/unit/agent/gang_script.h"
-#include "tests/unit/common/temp_folder.h"
 #include "worker/agent/attempt/bell.h"
 
 namespace prefixmem::agent {
@@ -34,16 +31,12 @@ def finish(trial):
 )";
 
 // Acknowledges what the attempts report, and notes it.
-class GangRunTest : public testing::Test {
+class GangRunTest : public AgentWorldTest {
  protected:
   void start_with(const std::string& script, int jobs = 3) {
-    AttemptOptions options;
-    options.work_dir = folder_.path() / "work";
-    options.programs = {write_script(folder_.path() / "mpirun", kBegin + script), "/bin/true", {}};
+    AttemptOptions options = options_for(kBegin + script);
     options.cancel_grace = options.shut_down_grace = cancel_grace_;
-    world_.emplace(AttemptWorld{std::move(options), real_clock(),
-                                GangWorld{*launcher_, [] { return MemoryReading(); }, {}}, store_,
-                                metrics_});
+    world_.emplace(world_with(std::move(options)));
     GangAssignment gang{.ranks = 2, .attempts = {}};
     for (int i = 0; i < jobs; ++i) gang.attempts.push_back(assigned({name_of(i), 1}));
     if (edit_) edit_(gang);
@@ -78,11 +71,6 @@ class GangRunTest : public testing::Test {
 
   std::function<void(GangAssignment&)> edit_;
   Millis cancel_grace_{60000};
-  const TempFolder folder_;
-  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
-  prometheus::Registry registry_;
-  JobMetrics metrics_{registry_, "w", real_clock(), Millis(0)};
-  FakeStore store_;
   Bell bell_;
   std::optional<AttemptWorld> world_;
   std::map<std::string, AttemptEnd> ends_;  // by job
@@ -109,7 +97,7 @@ class GangRunTest : public testing::Test {
       const auto* log = std::get_if<LogEvent>(&spooled.event);
       if (log) said_.push_back(report.key.job_id + ": " + log->message);
     }
-    attempt.acknowledge_events(batch.first_number + static_cast<int64_t>(batch.events.size()) - 1);
+    attempt.acknowledge_events(last_number(batch));
   }
 
  protected:

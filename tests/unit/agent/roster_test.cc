@@ -2,14 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <prometheus/registry.h>
 
 #include <thread>
 
+#include "tests/unit/agent/agent_world.h"
 #include "tests/unit/agent/assigned.h"
-#include "tests/unit/agent/fake_store.h"
-#include "tests/unit/agent/gang_script.h"
-#include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -31,19 +28,15 @@ pathlib.Path(flag("--out"), "result.json").write_text("{}")
 const char* const kEndless = "Rank().log('runs'); wait_for_signals()";
 
 // Stands where the stream stands: takes reports and acknowledges them.
-class RosterTest : public testing::Test {
+class RosterTest : public AgentWorldTest {
  protected:
   ~RosterTest() override { roster_.reset(); }
 
   void start_with(const std::string& script) {
-    AttemptOptions options;
-    options.work_dir = folder_.path() / "work";
-    options.programs = {write_script(folder_.path() / "mpirun", script), "/bin/true", {}};
+    AttemptOptions options = options_for(script);
     options.cancel_grace = options.shut_down_grace = Millis(0);
     options.transfer_backoff = {Millis(1), Millis(1), 1, 0};
-    roster_ = std::make_unique<Roster>(
-        AttemptWorld{std::move(options), real_clock(),
-                     GangWorld{*launcher_, [] { return MemoryReading(); }, {}}, store_, metrics_});
+    roster_ = std::make_unique<Roster>(world_with(std::move(options)));
   }
 
   static GangAssignment assignment(const AttemptKey& key = kKey) {
@@ -71,7 +64,7 @@ class RosterTest : public testing::Test {
         said_.push_back("artifact " + artifact->path);
       }
     }
-    return noted_ = batch.first_number + static_cast<int64_t>(batch.events.size()) - 1;
+    return noted_ = last_number(batch);
   }
   // Acknowledges events until the end comes, which it does not acknowledge.
   AttemptEnd finish() {
@@ -102,11 +95,6 @@ class RosterTest : public testing::Test {
   }
   fs::path attempt_folder() const { return folder_.path() / "work/jobs/job-a/1"; }
 
-  const TempFolder folder_;
-  const std::unique_ptr<Launcher> launcher_ = std::move(*make_launcher());
-  prometheus::Registry registry_;
-  JobMetrics metrics_{registry_, "w", real_clock(), Millis(0)};
-  FakeStore store_;
   std::unique_ptr<Roster> roster_;
   std::vector<std::string> said_;
   int64_t noted_ = 0;
