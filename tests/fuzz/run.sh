@@ -18,9 +18,10 @@ fi
 for target in "${targets[@]}"; do
   mkdir -p $build/corpus/"$target" $build/failures
   echo "fuzz: $target for $seconds s"
+  log=$build/$target.log status=0
   $build/bin/"$target"_fuzz -max_total_time="$seconds" -timeout=30 -rss_limit_mb=3072 -max_len=16384 \
     -print_final_stats=1 -artifact_prefix=$build/failures/"$target"- \
-    $build/corpus/"$target" tests/fuzz/seeds/"$target" 2>&1 |
-    tee $build/"$target".log | grep -E '^(==|SUMMARY|fuzz:|stat::|Done|artifact)|ERROR|#[0-9]+ .* in ' || true
-  [ "${PIPESTATUS[0]}" = 0 ] || { echo "fuzz: $target broke; see $build/$target.log" >&2; exit 1; }
+    $build/corpus/"$target" tests/fuzz/seeds/"$target" >"$log" 2>&1 || status=$?
+  grep -E '^(==|SUMMARY|fuzz:|stat::|Done|artifact)|ERROR|#[0-9]+ .* in ' "$log" || true
+  [ "$status" = 0 ] || { echo "fuzz: $target broke with status $status; see $log" >&2; exit 1; }
 done
