@@ -98,7 +98,7 @@ def test_a_combined_folder(folder):
     model = prefixmem.apply(model, folder)
     assert prefixmem.verify(model, folder).verdict is Verdict.APPLIED
     folders.write_random(folder / "prefix_memory", families.make("qwen2"), scale=0.31)
-    with pytest.raises(ValueError, match="was changed after"):
+    with pytest.raises(ValueError, match="were changed after"):
         prefixmem.verify(model, folder)
 
 
@@ -127,7 +127,15 @@ def test_a_changed_file(folder):
     model = families.make("llama")
     write_probe(folders.write_random(folder, model), model)
     folders.write_random(folder, model, scale=0.31)
-    with pytest.raises(ValueError, match=r"was changed after .*: its sha256 is [0-9a-f]{64}"):
+    with pytest.raises(ValueError, match=r"were changed after .*: their sha256 is [0-9a-f]{64}"):
+        prefixmem.verify(model, folder)
+
+
+def test_no_weights(folder):
+    model = families.make("llama")
+    write_probe(folders.write_random(folder, model), model)
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(ValueError, match="holds no weights"):
         prefixmem.verify(model, folder)
 
 

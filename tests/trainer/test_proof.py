@@ -18,6 +18,7 @@ METHODS = {
     "full": {"type": "full"},
     "combined": ["prefix_memory", {"type": "lora", "r": 4}],
 }
+MERGED = ["lora", "dora", "full"]
 
 
 def tool(*arguments):
@@ -71,7 +72,7 @@ def test_another_base_is_inconclusive(workspace):
     assert "another base model" in said.stdout
 
 
-@pytest.mark.parametrize("method", ["lora", "dora", "full"])
+@pytest.mark.parametrize("method", MERGED)
 def test_export_is_a_model_that_holds_the_adapter(method, workspace):
     folder = workspace.train(f"export-{method}", method=METHODS[method]) / "adapter"
     out = workspace.folder / f"merged-{method}"
@@ -114,12 +115,35 @@ def test_a_base_in_gguf_is_refused_for_a_folder(workspace):
         assert not out.exists()
 
 
-def test_the_python_package_agrees(workspace):
+@pytest.fixture
+def package():
     sys.path.insert(0, str(REPO / "clients" / "python"))
     import prefixmem
 
-    folder = workspace.train("proof-python") / "adapter"
-    model = transformers.AutoModelForCausalLM.from_pretrained(workspace.model)
-    assert prefixmem.verify(model, folder).verdict == "NOT_APPLIED"
-    prefixmem.apply(model, folder)
-    assert prefixmem.verify(model, folder).verdict == "APPLIED"
+    return prefixmem
+
+
+def in_transformers(folder):
+    return transformers.AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_python_package_agrees(method, workspace, package):
+    folder = workspace.train(f"python-{method}", method=METHODS[method]) / "adapter"
+    base = in_transformers(workspace.model)
+    assert package.verify(base, folder).verdict == "NOT_APPLIED"
+    adapted = in_transformers(folder) if method == "full" else package.apply(base, folder)
+    assert package.verify(adapted, folder).verdict == "APPLIED"
+
+
+@pytest.mark.parametrize("method", MERGED)
+def test_the_python_package_agrees_on_what_is_merged(method, workspace, package):
+    folder = workspace.train(f"python-{method}", method=METHODS[method]) / "adapter"
+    out = workspace.folder / "merged"
+    assert tool("export", folder, "--out", out).returncode == 0
+    assert package.verify(in_transformers(out), out).verdict == "APPLIED"
+    assert package.verify(in_transformers(workspace.model), out).verdict == "NOT_APPLIED"
+    [file] = out.glob("*.safetensors")
+    save_file({name: torch.zeros_like(v) for name, v in load_file(file).items()}, file)
+    with pytest.raises(ValueError, match="were changed after their golden probe was made"):
+        package.verify(in_transformers(workspace.model), out)

@@ -18,9 +18,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from prefixmem.adapters.config import parse_file
+from prefixmem.adapters.config import CONFIG_FILE, parse_file
 from prefixmem.adapters.error import AdapterError
-from prefixmem.adapters.files import WEIGHTS_FILE
 from prefixmem.adapters.parts import parts_of
 
 PROBE_FILE = "golden_probe.json"
@@ -55,8 +54,9 @@ class _Sequence:
 
 
 def verify(model: nn.Module, adapter_dir: str | os.PathLike[str]) -> Verification:
-    """Compares the model, as it is now, with the golden probe of an adapter's folder.
+    """Compares the model, as it is now, with the golden probe of a folder.
 
+    The folder: an adapter's, or the model that full fine-tuning or `pmt export` wrote.
     AdapterError where there is no probe, it is damaged, or the weights are not those of its making.
     """
     folder = pathlib.Path(adapter_dir)
@@ -140,19 +140,33 @@ def _read(file: pathlib.Path) -> dict[str, Any]:
 
 
 def _check_digest(folder: pathlib.Path, probe: dict[str, Any]) -> None:
-    """Of the weights; of several parts', one after the other as adapter_config.json names them."""
+    """Of every *.safetensors, by name; of several parts', as adapter_config.json names them."""
     digest = hashlib.sha256()
-    for part in parts_of(folder):
-        file = part.folder / WEIGHTS_FILE
+    files = [file for part in _weight_folders(folder) for file in _weight_files(part)]
+    if not files:
+        raise AdapterError(f"{folder} holds no weights (*.safetensors)")
+    for file in files:
         try:
-            digest.update(file.read_bytes())
+            with file.open("rb") as content:
+                hashlib.file_digest(content, lambda: digest)
         except OSError as error:
             raise AdapterError(f"{file} cannot be read: {error.strerror}") from error
     if digest.hexdigest() != probe["adapter_digest"]:
         raise AdapterError(
-            f"{WEIGHTS_FILE} in {folder} was changed after its golden probe was made: its sha256 "
+            f"the weights in {folder} were changed after their golden probe was made: their sha256 "
             f"is {digest.hexdigest()}, the probe's {probe['adapter_digest']}"
         )
+
+
+def _weight_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Of an adapter its parts, of a model (full, or merged by pmt export) the folder itself."""
+    if not (folder / CONFIG_FILE).exists():
+        return [folder]
+    return [part.folder for part in parts_of(folder)]
+
+
+def _weight_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix == ".safetensors")
 
 
 def _sequence(file: pathlib.Path, entry: Any) -> _Sequence:
