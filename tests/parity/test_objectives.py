@@ -1,14 +1,16 @@
-"""Preference objectives against TRL: its losses on the same scores, and its DPOTrainer's steps."""
+"""Preference objectives against TRL's DPOTrainer, and its CPOTrainer where the former has none."""
 
 import json
 import types
 
+import datasets
 import measured
 import models
 import programs
 import pytest
 import reference
 import torch
+import trl
 from safetensors.torch import load_file
 from torch.nn import functional
 from trl.experimental.cpo import CPOTrainer
@@ -52,15 +54,14 @@ def scores(model, rows):
     return torch.stack(sums), lengths
 
 
-def trl_loss(objective, sums, base, lengths):
-    """TRL's loss of these scores; its DPO losses are CPO's of the ratios to the reference."""
-    kind = objective.get("loss", "sigmoid") if objective["type"] == "dpo" else "simpo"
-    values = sums if kind == "simpo" else sums - base
-    if kind in ("simpo", "ipo"):
-        values = values / lengths
+def cpo_loss(objective, sums, base, lengths):
+    """CPOTrainer's loss of these scores: SimPO is one of its losses, and smoothed DPO is its
+    smoothed sigmoid of the ratios to the reference."""
+    simpo = objective["type"] == "simpo"
+    values = sums / lengths if simpo else sums - base
     trainer = types.SimpleNamespace(
         alpha=0.0,
-        loss_type=kind,
+        loss_type="simpo" if simpo else "sigmoid",
         beta=objective["beta"],
         simpo_gamma=objective.get("gamma"),
         label_smoothing=objective.get("label_smoothing", 0.0),
@@ -68,6 +69,42 @@ def trl_loss(objective, sums, base, lengths):
     )
     losses, _, _ = CPOTrainer.cpo_loss(trainer, values[0::2], values[1::2])
     return losses.mean()
+
+
+def dpo_trainer(model, objective, theirs, base=None, **settings):
+    """TRL's own, from the texts of the pairs; the reference is `base`, else a copy of `theirs`."""
+    args = trl.DPOConfig(
+        beta=objective["beta"],
+        loss_type=[objective.get("loss", "sigmoid")],
+        per_device_train_batch_size=len(PAIRS),
+        report_to="none",
+        save_strategy="no",
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        disable_tqdm=True,
+        **settings,
+    )
+    return trl.DPOTrainer(
+        model=theirs,
+        ref_model=base,
+        args=args,
+        processing_class=model.tokenizer(),
+        train_dataset=datasets.Dataset.from_list(PAIRS),
+    )
+
+
+def loss_of(model, objective, theirs, out):
+    """A function that gives TRL's loss of the pairs at the weights that `theirs` has then."""
+    base = reference.load(model.folder).double()
+    if objective["type"] == "dpo" and "label_smoothing" not in objective:
+        trainer = dpo_trainer(model, objective, theirs, base, output_dir=str(out))
+        batch = trainer.data_collator(list(trainer.train_dataset))
+        return lambda: trainer._compute_loss(trainer.model, batch, return_outputs=False)
+    rows = list(rows_of(model))
+    with torch.no_grad():
+        of_base, lengths = scores(base, rows)
+    return lambda: cpo_loss(objective, scores(theirs, rows)[0], of_base, lengths)
 
 
 def write_rows(file):
@@ -102,7 +139,7 @@ def adapter(request, model_named, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_loss_and_gradient(name, adapter, model_named):
+def test_loss_and_gradient(name, adapter, model_named, tmp_path):
     model, objective = model_named("qwen2"), OBJECTIVES[name]
     method, folder = adapter
     rows = list(rows_of(model))
@@ -114,10 +151,7 @@ def test_loss_and_gradient(name, adapter, model_named):
         objective={"label_smoothing": 0, **objective},
     )
     theirs = reference.WITH[method](model.folder, folder).double()
-    with torch.no_grad():
-        base, _ = scores(reference.load(model.folder).double(), rows)
-    sums, lengths = scores(theirs, rows)
-    loss = trl_loss(objective, sums, base, lengths)
+    loss = loss_of(model, objective, theirs, tmp_path)()
     loss.backward()
 
     away = abs(answer["loss"].item() - loss.item()) / loss.item()
@@ -136,13 +170,11 @@ def test_ten_steps(name, model_named, tmp_path):
     method, settings = METHODS["lora"], {"learning_rate": 1e-3}
     train(model, method, objective, tmp_path / "initial", max_steps=1, warmup_steps=1)
     steps = train(model, method, objective, tmp_path / "final", max_steps=STEPS, **settings)
-    rows = list(rows_of(model))
     theirs = reference.with_lora(model.folder, tmp_path / "initial" / "adapter").double()
-    with torch.no_grad():
-        base, _ = scores(reference.load(model.folder).double(), rows)
+    loss_now = loss_of(model, objective, theirs, tmp_path)
     optimizer = torch.optim.AdamW(reference.trained(theirs).values(), lr=1e-3, weight_decay=0)
     for step in steps:
-        loss = trl_loss(objective, *(lambda s: (s[0], base, s[1]))(scores(theirs, rows)))
+        loss = loss_now()
         away = abs(step["loss"] - loss.item()) / loss.item()
         measured.hold(model.name, f"{name}, lora, ten steps loss", away, BAR)
         loss.backward()
@@ -153,36 +185,23 @@ def test_ten_steps(name, model_named, tmp_path):
 
 def test_the_steps_of_trls_own_trainer(model_named, tmp_path):
     """From the text of the pairs to the losses: tokens, masks, reference, mean and update."""
-    import datasets
-    import trl
-
     model = model_named("llama")
     objective = OBJECTIVES["dpo"]
     train(model, METHODS["lora"], objective, tmp_path / "initial", max_steps=1, warmup_steps=1)
     steps = train(
         model, METHODS["lora"], objective, tmp_path / "ours", max_steps=STEPS, learning_rate=1e-3
     )
-    trainer = trl.DPOTrainer(
-        model=reference.with_lora(model.folder, tmp_path / "initial" / "adapter"),
-        args=trl.DPOConfig(
-            output_dir=str(tmp_path / "theirs"),
-            beta=objective["beta"],
-            max_steps=STEPS,
-            per_device_train_batch_size=len(PAIRS),
-            learning_rate=1e-3,
-            lr_scheduler_type="constant",
-            max_grad_norm=0.0,
-            weight_decay=0.0,
-            logging_steps=1,
-            report_to="none",
-            save_strategy="no",
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            disable_tqdm=True,
-        ),
-        processing_class=model.tokenizer(),
-        train_dataset=datasets.Dataset.from_list(PAIRS),
+    trainer = dpo_trainer(
+        model,
+        objective,
+        reference.with_lora(model.folder, tmp_path / "initial" / "adapter"),
+        output_dir=str(tmp_path / "theirs"),
+        max_steps=STEPS,
+        learning_rate=1e-3,
+        lr_scheduler_type="constant",
+        max_grad_norm=0.0,
+        weight_decay=0.0,
+        logging_steps=1,
     )
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
