@@ -211,8 +211,11 @@ void describe(V& v, SweepSpec& s) {
 template <class V>
 void describe(V& v, JobSpec& s) {
   v.field("name", s.name, "Of the job, for people; need not be unique.", name_text());
-  v.field("model", s.model,
-          "Hugging Face folder or GGUF file of the base model, as the worker sees it; required.");
+  v.field(
+      "model", s.model,
+      "Hugging Face folder or GGUF file of the base model, as the worker sees it; required. A "
+      "GGUF file needs tokenizer.json and tokenizer_config.json beside it: the vocabulary that it "
+      "holds itself is not read.");
   v.field("method", s.method, "Which parameters are trained.");
   v.field("objective", s.objective, "What the loss is.");
   v.field("data", s.data, "Where rows come from and how they become prompts and completions.");
