@@ -105,7 +105,8 @@ void describe(V& v, DataSpec& s) {
   v.field("eval", s.eval, "File of held-out rows, likewise; empty: no evaluation.");
   v.field("format", s.format,
           "What a row holds: {prompt, completion}, {text, label}, {messages} for the model's chat "
-          "template, or {prompt, chosen, rejected}.");
+          "template, or {prompt, chosen, rejected}. In a template strftime_now gives 26 July 2024, "
+          "to which Llama 3's falls back: what a job trains on does not depend on the day.");
   v.field(
       "template", s.prompt_template,
       "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
