@@ -33,12 +33,16 @@ def with_prefix(folder, adapter):
 
 
 def with_combined(folder, adapter):
-    """PrefixMemory and LoRA, from a folder of both."""
-    model = with_memory(folder, adapter / "prefix_memory")
-    model = peft.PeftModel.from_pretrained(model, adapter / "lora", is_trainable=True)
+    """Every part of a folder of several; Prefix-Tuning last, since it wraps whatever is there."""
+    parts = [path.name for path in adapter.iterdir() if path.is_dir()]
+    memory = adapter / "prefix_memory"
+    model = with_memory(folder, memory) if memory.name in parts else load(folder, "sdpa")
+    for part in ("lora", "prefix_tuning"):
+        if part in parts:
+            model = peft.PeftModel.from_pretrained(model, adapter / part)
     for name, parameter in model.named_parameters():
-        if ".prefix_memory." in name:
-            parameter.requires_grad_(True)
+        of_adapter = any(mark in name for mark in (".prefix_memory.", ".lora_", "prompt_encoder."))
+        parameter.requires_grad_(of_adapter)
     return model
 
 
