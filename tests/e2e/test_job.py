@@ -62,6 +62,40 @@ def test_download_and_load_with_peft(lora_job, lab, service, tmp_path):
     assert peft_loss(lab, tmp_path / "adapter") == pytest.approx(final["value"], rel=1e-4)
 
 
+def downloaded(service, job, out):
+    """The adapter's folder."""
+    done = service.pmt("download", job, "--out", out)
+    assert done.code == 0, done
+    return out / "adapter"
+
+
+def said(outcome):
+    """Exit code and first word."""
+    return outcome.code, outcome.out.partition(":")[0]
+
+
+def test_verify_and_export(lora_job, service, tmp_path):
+    job, _ = lora_job
+    adapter, merged = downloaded(service, job, tmp_path / "job"), tmp_path / "merged"
+    assert said(service.pmt("verify", adapter)) == (0, "APPLIED")
+    assert service.pmt("export", adapter, "--out", merged).code == 0
+    assert said(service.pmt("verify", merged)) == (0, "APPLIED")
+    assert not list(tmp_path.glob("merged.*"))
+
+
+def test_a_prefix_memory_is_verified_but_not_merged(lab, service, tmp_path):
+    job = submit(service, lab.spec("memory", train__max_steps=2))
+    succeeded(service, job)
+    adapter = downloaded(service, job, tmp_path / "job")
+    assert said(service.pmt("verify", adapter)) == (0, "APPLIED")
+    refused = service.pmt("export", adapter, "--out", tmp_path / "merged")
+    assert refused.code == 11
+    (sentence,) = refused.err.splitlines()
+    assert "method prefix_memory cannot be merged into a model's weights" in sentence
+    assert "prefixmem.apply(model, folder) of the Python package puts it on" in sentence
+    assert not list(tmp_path.glob("merged*"))
+
+
 def peft_loss(lab, adapter):
     """Mean loss of a label token over all rows, by transformers and PEFT."""
     tokenizer = AutoTokenizer.from_pretrained(lab.model)
