@@ -85,6 +85,21 @@ TEST(Ops, TokenLogProbsOverBlocks) {
   compare(token_log_probs(hidden, head, ids), plain, {hidden});
 }
 
+// The gradient is then a small difference of what is likely and what was.
+TEST(Ops, TokenLogProbsOfLikelyWords) {
+  torch::manual_seed(4);
+  const int64_t vocab = int64_t{1} << 18;
+  const auto hidden = torch::randn({3, 64}).requires_grad_();
+  auto head = torch::randn({vocab, 64}) * 0.1 + 0.05;
+  const auto ids = torch::tensor({5, 70000, 200000}, torch::kLong);
+  head.index_put_({ids}, hidden.detach() * 19 / hidden.detach().square().sum(1, true));
+  const auto wide = hidden.detach().to(torch::kDouble).requires_grad_();
+  const auto plain = at::linear(wide, head.to(torch::kDouble)).log_softmax(1);
+  const auto want = torch::autograd::grad({plain.gather(1, ids.unsqueeze(1)).sum()}, {wide})[0];
+  const auto got = torch::autograd::grad({token_log_probs(hidden, head, ids).sum()}, {hidden})[0];
+  EXPECT_LT((got - want).norm().item<double>(), 1e-3 * want.norm().item<double>());
+}
+
 TEST(Ops, TokenLogProbsOfATrainedHead) {
   torch::manual_seed(4);
   const int64_t vocab = (int64_t{1} << 18) + 3;  // 63 rows a block

@@ -20,6 +20,18 @@ int64_t block_rows(const torch::Tensor& head) {
   return std::max<int64_t>(1, kBlockElements / head.size(0));
 }
 
+// slope · head in fp32, for slopes [m, vocab] of the logits. Summed by blocks: some processors'
+// BLAS sums a whole vocabulary one after another and loses digits.
+torch::Tensor through_head(const torch::Tensor& slope, const torch::Tensor& head) {
+  constexpr int64_t kWords = 8192;
+  torch::Tensor sum =
+      torch::zeros({slope.size(0), head.size(1)}, slope.options().dtype(torch::kFloat));
+  for (int64_t word = 0; word < head.size(0); word += kWords) {
+    sum.add_(slope.slice(1, word, word + kWords).matmul(head.slice(0, word, word + kWords)));
+  }
+  return sum;
+}
+
 Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
                   bool with_gradient) {
   torch::Tensor logits = at::linear(hidden, head).to(torch::kFloat);
@@ -27,9 +39,12 @@ Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const 
   const torch::Tensor normaliser = logits.logsumexp(1, true);
   Block block{(logits.gather(1, columns) - normaliser).squeeze(1), {}};
   if (!with_gradient) return block;
-  const torch::Tensor probabilities = logits.sub_(normaliser).exp_().to(head.scalar_type());
-  block.gradient =
-      head.index_select(0, ids).to(torch::kFloat) - probabilities.matmul(head).to(torch::kFloat);
+  // ∂ log p(id) / ∂ logits is 1 at the id, less the probabilities; the 1 is in the sum over the
+  // vocabulary, because most of a likely id's row would cancel with a row added afterwards.
+  const torch::Tensor one = torch::ones({1, 1}, logits.options()).expand_as(columns);
+  const torch::Tensor slope =
+      logits.sub_(normaliser).exp_().neg_().scatter_add_(1, columns, one).to(head.scalar_type());
+  block.gradient = through_head(slope, head);
   return block;
 }
 
@@ -107,7 +122,7 @@ class TrainedHead : public torch::autograd::Function<TrainedHead> {
                                       .mul_(-above)
                                       .scatter_add_(1, block(ids).unsqueeze(1), above)
                                       .to(head.scalar_type());
-      block(of_hidden).copy_(slope.matmul(head));
+      block(of_hidden).copy_(through_head(slope, head));
       add_product(of_head, slope, block(hidden));
     }
     return {of_hidden, of_head.to(head.scalar_type()), {}};
