@@ -15,6 +15,9 @@ PAIRS = [
 ]
 
 
+LONG = 200  # steps: a trial is still running when it is asked to stop after a few
+
+
 def trial(method, steps, batch, rate, seed, **more):
     return {
         "method": method,
@@ -95,6 +98,13 @@ def assert_same_bits(out, alone):
     assert scores(out) == scores(alone)
 
 
+def each_alone(workspace, ranks, changes, common):
+    """The folders of the trials' runs one after another."""
+    return [
+        workspace.train(f"alone{i}", ranks=ranks, **(c | common)) for i, c in enumerate(changes)
+    ]
+
+
 @pytest.fixture(params=[1, 2], ids=["alone", "gang"])
 def ranks(request):
     return request.param
@@ -103,9 +113,7 @@ def ranks(request):
 def test_each_trial_is_as_alone(workspace, ranks):
     changes = trials(workspace)
     exact = {"train__deterministic": True}
-    alone = [
-        workspace.train(f"alone{i}", ranks=ranks, **(c | exact)) for i, c in enumerate(changes)
-    ]
+    alone = each_alone(workspace, ranks, changes, exact)
     bitwise = Bank(workspace, "bitwise", changes, **exact)
     bitwise.run(ranks)
     for out, want in zip(bitwise.outs, alone):
@@ -140,9 +148,7 @@ def test_one_that_diverges_ends_alone(workspace, ranks):
     exact = {"train__deterministic": True}
     changes = trials(workspace)[:2]
     wild = trial("lora", 8, 6, 1e30, 1, train__warmup_steps=0)
-    alone = [
-        workspace.train(f"alone{i}", ranks=ranks, **(c | exact)) for i, c in enumerate(changes)
-    ]
+    alone = each_alone(workspace, ranks, changes, exact)
     agent = Agent(workspace.folder / "s")
     bank = Bank(workspace, "wild", [changes[0], wild, changes[1]], **exact)
     errors = bank.run(ranks, ["--events", agent.path])
@@ -170,11 +176,9 @@ class StoppingAgent(Agent):
 
 
 def test_one_is_stopped_and_goes_on_alone_or_in_company(workspace, ranks):
-    exact = {"train__deterministic": True, "train__max_steps": 30}
+    exact = {"train__deterministic": True, "train__max_steps": LONG, "train__eval_every": LONG}
     changes = trials(workspace)[:3]
-    alone = [
-        workspace.train(f"alone{i}", ranks=ranks, **(c | exact)) for i, c in enumerate(changes)
-    ]
+    alone = each_alone(workspace, ranks, changes, exact)
     agent = StoppingAgent(workspace.folder / "s", 1, 4)
     bank = Bank(workspace, "left", changes, **exact)
     errors = bank.run(ranks, ["--events", agent.path])
@@ -183,7 +187,7 @@ def test_one_is_stopped_and_goes_on_alone_or_in_company(workspace, ranks):
     ends = [line for line in agent.lines if "failure" in line]
     assert [(line["trial"], line["failure"]["code"]) for line in ends] == [(1, "CANCELLED")]
     assert result(bank.outs[1])["status"] == "CANCELLED"
-    assert 4 <= len(losses(bank.outs[1])) < 30
+    assert 4 <= len(losses(bank.outs[1])) < LONG
     for i in (0, 2):
         assert_same_bits(bank.outs[i], alone[i])
     checkpoint = bank.outs[1] / "checkpoints"
@@ -206,11 +210,9 @@ def test_one_is_stopped_and_goes_on_alone_or_in_company(workspace, ranks):
 
 
 def test_a_signal_stops_all_and_all_go_on(workspace, ranks):
-    exact = {"train__deterministic": True, "train__max_steps": 40}
+    exact = {"train__deterministic": True, "train__max_steps": LONG, "train__eval_every": LONG}
     changes = trials(workspace)[:2]
-    alone = [
-        workspace.train(f"alone{i}", ranks=ranks, **(c | exact)) for i, c in enumerate(changes)
-    ]
+    alone = each_alone(workspace, ranks, changes, exact)
     agent = Agent(workspace.folder / "s")
     bank = Bank(workspace, "halted", changes, **exact)
     process = subprocess.Popen(
@@ -223,7 +225,7 @@ def test_a_signal_stops_all_and_all_go_on(workspace, ranks):
     assert process.returncode == 0, errors
     for i, out in enumerate(bank.outs):
         assert f"pmt-trainer: trial {i}: stopped " in errors
-        assert result(out)["status"] == "CANCELLED" and len(losses(out)) < 40
+        assert result(out)["status"] == "CANCELLED" and len(losses(out)) < LONG
     bank.run(ranks, resume=[0, 1])
     for out, want in zip(bank.outs, alone):
         assert_same_bits(out, want)
