@@ -1,6 +1,6 @@
 """A LoRA merged by pmt-adapter export against the same unmerged under PEFT."""
 
-import comparing
+import measured
 import programs
 import pytest
 import reference
@@ -22,6 +22,6 @@ def test_a_merged_model_gives_the_logits_of_the_adapter(variant, model_named, tm
     theirs = list(reference.logits(reference.load(merged).double(), rows))
     unmerged = reference.logits(reference.with_lora(model.folder, adapter).double(), rows)
     for ours, expected in zip(theirs, unmerged, strict=True):
-        assert reference.difference(ours, expected) <= comparing.BAR
+        assert reference.difference(ours, expected) <= measured.BAR
     base = next(reference.logits(reference.load(model.folder).double(), rows[-1:]))
     assert reference.difference(theirs[-1], base) > 1e-2, "there was nothing to merge"

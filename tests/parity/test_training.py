@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 
 STEPS = 10
-BAR = 1e-5  # of logits and gradients
 METHODS = {
     "prefix_memory": {"type": "prefix_memory"},
     "lora": {"type": "lora", "r": 4, "alpha": 8, "target_modules": ["all-linear"]},
@@ -40,8 +39,9 @@ class Trained:
     def compare(self, steps):
         """Holds our steps against the reference's (loss, gradient norm)."""
         for ours, (loss, norm) in zip(self.steps, steps, strict=True):
-            away = abs(ours["loss"] - loss) / loss
-            measured.hold(self.model.name, f"{self.method} loss", away, self.model.loss_bar)
+            measured.hold_loss(
+                self.model.name, self.method, ours["loss"], loss, self.model.loss_bar
+            )
             if ours["step"] == 1:
                 assert ours["grad_norm"] == pytest.approx(norm, rel=self.model.loss_bar)
 
@@ -79,18 +79,14 @@ def test_gradients_and_logits_of_a_trained_adapter(model, method, trained):
 
     expected = reference.logits(theirs, [ids for ids, _ in rows])
     for i, logits in enumerate(expected):
-        away = reference.difference(answer[f"logits.{i}"], logits)
-        measured.hold(model.name, f"{method} logits", away, BAR)
+        measured.hold_logits(model.name, method, answer[f"logits.{i}"], logits)
 
-    assert answer["loss"].item() == pytest.approx(reference.backward(theirs, rows), rel=BAR)
+    expected = reference.backward(theirs, rows)
+    assert answer["loss"].item() == pytest.approx(expected, rel=measured.BAR)
     gradients = {name: p.grad for name, p in reference.trained(theirs).items()}
     assert set(gradients) == set(load_file(adapter / "adapter_model.safetensors"))
-    pairs = [(answer[f"gradient.{name}"], gradient) for name, gradient in gradients.items()]
-    ours, theirs = (
-        torch.cat([side.flatten() for side in sides]) for sides in zip(*pairs, strict=True)
-    )
-    away = ((ours - theirs).norm() / theirs.norm()).item()
-    measured.hold(model.name, f"{method} gradient", away, BAR)
+    ours = [answer[f"gradient.{name}"] for name in gradients]
+    measured.hold_gradient(model.name, method, ours, gradients.values())
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -133,5 +129,4 @@ def test_an_adapter_that_peft_wrote(model_named, tmp_path):
     rows = [ids for ids, _ in model.rows()]
     answer = programs.ask(model.folder, rows, adapter=tmp_path, logits=0)
     for i, logits in enumerate(reference.logits(theirs, rows)):
-        away = reference.difference(answer[f"logits.{i}"], logits)
-        measured.hold(model.name, "lora logits", away, BAR)
+        measured.hold_logits(model.name, "lora", answer[f"logits.{i}"], logits)
