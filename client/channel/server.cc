@@ -113,6 +113,14 @@ Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,
   return read_stream(context, *reader, *connection_, limit, take);
 }
 
+Status Server::events(const v1::WatchJobRequest& request, Millis limit,
+                      const std::function<Status(const v1::JobEvent&)>& take) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  const auto reader = connection_->stub->WatchJob(&context, request);
+  return read_stream(context, *reader, *connection_, limit, take);
+}
+
 Status Server::download(const v1::DownloadArtifactRequest& request, Millis limit,
                         const std::function<Status(const v1::DownloadArtifactResponse&)>& take) {
   grpc::ClientContext context;

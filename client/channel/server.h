@@ -37,6 +37,8 @@ class Server {
   // failure. The whole stream is given `limit`.
   Status logs(const v1::StreamLogsRequest& request, Millis limit,
               const std::function<Status(const v1::LogLine&)>& take);
+  Status events(const v1::WatchJobRequest& request, Millis limit,
+                const std::function<Status(const v1::JobEvent&)>& take);
   Status download(const v1::DownloadArtifactRequest& request, Millis limit,
                   const std::function<Status(const v1::DownloadArtifactResponse&)>& take);
 

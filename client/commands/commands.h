@@ -22,6 +22,7 @@ Command add_list(CLI::App& app);
 Command add_show(CLI::App& app);
 Command add_watch(CLI::App& app);
 Command add_logs(CLI::App& app);
+Command add_trace(CLI::App& app);
 Command add_cancel(CLI::App& app);
 Command add_results(CLI::App& app);
 Command add_download(CLI::App& app);

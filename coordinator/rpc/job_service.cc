@@ -141,6 +141,7 @@ grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServe
   const auto job = guarded([&] { return find_job(reader, request->job()); });
   if (!job.ok()) return ended_stream<v1::JobEvent>(job.status());
   const EventPages::Options options{.from_number = std::max<int64_t>(request->from_number(), 1),
+                                    .follow = !request->past_only(),
                                     .closing = &context_.closing};
   return follow<v1::JobEvent>(context_, job->id(),
                               std::make_unique<WatchSource>(reader, job->id(), options));

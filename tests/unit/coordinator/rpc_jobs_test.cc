@@ -165,6 +165,20 @@ TEST_F(RpcJobs, AnUnknownJobIsNotFound) {
   EXPECT_THAT(status.error_message(), HasSubstr("\"nobody\""));
 }
 
+TEST_F(RpcJobs, AWatchOfThePastEndsWithIt) {
+  const std::string id = submit_one();
+  v1::WatchJobRequest request;
+  request.set_job(id);
+  request.set_past_only(true);
+  grpc::ClientContext context;
+  const auto events = jobs_->WatchJob(&context, request);
+  v1::JobEvent event;
+  ASSERT_TRUE(events->Read(&event));
+  EXPECT_EQ(event.state().state(), v1::JOB_STATE_QUEUED);
+  while (events->Read(&event)) continue;
+  EXPECT_TRUE(events->Finish().ok());
+}
+
 TEST_F(RpcJobs, LogsEndWithoutFollowAndWithTheJobOtherwise) {
   const std::string id = submit_one();
   v1::StreamLogsRequest request;
