@@ -63,21 +63,23 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   return config;
 }
 
-Result<Overview> look_over(Coordinator& coordinator) {
-  Overview overview;
+Result<Overview> look_over(Coordinator& coordinator, const std::filesystem::path& data_dir) {
+  Overview overview = coordinator.overview();
   PM_ASSIGN(overview.jobs, coordinator.reader().count_by_state());
-  overview.workers = coordinator.workers();
+  PM_ASSIGN(overview.sweeps, coordinator.reader().count_by_sweep());
+  PM_ASSIGN(overview.disk, disk_space(data_dir));
   return overview;
 }
 
-std::map<std::string, HttpServer::Handler> pages_of(Coordinator& coordinator, Metrics& metrics) {
+std::map<std::string, HttpServer::Handler> pages_of(Coordinator& coordinator, Metrics& metrics,
+                                                    const std::filesystem::path& data_dir) {
   return {{"/metrics",
-           [&]() -> Result<Page> {
-             PM_ASSIGN(const Overview overview, look_over(coordinator));
+           [&, data_dir]() -> Result<Page> {
+             PM_ASSIGN(const Overview overview, look_over(coordinator, data_dir));
              return Page{metrics.text(overview), kPrometheusText};
            }},
-          {"/", [&]() -> Result<Page> {
-             PM_ASSIGN(const Overview overview, look_over(coordinator));
+          {"/", [&, data_dir]() -> Result<Page> {
+             PM_ASSIGN(const Overview overview, look_over(coordinator, data_dir));
              PM_ASSIGN(const auto newest, coordinator.reader().list({}, kJobsShown));
              return Page{web::overview_page(overview, newest.jobs)};
            }}};
@@ -111,7 +113,8 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
             Coordinator::start(config_of(options),
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
   PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, listen));
-  PM_ASSIGN(http, HttpServer::start(http_listen, pages_of(*coordinator, metrics)));
+  PM_ASSIGN(http,
+            HttpServer::start(http_listen, pages_of(*coordinator, metrics, options.data_dir)));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {
       coordinator->tick();

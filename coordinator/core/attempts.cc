@@ -176,9 +176,10 @@ void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
     shown.set_failure_code(std::string(code_name(conclusion.code)));
     shown.set_stderr_tail(stderr_tail);
   }
-  if (shown.has_start_time()) {
-    environment_.metrics.job_ended(to_seconds(now - from_timestamp(shown.start_time())));
-  }
+  std::optional<double> run_seconds;
+  if (shown.has_start_time()) run_seconds = to_seconds(now - from_timestamp(shown.start_time()));
+  environment_.metrics.job_ended(state_name(state_after(conclusion.outcome)), shown.failure_code(),
+                                 run_seconds);
   shown.mutable_progress()->clear_eta_seconds();
   move_to(job, state_after(conclusion.outcome), conclusion.reason);
 }

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common/id.h"
 #include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
@@ -142,6 +144,23 @@ std::vector<v1::Worker> Coordinator::workers() {
     workers.push_back(describe(worker, live_, now));
   }
   return workers;
+}
+
+Overview Coordinator::overview() {
+  Overview overview;
+  overview.workers = workers();
+  const WallTime now = environment_.clock.wall();
+  const MutexLock lock(mutex_);
+  for (const auto& [id, job] : live_.jobs) {
+    const v1::Job& shown = job.record.job;
+    if (job.attempt) {
+      overview.placed.push_back(shown);
+    } else {
+      overview.oldest_queued_seconds = std::max(
+          overview.oldest_queued_seconds, to_seconds(now - from_timestamp(shown.create_time())));
+    }
+  }
+  return overview;
 }
 
 Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {

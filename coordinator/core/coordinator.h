@@ -57,6 +57,8 @@ class Coordinator {
   // ended.
   Result<v1::Job> cancel(const std::string& id_or_name);
   std::vector<v1::Worker> workers();  // by id
+  // What memory holds of it: workers, placed jobs, the queue's age.
+  Overview overview();
 
   // ---- for workers
 

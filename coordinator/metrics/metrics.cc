@@ -34,13 +34,30 @@ Metrics::Metrics()
                   .Help("Job events made durable.")
                   .Register(registry_)
                   .Add({})),
+      ended_(prometheus::BuildCounter()
+                 .Name("prefixmem_jobs_ended_total")
+                 .Help("Jobs that have ended, by state and failure code.")
+                 .Register(registry_)),
       rpcs_(prometheus::BuildCounter()
                 .Name("prefixmem_rpc_requests_total")
                 .Help("Requests that have ended, by method and gRPC code.")
-                .Register(registry_)) {}
+                .Register(registry_)) {
+  // There from the start, so that the first rise of each is one.
+  for (const char* state : {"succeeded", "cancelled"}) ended_.Add({{"state", state}, {"code", ""}});
+  for (const std::string_view code : kCodeNames) {
+    if (code != code_name(Code::kOk)) {
+      ended_.Add({{"state", "failed"}, {"code", std::string(code)}});
+    }
+  }
+}
 
 void Metrics::job_started(double wait_seconds) { wait_.Observe(wait_seconds); }
-void Metrics::job_ended(double run_seconds) { run_.Observe(run_seconds); }
+
+void Metrics::job_ended(const std::string& state, const std::string& code,
+                        std::optional<double> run_seconds) {
+  ended_.Add({{"state", state}, {"code", code}}).Increment();
+  if (run_seconds) run_.Observe(*run_seconds);
+}
 
 void Metrics::gang_started(size_t jobs) { gang_jobs_.Observe(static_cast<double>(jobs)); }
 

@@ -6,17 +6,25 @@
 #include <prometheus/registry.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/disk_space.h"
 #include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem {
 
 // What is true at the moment of a scrape, as opposed to what has been counted.
 struct Overview {
-  std::map<v1::JobState, int64_t> jobs;  // in each state; absent: none
-  std::vector<v1::Worker> workers;
+  using Counts = std::map<v1::JobState, int64_t>;  // jobs in each state; absent: none
+
+  Counts jobs = {};
+  std::map<std::string, Counts> sweeps = {};  // of which a job has not ended, by id
+  std::vector<v1::Worker> workers = {};
+  std::vector<v1::Job> placed = {};  // starting or running
+  double oldest_queued_seconds = 0;  // since the first job that waits was submitted; 0: none waits
+  DiskSpace disk = {};               // where the store lies
 };
 
 // Thread-safe.
@@ -25,7 +33,10 @@ class Metrics {
   Metrics();
 
   void job_started(double wait_seconds);
-  void job_ended(double run_seconds);
+  // At its end; `state` and `code` by name, e.g. "failed" and "NOT_FOUND". A job that never started
+  // has no run time.
+  void job_ended(const std::string& state, const std::string& code,
+                 std::optional<double> run_seconds);
   void gang_started(size_t jobs);
   void committed(double seconds, size_t events);
   // `code` is a gRPC code by name, e.g. "NOT_FOUND".
@@ -41,6 +52,7 @@ class Metrics {
   prometheus::Histogram& gang_jobs_;
   prometheus::Histogram& commit_;
   prometheus::Counter& events_;
+  prometheus::Family<prometheus::Counter>& ended_;
   prometheus::Family<prometheus::Counter>& rpcs_;
 };
 

@@ -85,15 +85,30 @@ Result<std::vector<v1::Job>> Reader::sweep(const std::string& sweep_id) {
   return messages<v1::Job>("SELECT body FROM jobs WHERE sweep_id = ? ORDER BY seq", sweep_id);
 }
 
-Result<std::map<v1::JobState, int64_t>> Reader::count_by_state() {
+Result<Reader::Counts> Reader::count_by_state() {
   const MutexLock lock(mutex_);
-  std::map<v1::JobState, int64_t> counts;
+  Counts counts;
   PM_TRY(database_.query(
       [&](const Row& row) {
         counts[static_cast<v1::JobState>(row.integer(0))] = row.integer(1);
         return Status();
       },
       "SELECT state, count(*) FROM jobs GROUP BY state"));
+  return counts;
+}
+
+Result<std::map<std::string, Reader::Counts>> Reader::count_by_sweep() {
+  const MutexLock lock(mutex_);
+  std::map<std::string, Counts> counts;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        counts[row.text(0)][static_cast<v1::JobState>(row.integer(1))] = row.integer(2);
+        return Status();
+      },
+      "SELECT sweep_id, state, count(*) FROM jobs WHERE sweep_id IN "
+      "(SELECT sweep_id FROM jobs WHERE state IN (?, ?, ?) AND sweep_id <> '') "
+      "GROUP BY sweep_id, state",
+      v1::JOB_STATE_QUEUED, v1::JOB_STATE_STARTING, v1::JOB_STATE_RUNNING));
   return counts;
 }
 

@@ -40,7 +40,10 @@ class Reader {
   // At most `limit` jobs and about kPageBytes.
   Result<JobPage> list(const JobFilter& filter, int limit);
   Result<std::vector<v1::Job>> sweep(const std::string& sweep_id);  // in the order of its trials
-  Result<std::map<v1::JobState, int64_t>> count_by_state();
+  using Counts = std::map<v1::JobState, int64_t>;
+  Result<Counts> count_by_state();
+  // Of the sweeps of which a job has not ended, by id.
+  Result<std::map<std::string, Counts>> count_by_sweep();
 
   // In order from `from_number` on, at most `limit`.
   Result<std::vector<v1::JobEvent>> events(const std::string& job_id, int64_t from_number,

@@ -152,8 +152,9 @@ Status Agent::State::wire(AttemptOptions attempts) {
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
   job_metrics = std::make_unique<JobMetrics>(
       registry, card.id, clock, std::chrono::seconds(options.metrics_retention_seconds));
-  roster = std::make_unique<Roster>(AttemptWorld{
-      std::move(attempts), clock, GangWorld{*launcher, read_memory, {}}, *store, *job_metrics});
+  roster = std::make_unique<Roster>(AttemptWorld{std::move(attempts), clock,
+                                                 GangWorld{*launcher, read_memory, {}, card.host},
+                                                 *store, *job_metrics});
   PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
   PM_ASSIGN(metrics_server,
             HttpServer::start(address, {{"/metrics", [this] { return metrics(); }}}));
@@ -165,6 +166,8 @@ Result<Page> Agent::State::metrics() const {
   job_metrics->drop_expired();
   worker_metrics->set_used_slots(roster->used_slots());
   worker_metrics->set_spooled_events(roster->spooled_events());
+  PM_ASSIGN(const DiskSpace disk, disk_space(work_dir));
+  worker_metrics->set_disk(disk);
   return Page{metrics_page(registry), kPrometheusText};
 }
 

@@ -30,7 +30,8 @@ class AgentWorldTest : public testing::Test {
   }
   AttemptWorld world_with(AttemptOptions options) {
     return {std::move(options), real_clock(),
-            GangWorld{*launcher_, [] { return MemoryReading(); }, {}}, store_, job_metrics_};
+            GangWorld{*launcher_, [] { return MemoryReading(); }, {}, "here"}, store_,
+            job_metrics_};
   }
 
   const TempFolder folder_;

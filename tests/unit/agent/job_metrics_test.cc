@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <prometheus/registry.h>
 
+#include <cmath>
 #include <memory>
 
 #include "common/files.h"
@@ -71,6 +72,61 @@ TEST_F(JobMetricsTest, TimesOfCheckpointsButNotOfOtherFiles) {
   metrics_.observe("job-a", ArtifactEvent{ArtifactEvent::Kind::kCheckpoint, "c", 1, 1, 0.3});
   metrics_.observe("job-a", ArtifactEvent{ArtifactEvent::Kind::kAdapter, "a", 1, 1, 0.3});
   EXPECT_THAT(page(), HasSubstr("prefixmem_job_checkpoint_seconds_count" + kLabels + " 1"));
+}
+
+// A line of a series with one label more.
+std::string with(const std::string& labels) {
+  return R"({job="job-a",)" + labels + R"(,worker="w"})";
+}
+
+TEST_F(JobMetricsTest, ThePhaseIsTheOneWith1UntilTheEnd) {
+  begin();
+  EXPECT_THAT(page(), Not(HasSubstr("prefixmem_job_phase{")));
+  metrics_.observe("job-a", PhaseEvent{PhaseEvent::Phase::kLoading, 0, 0});
+  metrics_.observe("job-a", PhaseEvent{PhaseEvent::Phase::kTraining, 10, 7});
+  const std::string training = with(R"(method="lora",name="n",phase="training")");
+  const std::string loading = with(R"(method="lora",name="n",phase="loading")");
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_phase" + training + " 1"));
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_phase" + loading + " 0"));
+  metrics_.end("job-a");
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_phase" + training + " 0"));
+}
+
+TEST_F(JobMetricsTest, EvaluationsByTheirMetric) {
+  begin();
+  metrics_.observe("job-a", EvalEvent{0, "accuracy", 0.25, 8, 1});
+  metrics_.observe("job-a", EvalEvent{9, "accuracy", 0.75, 8, 1});
+  metrics_.observe("job-a", EvalEvent{9, "loss", 1.5, 8, 1});
+  EXPECT_THAT(page(), HasSubstr(R"(prefixmem_job_eval{job="job-a",method="lora",metric="accuracy",)"
+                                R"(name="n",worker="w"} 0.75)"));
+  EXPECT_THAT(page(), HasSubstr(R"(metric="loss",name="n",worker="w"} 1.5)"));
+}
+
+TEST_F(JobMetricsTest, WhoKeepsTheOthersWaitingWhileTheyDo) {
+  begin();
+  metrics_.set_hanging("job-a", {{"1", "node7", "all_reduce"}, {"3", "node7", "all_reduce"}});
+  EXPECT_THAT(page(), HasSubstr(R"(prefixmem_job_hanging_rank{call="all_reduce",host="node7",)"
+                                R"(job="job-a",method="lora",name="n",rank="1",worker="w"} 1)"));
+  metrics_.set_hanging("job-a", {{"3", "node7", "barrier"}});
+  EXPECT_THAT(page(), Not(HasSubstr(R"(rank="1")")));
+  EXPECT_THAT(page(), HasSubstr(R"(call="barrier")"));
+  metrics_.end("job-a");
+  EXPECT_THAT(page(), Not(HasSubstr("prefixmem_job_hanging_rank{")));
+}
+
+TEST_F(JobMetricsTest, FailedUploadsCountFromNought) {
+  begin();
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_upload_failures_total" + kLabels + " 0"));
+  metrics_.upload_failed("job-a");
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_upload_failures_total" + kLabels + " 1"));
+}
+
+TEST_F(JobMetricsTest, ALossThatIsNotANumberIsShown) {
+  begin();
+  StepEvent event;
+  event.loss = std::nan("");
+  metrics_.observe("job-a", event);
+  EXPECT_THAT(page(), HasSubstr("prefixmem_job_loss" + kLabels + " Nan"));
 }
 
 TEST_F(JobMetricsTest, SeriesGoAwaySomeTimeAfterTheEnd) {
@@ -148,11 +204,13 @@ TEST(WorkerMetrics, AreThose) {
   worker.set_connected(true);
   worker.set_used_slots(3);
   worker.set_spooled_events(9);
+  worker.set_disk({.free_bytes = 10, .size_bytes = 40});
   const std::string text = metrics_page(registry);
   for (const char* line :
        {"slots{worker=\"w\"} 4", "used_slots{worker=\"w\"} 3", "spooled_events{worker=\"w\"} 9",
         "connected{worker=\"w\"} 1", "heartbeats_total{worker=\"w\"} 2",
-        "reconnects_total{worker=\"w\"} 1"}) {
+        "reconnects_total{worker=\"w\"} 1", "disk_free_bytes{worker=\"w\"} 10",
+        "disk_size_bytes{worker=\"w\"} 40"}) {
     EXPECT_THAT(text, HasSubstr("\nprefixmem_agent_" + std::string(line)));
   }
 }

@@ -40,9 +40,10 @@ TEST(CommandLine, NamesAnUnknownCommand) {
   Pmt pmt;
   const Outcome done = pmt.run_as_is({"frob\x1b[2J", "x"});
   EXPECT_EQ(done.code, 2);
-  EXPECT_EQ(done.err,
-            "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, cancel, "
-            "results, download, workers, verify, export, explain, version\n");
+  EXPECT_EQ(
+      done.err,
+      "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, trace, cancel, "
+      "results, download, workers, verify, export, explain, version\n");
 }
 
 TEST(CommandLine, NamesAWrongOptionAndPointsToTheCommandsHelp) {

@@ -65,6 +65,47 @@ TEST(Metrics, WorkersAndTheQueueAreThoseOfTheMoment) {
   EXPECT_THAT(metrics.text({}), Not(HasSubstr("worker=\"a\""))) << "a forgotten one has no series";
 }
 
+v1::Job placed(const std::string& id, const std::string& sweep) {
+  v1::Job job;
+  job.set_id(id);
+  job.set_name("n");
+  job.set_sweep_id(sweep);
+  job.set_gang("job-a/1");
+  job.set_worker_id("w");
+  return job;
+}
+
+TEST(Metrics, PlacedJobsTellWhereTheyBelong) {
+  v1::Job job = placed("job-a", "sweep-1");
+  (*job.mutable_spec()->mutable_labels())["team"] = "red";
+  (*job.mutable_spec()->mutable_labels())["cost-centre"] = "7";
+  (*job.mutable_spec()->mutable_labels())["cost.centre"] = "8";
+  const std::string text = Metrics().text({.placed = {job, placed("job-b", "")}});
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_info{job=\"job-a\",name=\"n\",sweep=\"sweep-1\","
+                                   "gang=\"job-a/1\",worker=\"w\"} 1")));
+  EXPECT_THAT(text, HasSubstr("prefixmem_job_info{job=\"job-b\",name=\"n\",sweep=\"\","));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_labels{job=\"job-a\",label_cost_centre=\"7\","
+                                   "label_team=\"red\"} 1")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_job_labels{job=\"job-b\"} 1")));
+}
+
+TEST(Metrics, SweepsTheQueuesAgeTheDiskAndTheWorkersHosts) {
+  v1::Worker host = worker("a", "connected");
+  host.set_host("node7");
+  host.set_device("cuda");
+  const std::string text = Metrics().text({.sweeps = {{"s", {{v1::JOB_STATE_FAILED, 2}}}},
+                                           .workers = {host},
+                                           .oldest_queued_seconds = 12.5,
+                                           .disk = {.free_bytes = 10, .size_bytes = 40}});
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_sweep_jobs{sweep=\"s\",state=\"failed\"} 2")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_sweep_jobs{sweep=\"s\",state=\"queued\"} 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_oldest_job_age_seconds 12.5")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_store_disk_free_bytes 10")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_store_disk_size_bytes 40")));
+  EXPECT_THAT(text, HasSubstr("prefixmem_worker_info{worker=\"a\",host=\"node7\",device=\"cuda\","
+                              "state=\"connected\""));
+}
+
 TEST(Metrics, RequestsAreCountedByMethodAndCode) {
   Metrics metrics;
   metrics.rpc_ended("SubmitJob", "OK");
@@ -94,8 +135,44 @@ TEST_F(JobMetricsTest, AJobsLifeIsMeasuredOnceOverAllItsAttempts) {
   EXPECT_THAT(text, HasSubstr(line("prefixmem_job_wait_seconds_sum 4")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_job_run_seconds_count 1")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_job_run_seconds_sum 20")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_jobs_ended_total{code=\"\",state=\"succeeded\"} 1")));
   const std::string events = std::to_string(history("a").size());
   EXPECT_THAT(text, HasSubstr(line("prefixmem_events_committed_total " + events)));
+}
+
+TEST_F(JobMetricsTest, AFailureIsCountedByItsCode) {
+  submit("a");
+  ASSERT_TRUE(connect("w", 1).ok());
+  ASSERT_TRUE(ended("w", "a/1", "DATA_LOSS", "cut short").ok());
+  EXPECT_THAT(metrics_.text({}),
+              HasSubstr(line("prefixmem_jobs_ended_total{code=\"DATA_LOSS\",state=\"failed\"} 1")));
+}
+
+TEST_F(JobMetricsTest, TheOverviewHoldsWhatIsPlacedAndHowLongTheRestHasWaited) {
+  submit("a");
+  submit("b");
+  ASSERT_TRUE(connect("w", 1).ok());
+  clock_.advance(Millis(4000));
+  const Overview overview = coordinator().overview();
+  ASSERT_EQ(overview.placed.size(), 1U);
+  EXPECT_EQ(overview.placed[0].name(), "a");
+  EXPECT_EQ(overview.oldest_queued_seconds, 4);
+  EXPECT_EQ(overview.workers.size(), 1U);
+}
+
+TEST_F(JobMetricsTest, ASweepIsCountedUntilItsLastJobHasEnded) {
+  submit("s", "sweep: {trials: [{train.seed: 1}, {train.seed: 2}]}\n");
+  submit("alone");
+  const auto counts = coordinator().reader().count_by_sweep();
+  ASSERT_TRUE(counts.ok());
+  ASSERT_EQ(counts->size(), 1U);
+  EXPECT_EQ(counts->begin()->second, (store::Reader::Counts{{v1::JOB_STATE_QUEUED, 2}}));
+  const auto trials = coordinator().reader().sweep(counts->begin()->first);
+  ASSERT_TRUE(trials.ok());
+  for (const v1::Job& job : *trials) {
+    ASSERT_TRUE(coordinator().cancel(job.id()).ok());
+  }
+  EXPECT_TRUE(coordinator().reader().count_by_sweep()->empty());
 }
 
 TEST_F(JobMetricsTest, AJobThatNeverStartedHasNoRunTime) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/event/event_json.h"
+
 namespace prefixmem::agent {
 namespace {
 
@@ -39,7 +41,7 @@ const Histogram::BucketBoundaries& seconds_buckets() {
 template <typename Metric>
 class Owned {
  public:
-  Owned(Family<Metric>& family, const Labels& labels) : family_(family), labels_(labels) {}
+  Owned(Family<Metric>& family, Labels labels) : family_(family), labels_(std::move(labels)) {}
   ~Owned() {
     if (metric_ != nullptr) family_.Remove(metric_);
   }
@@ -61,7 +63,7 @@ class Owned {
   }
 
   Family<Metric>& family_;
-  const Labels& labels_;
+  const Labels labels_;
   Metric* metric_ = nullptr;
 };
 
@@ -74,6 +76,11 @@ struct JobMetrics::Families {
         gradient_norm(gauge(r, "prefixmem_job_gradient_norm",
                             "Gradient norm of the last step before clipping.")),
         progress(gauge(r, "prefixmem_job_progress_ratio", "Steps done / steps to do.")),
+        phase(gauge(r, "prefixmem_job_phase", "1 for the phase that the job is in here, else 0.")),
+        eval(gauge(r, "prefixmem_job_eval", "Last value of an evaluation's metric.")),
+        hanging(gauge(r, "prefixmem_job_hanging_rank",
+                      "Always 1: the other ranks of the gang wait for this one in the call; rank "
+                      "all: they are all in it.")),
         resident(gauge(r, "prefixmem_job_resident_memory_bytes",
                        "Proportional resident memory of the job's ranks on this host.")),
         gpu_memory(gauge(r, "prefixmem_job_gpu_memory_bytes", "GPU memory of the job's rank 0.")),
@@ -83,21 +90,24 @@ struct JobMetrics::Families {
                        "Tokens of the rows trained on, whether shared or not.")),
         label_tokens(counter(r, "prefixmem_job_label_tokens_total", "Label tokens trained on.")),
         steps(counter(r, "prefixmem_job_steps_total", "Optimizer steps done.")),
+        upload_failures(counter(r, "prefixmem_job_upload_failures_total",
+                                "Failed tries to bring a file of the job to the coordinator.")),
         step_seconds(histogram(r, "prefixmem_job_step_seconds", "Time of an optimizer step.")),
         allreduce_seconds(histogram(r, "prefixmem_job_allreduce_seconds",
                                     "Part of a step spent in adding up gradients over ranks.")),
         checkpoint_seconds(
             histogram(r, "prefixmem_job_checkpoint_seconds", "Time to write a checkpoint.")) {}
 
-  Family<Gauge>&loss, &learning_rate, &gradient_norm, &progress, &resident, &gpu_memory,
-      &gpu_utilization;
-  Family<Counter>&tokens, &label_tokens, &steps;
+  Family<Gauge>&loss, &learning_rate, &gradient_norm, &progress, &phase, &eval, &hanging, &resident,
+      &gpu_memory, &gpu_utilization;
+  Family<Counter>&tokens, &label_tokens, &steps, &upload_failures;
   Family<Histogram>&step_seconds, &allreduce_seconds, &checkpoint_seconds;
 };
 
 struct JobMetrics::Series {
   Series(Families& f, Labels all)
-      : labels(std::move(all)),
+      : families(f),
+        labels(std::move(all)),
         loss(f.loss, labels),
         learning_rate(f.learning_rate, labels),
         gradient_norm(f.gradient_norm, labels),
@@ -108,10 +118,17 @@ struct JobMetrics::Series {
         tokens(f.tokens, labels),
         label_tokens(f.label_tokens, labels),
         steps(f.steps, labels),
+        upload_failures(f.upload_failures, labels),
         step_seconds(f.step_seconds, labels),
         allreduce_seconds(f.allreduce_seconds, labels),
-        checkpoint_seconds(f.checkpoint_seconds, labels) {}
+        checkpoint_seconds(f.checkpoint_seconds, labels) {
+    upload_failures->Increment(0);  // there from the start, so that its first rise is one
+  }
 
+  void observe(const PhaseEvent& e) {
+    enter(event::kNames<PhaseEvent::Phase>.at(static_cast<size_t>(e.phase)));
+  }
+  void observe(const EvalEvent& e) { at(evals, families.eval, "metric", e.metric)->Set(e.value); }
   void observe(const StepEvent& e) {
     loss->Set(e.loss);
     learning_rate->Set(e.learning_rate);
@@ -134,9 +151,37 @@ struct JobMetrics::Series {
   template <typename Other>
   void observe(const Other&) {}
 
+  // "": none.
+  void enter(std::string_view phase) {
+    for (const std::string_view name : event::kNames<PhaseEvent::Phase>) {
+      at(phases, families.phase, "phase", std::string(name))->Set(name == phase ? 1 : 0);
+    }
+  }
+
+  void set_hanging(const std::vector<HangingRank>& ranks) {
+    hanging.clear();
+    for (const HangingRank& rank : ranks) {
+      Labels all = labels;
+      all.insert({{"rank", rank.rank}, {"host", rank.host}, {"call", rank.call}});
+      hanging.try_emplace(rank.rank, families.hanging, std::move(all)).first->second->Set(1);
+    }
+  }
+
+  using Gauges = std::map<std::string, Owned<Gauge>>;
+
+  // The gauge of one value of a label.
+  Owned<Gauge>& at(Gauges& gauges, Family<Gauge>& family, const char* label,
+                   const std::string& value) const {
+    Labels all = labels;
+    all[label] = value;
+    return gauges.try_emplace(value, family, std::move(all)).first->second;
+  }
+
+  Families& families;
   const Labels labels;
   Owned<Gauge> loss, learning_rate, gradient_norm, progress, resident, gpu_memory, gpu_utilization;
-  Owned<Counter> tokens, label_tokens, steps;
+  Gauges phases, evals, hanging;
+  Owned<Counter> tokens, label_tokens, steps, upload_failures;
   Owned<Histogram> step_seconds, allreduce_seconds, checkpoint_seconds;
 };
 
@@ -161,11 +206,24 @@ void JobMetrics::begin(const JobLabels& labels) {
                                                            {"worker", worker_}});
 }
 
-void JobMetrics::observe(const std::string& job, const Event& event) {
+void JobMetrics::with(const std::string& job, const std::function<void(Series&)>& use) {
   const MutexLock lock(mutex_);
   const auto at = jobs_.find(job);
-  if (at == jobs_.end()) return;
-  std::visit([&](const auto& known) { at->second.series->observe(known); }, event);
+  if (at != jobs_.end()) use(*at->second.series);
+}
+
+void JobMetrics::observe(const std::string& job, const Event& event) {
+  with(job, [&](Series& series) {
+    std::visit([&](const auto& known) { series.observe(known); }, event);
+  });
+}
+
+void JobMetrics::set_hanging(const std::string& job, const std::vector<HangingRank>& ranks) {
+  with(job, [&](Series& series) { series.set_hanging(ranks); });
+}
+
+void JobMetrics::upload_failed(const std::string& job) {
+  with(job, [](Series& series) { series.upload_failures->Increment(); });
 }
 
 void JobMetrics::end(const std::string& job) {
@@ -173,6 +231,8 @@ void JobMetrics::end(const std::string& job) {
   const auto at = jobs_.find(job);
   if (at == jobs_.end() || --at->second.running > 0) return;
   at->second.ended = clock_.monotonic();
+  at->second.series->enter("");
+  at->second.series->set_hanging({});
 }
 
 void JobMetrics::drop_expired() {

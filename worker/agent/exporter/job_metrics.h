@@ -1,10 +1,12 @@
 // The series of the jobs that run here: labels job, name, method, worker.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/event/event.h"
@@ -20,6 +22,11 @@ struct JobLabels {
   std::string job, name, method;
 };
 
+// One that the others wait for; rank "all": every rank is in a call that does not end.
+struct HangingRank {
+  std::string rank, host, call;
+};
+
 // Thread-safe. A job's series vanish `retention` after its last attempt here ended; the registry is
 // cleared of them by drop_expired(), which a scrape calls first.
 class JobMetrics {
@@ -31,6 +38,10 @@ class JobMetrics {
   // An attempt of the job starts; a later one goes on with the series of an earlier one.
   void begin(const JobLabels& labels);
   void observe(const std::string& job, const Event& event);
+  // In place of those said before.
+  void set_hanging(const std::string& job, const std::vector<HangingRank>& ranks);
+  // A try to upload a file of the job has failed.
+  void upload_failed(const std::string& job);
   // An attempt that began has ended.
   void end(const std::string& job);
   void drop_expired();
@@ -38,6 +49,8 @@ class JobMetrics {
  private:
   struct Families;
   struct Series;
+  void with(const std::string& job, const std::function<void(Series&)>& use);
+
   struct Job {
     std::unique_ptr<Series> series;
     int running = 0;                     // attempts

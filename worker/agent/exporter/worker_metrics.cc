@@ -29,13 +29,17 @@ struct WorkerMetrics::Series {
         used_slots(gauge(r, l, "prefixmem_agent_used_slots", "Ranks of the gangs running here.")),
         spooled(gauge(r, l, "prefixmem_agent_spooled_events",
                       "Events that the coordinator has not acknowledged.")),
+        disk_free(gauge(r, l, "prefixmem_agent_disk_free_bytes",
+                        "Room that is left where the work folder lies.")),
+        disk_size(gauge(r, l, "prefixmem_agent_disk_size_bytes",
+                        "Size of the file system where the work folder lies.")),
         connected(gauge(r, l, "prefixmem_agent_connected",
                         "1 while registered with the coordinator, otherwise 0.")),
         heartbeats(counter(r, l, "prefixmem_agent_heartbeats_total", "Heartbeats sent.")),
         reconnects(counter(r, l, "prefixmem_agent_reconnects_total",
                            "Registrations after a connection was lost.")) {}
 
-  prometheus::Gauge &slots, &used_slots, &spooled, &connected;
+  prometheus::Gauge &slots, &used_slots, &spooled, &disk_free, &disk_size, &connected;
   prometheus::Counter &heartbeats, &reconnects;
 };
 
@@ -57,6 +61,11 @@ void WorkerMetrics::set_used_slots(int64_t slots) {
 }
 void WorkerMetrics::set_spooled_events(int64_t events) {
   series_->spooled.Set(static_cast<double>(events));
+}
+
+void WorkerMetrics::set_disk(const DiskSpace& disk) {
+  series_->disk_free.Set(static_cast<double>(disk.free_bytes));
+  series_->disk_size.Set(static_cast<double>(disk.size_bytes));
 }
 
 }  // namespace prefixmem::agent

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "common/disk_space.h"
+
 namespace prometheus {
 class Registry;
 }
@@ -22,6 +24,7 @@ class WorkerMetrics {
   void set_connected(bool connected);
   void set_used_slots(int64_t slots);
   void set_spooled_events(int64_t events);
+  void set_disk(const DiskSpace& disk);
 
  private:
   struct Series;

@@ -123,7 +123,8 @@ Result<Bank::Votes> Bank::vote(const std::vector<Trial*>& trials) {
 }
 
 Status Bank::finish(Trial& trial, Result<StepEvent> made, Stop stop, int64_t resident_bytes) const {
-  if (made.status().code() == Code::kFailedPrecondition) {
+  if (made.status().code() == Code::kFailedPrecondition) {  // a value that is not finite
+    PM_TRY(trial.session.emit(trial.loop->trainer().last_step()));
     return trial.session.together(made.status());
   }
   PM_ASSIGN(StepEvent event, std::move(made));

@@ -56,20 +56,20 @@ Status Trainer::sum_over_ranks() {
 }
 
 Result<StepEvent> Trainer::finish_step() {
-  StepEvent event;
-  event.step = steps_done() + 1;
-  event.total_steps = total_steps_;
-  event.tokens = plan_.tokens;
-  event.label_tokens = plan_.label_tokens;
-  event.learning_rate = learning_rate_at(task_.spec, steps_done(), total_steps_);
-  event.loss = loss_sum_ / units_;
-  PM_TRY(check_finite("loss", event.loss));
-  PM_ASSIGN(event.grad_norm, optimizer_->clip_gradients(task_.spec.max_grad_norm));
-  PM_TRY(check_finite("gradient norm", event.grad_norm));
-  PM_TRY(optimizer_->step(event.learning_rate));
-  event.allreduce_seconds = optimizer_->communication_seconds();
-  event.step_seconds = seconds_since(start_);
-  return event;
+  event_ = {};
+  event_.step = steps_done() + 1;
+  event_.total_steps = total_steps_;
+  event_.tokens = plan_.tokens;
+  event_.label_tokens = plan_.label_tokens;
+  event_.learning_rate = learning_rate_at(task_.spec, steps_done(), total_steps_);
+  event_.loss = loss_sum_ / units_;
+  PM_TRY(check_finite("loss", event_.loss));
+  PM_ASSIGN(event_.grad_norm, optimizer_->clip_gradients(task_.spec.max_grad_norm));
+  PM_TRY(check_finite("gradient norm", event_.grad_norm));
+  PM_TRY(optimizer_->step(event_.learning_rate));
+  event_.allreduce_seconds = optimizer_->communication_seconds();
+  event_.step_seconds = seconds_since(start_);
+  return event_;
 }
 
 Status Trainer::check_finite(const char* what, double value) const {

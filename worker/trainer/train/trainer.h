@@ -55,6 +55,8 @@ class Trainer {
   Status sum_over_ranks();
   // The update. As step_together()'s results.
   Result<StepEvent> finish_step();
+  // Of the step finished last; where its loss or gradient norm was not finite there was no update.
+  const StepEvent& last_step() const { return event_; }
 
   const TrainSpec& spec() const { return task_.spec; }
   // The whole state besides the number of steps, which is the optimizer's.
@@ -77,6 +79,8 @@ class Trainer {
   StepPlan plan_;
   double units_ = 1;     // of all ranks
   double loss_sum_ = 0;  // of this rank, then of all
+
+  StepEvent event_;  // of the step finished last
 };
 
 }  // namespace prefixmem::trainer
