@@ -24,10 +24,18 @@ class Diary final : public EventServer::Listener {
     entries.push_back(to_json_line(event));
     return answer;
   }
-  void on_rank_joined(int rank) override { entries.push_back("+" + std::to_string(rank)); }
+  void on_rank_joined(int rank, pid_t pid) override {
+    entries.push_back("+" + std::to_string(rank));
+    last_pid = pid;
+  }
+  void on_rank_call(int rank, const RankCall& call) override {
+    entries.push_back(std::to_string(rank) + " in " + call.name + " " +
+                      std::to_string(call.number) + " " + std::to_string(call.seconds));
+  }
   void on_rank_left(int rank) override { entries.push_back("-" + std::to_string(rank)); }
 
   std::vector<std::string> entries;
+  pid_t last_pid = 0;
   Status answer;
 };
 
@@ -73,6 +81,7 @@ TEST_F(EventServerTest, TellsWhoCameWhatTheySaidAndWhoLeft) {
   rank.say("{\"hello\": {\"rank\": 1, \"pid\": 7}}\n" + kLog + "\n");
   serve();
   EXPECT_THAT(diary_.entries, ElementsAre("+1", kLog));
+  EXPECT_EQ(diary_.last_pid, 7);
   EXPECT_TRUE(server_.has_ranks());
   rank.say(kLog + "\n");
   rank.leave();
@@ -123,6 +132,17 @@ TEST_F(EventServerTest, WhatIsNoEventBecomesAWarning) {
   EXPECT_THAT(diary_.entries[1], HasSubstr(R"("rank":1,"level":"warning")"));
   EXPECT_THAT(diary_.entries[1], HasSubstr("no event"));
   EXPECT_THAT(diary_.entries[2], HasSubstr("lug"));
+}
+
+TEST_F(EventServerTest, TellsWhereARankSaysItIs) {
+  const Rank rank(socket_);
+  const std::string call = R"({"call":{"name":"barrier","number":7,"seconds":2}})";
+  rank.say(call + "\n{\"hello\":{\"rank\":1}}\n" + call + "\n{\"call\":{\"name\":3}}\n");
+  serve();
+  ASSERT_EQ(diary_.entries.size(), 4u);
+  EXPECT_THAT(diary_.entries[0], HasSubstr("warning")) << "it has not said who it is";
+  EXPECT_THAT(diary_.entries[2], "1 in barrier 7 2.000000");
+  EXPECT_THAT(diary_.entries[3], HasSubstr("warning"));
 }
 
 TEST_F(EventServerTest, AStrangerWithoutAHelloIsNoRank) {

@@ -45,14 +45,18 @@ class GangTest : public testing::Test {
     return run(plan);
   }
   GangEnd run(const GangPlan& plan) {
-    const GangWorld world{*launcher_, [] { return MemoryReading(); }, limits_};
-    return run_gang(plan, world, stop_, [this](const TrialEvent& event) {
+    const GangWorld world{*launcher_, [] { return MemoryReading(); }, limits_, "here"};
+    const auto on_event = [this](const TrialEvent& event) {
       if (const auto* log = std::get_if<LogEvent>(&event.event)) said_.push_back(log->message);
       if (const auto* failure = std::get_if<FailureEvent>(&event.event); failure && trials_ > 0) {
         said_.push_back(std::to_string(event.trial) + ": " + failure->status.to_string());
       }
       return on_event_ ? on_event_(event.event) : Status();
-    });
+    };
+    const auto on_hang = [this](const std::optional<Hang>& hang) {
+      hangs_.push_back(hang ? hang->call.name + std::to_string(hang->absent.size()) : "over");
+    };
+    return run_gang(plan, world, stop_, {on_event, on_hang});
   }
   // Asks for the end as soon as an event has come.
   void stop_at_first_event(Millis grace) {
@@ -73,7 +77,19 @@ class GangTest : public testing::Test {
   StopRequest stop_;
   std::function<Status(const Event&)> on_event_;
   int trials_ = 0;
+  // Makes the file `name` once a log line has come that holds the words.
+  void make_file_at(const std::string& name, const std::string& words) {
+    on_event_ = [this, name, words, earlier = on_event_](const Event& event) {
+      const auto* log = std::get_if<LogEvent>(&event);
+      if (log != nullptr && log->message.find(words) != std::string::npos) {
+        PM_TRY(write_file_atomic(folder_.path() / name, ""));
+      }
+      return earlier ? earlier(event) : Status();
+    };
+  }
+
   std::vector<std::string> said_;
+  std::vector<std::string> hangs_;
 };
 
 TEST_F(GangTest, BringsEventsInOrderAndKeepsTheOutput) {
@@ -128,6 +144,51 @@ TEST_F(GangTest, ARankThatIsKilled) {
   EXPECT_EQ(end.exit.signal, SIGKILL);
   EXPECT_EQ(end.first_lost_rank, 1);
   EXPECT_EQ(explain_end(end).code(), Code::kInternal);
+}
+
+TEST_F(GangTest, ARankThatKeepsTheOthersWaitingIsNamed) {
+  limits_.roll_call = Millis(20);
+  make_file_at("named", "keeps the others waiting");
+  make_file_at("over", "the ranks go on");
+  const GangEnd end = run(R"(
+import threading
+answer = {"name": "all_reduce", "number": 7, "seconds": 20.0}
+def keep_answering(rank):
+    while rank.hear() == {"where": {}}:
+        rank.send(call=answer)
+one, two = Rank(0), Rank(1)
+threading.Thread(target=keep_answering, args=(one,), daemon=True).start()
+wait_for("named")
+answer = {"name": "", "number": 7, "seconds": 0.0}
+wait_for("over")
+)");
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  EXPECT_EQ(end.hang, "");
+  EXPECT_EQ(hangs_.front(), "all_reduce1");
+  EXPECT_EQ(hangs_.back(), "over");
+  EXPECT_THAT(said_.front(),
+              testing::MatchesRegex("rank 1 on host here keeps the others waiting, who have been "
+                                    "in all_reduce \\(call 7\\) for 20 s: its process [0-9]+ "
+                                    "[a-z ]+ and does not answer"));
+  EXPECT_EQ(said_.back(), "the ranks go on: no collective call hangs any more");
+}
+
+TEST_F(GangTest, AFailureByTheDeadlineSaysWhoWasMissing) {
+  limits_.roll_call = Millis(20);
+  make_file_at("named", "keeps the others waiting");
+  const GangEnd end = run(R"(
+import threading
+def keep_answering(rank):
+    while rank.hear() == {"where": {}}:
+        rank.send(call={"name": "barrier", "number": 7, "seconds": 600})
+one, two = Rank(0), Rank(1)
+threading.Thread(target=keep_answering, args=(one,), daemon=True).start()
+wait_for("named")
+one.send(failure={"rank": 0, "code": "UNAVAILABLE", "message": "waited 600 s"})
+sys.exit(20)
+)");
+  EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
+  EXPECT_THAT(explain_end(end).message(), testing::StartsWith("waited 600 s; rank 1 on host here"));
 }
 
 TEST_F(GangTest, AStopLetsTheRanksLeaveByThemselves) {

@@ -123,16 +123,41 @@ TEST(Collective, AgreesOnTheFailureOfOneRank) {
 
 TEST(Collective, Barrier) { EXPECT_TRUE(gang->barrier().ok()); }
 
-TEST(Watchdog, NamesTheOperationThatDoesNotEnd) {
+TEST(CallBoard, ShowsTheCallWhileItLastsAndItsNumberAfterwards) {
+  CallBoard calls;
+  EXPECT_EQ(calls.entry().name, "");
+  EXPECT_EQ(calls.entry().number, 0);
+  {
+    const auto before = std::chrono::steady_clock::now();
+    const CallBoard::Call call(calls, "all_reduce");
+    EXPECT_EQ(calls.entry().name, "all_reduce");
+    EXPECT_EQ(calls.entry().number, 1);
+    EXPECT_GE(calls.entry().since, before);
+  }
+  EXPECT_EQ(calls.entry().name, "");
+  EXPECT_EQ(calls.entry().number, 1);
+}
+
+TEST(Collective, PutsItsCallsOnTheBoard) {
+  const int64_t before = call_board().entry().number;
+  double value = 1;
+  ASSERT_TRUE(gang->all_reduce_sum({&value, 1}).ok());
+  ASSERT_TRUE(gang->barrier().ok());
+  EXPECT_EQ(call_board().entry().number - before, gang->size() > 1 ? 2 : 0)
+      << "one waits for nobody";
+}
+
+TEST(Watchdog, NamesTheCallThatDoesNotEnd) {
   std::mutex mutex;
   std::condition_variable changed;
   std::string alarm;
-  Watchdog watchdog(std::chrono::milliseconds(1), [&](const std::string& operation) {
+  CallBoard calls;
+  const Watchdog watchdog(calls, std::chrono::milliseconds(1), [&](const std::string& call) {
     const std::lock_guard lock(mutex);
-    alarm = operation;
+    alarm = call;
     changed.notify_all();
   });
-  const Watchdog::Watch watch(watchdog, "all_reduce");
+  const CallBoard::Call call(calls, "all_reduce");
   std::unique_lock lock(mutex);
   ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds(30), [&] { return !alarm.empty(); }));
   EXPECT_EQ(alarm, "all_reduce");
@@ -141,8 +166,10 @@ TEST(Watchdog, NamesTheOperationThatDoesNotEnd) {
 TEST(Watchdog, SleepsThroughWhatEnds) {
   bool alarmed = false;
   {
-    Watchdog watchdog(std::chrono::hours(1), [&](const std::string&) { alarmed = true; });
-    for (int i = 0; i < 1000; ++i) const Watchdog::Watch watch(watchdog, "step");
+    CallBoard calls;
+    const Watchdog watchdog(calls, std::chrono::hours(1),
+                            [&](const std::string&) { alarmed = true; });
+    for (int i = 0; i < 1000; ++i) const CallBoard::Call call(calls, "step");
   }
   EXPECT_FALSE(alarmed);
 }

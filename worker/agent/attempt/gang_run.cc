@@ -104,10 +104,14 @@ Status GangRun::run() {
   const std::vector<Attempt*> trials = muster();
   if (trials.empty()) return {};
   PM_ASSIGN(const GangPlan gang, plan(trials));
-  GangEnd end = run_gang(gang, world_.gang, stop_, [&](const TrialEvent& event) {
-    on_event(trials, event);
-    return Status();
-  });
+  const GangListener listener{
+      .on_event =
+          [&](const TrialEvent& event) {
+            on_event(trials, event);
+            return Status();
+          },
+      .on_hang = [&](const std::optional<Hang>& hang) { on_hang(trials, hang); }};
+  GangEnd end = run_gang(gang, world_.gang, stop_, listener);
   stderr_tail_ = std::move(end.output_tail);
   PM_TRY(explain_end(end));
   if (!bank_) return {};
@@ -144,6 +148,15 @@ void GangRun::on_event(const std::vector<Attempt*>& trials, const TrialEvent& ev
     spdlog::warn("{}: an event of trial {}, which is not in the gang", folder_->path().string(),
                  event.trial);
   }
+}
+
+void GangRun::on_hang(const std::vector<Attempt*>& trials, const std::optional<Hang>& hang) {
+  std::vector<HangingRank> ranks;
+  if (hang && hang->absent.empty()) ranks.push_back({"all", world_.gang.host, hang->call.name});
+  for (const auto& absent : hang ? hang->absent : std::vector<Hang::Absent>()) {
+    ranks.push_back({std::to_string(absent.rank), world_.gang.host, hang->call.name});
+  }
+  for (const Attempt* trial : trials) world_.metrics.set_hanging(trial->key().job_id, ranks);
 }
 
 void GangRun::take(Attempt& trial, const Event& event) {

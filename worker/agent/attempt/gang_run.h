@@ -55,6 +55,7 @@ class GangRun final : private AttemptHost {
   Status run();
   Result<GangPlan> plan(const std::vector<Attempt*>& trials);
   void on_event(const std::vector<Attempt*>& trials, const TrialEvent& event);
+  void on_hang(const std::vector<Attempt*>& trials, const std::optional<Hang>& hang);
   void take(Attempt& trial, const Event& event);
   void tell(Attempt& attempt, const Event& event);
   void close(Attempt& attempt, AttemptEnd end);

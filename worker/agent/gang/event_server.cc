@@ -13,15 +13,39 @@ namespace {
 
 constexpr size_t kLongestLine = size_t{1} << 20;
 
+using nlohmann::json;
+
+// The object behind the one key of a line; null where the line is none such.
+json body_of(const std::string& line, const char* key) {
+  json object = json::parse(line, nullptr, false);
+  if (!object.is_object() || object.size() != 1 || !object.contains(key)) return nullptr;
+  return object[key].is_object() ? object[key] : json();
+}
+
+struct Hello {
+  int rank = 0;
+  pid_t pid = 0;
+};
+
 // {"hello": {"rank": 1, "pid": 123}}
-std::optional<int> rank_of_hello(const std::string& line) {
-  const auto object = nlohmann::json::parse(line, nullptr, false);
-  if (!object.is_object() || !object.contains("hello")) return std::nullopt;
-  const auto& hello = object["hello"];
-  if (!hello.is_object() || !hello.contains("rank") || !hello["rank"].is_number_integer()) {
+std::optional<Hello> hello_of(const std::string& line) {
+  const json hello = body_of(line, "hello");
+  if (!hello.is_object() || !hello.contains("rank") || !hello["rank"].is_number_unsigned()) {
     return std::nullopt;
   }
-  return hello["rank"].get<int>();
+  const bool has_pid = hello.contains("pid") && hello["pid"].is_number_unsigned();
+  return Hello{hello["rank"].get<int>(), has_pid ? hello["pid"].get<pid_t>() : 0};
+}
+
+// {"call": {"name": "all_reduce", "number": 12, "seconds": 3.5}}
+std::optional<RankCall> call_of(const std::string& line) {
+  const json call = body_of(line, "call");
+  const bool whole = call.is_object() && call.contains("name") && call["name"].is_string() &&
+                     call.contains("number") && call["number"].is_number_unsigned() &&
+                     call.contains("seconds") && call["seconds"].is_number();
+  if (!whole) return std::nullopt;
+  return RankCall{call["name"].get<std::string>(), call["number"].get<int64_t>(),
+                  call["seconds"].get<double>()};
 }
 
 bool again(ssize_t count) { return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK); }
@@ -99,11 +123,14 @@ Result<bool> EventServer::read_some(Connection& connection, Listener& listener) 
 
 Status EventServer::take_line(Connection& connection, const std::string& line, Listener& listener) {
   if (connection.rank < 0) {
-    if (const auto rank = rank_of_hello(line); rank && *rank >= 0) {
-      connection.rank = *rank;
-      listener.on_rank_joined(*rank);
+    if (const auto hello = hello_of(line)) {
+      connection.rank = hello->rank;
+      listener.on_rank_joined(hello->rank, hello->pid);
       return {};
     }
+  } else if (const auto call = call_of(line)) {
+    listener.on_rank_call(connection.rank, *call);
+    return {};
   }
   const auto event = trial_event_from_json(line);
   if (event.ok()) return listener.on_event(*event);

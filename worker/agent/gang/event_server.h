@@ -12,6 +12,7 @@
 #include "common/fd.h"
 #include "common/status.h"
 #include "worker/agent/gang/line_buffer.h"
+#include "worker/agent/gang/roll_call.h"
 
 namespace prefixmem::agent {
 
@@ -23,8 +24,9 @@ class EventServer {
    public:
     virtual ~Listener() = default;
     virtual Status on_event(const TrialEvent& event) = 0;
-    virtual void on_rank_joined(int rank) = 0;
+    virtual void on_rank_joined(int rank, pid_t pid) = 0;
     virtual void on_rank_left(int rank) = 0;
+    virtual void on_rank_call(int rank, const RankCall& call) = 0;
   };
 
   // Creates the socket; a path above 107 bytes is INVALID_ARGUMENT.

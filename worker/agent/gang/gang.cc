@@ -16,6 +16,7 @@
 #include "worker/agent/gang/event_server.h"
 #include "worker/agent/gang/family.h"
 #include "worker/agent/gang/output_log.h"
+#include "worker/agent/gang/process_table.h"
 #include "worker/agent/gang/trials.h"
 
 namespace prefixmem::agent {
@@ -24,8 +25,13 @@ namespace {
 class Gang final : private EventServer::Listener {
  public:
   Gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
-       const std::function<Status(const TrialEvent&)>& on_event)
-      : plan_(plan), world_(world), stop_(stop), on_event_(on_event), trials_(plan.trials) {}
+       const GangListener& listener)
+      : plan_(plan),
+        world_(world),
+        stop_(stop),
+        listener_(listener),
+        roll_call_(world.limits.patience),
+        trials_(plan.trials) {}
 
   GangEnd run() {
     end_.trouble = start();
@@ -57,6 +63,7 @@ class Gang final : private EventServer::Listener {
     memory_at_start_ = memory_at_look_ = world_.memory();
     PM_ASSIGN(pid_, world_.launcher.start(command));
     started_at_ = next_look_ = now();
+    next_roll_call_ = started_at_ + world_.limits.roll_call;
     family_ = std::make_unique<Family>(pid_, plan_.mark, world_.launcher);
     alive_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0U)));
     if (!alive_.valid()) return from_errno("watching mpirun", errno);
@@ -76,6 +83,7 @@ class Gang final : private EventServer::Listener {
       take_what_came();
       if (gone) return;
       if (now() >= next_look_) look();
+      if (now() >= next_roll_call_) call_the_roll();
     }
   }
 
@@ -99,6 +107,37 @@ class Gang final : private EventServer::Listener {
           internal_error("no rank has reported within " +
                          std::to_string(world_.limits.start.count() / 1000) + " s of the start");
     }
+  }
+
+  // Judges by the answers to the last round, then asks again. Of a gang that ends nobody is missed.
+  void call_the_roll() {
+    next_roll_call_ = now() + world_.limits.roll_call;
+    if (over_at_ || end_.first_lost_rank) return;
+    take_note_of(roll_call_.hang());
+    const std::vector<int> ranks = roll_call_.ranks();
+    if (ranks.size() < 2) return;
+    roll_call_.begin();
+    for (const int rank : ranks) server_->tell(rank, "{\"where\":{}}\n");
+  }
+
+  void take_note_of(const std::optional<Hang>& hang) {
+    const bool same = same_hang(hang_, hang);
+    hang_ = hang;
+    if (same) return;
+    listener_.on_hang(hang);
+    end_.hang.clear();
+    if (!hang) return say(0, "info", "the ranks go on: no collective call hangs any more");
+    if (hang->absent.empty()) say(0, "warning", endless_text(*hang, world_.host));
+    for (const Hang::Absent& absent : hang->absent) {
+      say(absent.rank, "warning",
+          absent_text(*hang, absent, world_.host, process_state(absent.pid)));
+    }
+  }
+
+  void say(int rank, const std::string& level, const std::string& message) {
+    if (level == "warning") end_.hang = message;
+    Status status = pass_on({TrialEvent::kWholeGang, LogEvent{rank, level, message}});
+    if (end_.trouble.ok()) end_.trouble = std::move(status);
   }
 
   void obey_stops() {
@@ -134,7 +173,7 @@ class Gang final : private EventServer::Listener {
   }
 
   int wait_millis() const {
-    MonotonicTime until = next_look_;
+    MonotonicTime until = std::min(next_look_, next_roll_call_);
     for (const auto& deadline : {kill_at(), trials_.deadline()}) {
       until = std::min(until, deadline.value_or(until));
     }
@@ -196,17 +235,20 @@ class Gang final : private EventServer::Listener {
       end_.failed_before_loss = !end_.first_lost_rank;
     }
     if (!over_at_ && (end_.failure || trials_.all_ended())) over_at_ = now();
-    return on_event_(event);
+    return listener_.on_event(event);
   }
   Status on_event(const TrialEvent& event) override {
     began_ = true;
     return pass_on(event);
   }
-  void on_rank_joined(int rank) override {
+  void on_rank_joined(int rank, pid_t pid) override {
+    roll_call_.joined(rank, pid);
     joined_ = true;
     leader_joined_ |= rank == 0;
   }
+  void on_rank_call(int rank, const RankCall& call) override { roll_call_.answered(rank, call); }
   void on_rank_left(int rank) override {
+    roll_call_.left(rank);
     if (!end_.first_lost_rank) end_.first_lost_rank = rank;
   }
 
@@ -215,15 +257,17 @@ class Gang final : private EventServer::Listener {
   const GangPlan& plan_;
   const GangWorld& world_;
   StopRequest& stop_;
-  const std::function<Status(const TrialEvent&)>& on_event_;
+  const GangListener& listener_;
 
   std::unique_ptr<OutputLog> log_;
   std::unique_ptr<EventServer> server_;
   std::unique_ptr<Family> family_;
   Fd output_, alive_;
   pid_t pid_ = 0;
-  MonotonicTime started_at_, next_look_;
+  MonotonicTime started_at_, next_look_, next_roll_call_;
   MemoryReading memory_at_start_, memory_at_look_;
+  RollCall roll_call_;
+  std::optional<Hang> hang_;
   Trials trials_;
   bool joined_ = false;  // a rank has said hello: it takes SIGUSR1, but may still wait for others
   bool leader_joined_ = false;  // rank 0 has
@@ -236,8 +280,8 @@ class Gang final : private EventServer::Listener {
 }  // namespace
 
 GangEnd run_gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
-                 const std::function<Status(const TrialEvent&)>& on_event) {
-  return Gang(plan, world, stop, on_event).run();
+                 const GangListener& listener) {
+  return Gang(plan, world, stop, listener).run();
 }
 
 }  // namespace prefixmem::agent

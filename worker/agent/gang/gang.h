@@ -10,6 +10,7 @@
 #include "worker/agent/gang/gang_end.h"
 #include "worker/agent/gang/launcher.h"
 #include "worker/agent/gang/memory_probe.h"
+#include "worker/agent/gang/roll_call.h"
 #include "worker/agent/gang/stop_request.h"
 
 namespace prefixmem::agent {
@@ -32,6 +33,11 @@ struct GangLimits {
   Millis start{300000};
   // For the gang to end by itself after a rank has reported its failure, or all trials their ends.
   Millis failure{30000};
+  // Between two questions to the ranks which collective call they are in.
+  Millis roll_call{5000};
+  // In one call, from which on those who are not in it are named: by the next question but one,
+  // so within half a minute.
+  Millis patience{15000};
 };
 
 // What a gang needs of the world; outlives it.
@@ -39,17 +45,26 @@ struct GangWorld {
   Launcher& launcher;
   MemoryProbe memory;
   GangLimits limits;
+  std::string host;  // this one's name
 };
 
-// Returns when mpirun has ended and no process of the gang is left. `on_event` is called on the
-// calling thread for every event, in the order of arrival; its failure kills the gang and becomes
-// GangEnd::trouble. `stop` asks the ranks with SIGUSR1, which mpirun passes on; a gang of which no
-// rank has said hello, and so may not take that signal, has nothing to save and is killed at once.
+// What a gang tells while it runs, on the thread of run_gang().
+struct GangListener {
+  // Every event, in the order of arrival. A failure kills the gang and becomes GangEnd::trouble.
+  std::function<Status(const TrialEvent&)> on_event;
+  // A collective call hangs, in another way than before, or none does any more. What there is to
+  // say of it comes as a log event too.
+  std::function<void(const std::optional<Hang>&)> on_hang = [](const std::optional<Hang>&) {};
+};
+
+// Returns when mpirun has ended and no process of the gang is left. `stop` asks the ranks with
+// SIGUSR1, which mpirun passes on; a gang of which no rank has said hello, and so may not take that
+// signal, has nothing to save and is killed at once.
 //
 // A trial that is to stop is named to rank 0 in a line on its socket. One that has not told its end
-// in time is left behind: `on_event` gets a failure in its name, CANCELLED, and may hear from it
+// in time is left behind: the listener gets a failure in its name, CANCELLED, and may hear from it
 // still. The failure of a trial is not the gang's.
 GangEnd run_gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
-                 const std::function<Status(const TrialEvent&)>& on_event);
+                 const GangListener& listener);
 
 }  // namespace prefixmem::agent

@@ -62,6 +62,9 @@ Status explain_end(const GangEnd& end) {
   PM_TRY(end.trouble);
   if (end.exit.code == 0 && end.exit.signal == 0) return {};
   Status status = explain_failure(end);
+  if (status.code() == Code::kUnavailable && !end.hang.empty()) {
+    status = unavailable(status.message() + "; " + end.hang);
+  }
   if (status.code() != Code::kCancelled) return status;
   return unavailable("the gang was stopped by somebody on its host: " + status.message());
 }

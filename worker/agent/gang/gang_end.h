@@ -20,6 +20,7 @@ struct GangEnd {
   bool failed_before_loss = false;      // `failure` came while every rank was still there
   bool killed_here = false;             // mpirun still ran when the agent killed the gang
   bool memory_ran_out = false;
+  std::string hang;                // who kept the others waiting when it ended; empty: nobody
   std::deque<std::string> output;  // last lines of stderr
   std::string output_tail;         // the same as text
 };
@@ -27,7 +28,8 @@ struct GangEnd {
 // OK for exit code 0. Otherwise, in this order: trouble of the agent's own; a signal, unless a
 // failure was reported before any rank was lost (RESOURCE_EXHAUSTED where memory ran out, else
 // INTERNAL, both naming rank and signal); the failure reported; the exit code with the last line of
-// stderr. A gang that says it was cancelled though nobody here asked is UNAVAILABLE. Pure.
+// stderr. Where a collective call hung, a failure of code UNAVAILABLE says who was missing in it. A
+// gang that says it was cancelled though nobody here asked is UNAVAILABLE. Pure.
 Status explain_end(const GangEnd& end);
 
 // "rank 3 … signal 9" from mpirun's own message, where there is one.

@@ -40,6 +40,11 @@ std::optional<Process> parse_stat(pid_t pid, const std::string& stat) {
   return process;
 }
 
+std::optional<Process> find_process(pid_t pid) {
+  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  return stat.ok() ? parse_stat(pid, *stat) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Process> list_processes() {
@@ -48,11 +53,14 @@ std::vector<Process> list_processes() {
   for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
     const auto pid = pid_of(at->path().filename());
     if (!pid) continue;
-    const auto stat = read_file(at->path() / "stat");
-    if (!stat.ok()) continue;
-    if (auto process = parse_stat(*pid, *stat)) processes.push_back(*process);
+    if (auto process = find_process(*pid)) processes.push_back(*process);
   }
   return processes;
+}
+
+char process_state(pid_t pid) {
+  const auto process = find_process(pid);
+  return process ? process->state : '?';
 }
 
 bool has_environment(pid_t pid, std::string_view entry) {

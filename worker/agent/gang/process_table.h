@@ -22,6 +22,9 @@ struct Process {
 // Those that vanish meanwhile are left out.
 std::vector<Process> list_processes();
 
+// proc(5)'s letter for what a process does; '?' where there is none such.
+char process_state(pid_t pid);
+
 // Whether a process was started with an environment entry that begins with `entry`. False where its
 // environment may not be read or it is dead.
 bool has_environment(pid_t pid, std::string_view entry);

@@ -17,11 +17,10 @@ std::unique_ptr<Collective> make_single_collective(torch::Device device);
 // Host memory only; `device` must be the CPU unless NCCL sums the tensors.
 Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
                                                         const CollectiveOptions& options);
-// Sums tensors with NCCL on the device's current stream and all else through `host`.
-// FAILED_PRECONDITION where this build has no NCCL.
+// Sums tensors with NCCL on the device's current stream and all else through `host`, whose deadline
+// covers every call. FAILED_PRECONDITION where this build has no NCCL.
 Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
-                                                         torch::Device device,
-                                                         const CollectiveOptions& options);
+                                                         torch::Device device);
 
 // The GPU's model name; "" where this build has no CUDA.
 std::string gpu_name(torch::Device device);

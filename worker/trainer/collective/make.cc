@@ -61,7 +61,7 @@ Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& opt
   PM_TRY(host->all_reduce_sum({&on_cpu, 1}));
   if (on_cpu > 0) return host;
   if (host->size() == 1) return make_single_collective(*device);
-  return make_nccl_collective(std::move(host), *device, options);
+  return make_nccl_collective(std::move(host), *device);
 }
 
 Status agree(Collective& collective, Status& outcome) {

@@ -26,17 +26,18 @@ Status mpi_status(int code, const char* operation) {
                      " failed: " + std::string(text, length));
 }
 
-Status stalled(const std::string& operation, std::chrono::milliseconds limit, int rank) {
+Status stalled(const std::string& call, std::chrono::milliseconds limit, int rank) {
   return unavailable("collective: rank " + std::to_string(rank) + " waited " +
-                     std::to_string(limit.count() / 1000) + " s for the other ranks in " +
-                     operation + "; one of them hangs or is cut off");
+                     std::to_string(limit.count() / 1000) + " s for the other ranks in " + call +
+                     "; one of them hangs or is cut off");
 }
 
 class MpiCollective final : public Collective {
  public:
   MpiCollective(torch::Device device, const CollectiveOptions& options)
-      : device_(device), watchdog_(options.deadline, [this, options](const std::string& operation) {
-          const Status status = stalled(operation, options.deadline, rank_);
+      : device_(device),
+        watchdog_(call_board(), options.deadline, [this, options](const std::string& call) {
+          const Status status = stalled(call, options.deadline, rank_);
           options.on_stall(status);
           std::_Exit(exit_code(status));
         }) {
@@ -50,7 +51,7 @@ class MpiCollective final : public Collective {
     MPI_Comm_free(&host);
   }
   ~MpiCollective() override {
-    const Watchdog::Watch watch(watchdog_, "finalize");
+    const CallBoard::Call call(call_board(), "finalize");
     MPI_Finalize();
   }
 
@@ -72,7 +73,7 @@ class MpiCollective final : public Collective {
   Status broadcast(std::string& bytes) override;
   Result<std::vector<std::string>> all_gather(const std::string& bytes) override;
   Status barrier() override {
-    const Watchdog::Watch watch(watchdog_, "barrier");
+    const CallBoard::Call call(call_board(), "barrier");
     return mpi_status(MPI_Barrier(MPI_COMM_WORLD), "barrier");
   }
   void abort(int exit_code) override {
@@ -83,7 +84,7 @@ class MpiCollective final : public Collective {
  private:
   template <typename T>
   Status sum(T* data, int64_t count, MPI_Datatype type) {
-    const Watchdog::Watch watch(watchdog_, "all_reduce");
+    const CallBoard::Call call(call_board(), "all_reduce");
     for (int64_t done = 0; done < count; done += kMaxCount) {
       const int part = static_cast<int>(std::min(kMaxCount, count - done));
       PM_TRY(
@@ -101,7 +102,7 @@ class MpiCollective final : public Collective {
 Status MpiCollective::reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) {
   PM_TRY(check_scatterable(tensor, part, size_, torch::kCPU));
   PM_TRY(check_count(part.numel(), "reduce_scatter"));
-  const Watchdog::Watch watch(watchdog_, "reduce_scatter");
+  const CallBoard::Call call(call_board(), "reduce_scatter");
   return mpi_status(
       MPI_Reduce_scatter_block(tensor.data_ptr<float>(), part.data_ptr<float>(),
                                static_cast<int>(part.numel()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
@@ -112,14 +113,14 @@ Status MpiCollective::all_gather(torch::Tensor& tensor) {
   PM_TRY(check_gatherable(tensor, size_, torch::kCPU));
   const auto bytes = static_cast<int64_t>(tensor.nbytes()) / size_;
   PM_TRY(check_count(bytes, "all_gather"));
-  const Watchdog::Watch watch(watchdog_, "all_gather");
+  const CallBoard::Call call(call_board(), "all_gather");
   return mpi_status(MPI_Allgather(MPI_IN_PLACE, 0, MPI_BYTE, tensor.mutable_data_ptr(),
                                   static_cast<int>(bytes), MPI_BYTE, MPI_COMM_WORLD),
                     "all_gather");
 }
 
 Status MpiCollective::broadcast(std::string& bytes) {
-  const Watchdog::Watch watch(watchdog_, "broadcast");
+  const CallBoard::Call call(call_board(), "broadcast");
   int64_t length = static_cast<int64_t>(bytes.size());
   PM_TRY(mpi_status(MPI_Bcast(&length, 1, MPI_INT64_T, 0, MPI_COMM_WORLD), "broadcast"));
   bytes.resize(length);
@@ -132,7 +133,7 @@ Status MpiCollective::broadcast(std::string& bytes) {
 }
 
 Result<std::vector<std::string>> MpiCollective::all_gather(const std::string& bytes) {
-  const Watchdog::Watch watch(watchdog_, "all_gather");
+  const CallBoard::Call call(call_board(), "all_gather");
   const int mine = static_cast<int>(bytes.size());
   std::vector<int> sizes(size_), starts(size_, 0);
   PM_TRY(mpi_status(MPI_Allgather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, MPI_COMM_WORLD),

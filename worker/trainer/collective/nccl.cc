@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "worker/trainer/collective/backends.h"
-#include "worker/trainer/collective/watchdog.h"
+#include "worker/trainer/collective/call_board.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -27,18 +27,10 @@ Status cuda_status(cudaError_t code, const char* operation) {
 
 class NcclCollective final : public Collective {
  public:
-  NcclCollective(std::unique_ptr<Collective> host, torch::Device device,
-                 const CollectiveOptions& options)
-      : host_(std::move(host)),
-        device_(device),
-        watchdog_(options.deadline, [this, options](const std::string& operation) {
-          const Status status = unavailable("collective: rank " + std::to_string(rank()) +
-                                            " waited too long in " + operation);
-          options.on_stall(status);
-          std::_Exit(exit_code(status));
-        }) {}
+  NcclCollective(std::unique_ptr<Collective> host, torch::Device device)
+      : host_(std::move(host)), device_(device) {}
   ~NcclCollective() override {
-    const Watchdog::Watch watch(watchdog_, "nccl destroy");
+    const CallBoard::Call call(call_board(), "nccl destroy");
     if (communicator_ != nullptr) ncclCommDestroy(communicator_);
   }
 
@@ -50,7 +42,7 @@ class NcclCollective final : public Collective {
     PM_TRY(host_->broadcast(bytes));
     std::memcpy(&id, bytes.data(), sizeof id);
     PM_TRY(cuda_status(cudaSetDevice(device_.index()), "set device"));
-    const Watchdog::Watch watch(watchdog_, "nccl init");
+    const CallBoard::Call call(call_board(), "nccl init");
     return nccl_status(ncclCommInitRank(&communicator_, size(), id, rank()), "init");
   }
 
@@ -63,7 +55,7 @@ class NcclCollective final : public Collective {
   // Waits for the stream, so that the deadline covers the sum itself.
   Status all_reduce_sum(torch::Tensor& tensor) override {
     PM_TRY(check_summable(tensor, device_));
-    const Watchdog::Watch watch(watchdog_, "nccl all_reduce");
+    const CallBoard::Call call(call_board(), "nccl all_reduce");
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
     float* data = tensor.data_ptr<float>();
     PM_TRY(nccl_status(
@@ -73,7 +65,7 @@ class NcclCollective final : public Collective {
   }
   Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override {
     PM_TRY(check_scatterable(tensor, part, size(), device_));
-    const Watchdog::Watch watch(watchdog_, "nccl reduce_scatter");
+    const CallBoard::Call call(call_board(), "nccl reduce_scatter");
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
     PM_TRY(nccl_status(ncclReduceScatter(tensor.data_ptr<float>(), part.data_ptr<float>(),
                                          part.numel(), ncclFloat32, ncclSum, communicator_, stream),
@@ -82,7 +74,7 @@ class NcclCollective final : public Collective {
   }
   Status all_gather(torch::Tensor& tensor) override {
     PM_TRY(check_gatherable(tensor, size(), device_));
-    const Watchdog::Watch watch(watchdog_, "nccl all_gather");
+    const CallBoard::Call call(call_board(), "nccl all_gather");
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
     const size_t bytes = tensor.nbytes() / static_cast<size_t>(size());
     char* const data = static_cast<char*>(tensor.mutable_data_ptr());
@@ -103,7 +95,6 @@ class NcclCollective final : public Collective {
   const std::unique_ptr<Collective> host_;
   const torch::Device device_;
   ncclComm_t communicator_ = nullptr;
-  Watchdog watchdog_;
 };
 
 }  // namespace
@@ -115,9 +106,8 @@ std::string gpu_name(torch::Device device) {
 }
 
 Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
-                                                         torch::Device device,
-                                                         const CollectiveOptions& options) {
-  auto collective = std::make_unique<NcclCollective>(std::move(host), device, options);
+                                                         torch::Device device) {
+  auto collective = std::make_unique<NcclCollective>(std::move(host), device);
   PM_TRY(collective->start());
   return std::unique_ptr<Collective>(std::move(collective));
 }

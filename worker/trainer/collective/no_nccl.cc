@@ -5,8 +5,8 @@ namespace prefixmem::trainer {
 
 std::string gpu_name(torch::Device) { return ""; }
 
-Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective>, torch::Device,
-                                                         const CollectiveOptions&) {
+Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective>,
+                                                         torch::Device) {
   return failed_precondition(
       "resources.device is cuda with more than one rank, but this build has no NCCL");
 }

@@ -2,8 +2,8 @@
 
 namespace prefixmem::trainer {
 
-Watchdog::Watchdog(std::chrono::milliseconds limit, Alarm alarm)
-    : limit_(limit), alarm_(std::move(alarm)), thread_([this] { run(); }) {}
+Watchdog::Watchdog(const CallBoard& calls, std::chrono::milliseconds limit, Alarm alarm)
+    : calls_(calls), limit_(limit), alarm_(std::move(alarm)), thread_([this] { run(); }) {}
 
 Watchdog::~Watchdog() {
   {
@@ -14,31 +14,20 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-void Watchdog::arm(std::string operation) {
-  const std::lock_guard lock(mutex_);
-  operation_ = std::move(operation);
-  due_ = std::chrono::steady_clock::now() + limit_;
-  armed_ = true;
-}
-
-void Watchdog::disarm() {
-  const std::lock_guard lock(mutex_);
-  armed_ = false;
-}
-
-// Wakes at the due time, or once a limit where nothing is armed: arming notifies nobody, so that a
-// watched call costs two uncontended locks.
+// Looks when the call would be due, or once a limit where there is none: a call that begins or ends
+// notifies nobody, so that it costs two uncontended locks.
 void Watchdog::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
+    const CallBoard::Entry call = calls_.entry();
     const auto now = std::chrono::steady_clock::now();
-    if (armed_ && now >= due_) {
-      const std::string operation = operation_;
+    const auto due = (call.name.empty() ? now : call.since) + limit_;
+    if (now >= due) {
       lock.unlock();
-      alarm_(operation);
+      alarm_(call.name);
       return;
     }
-    changed_.wait_until(lock, armed_ ? due_ : now + limit_);
+    changed_.wait_until(lock, due);
   }
 }
 

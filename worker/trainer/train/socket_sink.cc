@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "worker/trainer/collective/call_board.h"
 #include "worker/trainer/train/event_sink.h"
 
 namespace prefixmem::trainer {
@@ -49,7 +51,7 @@ class SocketSink final : public EventSink {
   }
 
  private:
-  void watch() const {
+  void watch() {
     std::array<char, 256> bytes{};
     std::string line;
     ssize_t count = 0;
@@ -69,9 +71,26 @@ class SocketSink final : public EventSink {
     std::_Exit(exit_code(status));
   }
 
-  void take(const std::string& line) const {
-    const Status taken = stops_.take_line(line);
+  void take(const std::string& line) {
+    const Status taken = is_question(line) ? send_line(call_line()) : stops_.take_line(line);
     if (!taken.ok()) std::fprintf(stderr, "pmt-trainer: %s\n", taken.message().c_str());
+  }
+
+  // {"where": {}}: which collective call are you in?
+  static bool is_question(const std::string& line) {
+    const nlohmann::json question = {{"where", nlohmann::json::object()}};
+    return nlohmann::json::parse(line, nullptr, false) == question;
+  }
+
+  // {"call": {"name": "all_reduce", "number": 12, "seconds": 3.5}}; a name of "" says that it is in
+  // none, the number is then that of its last one.
+  static std::string call_line() {
+    const CallBoard::Entry call = call_board().entry();
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - call.since;
+    const double seconds = call.name.empty() ? 0 : waited.count();
+    return nlohmann::json{
+        {"call", {{"name", call.name}, {"number", call.number}, {"seconds", seconds}}}}
+        .dump();
   }
 
   const int socket_;

@@ -17,7 +17,7 @@ Status TrialStops::take_line(std::string_view line) {
     return {};
   }
   return invalid_argument("the agent sent " + std::string(line.substr(0, 80)) +
-                          R"(; allowed: {"stop": {"trial": K}})");
+                          R"(; allowed: {"stop": {"trial": K}} or {"where": {}})");
 }
 
 }  // namespace prefixmem::trainer
