@@ -1,25 +1,13 @@
 """/metrics of the coordinator and the worker, read by promtool and by Prometheus itself."""
 
-import json
-import shutil
 import subprocess
-import urllib.parse
-import urllib.request
 
 import pytest
-import yaml
-from conftest import REPO
 from jobs import at_step, submit
-from processes import listening_port
-from programs import die_with_parent, eventually
+from programs import eventually
+from prometheus import DEPLOYED, Prometheus, get
 
-DEPLOYED = REPO / "deploy" / "prometheus"
 LABELS = ("job=", "name=", "method=", "worker=")
-
-
-def get(address, path="/metrics"):
-    with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
-        return answer.read().decode()
 
 
 def check(text):
@@ -58,58 +46,21 @@ def test_the_worker(service, training):
 
 
 def test_prometheus_scrapes_both(service, training, tmp_path):
-    shutil.copytree(DEPLOYED, tmp_path, dirs_exist_ok=True)
-    config = yaml.safe_load((tmp_path / "prometheus.yml").read_text())
-    config["global"]["scrape_interval"] = "1s"
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    targets = {
-        "coordinator": [service.coordinator.ready["http"]],
-        "workers": [worker.ready["metrics"] for worker in service.workers],
-    }
-    for name, addresses in targets.items():
-        file = tmp_path / "targets" / f"{name}.yml"
-        file.write_text(yaml.safe_dump([{"targets": addresses}]))
-    with (tmp_path / "log").open("w") as log:
-        prometheus = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={tmp_path / 'prometheus.yml'}",
-                f"--storage.tsdb.path={tmp_path / 'data'}",
-                "--web.listen-address=127.0.0.1:0",
-            ],
-            stdout=log,
-            stderr=log,
-            preexec_fn=die_with_parent,
-        )
-    try:
-        port = eventually(lambda: listening_port(prometheus.pid), 30, "Prometheus listens")
-        address = f"127.0.0.1:{port}"
-        up = eventually(lambda: two_targets(address), 30, "both targets are up")
+    with Prometheus(service, tmp_path) as prometheus:
+
+        def two_targets():
+            up = prometheus.query("up == 1")
+            return up if len(up) == 2 else None
+
+        up = eventually(two_targets, 30, "both targets are up")
         assert {row["metric"]["instance"] for row in up} == {
-            *targets["coordinator"],
-            *targets["workers"],
+            address for addresses in prometheus.targets.values() for address in addresses
         }
         (loss,) = eventually(
-            lambda: query(address, f'prefixmem_job_loss{{job="{training}"}}'), 30, "the loss"
+            lambda: prometheus.query(f'prefixmem_job_loss{{job="{training}"}}'), 30, "the loss"
         )
         assert float(loss["value"][1]) > 0
         assert loss["metric"]["method"] == "prefix_memory"
-    finally:
-        prometheus.kill()
-        prometheus.wait()
-
-
-def query(address, expression):
-    try:
-        text = get(address, "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
-    except OSError:
-        return []  # listens, but is not ready yet
-    return json.loads(text)["data"]["result"]
-
-
-def two_targets(address):
-    up = query(address, "up == 1")
-    return up if len(up) == 2 else None
 
 
 def test_series_go_away(lab, service):

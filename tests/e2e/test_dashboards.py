@@ -1,0 +1,134 @@
+"""Every query of the dashboards and the rules, asked of a real Prometheus beside a real sweep."""
+
+import json
+import pathlib
+import re
+
+import pytest
+import yaml
+from cluster import Cluster
+from conftest import COORDINATOR, REPO
+from jobs import at_step, submit, submit_all
+from programs import eventually
+from prometheus import DEPLOYED, Prometheus
+
+DASHBOARDS = sorted((REPO / "deploy" / "grafana" / "dashboards").glob("*.json"))
+RULES = [
+    rule
+    for file in sorted((DEPLOYED / "rules").glob("*.yml"))
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+]
+# Has no series while no rank hangs; test_hang.py has one that does.
+ONLY_WHILE_IT_LASTS = {"prefixmem_job_hanging_rank"}
+SECONDS = 45
+
+
+def until_a_step(cluster, job):
+    with cluster.watch(job) as watch:
+        watch.until(at_step(1))
+
+
+@pytest.fixture(scope="module")
+def prometheus(lab, tmp_path_factory):
+    """Watches a sweep in one gang, and a job of a trainer that tells of a GPU."""
+    with Cluster() as cluster:
+        cluster.start_coordinator(**COORDINATOR)
+        cluster.start_worker()
+        # Three ranks fit on this one alone, and then nothing else does.
+        stand_in = pathlib.Path(__file__).with_name("bank_trainer.py")
+        cluster.start_worker(slots=3, trainer=stand_in)
+        with Prometheus(cluster, tmp_path_factory.mktemp("prometheus")) as running:
+            gpu = lab.spec("gpu", train__max_steps=9, resources__ranks=3, data__eval=None)
+            until_a_step(cluster, submit(cluster, gpu))
+            done = submit(cluster, lab.spec("done", train__max_steps=2))
+            assert cluster.pmt("watch", done).code == 0
+            sweep = lab.spec(
+                "trials",
+                labels={"team": "red"},
+                train__max_steps=1_000_000,
+                train__checkpoint_every=50,
+                eval__before=True,
+                sweep={"grid": {"train.learning_rate": [1e-4, 1e-3]}},
+            )
+            for trial in submit_all(cluster, sweep):
+                until_a_step(cluster, trial)
+            yield running
+
+
+def label_names(prometheus):
+    return [name for name in prometheus.ask("labels") if name.startswith("label_")]
+
+
+def queries():
+    """(where, expression) of every panel, its variables filled in as `All`."""
+    for file in DASHBOARDS:
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel["targets"]:
+                expression = re.sub(r'"\$\w+"', '".*"', target["expr"])
+                yield f"{file.stem}: {panel['title']}", expression
+
+
+def metrics_of(expression):
+    """The series that an expression asks for, by name."""
+    return set(re.findall(r"\b(?:\w+:)?prefixmem_\w+(?::\w+)?|\bup\b", expression))
+
+
+def first_empty(prometheus, wanted):
+    """The first of {where: expression} that returns nothing, asked until none does."""
+    left = dict(wanted)
+
+    def all_answer():
+        for where, expression in list(left.items()):
+            if prometheus.query(expression):
+                del left[where]
+        return not left
+
+    try:
+        eventually(all_answer, SECONDS, "every query returns series")
+    except TimeoutError:
+        return left
+    return {}
+
+
+def test_every_panels_query_returns_series(prometheus):
+    wanted = {}
+    for where, expression in queries():
+        assert "$" not in expression.replace("$label", ""), expression
+        wanted[f"{where}: {expression}"] = expression.replace("$label", "label_team")
+    assert len(wanted) > 60
+    assert first_empty(prometheus, wanted) == {}
+    assert "label_team" in label_names(prometheus)
+
+
+def test_every_rules_series_are_there(prometheus):
+    wanted = {
+        name: name
+        for rule in RULES
+        for name in {rule.get("record", "up"), *metrics_of(rule["expr"])} - ONLY_WHILE_IT_LASTS
+    }
+    assert first_empty(prometheus, wanted) == {}
+
+
+def test_every_variable_of_a_dashboard_has_values(prometheus):
+    for file in DASHBOARDS:
+        for variable in json.loads(file.read_text())["templating"]["list"]:
+            query = variable["query"]["query"]
+            if query == "label_names()":
+                assert re.fullmatch(r"/\^(\w+)\.\*/", variable["regex"])
+                continue
+            series, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", query).groups()
+            values = {row["metric"].get(label, "") for row in prometheus.query(series)}
+            assert any(values), (file.name, query)
+
+
+def test_no_alert_fires_and_every_rule_is_sound(prometheus):
+    def evaluated():
+        groups = prometheus.ask("rules")["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else None
+
+    rules = eventually(evaluated, SECONDS, "every rule has been evaluated")
+    assert {rule["name"] for rule in rules} == {r.get("record", r.get("alert")) for r in RULES}
+    assert [(r["name"], r["lastError"]) for r in rules if r["health"] != "ok"] == []
+    assert prometheus.ask("alerts")["alerts"] == []
