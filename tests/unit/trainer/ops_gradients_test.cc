@@ -8,8 +8,10 @@
 #include <limits>
 
 #include "tests/unit/trainer/finite_differences.h"
+#include "worker/trainer/ops/add_rows.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
+#include "worker/trainer/ops/linear.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/rotary.h"
 #include "worker/trainer/ops/token_log_probs.h"
@@ -81,6 +83,37 @@ TEST(OpsGradients, GatedActivation) {
   };
   run(Activation::kSilu, silu);
   run(Activation::kGeluTanh, gelu);
+}
+
+// Maps of one input, the second with a bias; what they give is put side by side.
+TEST(OpsGradients, FrozenLinear) {
+  torch::manual_seed(6);
+  const std::vector<LinearWeights> maps = {{torch::randn({4, 5}), {}},
+                                           {torch::randn({3, 5}), torch::randn({3})},
+                                           {torch::randn({2, 5}), {}}};
+  check([&](const Tensors& x) { return torch::cat(linear(x[0], maps), 1); },
+        [&](const Tensors& x) {
+          Tensors parts;
+          for (const auto& [weight, bias] : maps) {
+            parts.push_back(x[0].matmul(weight.to(torch::kDouble).t()));
+            if (bias.defined()) parts.back() = parts.back() + bias.to(torch::kDouble);
+          }
+          return torch::cat(parts, 1);
+        },
+        {leaf({6, 5})});
+}
+
+// Two runs with a row before, between and after them.
+TEST(OpsGradients, AddRows) {
+  torch::manual_seed(7);
+  const auto runs = [](const Tensors& x) { return std::vector<RowsToAdd>{{1, x[1]}, {4, x[2]}}; };
+  const auto formula = [](const Tensors& x) {
+    const auto none = torch::zeros({1, 3}, torch::kDouble);
+    return x[0] + torch::cat({none, x[1], none, x[2], none});
+  };
+  const Tensors inputs = {leaf({7, 3}), leaf({2, 3}), leaf({2, 3})};
+  check([&](const Tensors& x) { return add_rows(x[0], runs(x)); }, formula, inputs);
+  check([&](const Tensors& x) { return add_rows_in_place(x[0] * 1, runs(x)); }, formula, inputs);
 }
 
 TEST(OpsGradients, TokenLogProbs) {
