@@ -4,12 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/unit/trainer/scratch_folder.h"
 #include "tests/unit/trainer/tiny_adapters.h"
+#include "worker/trainer/adapters/lora_targets.h"
 
 namespace prefixmem::trainer {
 namespace {
 
+using nlohmann::json;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 
 const char* const kConfig = "adapter_config.json";
@@ -72,6 +77,46 @@ TEST(StoredMethod, RefusesWhatNamesNoMethodOfOurs) {
   EXPECT_THAT(
       refusal(R"({"peft_type": "LORA", "r": 9999, "lora_alpha": 8, "target_modules": "q"})"),
       EndsWith("r is 9999; allowed: a whole number from 1 to 4096"));
+}
+
+std::vector<std::string> targets_of(const char* config) {
+  const ScratchFolder folder;
+  json object = json::parse(config);
+  object.update({{"peft_type", "LORA"}, {"r", 4}, {"lora_alpha", 8}});
+  folder.write(kConfig, object.dump());
+  const auto stored = stored_method(folder.path());
+  if (!stored.ok()) return {stored.status().message()};
+  const auto targets = find_lora_targets(std::get<LoraMethod>(*stored).target_modules, 3);
+  return targets.ok() ? peft_target_modules(*targets) : std::vector{targets.status().message()};
+}
+
+// What peft.tuners.tuners_utils.check_target_module_exists finds.
+TEST(StoredMethod, FindsPeftsTargetsInSomeLayers) {
+  EXPECT_THAT(targets_of(R"({"target_modules": ["q_proj", "mlp.up_proj"],
+                             "layers_to_transform": [0, 2], "layers_pattern": null})"),
+              ElementsAre("model.layers.0.self_attn.q_proj", "model.layers.0.mlp.up_proj",
+                          "model.layers.2.self_attn.q_proj", "model.layers.2.mlp.up_proj"));
+  EXPECT_THAT(targets_of(R"({"target_modules": ["q_proj", "model.layers.0.mlp.up_proj"],
+                             "layers_to_transform": 1, "layers_pattern": ["layers"]})"),
+              ElementsAre("model.layers.0.mlp.up_proj", "model.layers.1.self_attn.q_proj"));
+  EXPECT_THAT(targets_of(R"({"target_modules": ["q_proj"], "layers_to_transform": [],
+                             "layers_pattern": "", "exclude_modules": []})"),
+              ElementsAre("q_proj"));
+}
+
+TEST(StoredMethod, RefusesWhatElseChoosesPeftsTargets) {
+  const auto refusal = [](const char* config) { return targets_of(config).at(0); };
+  EXPECT_THAT(refusal(R"({"target_modules": ["q_proj"], "layers_to_transform": ["0"]})"),
+              EndsWith("layers_to_transform is [\"0\"]; allowed: a whole number from 0, or a list "
+                       "of them"));
+  EXPECT_THAT(refusal(R"({"target_modules": ".*q_proj", "layers_to_transform": [0]})"),
+              EndsWith("layers_to_transform is [0]; allowed: null beside a regular expression"));
+  EXPECT_THAT(refusal(R"({"target_modules": ["q_proj"], "layers_to_transform": [0],
+                          "layers_pattern": ["h"]})"),
+              EndsWith("layers_pattern is [\"h\"]; allowed: \"layers\""));
+  EXPECT_THAT(refusal(R"({"target_modules": ["q_proj"], "exclude_modules": ["v_proj"]})"),
+              EndsWith("exclude_modules is [\"v_proj\"]; allowed: null, with target_modules naming "
+                       "only what has an update"));
 }
 
 TEST(StoredMethod, RefusesPartsThatAreNotWhatTheyAreCalled) {

@@ -54,12 +54,48 @@ PrefixTuningMethod prefix_of(ConfigFields& fields) {
               fields.size("num_virtual_tokens", {}, PrefixTuningMethod::kMostTokens)};
 }
 
+// Absent, null, "" or [].
+bool is_unset(const json& config, const char* key) {
+  const json value = config.value(key, json());
+  return value.is_string() ? value.get<std::string>().empty() : value.empty();
+}
+
+// layers_to_transform as the alternatives of a regular expression; empty: every layer.
+std::string layers_of(ConfigFields& fields, const json& config) {
+  if (!fields.has("layers_to_transform")) return "";
+  const json& given = config.at("layers_to_transform");
+  std::string layers;
+  for (const json& layer : given.is_array() ? given : json::array({given})) {
+    if (!layer.is_number_unsigned()) {
+      fields.fail("layers_to_transform", "a whole number from 0, or a list of them");
+    }
+    layers += (layers.empty() ? "" : "|") + layer.dump();
+  }
+  if (!is_unset(config, "layers_pattern") && config["layers_pattern"] != json::array({"layers"})) {
+    fields.equal("layers_pattern", "layers");
+  }
+  return layers;
+}
+
+// Every target is looked for in every layer, or in those chosen.
+std::string entry_in_layers(const std::string& target, const std::string& layers) {
+  if (layers.empty() || target.starts_with("model.")) return entry_of_peft(target);
+  return R"(model\.layers\.()" + layers + R"()\.(.*\.)?)" + RE2::QuoteMeta(target);
+}
+
 std::vector<std::string> targets_of(ConfigFields& fields, const json& config) {
   const json targets = config.value("target_modules", json());
-  if (targets.is_string()) return {targets.get<std::string>()};
+  const std::string layers = layers_of(fields, config);
+  if (!is_unset(config, "exclude_modules")) {
+    fields.fail("exclude_modules", "null, with target_modules naming only what has an update");
+  }
+  if (targets.is_string()) {
+    if (!layers.empty()) fields.fail("layers_to_transform", "null beside a regular expression");
+    return {targets.get<std::string>()};
+  }
   std::vector<std::string> entries;
   for (const json& target : targets.is_array() ? targets : json::array()) {
-    if (target.is_string()) entries.push_back(entry_of_peft(target.get<std::string>()));
+    if (target.is_string()) entries.push_back(entry_in_layers(target, layers));
   }
   if (entries.empty() || entries.size() != targets.size()) {
     fields.fail("target_modules", "a list of names, or one regular expression");
