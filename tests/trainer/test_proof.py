@@ -101,6 +101,15 @@ def test_what_no_weights_can_hold_is_refused(method, workspace):
     assert not list(workspace.folder.glob("refused-*unfinished*"))
 
 
+def test_an_export_that_throws_leaves_nothing(workspace):
+    folder = workspace.train("throws", method=METHODS["full"]) / "adapter"
+    (folder / "adapter_config.json").symlink_to("adapter_config.json")
+    said = tool("export", folder, "--out", workspace.folder / "merged")
+    assert said.returncode not in (0, 1)
+    assert "adapter_config.json" in said.stderr
+    assert not list(workspace.folder.glob("merged*"))
+
+
 def test_a_base_in_gguf_is_refused_for_a_folder(workspace):
     folder = workspace.train("gguf-base", method=METHODS["lora"]) / "adapter"
     base = workspace.folder / "gguf" / "base.gguf"

@@ -8,6 +8,7 @@
 #include "worker/trainer/export/merge.h"
 #include "worker/trainer/model/model_path.h"
 #include "worker/trainer/proof/golden_probe.h"
+#include "worker/trainer/train/guard.h"
 #include "worker/trainer/train/output.h"
 
 namespace prefixmem::trainer {
@@ -60,6 +61,15 @@ Status write_model(const fs::path& folder, const std::string& base_model, const 
   return write_probe(out, probe);
 }
 
+// Whole in `unfinished` and on the disk before it gets its name.
+Status publish_model(const fs::path& folder, const std::string& base_model,
+                     const fs::path& unfinished, const fs::path& out) {
+  PM_TRY(write_model(folder, base_model, unfinished));
+  PM_TRY(sync_files(unfinished).status());
+  fs::rename(unfinished, out);
+  return sync_folder(out.parent_path().empty() ? "." : out.parent_path());
+}
+
 }  // namespace
 
 Status export_folder(const fs::path& folder, const std::string& base_model, const fs::path& out) {
@@ -69,13 +79,11 @@ Status export_folder(const fs::path& folder, const std::string& base_model, cons
   fs::path unfinished = out;
   unfinished += ".unfinished-" + std::to_string(getpid());
   PM_TRY(make_folders(unfinished));
-  Status written = write_model(folder, base_model, unfinished);
-  if (!written.ok()) {
-    remove_folder(unfinished);
-    return written;
-  }
-  fs::rename(unfinished, out);
-  return sync_folder(out.parent_path().empty() ? "." : out.parent_path());
+  // Guarded, so that what throws leaves nothing behind either.
+  const Status written =
+      torch_guarded([&] { return publish_model(folder, base_model, unfinished, out); });
+  if (!written.ok()) remove_folder(unfinished);
+  return written;
 }
 
 }  // namespace prefixmem::trainer

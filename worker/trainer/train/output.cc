@@ -18,24 +18,6 @@ namespace {
 
 constexpr const char* kUnfinished = "adapter.unfinished";
 
-// Makes every file of a folder and of those in it durable; gives their bytes.
-Result<int64_t> sync_files(const fs::path& folder) {
-  int64_t bytes = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory()) {
-      PM_ASSIGN(const int64_t inside, sync_files(entry.path()));
-      bytes += inside;
-      continue;
-    }
-    const Fd file(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.valid()) return from_errno("opening " + entry.path().string(), errno);
-    if (fsync(file.get()) != 0) return from_errno("syncing " + entry.path().string(), errno);
-    bytes += static_cast<int64_t>(entry.file_size());
-  }
-  PM_TRY(sync_folder(folder));
-  return bytes;
-}
-
 nlohmann::ordered_json counts_object(const RowCounts& counts) {
   return {{"total", counts.rows}, {"too_long", counts.too_long}};
 }
@@ -54,6 +36,23 @@ void remove_folder(const fs::path& folder) {
     }
   }
   fs::remove(folder);
+}
+
+Result<int64_t> sync_files(const fs::path& folder) {
+  int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_directory()) {
+      PM_ASSIGN(const int64_t inside, sync_files(entry.path()));
+      bytes += inside;
+      continue;
+    }
+    const Fd file(open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) return from_errno("opening " + entry.path().string(), errno);
+    if (fsync(file.get()) != 0) return from_errno("syncing " + entry.path().string(), errno);
+    bytes += static_cast<int64_t>(entry.file_size());
+  }
+  PM_TRY(sync_folder(folder));
+  return bytes;
 }
 
 Status prepare_output(const fs::path& out, bool resume) {

@@ -15,6 +15,9 @@ namespace prefixmem::trainer {
 // called here: LibTorch's wheel exports a copy of it that jumps to a null pointer.)
 void remove_folder(const std::filesystem::path& folder);
 
+// Makes every file of a folder, and of those in it, durable; gives their bytes.
+Result<int64_t> sync_files(const std::filesystem::path& folder);
+
 // Creates DIR and DIR/checkpoints. FAILED_PRECONDITION where DIR holds a run and `resume` is not
 // set; what a run left that ended before its first step (empty files and folders) is no run.
 Status prepare_output(const std::filesystem::path& out, bool resume);
