@@ -276,6 +276,8 @@ TEST(Config, RefusesWhatItCannotRunByName) {
               HasSubstr("quantization_config is {\"bits\":4}; allowed: null"));
   EXPECT_THAT(refusal(llama(), {{"partial_rotary_factor", 0.5}}),
               HasSubstr("partial_rotary_factor is 0.5"));
+  EXPECT_EQ(refusal(qwen2(), {{"attention_dropout", 0.1}}),
+            "attention_dropout is 0.1; allowed: 0.0");
   EXPECT_EQ(refusal(mistral(), {{"num_local_experts", 8}}),
             "num_local_experts is 8; allowed: null");
   for (const char* type : {"yarn", "longrope", "su"}) {

@@ -48,6 +48,7 @@ void refuse_unsupported(ConfigFields& fields) {
     fields.absent(key);
   }
   fields.equal("partial_rotary_factor", 1.0);
+  fields.equal("attention_dropout", 0.0);  // transformers would train with it
   fields.equal("use_bidirectional_attention", false);
 }
 
