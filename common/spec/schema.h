@@ -152,7 +152,8 @@ void describe(V& v, TrainSpec& s) {
           "Steps in which the learning rate rises from 0 on a line.", at_least(0));
   v.field("max_grad_norm", s.max_grad_norm, "Norm that gradients are clipped to; 0: off.",
           at_least(0));
-  v.field("weight_decay", s.weight_decay, "AdamW's.", at_least(0));
+  v.field("weight_decay", s.weight_decay, "AdamW's, of every trained value but a LoRA's biases.",
+          at_least(0));
   v.field("dtype", s.dtype, "Of the frozen base. Adapters and optimizer state are fp32 always.");
   v.field("seed", s.seed, "Order of rows and initial adapter weights.", at_least(0));
   v.field("eval_every", s.eval_every, "Steps between evaluations; 0: only at the end.",

@@ -14,6 +14,7 @@ VARIANTS = {
     "dora": {"use_dora": True},
     "rslora": {"use_rslora": True},
     "lora+": {},
+    "lora+ that decays": {"use_dora": True, "bias": "all", "target_modules": ["q_proj", "up_proj"]},
     "lora with biases": {"bias": "lora_only", "target_modules": ["q_proj", "down_proj"]},
     "lora with all biases": {"bias": "all", "target_modules": ["v_proj", "up_proj"]},
     "lora of some layers": {"target_modules": r".*\.layers\.(0|2)\..*(q_proj|down_proj)"},
@@ -27,6 +28,7 @@ VARIANTS = {
 CASES = [("llama-grouped", variant) for variant in VARIANTS]
 CASES += [("qwen2", "dora of some layers"), ("gemma3_text", "dora")]
 R, ALPHA, RATIO = 4, 6, 4
+DECAYS = {"lora+ that decays": 2.0}
 
 
 def settings_of(variant):
@@ -45,20 +47,31 @@ def write_with_peft(model, variant, folder):
     return folder
 
 
-def loraplus(model, rate):
-    return create_loraplus_optimizer(model, torch.optim.AdamW, lr=rate, loraplus_lr_ratio=RATIO)
+def is_plus(variant):
+    return variant.startswith("lora+")
+
+
+def loraplus(model, rate, decay):
+    return create_loraplus_optimizer(
+        model,
+        torch.optim.AdamW,
+        lr=rate,
+        loraplus_lr_ratio=RATIO,
+        loraplus_weight_decay=decay,  # of biases it is none
+    )
 
 
 def rate_of(model, variant):
     """No matrix learns faster than the model bears: Adam's first steps blow up what rounds."""
-    return model.rate / RATIO if variant == "lora+" else model.rate
+    return model.rate / RATIO if is_plus(variant) else model.rate
 
 
 def train(model, variant, start, out):
     method = {"type": "lora", "r": R, "alpha": ALPHA, "init": str(start), **settings_of(variant)}
-    if variant == "lora+":
+    if is_plus(variant):
         method["loraplus_lr_ratio"] = RATIO
     settings = {"learning_rate": rate_of(model, variant), "max_steps": comparing.STEPS}
+    settings["weight_decay"] = DECAYS.get(variant, 0)
     return programs.train(model.folder, model.texts, method, out, **settings)
 
 
@@ -77,9 +90,11 @@ def test_from_a_folder_of_peft_and_back(name, variant, model_named, tmp_path):
 
     steps = train(model, variant, start, tmp_path / "run")
     theirs = reference.with_lora(model.folder, start).double()
-    optimizer = loraplus if variant == "lora+" else reference.adamw
-    rate = rate_of(model, variant)
-    comparing.hold_steps(model, variant, steps, theirs, rate, optimizer=optimizer)
+    options = {
+        "optimizer": loraplus if is_plus(variant) else reference.adamw,
+        "decay": DECAYS.get(variant, 0),
+    }
+    comparing.hold_steps(model, variant, steps, theirs, rate_of(model, variant), **options)
 
     ours = tmp_path / "run" / "adapter"
     reloaded = reference.with_lora(model.folder, ours).double()

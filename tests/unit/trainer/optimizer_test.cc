@@ -34,20 +34,22 @@ TEST_P(AdamWTest, EqualsTorch) {
 }
 INSTANTIATE_TEST_SUITE_P(WeightDecay, AdamWTest, ::testing::Values(0.0, 0.1));
 
-// A learning rate of its own for each parameter is torch's parameter group of its own.
-TEST_P(AdamWTest, RatesOfTheirOwnEqualTorchsGroups) {
+// Rates of its own for each parameter are torch's parameter group of its own.
+TEST_P(AdamWTest, RatiosEqualTorchsGroups) {
   using torch::optim::AdamWOptions;
   torch::manual_seed(0);
   std::vector<Parameter> mine;
   std::vector<torch::optim::OptimizerParamGroup> groups;
-  const double ratios[] = {1, 16, 0.25};
-  for (const double ratio : ratios) {
-    mine.push_back({"p", torch::randn({20}).requires_grad_(), ratio});
-    groups.push_back({{mine.back().value.detach().clone().requires_grad_()},
-                      std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(GetParam()))});
+  const char* const names[] = {"a", "b", "c.bias"};
+  const double ratios[] = {1, 16, 0.25}, decays[] = {1, 1, 0};
+  for (size_t i = 0; i < 3; ++i) {
+    mine.push_back({names[i], torch::randn({20}).requires_grad_(), ratios[i]});
+    groups.push_back(
+        {{mine.back().value.detach().clone().requires_grad_()},
+         std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(GetParam() * decays[i]))});
   }
   FlatParameters flat(mine);
-  AdamW optimizer(flat.values(), {.weight_decay = GetParam()}, flat.rate_ratios());
+  AdamW optimizer(flat.values(), {.weight_decay = GetParam()}, flat.ratios());
   torch::optim::AdamW reference(groups);
   for (int step = 0; step < 20; ++step) {
     flat.gradients().copy_(torch::randn({60}));
@@ -87,10 +89,14 @@ TEST(FlatParameters, AreViewsOfOneBuffer) {
 
 TEST(FlatParameters, KnowTheRatiosOnlyWhereOneDiffers) {
   auto parameters = two_parameters();
-  EXPECT_FALSE(FlatParameters(parameters).rate_ratios().defined());
+  EXPECT_FALSE(FlatParameters(parameters).ratios().learning_rate.defined());
+  EXPECT_FALSE(FlatParameters(parameters).ratios().weight_decay.defined());
   parameters[1].learning_rate_ratio = 8;
-  const auto expected = torch::cat({torch::ones({6}), torch::full({4}, 8.0F)});
-  EXPECT_TRUE(FlatParameters(parameters).rate_ratios().equal(expected));
+  parameters[0].name = "q_proj.base_layer.bias";
+  const auto rates = torch::cat({torch::ones({6}), torch::full({4}, 8.0F)});
+  EXPECT_TRUE(FlatParameters(parameters).ratios().learning_rate.equal(rates));
+  const auto decays = torch::cat({torch::zeros({6}), torch::ones({4})});
+  EXPECT_TRUE(FlatParameters(parameters).ratios().weight_decay.equal(decays));
 }
 
 TEST(FlatParameters, GradientsAddUpInOneBuffer) {

@@ -5,10 +5,18 @@
 #include <cmath>
 
 namespace prefixmem::trainer {
+namespace {
 
-AdamW::AdamW(const torch::Tensor& values, const AdamWOptions& options, torch::Tensor rate_ratios)
+torch::Tensor product(const torch::Tensor& a, const torch::Tensor& b) {
+  return a.defined() && b.defined() ? a * b : a.defined() ? a : b;
+}
+
+}  // namespace
+
+AdamW::AdamW(const torch::Tensor& values, const AdamWOptions& options, const ValueRatios& ratios)
     : options_(options),
-      rate_ratios_(std::move(rate_ratios)),
+      rate_ratios_(ratios.learning_rate),
+      decay_ratios_(product(ratios.learning_rate, ratios.weight_decay)),
       first_moment_(torch::zeros_like(values)),
       second_moment_(torch::zeros_like(values)) {}
 
@@ -19,8 +27,8 @@ void AdamW::step(torch::Tensor& values, const torch::Tensor& gradients, double l
   const double correction1 = 1 - std::pow(options_.beta1, n);
   const double correction2 = 1 - std::pow(options_.beta2, n);
   const double decay = learning_rate * options_.weight_decay;
-  if (decay != 0 && rate_ratios_.defined()) values.addcmul_(values, rate_ratios_, -decay);
-  if (decay != 0 && !rate_ratios_.defined()) values.mul_(1 - decay);
+  if (decay != 0 && decay_ratios_.defined()) values.addcmul_(values, decay_ratios_, -decay);
+  if (decay != 0 && !decay_ratios_.defined()) values.mul_(1 - decay);
   first_moment_.lerp_(gradients, 1 - options_.beta1);
   second_moment_.mul_(options_.beta2).addcmul_(gradients, gradients, 1 - options_.beta2);
   torch::Tensor denominator =

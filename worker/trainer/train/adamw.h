@@ -14,12 +14,18 @@ struct AdamWOptions {
   double weight_decay = 0;
 };
 
-// Equal to torch.optim.AdamW. Its whole state is the two moments and the number of steps.
+// Of each value, fp32 like the values; undefined: all 1.
+struct ValueRatios {
+  torch::Tensor learning_rate;  // its own over step()'s
+  torch::Tensor weight_decay;   // its own over the options'
+};
+
+// Equal to torch.optim.AdamW, each value in a group of its ratios. Its whole state is the two
+// moments and the number of steps.
 class AdamW {
  public:
-  // Buffers like `values`. `rate_ratios`, where defined, is like them too: each value has its own
-  // learning rate, step()'s times its ratio.
-  AdamW(const torch::Tensor& values, const AdamWOptions& options, torch::Tensor rate_ratios = {});
+  // Buffers like `values`.
+  AdamW(const torch::Tensor& values, const AdamWOptions& options, const ValueRatios& ratios = {});
 
   // Updates `values` in place from `gradients`.
   void step(torch::Tensor& values, const torch::Tensor& gradients, double learning_rate);
@@ -31,7 +37,7 @@ class AdamW {
 
  private:
   const AdamWOptions options_;
-  const torch::Tensor rate_ratios_;
+  const torch::Tensor rate_ratios_, decay_ratios_;  // the second is of rate times decay
   torch::Tensor first_moment_, second_moment_;
   int64_t steps_ = 0;
 };

@@ -11,14 +11,20 @@
 namespace prefixmem::trainer {
 namespace {
 
-torch::Tensor ratios_of(const std::vector<Parameter>& parameters, const torch::Tensor& values) {
-  const auto plain = [](const Parameter& p) { return p.learning_rate_ratio == 1; };
+double rate_ratio(const Parameter& parameter) { return parameter.learning_rate_ratio; }
+
+double decay_ratio(const Parameter& parameter) { return parameter.name.ends_with("bias") ? 0 : 1; }
+
+// Undefined where all are 1.
+torch::Tensor ratios_of(const std::vector<Parameter>& parameters,
+                        double (*ratio)(const Parameter& parameter), const torch::Tensor& values) {
+  const auto plain = [&](const Parameter& p) { return ratio(p) == 1; };
   if (std::all_of(parameters.begin(), parameters.end(), plain)) return {};
   torch::Tensor ratios = torch::empty_like(values);
   int64_t begin = 0;
   for (const Parameter& parameter : parameters) {
     const int64_t count = parameter.value.numel();
-    ratios.narrow(0, begin, count).fill_(parameter.learning_rate_ratio);
+    ratios.narrow(0, begin, count).fill_(ratio(parameter));
     begin += count;
   }
   return ratios;
@@ -45,7 +51,8 @@ FlatParameters::FlatParameters(std::vector<Parameter>& parameters) {
     value.mutable_grad() = gradients_.slice(0, begin, end).view(value.sizes());
     begin = end;
   }
-  rate_ratios_ = ratios_of(parameters, values_);
+  ratios_ = {ratios_of(parameters, rate_ratio, values_),
+             ratios_of(parameters, decay_ratio, values_)};
 }
 
 double FlatParameters::clip_gradients(double max_norm) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "worker/trainer/adapters/adapter.h"
+#include "worker/trainer/train/adamw.h"
 
 namespace prefixmem::trainer {
 
@@ -19,8 +20,9 @@ class FlatParameters {
 
   torch::Tensor& values() { return values_; }        // fp32 [count]
   torch::Tensor& gradients() { return gradients_; }  // fp32 [count]
-  // Of each value its Parameter::learning_rate_ratio, fp32 [count]; undefined where all are 1.
-  const torch::Tensor& rate_ratios() const { return rate_ratios_; }
+  // Of each value its Parameter::learning_rate_ratio, and 0 for the weight decay of biases, which
+  // PEFT's optimizer for LoRA+ and transformers' Trainer leave as they are.
+  const ValueRatios& ratios() const { return ratios_; }
   int64_t count() const { return values_.numel(); }
 
   void zero_gradients() { gradients_.zero_(); }
@@ -29,7 +31,8 @@ class FlatParameters {
   double clip_gradients(double max_norm);
 
  private:
-  torch::Tensor values_, gradients_, rate_ratios_;
+  torch::Tensor values_, gradients_;
+  ValueRatios ratios_;
 };
 
 }  // namespace prefixmem::trainer

@@ -9,7 +9,7 @@ ReplicatedOptimizer::ReplicatedOptimizer(std::vector<Parameter>& parameters, Col
                                          const AdamWOptions& options)
     : Optimizer(parameters, gang),
       flat_(parameters),
-      adamw_(flat_.values(), options, flat_.rate_ratios()) {}
+      adamw_(flat_.values(), options, flat_.ratios()) {}
 
 void ReplicatedOptimizer::zero_gradients() {
   start_clock();
