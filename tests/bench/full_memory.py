@@ -8,7 +8,6 @@ docs/benchmarks.md keeps: what the trainer counts, and what the kernel does (PSS
 
 import argparse
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -86,8 +85,8 @@ def main():
         folder = pathlib.Path(name)
         count = write_model(folder / "model")
         spec = write_spec(folder, options.dtype)
-        print(f"- {count} weights, {options.dtype}, {os.cpu_count()} cores")
-        print(f"- machine: {machine.cpu_line('model name')}, {machine.memory_gib():.0f} GiB\n")
+        print(f"- {count} weights, {options.dtype}")
+        print(f"- machine: {machine.description()}\n")
         print("| ranks | gradients and optimizer state, MiB a rank | PSS, MiB a rank |")
         print("|---|---|---|")
         for ranks in options.ranks:

@@ -20,8 +20,8 @@ import subprocess
 import sys
 
 import gemma_rows
+import harness
 import machine
-import report
 from rows import write
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -143,9 +143,8 @@ def row(run, out, base):
 
 def heading(args):
     yield (
-        f"{datetime.date.today()}, commit {report.commit()}, "
-        f"{machine.cpu_line('model name') or 'unknown CPU'}, {os.cpu_count()} cores, "
-        f"{machine.memory_gib():.0f} GiB; {args.ranks} ranks:"
+        f"{datetime.date.today()}, commit {harness.commit()}, {machine.description()}; "
+        f"{args.ranks} ranks:"
     )
     yield ""
     yield (

@@ -1,5 +1,6 @@
-"""What a benchmark says about the machine it ran on."""
+"""What a benchmark says about the machine it ran on: machine.py FILE writes it as JSON."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -20,6 +21,14 @@ def memory_gib():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
+def description():
+    flags = set(cpu_line("flags").split())
+    return (
+        f"{cpu_line('model name') or 'unknown CPU'}, {os.cpu_count()} cores, "
+        f"{memory_gib():.0f} GiB, {' '.join(f for f in TELLING_FLAGS if f in flags)}"
+    )
+
+
 def matmul_rates(threads):
     """{dtype: GFLOP/s}, each in a process of its own."""
     rates = {}
@@ -30,11 +39,18 @@ def matmul_rates(threads):
     return rates
 
 
-def lines(threads):
-    flags = set(cpu_line("flags").split())
-    rates = ", ".join(f"{r:.0f} GFLOP/s in {d}" for d, r in matmul_rates(threads).items())
-    yield (
-        f"- machine: {cpu_line('model name') or 'unknown CPU'}, {os.cpu_count()} cores, "
-        f"{memory_gib():.0f} GiB, {' '.join(f for f in TELLING_FLAGS if f in flags)}"
-    )
-    yield f"- best matmul with {threads} threads: {rates}"
+def lines(about):
+    rates = ", ".join(f"{rate:.0f} GFLOP/s in {dtype}" for dtype, rate in about["rates"].items())
+    yield f"- machine: {about['machine']}"
+    yield f"- best matmul with {about['threads']} threads: {rates}"
+
+
+def main():
+    threads = os.cpu_count()
+    about = {"machine": description(), "threads": threads, "rates": matmul_rates(threads)}
+    pathlib.Path(sys.argv[1]).write_text(json.dumps(about) + "\n")
+    print("\n".join(lines(about)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

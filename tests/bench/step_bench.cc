@@ -1,5 +1,5 @@
 // One step of training on a random decoder of a real shape, without a job around it: how long, what
-// share of the matmul rate, and where the time goes.
+// share of the matmul rate (that of the faster dtype), and where the time goes.
 //
 //   step_bench gemma|qwen prefix_memory|lora ROWS TOKENS LABELS THREADS STEPS
 //
@@ -38,11 +38,11 @@ std::vector<Example> random_rows(const Work& work, int64_t vocab) {
 }
 
 // Of a product of two square matrices, the best of several sizes, in FLOP/s.
-double matmul_rate() {
+double matmul_rate(torch::ScalarType dtype) {
   double best = 0;
   for (const int64_t n : {1024, 2048, 3072}) {
-    const torch::Tensor a = torch::randn({n, n}).to(torch::kBFloat16);
-    const torch::Tensor b = torch::randn({n, n}).to(torch::kBFloat16).t();
+    const torch::Tensor a = torch::randn({n, n}).to(dtype);
+    const torch::Tensor b = torch::randn({n, n}).to(dtype).t();
     for (int i = 0; i < 12; ++i) {
       const double seconds = seconds_of([&] { a.matmul(b); });
       best = std::max(best, 2.0 * static_cast<double>(n * n * n) / seconds);
@@ -64,7 +64,8 @@ double flops_of(const Work& work, const ModelConfig& config, Adapter& adapter) {
 
 int run(const std::string& shape, const std::string& method, const Work& work) {
   const ModelConfig config = shape == "gemma" ? gemma_shape() : qwen_shape();
-  const double rate = matmul_rate();
+  const double bf16 = matmul_rate(torch::kBFloat16), fp32 = matmul_rate(torch::kFloat);
+  const double rate = std::max(bf16, fp32);
   Transformer model(config, {}, random_weights(config));
   MethodSpec spec = PrefixMemoryMethod();
   if (method == "lora") spec = LoraMethod();
@@ -85,10 +86,11 @@ int run(const std::string& shape, const std::string& method, const Work& work) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf(
-      "%s %s: %.1f ms a step (best %.1f), %.0f tokens/s, %.0f of %.0f GFLOP/s: %.2f, %ld MiB\n",
+      "%s %s: %.1f ms a step (best %.1f), %.0f tokens/s, %.0f of %.0f GFLOP/s: %.3f, %ld MiB, "
+      "matmul %.0f in bf16, %.0f in fp32\n",
       shape.c_str(), method.c_str(), median * 1e3, seconds[0] * 1e3,
       static_cast<double>(work.rows * work.tokens) / median, reached / 1e9, rate / 1e9,
-      reached / rate, usage.ru_maxrss >> 10);
+      reached / rate, usage.ru_maxrss >> 10, bf16 / 1e9, fp32 / 1e9);
   OpTimes times;
   const double profiled = trainer.step().value().step_seconds + trainer.step().value().step_seconds;
   times.print(profiled);
