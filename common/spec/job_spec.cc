@@ -29,4 +29,18 @@ std::vector<std::string> row_fields(DataFormat format) {
   return {};
 }
 
+const char* metric_name(EvalMode mode) {
+  switch (mode) {
+    case EvalMode::kLabelLikelihood:
+      return "accuracy";
+    case EvalMode::kGenerate:
+      return "exact_match";
+    case EvalMode::kLoss:
+      return "loss";
+    case EvalMode::kPreference:
+      return "preference_accuracy";
+  }
+  return "";
+}
+
 }  // namespace prefixmem

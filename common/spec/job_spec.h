@@ -171,6 +171,7 @@ struct TrainSpec {
 // ---- eval ---------------------------------------------------------------------------------------
 
 enum class EvalMode { kLabelLikelihood, kGenerate, kLoss, kPreference };
+const char* metric_name(EvalMode mode);  // of what an evaluation reports, e.g. "accuracy"
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <map>
 
+#include "common/random.h"
 #include "tests/unit/trainer/finite_differences.h"
 #include "worker/trainer/data/dropout_keys.h"
 #include "worker/trainer/data/pack.h"
-#include "worker/trainer/data/random.h"
 #include "worker/trainer/ops/dropout_mask.h"
 
 namespace prefixmem::trainer {

@@ -6,10 +6,10 @@
 #include <random>
 #include <set>
 
+#include "common/random.h"
 #include "tests/unit/trainer/random_rows.h"
 #include "worker/trainer/data/pack.h"
 #include "worker/trainer/data/partition.h"
-#include "worker/trainer/data/random.h"
 #include "worker/trainer/data/sampler.h"
 
 namespace prefixmem::trainer {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "worker/trainer/data/random.h"
+#include "common/random.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/random.h"
 #include "worker/trainer/adapters/initial_values.h"
-#include "worker/trainer/data/random.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/ops/dora.h"
 

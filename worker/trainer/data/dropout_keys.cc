@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "worker/trainer/data/random.h"
+#include "common/random.h"
 
 namespace prefixmem::trainer {
 

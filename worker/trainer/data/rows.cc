@@ -4,8 +4,8 @@
 #include <map>
 #include <unordered_set>
 
+#include "common/random.h"
 #include "worker/trainer/data/fields.h"
-#include "worker/trainer/data/random.h"
 
 namespace prefixmem::trainer {
 namespace {

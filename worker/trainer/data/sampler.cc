@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "worker/trainer/data/random.h"
+#include "common/random.h"
 
 namespace prefixmem::trainer {
 

@@ -6,26 +6,12 @@
 #include <array>
 #include <chrono>
 
+#include "common/random.h"
 #include "worker/trainer/data/partition.h"
-#include "worker/trainer/data/random.h"
 #include "worker/trainer/eval/label_batch.h"
 
 namespace prefixmem::trainer {
 namespace {
-
-const char* metric_name(EvalMode mode) {
-  switch (mode) {
-    case EvalMode::kLabelLikelihood:
-      return "accuracy";
-    case EvalMode::kGenerate:
-      return "exact_match";
-    case EvalMode::kLoss:
-      return "loss";
-    case EvalMode::kPreference:
-      return "preference_accuracy";
-  }
-  return "";
-}
 
 // What the rows cost in one forward. A row's labels branch off its prompt; what is generated
 // follows it.

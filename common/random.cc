@@ -1,9 +1,9 @@
-#include "worker/trainer/data/random.h"
+#include "common/random.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 uint64_t mix(uint64_t x) {
@@ -39,4 +39,4 @@ std::vector<int64_t> permutation(int64_t count, uint64_t seed, uint64_t stream) 
   return order;
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 // 64 bits for a path of keys; SplitMix64's finaliser (Steele, Lea, Flood 2014) chained over them.
 uint64_t random_bits(std::initializer_list<uint64_t> keys);
@@ -18,4 +18,4 @@ uint64_t text_key(std::string_view text);
 // The numbers 0 … count-1 in an order that depends on (seed, stream) alone.
 std::vector<int64_t> permutation(int64_t count, uint64_t seed, uint64_t stream);
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem
