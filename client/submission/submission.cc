@@ -10,6 +10,7 @@ namespace fs = std::filesystem;
 using spec::Tree;
 
 constexpr std::string_view kAxis = "sweep.grid.";
+constexpr std::string_view kDomain = "sweep.space.";
 
 bool is_path_key(std::string_view key) {
   return key == "model" || key == "data.train" || key == "data.eval" || key == "method.init";
@@ -26,19 +27,32 @@ void resolve_entries(const std::string& prefix, Tree& block, const fs::path& fol
   for (Tree::Entry& entry : block.entries) resolve(prefix + entry.key, entry.value, folder);
 }
 
+// Values of one key of the spec.
+void resolve_items(const std::string& path, Tree& list, const fs::path& folder) {
+  for (Tree& item : list.items) resolve(path, item, folder);
+}
+
+// A choice of a search: a list, or a map with the list `values`; conditions hold lists too.
+void resolve_domain(const std::string& path, Tree& domain, const fs::path& folder) {
+  resolve_items(path, domain, folder);
+  if (Tree* values = domain.find("values")) resolve_items(path, *values, folder);
+  Tree* when = domain.find("when");
+  if (when == nullptr) return;
+  for (Tree::Entry& entry : when->entries) resolve_items(entry.key, entry.value, folder);
+}
+
 // `value` stands at the dotted path: a path of the file system, or a block that may hold some.
 void resolve(const std::string& path, Tree& value, const fs::path& folder) {
   if (is_path_key(path)) return make_absolute(value, folder);
-  if (path == "data" || path == "sweep" || path == "sweep.grid") {
+  if (path == "data" || path == "sweep" || path == "sweep.grid" || path == "sweep.space") {
     return resolve_entries(path + ".", value, folder);
   }
   if (path == "method" || path == "method.methods") {  // one method, or a list of several
     resolve_entries("method.", value, folder);
-    for (Tree& item : value.items) resolve("method", item, folder);
+    resolve_items("method", value, folder);
   }
-  if (path.starts_with(kAxis)) {
-    for (Tree& item : value.items) resolve(path.substr(kAxis.size()), item, folder);
-  }
+  if (path.starts_with(kAxis)) resolve_items(path.substr(kAxis.size()), value, folder);
+  if (path.starts_with(kDomain)) resolve_domain(path.substr(kDomain.size()), value, folder);
   if (path == "sweep.trials") {
     for (Tree& trial : value.items) resolve_entries("", trial, folder);
   }

@@ -105,6 +105,16 @@ struct Spellings<Banking> {
   static constexpr SpellingRows<Banking, 2> kRows = {
       {{Banking::kAuto, "auto"}, {Banking::kNever, "never"}}};
 };
+template <>
+struct Spellings<Sampler> {
+  static constexpr SpellingRows<Sampler, 2> kRows = {
+      {{Sampler::kRandom, "random"}, {Sampler::kTpe, "tpe"}}};
+};
+template <>
+struct Spellings<GoalSpec::Mode> {
+  static constexpr SpellingRows<GoalSpec::Mode, 2> kRows = {
+      {{GoalSpec::Mode::kMax, "max"}, {GoalSpec::Mode::kMin, "min"}}};
+};
 
 template <class E>
 std::string_view spelling(E value) {

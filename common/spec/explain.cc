@@ -123,6 +123,31 @@ sweep:
     - {name: lora, method: {type: lora, r: 8}}
     - {name: prefix-memory, method: prefix_memory, train.learning_rate: 1e-2}
 ```
+
+## Searches
+
+With `space`, trials are not all made at once: each is chosen when a place is free, from what the others have
+reported. A trial's score is its last evaluation of `goal.metric`.
+
+```yaml
+train: {max_steps: 81, eval_every: 1}
+sweep:
+  search: {type: asha, reduction_factor: 3}
+  space:
+    method: [lora, prefix_memory]
+    method.r: {type: int, low: 2, high: 64, log: true, when: {method: [lora]}}
+    train.learning_rate: {type: log_uniform, low: 1e-5, high: 1e-1}
+  budget: {trials: 200}
+```
+
+- A trial leaves a key whose `when` it does not meet as the spec has it. Keys that `when` names are choices of the space.
+- `grid` needs choices and whole numbers. `tpe` ranks finished trials by their score, stopped ones behind them.
+- Under `asha` and `hyperband` a trial that comes to a rung is stopped unless its value is among the best
+  1/`reduction_factor` of those that have come there so far; none is paused. They need `train.eval_every`. A stopped
+  trial's job is cancelled, with the rung and the value as its reason.
+- A search ends with its budget, with a grid's last setting, or when ten trials in a row have failed.
+- The same spec, seed and results in the same order give the same trials. What was chosen is stored before it runs: a
+  coordinator that is killed goes on where it was.
 )";
 
 }  // namespace

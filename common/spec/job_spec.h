@@ -203,10 +203,102 @@ struct Override {
   std::string yaml;
 };
 
-// Trials = (each entry of `trials`, or one empty entry) × (the product of all `grid` axes).
+// Values as YAML text.
+struct YamlList {
+  std::vector<std::string> items = {};
+};
+
+// The value of each key that a search has set in a trial: dotted path → YAML.
+using Setting = std::map<std::string, std::string>;
+// Other keys of the space → values (YAML) of which each must have one; a block stands for its type.
+using Conditions = std::map<std::string, std::vector<std::string>>;
+
+// Where a search looks for the value of one key. A trial that does not meet `when` leaves the key
+// as the spec has it.
+struct ChoiceDomain {
+  static constexpr const char* kType = "choice";
+  static constexpr const char* kListKey = "values";
+  YamlList values = {};
+  Conditions when = {};
+};
+struct UniformDomain {
+  static constexpr const char* kType = "uniform";
+  double low = 0;
+  double high = 1;
+  Conditions when = {};
+};
+struct LogUniformDomain {
+  static constexpr const char* kType = "log_uniform";
+  double low = 1e-5;
+  double high = 1e-1;
+  Conditions when = {};
+};
+struct IntDomain {  // both ends included
+  static constexpr const char* kType = "int";
+  int64_t low = 1;
+  int64_t high = 64;
+  bool log = false;
+  Conditions when = {};
+};
+using Domain = std::variant<ChoiceDomain, UniformDomain, LogUniformDomain, IntDomain>;
+using SearchSpace = std::map<std::string, Domain>;
+
+// How settings are chosen, and which trials are stopped early.
+enum class Sampler { kRandom, kTpe };
+struct GridSearch {
+  static constexpr const char* kType = "grid";
+};
+struct RandomSearch {
+  static constexpr const char* kType = "random";
+};
+struct TpeSearch {  // Bergstra et al. 2011
+  static constexpr const char* kType = "tpe";
+  int64_t startup_trials = 10;
+  int64_t candidates = 24;
+};
+struct AshaSearch {  // arXiv 1810.05934
+  static constexpr const char* kType = "asha";
+  Sampler sampler = Sampler::kRandom;
+  int64_t min_steps = 1;
+  int64_t reduction_factor = 4;
+};
+struct HyperbandSearch {  // arXiv 1603.06560
+  static constexpr const char* kType = "hyperband";
+  Sampler sampler = Sampler::kRandom;
+  int64_t min_steps = 1;
+  int64_t max_steps = 81;
+  int64_t reduction_factor = 3;
+};
+using SearchSpec = std::variant<GridSearch, RandomSearch, TpeSearch, AshaSearch, HyperbandSearch>;
+
+struct GoalSpec {
+  enum class Mode { kMax, kMin };
+  std::string metric;
+  Mode mode = Mode::kMax;
+};
+
+// When no further trial begins; 0: no bound.
+struct BudgetSpec {
+  int64_t trials = 20;
+  int64_t tokens = 0;   // of all trials together
+  double seconds = 0;   // from the submission on
+  int64_t devices = 0;  // ranks at once
+};
+
+// Without `space`: trials = (each entry of `trials`, or one empty entry) × (the product of all
+// `grid` axes). With it: trials that `search` chooses while others run.
 struct SweepSpec {
-  std::map<std::string, std::vector<std::string>> grid;    // path → YAML values
-  std::vector<std::map<std::string, std::string>> trials;  // path → YAML value
+  std::map<std::string, std::vector<std::string>> grid = {};    // path → YAML values
+  std::vector<std::map<std::string, std::string>> trials = {};  // path → YAML value
+  SearchSpec search = RandomSearch{};
+  SearchSpace space = {};
+  std::optional<GoalSpec> goal =
+      {};  // none: what eval.mode reports, the most (loss: the least) of it
+  BudgetSpec budget;
+  int64_t max_concurrent = 8;  // trials that have begun and not ended
+  int64_t seed = 0;
+
+  bool is_search() const { return !space.empty(); }
 };
 
 struct JobSpec {

@@ -33,19 +33,28 @@ class KeyLister {
     if constexpr (Leaf<T>) {
       if (!info.optional) info.fallback = print_flow(leaf_tree(value));
     }
+    if constexpr (UnionMap<T>) info.fallback = "{}";
     if constexpr (Union<T>) {
       info.fallback = std::visit([](const auto& alternative) { return alternative.kType; }, value);
     }
     keys_.push_back(std::move(info));
     if constexpr (Union<T>) {
-      for_each_alternative(&value, [&](auto alternative) {
-        KeyLister lister(prefix, alternative.kType, keys_);
-        describe(lister, alternative);
-      });
+      list_alternatives(prefix, value);
+    } else if constexpr (UnionMap<T>) {
+      typename T::mapped_type any{};
+      list_alternatives(prefix + "<key>.", any);
     } else if constexpr (Section<T>) {
       KeyLister lister(prefix, "", keys_);
       describe(lister, value);
     }
+  }
+
+  template <Union T>
+  void list_alternatives(const std::string& prefix, T& value) {
+    for_each_alternative(&value, [&](auto alternative) {
+      KeyLister lister(prefix, alternative.kType, keys_);
+      describe(lister, alternative);
+    });
   }
 
   const std::string prefix_;

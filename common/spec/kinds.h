@@ -31,6 +31,12 @@ struct IsUnionList : std::false_type {};
 template <class... T>
 struct IsUnionList<std::vector<std::variant<T...>>> : std::true_type {};
 
+// A map of unions, e.g. of domains.
+template <class T>
+struct IsUnionMap : std::false_type {};
+template <class... T>
+struct IsUnionMap<std::map<std::string, std::variant<T...>>> : std::true_type {};
+
 using TextList = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
 using Grid = std::map<std::string, std::vector<std::string>>;    // values are YAML
@@ -45,11 +51,14 @@ concept Union = IsUnion<T>::value;
 template <class T>
 concept UnionList = IsUnionList<T>::value;
 template <class T>
+concept UnionMap = IsUnionMap<T>::value;
+template <class T>
 concept Leaf = Enumeration<T> || std::same_as<T, std::string> || std::same_as<T, int64_t> ||
                std::same_as<T, double> || std::same_as<T, bool> || std::same_as<T, TextList> ||
-               std::same_as<T, TextMap> || std::same_as<T, Grid> || std::same_as<T, Trials>;
+               std::same_as<T, TextMap> || std::same_as<T, Grid> || std::same_as<T, Trials> ||
+               std::same_as<T, YamlList>;
 template <class T>
-concept Section = !Leaf<T> && !Optional<T> && !Union<T> && !UnionList<T>;
+concept Section = !Leaf<T> && !Optional<T> && !Union<T> && !UnionList<T> && !UnionMap<T>;
 
 // Calls f(T{}) for each alternative of a union.
 template <class... T, class F>
@@ -76,6 +85,9 @@ std::string allowed_text(const Limit& limit) {
     return all_types<T>();
   else if constexpr (UnionList<T>)
     return "a list of " + all_types<typename T::value_type>();
+  else if constexpr (UnionMap<T>)
+    return "a map of dotted paths to " + all_types<typename T::mapped_type>() +
+           ", or to a list of values";
   else if constexpr (Enumeration<T>)
     return all_spellings<T>();
   else if constexpr (std::same_as<T, int64_t>)
@@ -92,6 +104,8 @@ std::string allowed_text(const Limit& limit) {
     return "a map of text to text";
   else if constexpr (std::same_as<T, Grid>)
     return "a map of dotted paths to lists of values";
+  else if constexpr (std::same_as<T, YamlList>)
+    return "a list of at least one value";
   else if constexpr (std::same_as<T, Trials>)
     return "a list of maps of dotted paths to values";
   else

@@ -27,12 +27,16 @@ Tree leaf_tree(const TextMap& value) {
   return map;
 }
 
+Tree leaf_tree(const YamlList& value) {
+  Tree list = Tree::list();
+  for (const std::string& yaml : value.items) list.items.push_back(from_yaml(yaml));
+  return list;
+}
+
 Tree leaf_tree(const Grid& value) {
   Tree map = Tree::map();
   for (const auto& [key, values] : value) {
-    Tree list = Tree::list();
-    for (const std::string& yaml : values) list.items.push_back(from_yaml(yaml));
-    map.entries.push_back({key, std::move(list)});
+    map.entries.push_back({key, leaf_tree(YamlList{values})});
   }
   return map;
 }

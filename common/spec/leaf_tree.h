@@ -15,6 +15,7 @@ Tree leaf_tree(const TextMap& value);
 // Values kept as YAML are parsed; what is no YAML (a spec made by hand) becomes text.
 Tree leaf_tree(const Grid& value);
 Tree leaf_tree(const Trials& value);
+Tree leaf_tree(const YamlList& value);
 
 template <Enumeration E>
 Tree leaf_tree(E value) {

@@ -198,6 +198,97 @@ void describe(V& v, ResourcesSpec& s) {
           "which loads the model once; never: the job has a gang of its own.");
 }
 
+inline constexpr const char* kWhen =
+    "Other keys of the space, each with a list of values: the key is set only in trials where each "
+    "of them has one of its values. A block stands for its type: {method: [lora]}.";
+
+template <class V>
+void describe(V& v, ChoiceDomain& s) {
+  v.field("values", s.values, "The values, of any kind; the list alone will do.");
+  v.field("when", s.when, kWhen);
+}
+
+template <class V>
+void describe(V& v, UniformDomain& s) {
+  v.field("low", s.low, "Least value.");
+  v.field("high", s.high, "Greatest value.");
+  v.field("when", s.when, kWhen);
+}
+
+template <class V>
+void describe(V& v, LogUniformDomain& s) {
+  v.field("low", s.low, "Least value; every factor between low and high is equally likely.",
+          above(0));
+  v.field("high", s.high, "Greatest value.", above(0));
+  v.field("when", s.when, kWhen);
+}
+
+template <class V>
+void describe(V& v, IntDomain& s) {
+  v.field("low", s.low, "Least whole number.");
+  v.field("high", s.high, "Greatest whole number, included.");
+  v.field("log", s.log, "Whether factors, not differences, are equally likely; low is above 0.");
+  v.field("when", s.when, kWhen);
+}
+
+template <class V>
+void describe(V&, GridSearch&) {}
+
+template <class V>
+void describe(V&, RandomSearch&) {}
+
+template <class V>
+void describe(V& v, TpeSearch& s) {
+  v.field("startup_trials", s.startup_trials,
+          "Trials with a result before the model is used; those before are random.", at_least(1));
+  v.field("candidates", s.candidates, "Settings drawn, of which the most promising is tried.",
+          between(1, 10000));
+}
+
+inline constexpr const char* kSampler = "How settings are chosen.";
+inline constexpr const char* kMinSteps =
+    "Steps of the first rung: the first evaluation at or after it counts there.";
+inline constexpr const char* kReductionFactor =
+    "Of the trials that come to a rung the best one in so many goes on; the next rung has as many "
+    "times the steps.";
+
+template <class V>
+void describe(V& v, AshaSearch& s) {
+  v.field("sampler", s.sampler, kSampler);
+  v.field("min_steps", s.min_steps, kMinSteps, between(1, 1e12));
+  v.field("reduction_factor", s.reduction_factor, kReductionFactor, between(2, 1000));
+}
+
+template <class V>
+void describe(V& v, HyperbandSearch& s) {
+  v.field("sampler", s.sampler, kSampler);
+  v.field("min_steps", s.min_steps, kMinSteps, between(1, 1e12));
+  v.field("max_steps", s.max_steps,
+          "Steps of a whole trial; with min_steps it says how many brackets there are.",
+          between(1, 1e12));
+  v.field("reduction_factor", s.reduction_factor, kReductionFactor, between(2, 1000));
+}
+
+template <class V>
+void describe(V& v, GoalSpec& s) {
+  v.field("metric", s.metric, "What eval.mode reports: accuracy, exact_match, loss, …; required.");
+  v.field("mode", s.mode, "Whether more or less of it is better.");
+}
+
+template <class V>
+void describe(V& v, BudgetSpec& s) {
+  v.field("trials", s.trials, "Most trials.", between(1, 10000));
+  v.field("tokens", s.tokens,
+          "Tokens of all trials together; when they are spent, trials that run are stopped; 0: no "
+          "bound.",
+          at_least(0));
+  v.field("seconds", s.seconds,
+          "Time since the submission; when it is over, trials that run are stopped; 0: no bound.",
+          at_least(0));
+  v.field("devices", s.devices, "Most ranks at once, of all trials together; 0: no bound.",
+          at_least(0));
+}
+
 template <class V>
 void describe(V& v, SweepSpec& s) {
   v.field(
@@ -208,6 +299,20 @@ void describe(V& v, SweepSpec& s) {
       "trials", s.trials,
       "A list of maps from dotted path to value: trials given one by one. Each is combined with "
       "the whole grid.");
+  v.field("search", s.search,
+          "How trials are chosen from space: grid takes every combination in turn; random draws; "
+          "tpe draws near the better ones; asha draws and stops the worse trials early, in rungs; "
+          "hyperband does so with several first rungs.");
+  v.field("space", s.space,
+          "Dotted path of a key to where its value is looked for. Not beside grid and trials.");
+  v.field("goal", s.goal,
+          "What makes a trial good, by its last evaluation; unless given, what eval.mode reports, "
+          "the most of it (of a loss, the least).");
+  v.field("budget", s.budget, "Bounds of a search.");
+  v.field("max_concurrent", s.max_concurrent, "Most trials of a search that wait or run at once.",
+          between(1, 10000));
+  v.field("seed", s.seed, "Of a search; the same seed and results give the same trials.",
+          at_least(0));
 }
 
 template <class V>
@@ -232,7 +337,7 @@ void describe(V& v, JobSpec& s) {
   v.field(
       "sweep", s.sweep,
       "Makes one job of each trial, named <name>-<number from 1>, with a label sweep.<path> for "
-      "each value given.");
+      "each value given: all at once (grid, trials), or as a search goes on (space).");
 }
 
 }  // namespace prefixmem::spec

@@ -38,8 +38,7 @@ std::string label_value(const std::string& yaml) {
   return tree.ok() && tree->is_scalar() ? tree->scalar : yaml;
 }
 
-Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overrides,
-                           size_t number) {
+Result<JobSpec> trial_of(const Tree& base, const std::vector<Override>& overrides, size_t number) {
   Tree tree = base;
   tree.set("name", Tree::text(base.find("name")->scalar + "-" + std::to_string(number)));
   for (const Override& override : in_order(overrides)) {
@@ -54,9 +53,28 @@ Result<JobSpec> make_trial(const Tree& base, const std::vector<Override>& overri
   return trial;
 }
 
+Tree base_of(const JobSpec& spec) {
+  JobSpec base = spec;
+  base.sweep.reset();
+  return spec::write_tree(base);
+}
+
+Status check_base(const JobSpec& spec) {
+  if (spec::is_name(spec.name)) return {};
+  return invalid_argument("name is \"" + spec.name +
+                          "\"; allowed: " + std::string(spec::kNameText));
+}
+
+// What belongs to a search does nothing beside grid and trials, so it is refused there.
+Status check_no_search(const SweepSpec& sweep) {
+  const std::string type = std::visit([](const auto& one) { return one.kType; }, sweep.search);
+  if (type == RandomSearch::kType || type == GridSearch::kType) return {};
+  return invalid_argument("sweep.search is " + type + " without sweep.space; required: space");
+}
+
 Result<size_t> count_trials(const SweepSpec& sweep) {
   if (sweep.grid.empty() && sweep.trials.empty()) {
-    return invalid_argument("sweep is empty; required: grid or trials");
+    return invalid_argument("sweep is empty; required: grid, trials or space");
   }
   size_t count = std::max<size_t>(1, sweep.trials.size());
   for (const auto& [path, values] : sweep.grid) {
@@ -106,26 +124,32 @@ std::vector<Override> overrides_of(const SweepSpec& sweep, size_t index) {
 
 }  // namespace
 
+Result<JobSpec> make_trial(const JobSpec& spec, const Setting& setting, int number) {
+  PM_TRY(check_base(spec));
+  std::vector<Override> overrides;
+  for (const auto& [path, yaml] : setting) overrides.push_back({path, yaml});
+  return trial_of(base_of(spec), overrides, static_cast<size_t>(number));
+}
+
 Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
   if (!spec.sweep) {
     PM_TRY(validate(spec));
     return std::vector<JobSpec>{spec};
   }
-  if (!spec::is_name(spec.name)) {
-    return invalid_argument("name is \"" + spec.name +
-                            "\"; allowed: " + std::string(spec::kNameText));
+  PM_TRY(check_base(spec));
+  if (spec.sweep->is_search()) {
+    return invalid_argument("sweep.space is given; its trials are chosen one by one");
   }
+  PM_TRY(check_no_search(*spec.sweep));
   PM_ASSIGN(const size_t count, count_trials(*spec.sweep));
   PM_TRY(check_disjoint(*spec.sweep));
-  JobSpec base = spec;
-  base.sweep.reset();
-  const Tree tree = spec::write_tree(base);
+  const Tree tree = base_of(spec);
   PM_TRY(check_size(tree, count));
   std::vector<JobSpec> trials;
   std::set<std::string> names;
   for (size_t i = 0; i < count; ++i) {
     const std::string context = "sweep trial " + std::to_string(i + 1);
-    auto trial = make_trial(tree, overrides_of(*spec.sweep, i), i + 1);
+    auto trial = trial_of(tree, overrides_of(*spec.sweep, i), i + 1);
     if (!trial.ok()) return trial.status().with_context(context);
     if (!names.insert(trial->name).second) {
       return invalid_argument(context + ": name " + trial->name +

@@ -154,6 +154,21 @@ Status read_union_list(const Tree& tree, const std::string& path, T& value) {
   return {};
 }
 
+Status read_yaml_list(const Tree& tree, YamlList& value) {
+  value.items.clear();
+  for (const Tree& item : tree.items) value.items.push_back(print_flow(item));
+  return {};
+}
+
+template <UnionMap T>
+Status read_union_map(const Tree& tree, const std::string& path, T& value) {
+  value.clear();
+  for (const auto& [key, item] : tree.entries) {
+    PM_TRY(read_union(item, join(path, shortened(key, kShownBytes)), value[key]));
+  }
+  return {};
+}
+
 // One entry may stand without its brackets.
 Status read_text_list(const Tree& tree, const std::string& path, TextList& value) {
   value.clear();
@@ -206,6 +221,10 @@ Status read_value(const Tree& tree, const std::string& path, const Limit& limit,
     return tree.is_list() || tree.is_scalar() ? read_text_list(tree, path, value) : refused();
   } else if constexpr (UnionList<T>) {
     return tree.is_list() ? read_union_list(tree, path, value) : refused();
+  } else if constexpr (UnionMap<T>) {
+    return tree.is_map() ? read_union_map(tree, path, value) : refused();
+  } else if constexpr (std::same_as<T, YamlList>) {
+    return tree.is_list() && !tree.items.empty() ? read_yaml_list(tree, value) : refused();
   } else if constexpr (std::same_as<T, TextMap>) {
     return tree.is_map() ? read_text_map(tree, path, value) : refused();
   } else if constexpr (std::same_as<T, Grid>) {

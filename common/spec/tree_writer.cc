@@ -47,6 +47,13 @@ Tree union_list_tree(T& value) {
   return list;
 }
 
+template <UnionMap T>
+Tree union_map_tree(T& value) {
+  Tree map = Tree::map();
+  for (auto& [key, item] : value) map.set(key, union_tree(item));
+  return map;
+}
+
 template <class T>
 Tree to_tree(T& value) {
   if constexpr (Union<T>)
@@ -55,6 +62,8 @@ Tree to_tree(T& value) {
     return leaf_tree(value);
   else if constexpr (UnionList<T>)
     return union_list_tree(value);
+  else if constexpr (UnionMap<T>)
+    return union_map_tree(value);
   else
     return section_tree(Tree::map(), value);
 }

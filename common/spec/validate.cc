@@ -2,6 +2,7 @@
 
 #include "common/spec/enums.h"
 #include "common/spec/limit.h"
+#include "common/spec/search.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
 #include "common/spec/utf8.h"
@@ -122,7 +123,9 @@ Status check_data(const JobSpec& spec) {
 }  // namespace
 
 Status validate(const JobSpec& spec) {
-  if (spec.sweep) return expand_sweep(spec).status();  // its base alone need not be whole
+  if (spec.sweep) {  // its base alone need not be whole
+    return spec.sweep->is_search() ? spec::check_search(spec) : expand_sweep(spec).status();
+  }
   PM_TRY(check_identity(spec));
   PM_TRY(check_length(spec));
   PM_TRY(check_data(spec));

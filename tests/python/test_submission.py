@@ -70,6 +70,23 @@ def test_paths_of_a_sweep():
     }
 
 
+def test_paths_of_a_search():
+    found = resolved(
+        """
+        sweep:
+          space:
+            model: [m1, /m2]
+            data: {type: choice, values: [{train: b}]}
+            train.seed: {type: int, low: 1, high: 2, when: {model: [m1]}}
+        """
+    )
+    assert found["sweep"]["space"] == {
+        "model": ["/f/m1", "/m2"],
+        "data": {"type": "choice", "values": [{"train": "/f/b"}]},
+        "train.seed": {"type": "int", "low": 1, "high": 2, "when": {"model": ["/f/m1"]}},
+    }
+
+
 def test_the_adapter_that_a_method_starts_from():
     lora = "{type: lora, init: a}"
     expected = {"type": "lora", "init": "/f/a"}

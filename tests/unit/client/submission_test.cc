@@ -36,6 +36,9 @@ TEST(Submission, MakesTheInitOfEveryMethodAbsolute) {
                            "method: {type: combined, methods: [{type: lora, init: a}]}",
                            "sweep: {grid: {method: [{type: lora, init: a}]}}",
                            "sweep: {grid: {method: [[prefix_memory, {type: lora, init: a}]]}}",
+                           "sweep: {space: {method: [{type: lora, init: a}]}}",
+                           "sweep: {space: {method: {type: choice, values: [{init: a}]}}}",
+                           "sweep: {space: {x: {type: int, when: {method: [{init: a}]}}}}",
                            "sweep: {trials: [{method.init: a}]}"}) {
     EXPECT_NE(prepared(yaml).find("init: /specs/a"), std::string::npos) << prepared(yaml);
   }

@@ -18,8 +18,10 @@ using google::protobuf::FieldDescriptor;
 using Keys = std::map<std::string, std::string>;
 
 std::string kind_of(const FieldDescriptor& field) {
+  const bool values = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                      field.message_type() == v1::SweepValues::descriptor();
   if (field.is_map()) return "map";
-  if (field.is_repeated()) return "list";
+  if (field.is_repeated() || values) return "list";
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
       return "text";
@@ -43,6 +45,13 @@ std::string kind_of(const spec::KeyInfo& key) {
   return key.allowed == "true or false" ? "bool" : "text";
 }
 
+// The values of a map of unions; null for any other field.
+const Descriptor* union_in(const FieldDescriptor& field) {
+  if (!field.is_map()) return nullptr;
+  const Descriptor* value = field.message_type()->map_value()->message_type();
+  return value != nullptr && value->real_oneof_decl_count() > 0 ? value : nullptr;
+}
+
 void add_fields(const Descriptor& message, const std::string& prefix, const std::string& type,
                 Keys& keys) {
   for (int i = 0; i < message.field_count(); ++i) {
@@ -56,6 +65,9 @@ void add_fields(const Descriptor& message, const std::string& prefix, const std:
     EXPECT_TRUE(kind == "map" || kind == "list" || field.has_presence())
         << field.full_name() << " must be optional, so that an absent one takes its default";
     if (kind == "section") add_fields(*field.message_type(), prefix + field.name() + ".", "", keys);
+    if (const Descriptor* value = union_in(field); value != nullptr) {
+      add_fields(*value, prefix + field.name() + ".<key>.", "", keys);
+    }
   }
 }
 
@@ -71,7 +83,8 @@ TEST(Schema, YamlAndProtoHaveTheSameKeys) {
 TEST(Schema, UnionsHaveTheSameTypes) {
   for (const auto& [key, message] :
        std::map<std::string, const Descriptor*>{{"method", v1::MethodSpec::descriptor()},
-                                                {"objective", v1::ObjectiveSpec::descriptor()}}) {
+                                                {"objective", v1::ObjectiveSpec::descriptor()},
+                                                {"sweep.search", v1::SearchSpec::descriptor()}}) {
     std::string types;
     for (int i = 0; i < message->field_count(); ++i) {
       types += (types.empty() ? "" : ", ") + message->field(i)->name();

@@ -96,7 +96,7 @@ TEST(Sweep, TextStaysText) {
 
 TEST(Sweep, FailuresNameTrialAndPath) {
   const std::pair<const char*, const char*> cases[] = {
-      {"sweep: {}", "sweep is empty; required: grid or trials"},
+      {"sweep: {}", "sweep is empty; required: grid, trials or space"},
       {"sweep: {grid: {train.seed: [1, x]}}",
        "sweep trial 2: train.seed is x; allowed: a whole number of at least 0"},
       {"sweep: {grid: {train.sed: [1]}}",

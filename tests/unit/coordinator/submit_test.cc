@@ -136,7 +136,7 @@ TEST_F(SubmitTest, ASweepMakesAJobOfEachTrial) {
 
 TEST_F(SubmitTest, ASweepWithABadTrialLeavesNothing) {
   JobSpec bad = spec("s");
-  bad.sweep = SweepSpec{.grid = {{"train.seed", {"1", "x"}}}, .trials = {}};
+  bad.sweep.emplace().grid = {{"train.seed", {"1", "x"}}};
   EXPECT_EQ(coordinator().submit(bad, "key").status().message(),
             "sweep trial 2: train.seed is x; allowed: a whole number of at least 0");
   EXPECT_EQ(stored(), 0u);

@@ -18,8 +18,9 @@ from prefixmem.client.errors import InvalidArgument
 
 SPEC_FILES = (".yaml", ".yml", ".json")
 PATHS = ("model", "data.train", "data.eval", "method.init")
-BLOCKS = ("data", "method", "sweep", "sweep.grid")
+BLOCKS = ("data", "method", "sweep", "sweep.grid", "sweep.space")
 GRID = "sweep.grid."
+SPACE = "sweep.space."
 
 
 def text_of(spec: Mapping[str, Any] | str | os.PathLike[str]) -> str:
@@ -76,6 +77,8 @@ def _paths(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
             yield node
     elif path in BLOCKS and isinstance(node, yaml.MappingNode):
         yield from _entries(path + ".", node)
+    elif path.startswith(SPACE):
+        yield from _domain(path.removeprefix(SPACE), node)
     elif isinstance(node, yaml.SequenceNode):
         yield from _items(path, node)
 
@@ -88,3 +91,18 @@ def _items(path: str, node: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
             yield from _entries("", item)
         elif path in ("method", "method.methods"):
             yield from _entries("method.", item)
+
+
+def _domain(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+    """A choice of a search: a list, or a map with the list `values`; conditions hold lists too."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _paths(path, item)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        if key.value == "values":
+            yield from _domain(path, value)
+        elif key.value == "when" and isinstance(value, yaml.MappingNode):
+            for other, values in value.value:
+                yield from _domain(other.value, values)

@@ -1,0 +1,190 @@
+// Searches on simulated workers whose trials have learning curves known in advance.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "coordinator/sweep/decide.h"
+#include "coordinator/sweep/draws.h"
+#include "coordinator/sweep/halving.h"
+#include "coordinator/sweep/samplers.h"
+#include "tests/unit/coordinator/sweep_plans.h"
+
+namespace prefixmem::sweep {
+namespace {
+
+constexpr int kWorkers = 8;
+constexpr int64_t kSteps = 81;
+constexpr int kTrials = 200;
+constexpr int kSeeds = 20;
+
+// 200 settings, the first three kinds of space as a grid.
+const std::string kGridSpace =
+    "space: {method: [lora, prefix_memory],"
+    " train.learning_rate: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1],"
+    " train.warmup_steps: [0, 5, 10, 15, 20], train.global_batch_size: [4, 32]}";
+const std::string kSpace =
+    "space: {method: [lora, prefix_memory],"
+    " train.learning_rate: {type: log_uniform, low: 1e-5, high: 3e-1},"
+    " train.warmup_steps: {type: int, low: 0, high: 20},"
+    " train.global_batch_size: {type: int, low: 4, high: 32, log: true}}";
+
+// The accuracy that a trial comes to in the end.
+double quality(const Setting& setting) {
+  const auto number = [&](const char* path) { return std::stod(setting.at(path)); };
+  const bool lora = setting.at("method") == "lora";
+  const double rate = std::log10(number("train.learning_rate")) - (lora ? -3.2 : -2.1);
+  const double warmup = (number("train.warmup_steps") - 8) / 20;
+  const double batch = std::log2(number("train.global_batch_size")) - 3;
+  return (lora ? 0.80 : 0.84) - 0.08 * rate * rate - 0.05 * warmup * warmup - 0.01 * batch * batch;
+}
+
+// Worse settings are visibly worse early on, but not surely: the noise falls as training goes on.
+double accuracy(const Setting& setting, int64_t step, Draws& noise) {
+  const auto done = static_cast<double>(step) / kSteps;
+  return quality(setting) * (1 - 0.6 * std::exp(-6 * done)) + 0.02 * (1 - done) * noise.normal();
+}
+
+// What every setting of the space is worth: the quality that only a twentieth exceeds.
+double top_twentieth(const Plan& plan) {
+  std::vector<double> all;
+  for (int i = 1; i <= 10000; ++i) {
+    Draws draws(99, i);
+    all.push_back(quality(random_setting(plan, draws)));
+  }
+  std::sort(all.begin(), all.end(), std::greater<>());
+  return all[all.size() / 20];
+}
+
+struct Outcome {
+  int64_t steps = 0;        // of all trials
+  int64_t time_to_top = 0;  // when the first trial of the top twentieth has finished
+  double best = 0;          // quality of the trial that the search ends with
+  int trials = 0;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(Plan plan) : plan_(std::move(plan)), top_(top_twentieth(plan_)) {}
+
+  Outcome run() {
+    for (int64_t now = 0; !fill(); ++now) {
+      for (size_t i = 0; i < history_.trials.size(); ++i) {
+        // Trials differ in speed, so that reports come mixed.
+        const bool slow = history_.trials[i].number % 3 == 0;
+        if (history_.trials[i].state == TrialState::kOpen && !(slow && now % 2 == 0)) {
+          step(i, now + 1);
+        }
+      }
+    }
+    finish();
+    return outcome_;
+  }
+
+ private:
+  // Whether the search is over.
+  bool fill() {
+    while (true) {
+      const Next decision = next(plan_, history_, 1);
+      if (decision.kind != Next::Kind::kTrial) return decision.kind == Next::Kind::kDone;
+      Trial begun = trial(static_cast<int>(history_.trials.size()) + 1, TrialState::kOpen);
+      begun.setting = decision.setting;
+      history_.trials.push_back(std::move(begun));
+    }
+  }
+
+  void step(size_t index, int64_t now) {
+    Trial& running = history_.trials[index];
+    const int64_t at = running.reports.empty() ? 1 : running.reports.back().step + 1;
+    outcome_.steps += 1;
+    running.reports.push_back({at, accuracy(running.setting, at, noise_)});
+    Verdict verdict = judge(plan_, history_, index);
+    running.rungs = std::move(verdict.rungs);
+    if (verdict.stop) {
+      running.state = TrialState::kStopped;
+    } else if (at == kSteps) {
+      running.state = TrialState::kFinished;
+      const bool top = quality(running.setting) >= top_;
+      if (top && outcome_.time_to_top == 0) outcome_.time_to_top = now;
+    }
+  }
+
+  void finish() {
+    const Trial* best = nullptr;
+    for (const Trial& one : history_.trials) {
+      if (one.state != TrialState::kFinished) continue;
+      if (best == nullptr || *score(one) > *score(*best)) best = &one;
+    }
+    outcome_.best = best == nullptr ? 0 : quality(best->setting);
+    outcome_.trials = static_cast<int>(history_.trials.size());
+  }
+
+  const Plan plan_;
+  const double top_;
+  History history_;
+  Draws noise_{7, 7};
+  Outcome outcome_;
+};
+
+Plan search(const std::string& search, int seed) {
+  const std::string space = search == "grid" ? kGridSpace : kSpace;
+  return plan("{search: " + search + ", seed: " + std::to_string(seed) + ", budget: {trials: " +
+              std::to_string(kTrials) + "}, max_concurrent: " + std::to_string(kWorkers) +
+              ", goal: {metric: loss, mode: max}, " + space + "}");
+}
+
+const std::string kAsha = "{type: asha, min_steps: 1, reduction_factor: 3}";
+const std::string kHyperband = "{type: hyperband, min_steps: 1, max_steps: 81}";
+
+TEST(SweepSimulation, EverySearchEndsInTheTopTwentieth) {
+  for (const std::string& kind :
+       {std::string("grid"), std::string("random"), std::string("tpe"), kAsha, kHyperband}) {
+    const int seeds = kind == "grid" ? 1 : kSeeds;
+    for (int seed = 0; seed < seeds; ++seed) {
+      const Plan plan = search(kind, seed);
+      const Outcome outcome = Cluster(plan).run();
+      EXPECT_EQ(outcome.trials, kTrials);
+      EXPECT_GE(outcome.best, top_twentieth(plan)) << kind << ", seed " << seed;
+    }
+  }
+}
+
+TEST(SweepSimulation, AshaSpendsUnderAThirdOfTheGridsSteps) {
+  const int64_t grid = Cluster(search("grid", 0)).run().steps;
+  EXPECT_EQ(grid, kTrials * kSteps);
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    EXPECT_LT(3 * Cluster(search(kAsha, seed)).run().steps, grid) << "seed " << seed;
+  }
+}
+
+// Time until a trial of the top twentieth has finished, over all seeds.
+int64_t time_to_top(const std::string& kind) {
+  int64_t sum = 0;
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    const Outcome outcome = Cluster(search(kind, seed)).run();
+    EXPECT_GT(outcome.time_to_top, 0) << kind << ", seed " << seed;
+    sum += outcome.time_to_top;
+  }
+  return sum;
+}
+
+TEST(SweepSimulation, TheModelAndEarlyStopsAreFasterThanChance) {
+  const int64_t random = time_to_top("random");
+  for (const std::string& kind : {std::string("tpe"), kAsha, kHyperband}) {
+    EXPECT_LT(time_to_top(kind), random) << kind;
+  }
+}
+
+TEST(SweepSimulation, IsTheSameEachTime) {
+  for (const std::string& kind : {std::string("tpe"), kAsha}) {
+    const Outcome one = Cluster(search(kind, 3)).run();
+    const Outcome two = Cluster(search(kind, 3)).run();
+    EXPECT_EQ(one.steps, two.steps);
+    EXPECT_EQ(one.best, two.best);
+  }
+}
+
+}  // namespace
+}  // namespace prefixmem::sweep
