@@ -13,7 +13,11 @@ import tempfile
 from grpc_tools import protoc
 
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ("prefixmem/v1/job.proto", "prefixmem/v1/job_service.proto")
+FILES = (
+    "prefixmem/v1/job.proto",
+    "prefixmem/v1/sweep.proto",
+    "prefixmem/v1/job_service.proto",
+)
 STAMP = "made_from"
 
 

@@ -139,6 +139,7 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   *event.mutable_trainer() = spooled.event();
   add_event(job, std::move(event));
   apply_to_progress(spooled.event(), environment_.clock.wall(), job.record);
+  judge_trial(job, spooled.event());
 }
 
 void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail,
@@ -182,6 +183,7 @@ void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
                                  run_seconds);
   shown.mutable_progress()->clear_eta_seconds();
   move_to(job, state_after(conclusion.outcome), conclusion.reason);
+  note_trial(job);
 }
 
 }  // namespace prefixmem

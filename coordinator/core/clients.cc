@@ -4,33 +4,16 @@
 
 #include <algorithm>
 
-#include "common/id.h"
 #include "common/proto/job_state.h"
-#include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
+#include "coordinator/core/trials.h"
 
 namespace prefixmem {
 namespace {
-
-constexpr const char* kCancelled = "cancelled by a client";
-
-LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, WallTime now) {
-  LiveJob job;
-  v1::Job& shown = job.record.job;
-  shown.set_id(new_id("job"));
-  shown.set_name(spec.name);
-  shown.set_sweep_id(sweep_id);
-  *shown.mutable_spec() = job_spec_to_proto(spec);
-  shown.set_ranks(static_cast<int>(spec.resources.ranks));
-  shown.set_state(v1::JOB_STATE_QUEUED);
-  shown.set_reason("submitted");
-  *shown.mutable_create_time() = to_timestamp(now);
-  return job;
-}
 
 v1::JobEvent submitted_event(const v1::Job& job) {
   v1::JobEvent event;
@@ -42,20 +25,40 @@ v1::JobEvent submitted_event(const v1::Job& job) {
   return event;
 }
 
+// A job by itself, all trials of a grid, or those that a search begins with.
+Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveSweep>& sweep,
+                                        WallTime now) {
+  if (sweep && sweep->plan) {
+    Advance step = advance(*sweep, now);
+    if (!step.begun.empty()) return std::move(step.begun);
+    return invalid_argument(step.reason);
+  }
+  PM_ASSIGN(const std::vector<JobSpec> specs, expand_sweep(spec));
+  std::vector<LiveJob> jobs;
+  for (const JobSpec& one : specs) {
+    const int trial = sweep ? static_cast<int>(jobs.size()) + 1 : 0;
+    jobs.push_back(new_job(one, sweep ? sweep->shown.id() : "", trial, now));
+    if (sweep) {
+      sweep->history.trials.push_back(trial_of(jobs.back().record.job, sweep->goal.metric));
+    }
+  }
+  return jobs;
+}
+
 }  // namespace
 
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
                                                   const std::string& idempotency_key) {
-  PM_ASSIGN(const std::vector<JobSpec> trials, expand_sweep(spec));
-  store::Submission submission{.idempotency_key = idempotency_key,
-                               .spec_sha256 = sha256_hex(to_yaml(spec)),
-                               .sweep_id = spec.sweep ? new_id("sweep") : "",
-                               .job_id = ""};
-  std::vector<LiveJob> jobs;
-  for (const JobSpec& trial : trials) {
-    jobs.push_back(new_job(trial, submission.sweep_id, environment_.clock.wall()));
+  const WallTime now = environment_.clock.wall();
+  std::optional<LiveSweep> sweep;
+  if (spec.sweep) {
+    PM_ASSIGN(sweep, new_sweep(spec, now));
   }
-  submission.job_id = jobs.front().record.job.id();
+  PM_ASSIGN(std::vector<LiveJob> jobs, first_jobs(spec, sweep, now));
+  const store::Submission submission{.idempotency_key = idempotency_key,
+                                     .spec_sha256 = sha256_hex(to_yaml(spec)),
+                                     .sweep_id = sweep ? sweep->shown.id() : "",
+                                     .job_id = jobs.front().record.job.id()};
 
   const Announcer announcer(*this);
   const MutexLock lock(mutex_);
@@ -64,7 +67,7 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
     PM_ASSIGN(auto earlier, reader().submission(idempotency_key));
     if (earlier) return repeated(*earlier, submission);
   }
-  PM_TRY(insert(jobs, submission));
+  PM_TRY(insert(jobs, submission, std::move(sweep)));
   place_jobs();
   PM_TRY(flush());
   return jobs_of(submission);
@@ -78,9 +81,11 @@ Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& ear
                   earlier.idempotency_key, earlier.job_id));
 }
 
-Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission) {
+Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
+                           std::optional<LiveSweep> sweep) {
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
+  if (sweep) transaction.insert_sweep(sweep->shown);
   for (LiveJob& job : jobs) {
     job.record.last_event = 1;
     transaction.insert_job(job.record);
@@ -88,6 +93,10 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
   }
   if (!submission.idempotency_key.empty()) transaction.add_submission(submission);
   PM_TRY(commit(transaction, begin, jobs.size()));
+  if (sweep) {
+    const std::string id = sweep->shown.id();
+    live_.sweeps.insert_or_assign(id, *std::move(sweep));
+  }
   for (LiveJob& job : jobs) {
     const std::string id = job.record.job.id();
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
@@ -104,7 +113,7 @@ Result<v1::SubmitJobResponse> Coordinator::jobs_of(const store::Submission& subm
     PM_ASSIGN(*response.add_jobs(), find_job(reader(), submission.job_id));
     return response;
   }
-  PM_ASSIGN(auto jobs, reader().sweep(submission.sweep_id));
+  PM_ASSIGN(auto jobs, reader().trials(submission.sweep_id));
   for (v1::Job& job : jobs) *response.add_jobs() = std::move(job);
   return response;
 }
@@ -121,19 +130,24 @@ Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {
                                            job.name(), state_name(job.state())));
   }
   LiveJob& job = found->second;
-  if (!job.attempt) {
-    end_job(job, {scheduler::Outcome::kCancelled, Code::kOk, kCancelled}, "");
-    to_place_ = true;
-    place_jobs();
-  } else if (job.record.cancel_reason.empty()) {
-    job.record.cancel_reason = kCancelled;
-    move_to(job, job.record.job.state(),
-            fmt::format("cancel asked for; worker {} stops it", job.attempt->worker_id));
-    send_cancel(job.attempt->worker_id, id_of(*job.attempt), kCancelled);
-  }
+  stop_job(job, kCancelledByClient);
+  place_jobs();
   const v1::Job after = job.record.job;
   PM_TRY(flush());
   return after;
+}
+
+void Coordinator::stop_job(LiveJob& job, const std::string& reason) {
+  if (!job.attempt) {
+    end_job(job, {scheduler::Outcome::kCancelled, Code::kOk, reason}, "");
+    to_place_ = true;
+  } else if (job.record.cancel_reason.empty()) {
+    job.record.cancel_reason = reason;
+    const std::string asked = reason == kCancelledByClient ? "cancel asked for" : reason;
+    move_to(job, job.record.job.state(),
+            fmt::format("{}; worker {} stops it", asked, job.attempt->worker_id));
+    send_cancel(job.attempt->worker_id, id_of(*job.attempt), reason);
+  }
 }
 
 std::vector<v1::Worker> Coordinator::workers() {

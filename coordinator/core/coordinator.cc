@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/proto/job_state.h"
+#include "common/proto/sweep_state.h"
 #include "common/proto/timestamps.h"
 #include "coordinator/scheduler/lease.h"
 
@@ -54,6 +55,7 @@ Status Coordinator::load() {
     }
     live_.jobs[job.record.job.id()] = std::move(job);
   }
+  PM_TRY(load_sweeps());
   spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());
   return {};
 }
@@ -68,6 +70,8 @@ Status Coordinator::flush() {
   announced_.merge(journal_.deliver());
   std::erase_if(live_.jobs,
                 [](const auto& entry) { return has_ended(entry.second.record.job.state()); });
+  std::erase_if(live_.sweeps,
+                [](const auto& entry) { return has_ended(entry.second.shown.state()); });
   return {};
 }
 
@@ -93,6 +97,7 @@ void Coordinator::tick() {
   notice_pause();
   give_up_silent_workers();
   forget_lost_workers();
+  advance_sweeps();
   place_jobs();
   if (Status status = flush(); !status.ok()) spdlog::error("tick: {}", status.message());
 }

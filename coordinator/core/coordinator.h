@@ -32,6 +32,8 @@ struct CoordinatorConfig {
   Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed
 };
 
+inline constexpr const char* kCancelledByClient = "cancelled by a client";
+
 // Thread-safe.
 class Coordinator {
  public:
@@ -51,12 +53,17 @@ class Coordinator {
 
   // ---- for clients
 
-  // Stores the job, or all trials of its sweep, or nothing. Idempotent by a non-empty key.
+  // Stores the job, or its sweep with the trials that begin at once, or nothing. Idempotent by a
+  // non-empty key.
   Result<v1::SubmitJobResponse> submit(const JobSpec& spec, const std::string& idempotency_key);
   // The job as it is afterwards: cancelled, or still ending. FAILED_PRECONDITION where it has
   // ended.
   Result<v1::Job> cancel(const std::string& id_or_name);
-  std::vector<v1::Worker> workers();  // by id
+  // Begins no further trial and stops those that have not ended. NOT_FOUND; FAILED_PRECONDITION
+  // where the sweep has ended.
+  Result<v1::Sweep> cancel_sweep(const std::string& id);
+  Result<v1::Sweep> find_sweep(const std::string& id);  // NOT_FOUND
+  std::vector<v1::Worker> workers();                    // by id
   // What memory holds of it: workers, placed jobs, the queue's age.
   Overview overview();
 
@@ -78,10 +85,10 @@ class Coordinator {
 
   // ---- for the clockwork
 
-  // Commits what has come in, gives up silent workers, places jobs. To be called at least every
-  // 100 ms: it is what bounds the time to an acknowledgement. After a pause of more than half a
-  // lease (a stopped process, a moved machine) no worker counts as lost for a whole lease: their
-  // messages could not be heard.
+  // Commits what has come in, gives up silent workers, begins trials of sweeps, places jobs. To be
+  // called at least every 100 ms: it is what bounds the time to an acknowledgement. After a pause
+  // of more than half a lease (a stopped process, a moved machine) no worker counts as lost for a
+  // whole lease: their messages could not be heard.
   void tick();
   // Closes every worker's link and wakes every subscriber; the service is about to end. Workers
   // keep their leases.
@@ -114,10 +121,23 @@ class Coordinator {
   Result<v1::SubmitJobResponse> repeated(const store::Submission& earlier,
                                          const store::Submission& now) PM_REQUIRES(mutex_);
   Result<v1::SubmitJobResponse> jobs_of(const store::Submission& submission) PM_REQUIRES(mutex_);
-  Status insert(std::vector<LiveJob>& jobs, const store::Submission& submission)
-      PM_REQUIRES(mutex_);
+  // With the sweep that the jobs are the first trials of, where there is one.
+  Status insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
+                std::optional<LiveSweep> sweep = std::nullopt) PM_REQUIRES(mutex_);
+  // A waiting job ends at once; of one that runs its worker is told, once.
+  void stop_job(LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
 
   Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
+
+  // sweeps.cc
+  Status load_sweeps() PM_REQUIRES(mutex_);
+  LiveSweep* sweep_of(const LiveJob& job) PM_REQUIRES(mutex_);
+  void note_trial(const LiveJob& job) PM_REQUIRES(mutex_);
+  void judge_trial(LiveJob& job, const v1::TrainerEvent& event) PM_REQUIRES(mutex_);
+  void advance_sweeps() PM_REQUIRES(mutex_);
+  void end_sweep(LiveSweep& sweep, v1::SweepState state, const std::string& reason)
+      PM_REQUIRES(mutex_);
+  void stop_trials(const std::string& sweep_id, const std::string& reason) PM_REQUIRES(mutex_);
 
   // attempts.cc
   void move_to(LiveJob& job, v1::JobState state, const std::string& reason) PM_REQUIRES(mutex_);

@@ -9,8 +9,8 @@ constexpr int kCheckpointsOfASuccess = 1;
 }  // namespace
 
 bool Journal::empty() const {
-  return jobs_.empty() && workers_.empty() && ended_.empty() && events_.empty() &&
-         artifacts_.empty() && messages_.empty();
+  return jobs_.empty() && sweeps_.empty() && workers_.empty() && ended_.empty() &&
+         events_.empty() && artifacts_.empty() && messages_.empty();
 }
 
 void Journal::write(store::Transaction& transaction, const Live& live) const {
@@ -19,6 +19,7 @@ void Journal::write(store::Transaction& transaction, const Live& live) const {
     transaction.update_job(job.record);
     if (job.attempt) transaction.put_attempt(*job.attempt);
   }
+  for (const std::string& id : sweeps_) transaction.update_sweep(live.sweeps.at(id).shown);
   for (const store::AttemptRecord& attempt : ended_) transaction.put_attempt(attempt);
   for (const v1::JobEvent& event : events_) transaction.add_event(event);
   write_artifacts(transaction, live);

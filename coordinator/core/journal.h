@@ -21,6 +21,7 @@ class Journal {
  public:
   // The job's record and its placed attempt, as they will be at the commit.
   void job_changed(const std::string& job_id) { jobs_.insert(job_id); }
+  void sweep_changed(const std::string& sweep_id) { sweeps_.insert(sweep_id); }
   void attempt_ended(store::AttemptRecord attempt) { ended_.push_back(std::move(attempt)); }
   void worker_changed(const std::string& worker_id) { workers_.insert(worker_id); }
   void add(v1::JobEvent event) { events_.push_back(std::move(event)); }
@@ -44,6 +45,7 @@ class Journal {
   void write_artifacts(store::Transaction& transaction, const Live& live) const;
 
   std::set<std::string> jobs_;
+  std::set<std::string> sweeps_;
   std::set<std::string> workers_;
   std::vector<store::AttemptRecord> ended_;
   std::vector<v1::JobEvent> events_;

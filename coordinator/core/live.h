@@ -11,6 +11,8 @@
 #include "coordinator/scheduler/fence.h"
 #include "coordinator/scheduler/state.h"
 #include "coordinator/store/records.h"
+#include "coordinator/sweep/history.h"
+#include "coordinator/sweep/plan.h"
 
 namespace prefixmem {
 
@@ -28,8 +30,18 @@ struct LiveWorker {
   bool lost() const { return info.state() == "lost"; }
 };
 
+struct LiveSweep {
+  v1::Sweep shown;  // without the counts
+  GoalSpec goal;
+  // Of a search; a grid has nothing to decide.
+  JobSpec spec = {};
+  std::optional<sweep::Plan> plan = std::nullopt;
+  sweep::History history = {};  // of all its trials, ended ones too
+};
+
 struct Live {
   std::map<std::string, LiveJob> jobs;        // by id
+  std::map<std::string, LiveSweep> sweeps;    // by id; those that have not ended
   std::map<std::string, LiveWorker> workers;  // by id
   MonotonicTime grace_end{};
 

@@ -7,6 +7,7 @@
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/find_job.h"
+#include "coordinator/core/trials.h"
 #include "coordinator/rpc/blob_source.h"
 #include "coordinator/rpc/event_source.h"
 #include "coordinator/rpc/list_request.h"
@@ -104,6 +105,41 @@ grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* cal
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
   return reply(call, response, [&] { return context_.coordinator.cancel(request->job()); });
+}
+
+grpc::ServerUnaryReactor* JobService::GetSweep(grpc::CallbackServerContext* call,
+                                               const v1::GetSweepRequest* request,
+                                               v1::Sweep* response) {
+  return reply(call, response, [&] { return context_.coordinator.find_sweep(request->sweep()); });
+}
+
+grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* call,
+                                                 const v1::ListSweepsRequest* request,
+                                                 v1::ListSweepsResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::ListSweepsResponse> {
+    PM_ASSIGN(const PageQuery query, page_of(request->page_size(), request->page_token()));
+    PM_ASSIGN(auto page, context_.coordinator.reader().sweeps(query.before_seq, query.limit));
+    v1::ListSweepsResponse listed;
+    for (v1::Sweep& sweep : page.sweeps) *listed.add_sweeps() = std::move(sweep);
+    listed.set_next_page_token(page_token(page.next_seq));
+    return listed;
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* call,
+                                                  const v1::CancelSweepRequest* request,
+                                                  v1::Sweep* response) {
+  return reply(call, response, [&] { return context_.coordinator.cancel_sweep(request->sweep()); });
+}
+
+grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContext* call,
+                                                      const v1::GetSweepResultsRequest* request,
+                                                      v1::SweepResults* response) {
+  return reply(call, response, [&]() -> Result<v1::SweepResults> {
+    PM_ASSIGN(v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
+    PM_ASSIGN(const auto jobs, context_.coordinator.reader().trials(sweep.id()));
+    return results_of(std::move(sweep), jobs);
+  });
 }
 
 grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext* call,

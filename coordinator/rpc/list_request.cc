@@ -42,13 +42,19 @@ void set_name(const std::string& name, store::JobFilter& filter) {
 
 }  // namespace
 
+Result<PageQuery> page_of(int page_size, const std::string& page_token) {
+  if (page_size < 0 || page_size > kMaxPage) {
+    return invalid_argument(fmt::format("page_size is {}; allowed: 0 to {}", page_size, kMaxPage));
+  }
+  PM_ASSIGN(const int64_t seq, seq_of(page_token));
+  return PageQuery{.before_seq = seq, .limit = page_size == 0 ? kDefaultPage : page_size};
+}
+
 Result<ListQuery> query_of(const v1::ListJobsRequest& request) {
   ListQuery query;
-  query.limit = request.page_size() == 0 ? kDefaultPage : request.page_size();
-  if (query.limit < 0 || query.limit > kMaxPage) {
-    return invalid_argument(
-        fmt::format("page_size is {}; allowed: 0 to {}", request.page_size(), kMaxPage));
-  }
+  PM_ASSIGN(const PageQuery page, page_of(request.page_size(), request.page_token()));
+  query.limit = page.limit;
+  query.filter.before_seq = page.before_seq;
   for (const int state : request.states()) {
     PM_ASSIGN(const v1::JobState known, known_state(state));
     query.filter.states.push_back(known);
@@ -56,7 +62,6 @@ Result<ListQuery> query_of(const v1::ListJobsRequest& request) {
   set_name(request.name(), query.filter);
   query.filter.sweep_id = request.sweep_id();
   query.filter.labels.insert(request.labels().begin(), request.labels().end());
-  PM_ASSIGN(query.filter.before_seq, seq_of(request.page_token()));
   return query;
 }
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/proto/sweep_state.h"
+
 namespace prefixmem::store {
 namespace {
 
@@ -81,7 +83,52 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
   return page;
 }
 
-Result<std::vector<v1::Job>> Reader::sweep(const std::string& sweep_id) {
+Status Reader::count_trials(v1::Sweep& sweep) {
+  v1::TrialCounts& counts = *sweep.mutable_trials();
+  const MutexLock lock(mutex_);
+  return database_.query(
+      [&](const Row& row) {
+        add_to(counts, static_cast<v1::JobState>(row.integer(0)), static_cast<int>(row.integer(1)));
+        return Status();
+      },
+      "SELECT state, count(*) FROM jobs WHERE sweep_id = ? GROUP BY state", sweep.id());
+}
+
+Result<std::optional<v1::Sweep>> Reader::sweep(const std::string& id) {
+  PM_ASSIGN(auto found, one<v1::Sweep>("SELECT body FROM sweeps WHERE id = ?", id));
+  if (found) PM_TRY(count_trials(*found));
+  return found;
+}
+
+Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {
+  SweepPage page;
+  size_t bytes = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(database_.query(
+        [&](const Row& row) {
+          if (page.next_seq != 0) return Status();
+          if (static_cast<int>(page.sweeps.size()) == limit || bytes > kPageBytes) {
+            page.next_seq = row.integer(0) + 1;
+            return Status();
+          }
+          PM_TRY(parse(row, 1, page.sweeps.emplace_back()));
+          bytes += page.sweeps.back().ByteSizeLong();
+          return Status();
+        },
+        "SELECT seq, body FROM sweeps WHERE (?1 = 0 OR seq < ?1) ORDER BY seq DESC LIMIT ?2",
+        before_seq, limit + 1));
+  }
+  for (v1::Sweep& sweep : page.sweeps) PM_TRY(count_trials(sweep));
+  return page;
+}
+
+Result<std::vector<v1::Sweep>> Reader::unfinished_sweeps() {
+  return messages<v1::Sweep>("SELECT body FROM sweeps WHERE state = ? ORDER BY seq",
+                             static_cast<int>(v1::SWEEP_STATE_RUNNING));
+}
+
+Result<std::vector<v1::Job>> Reader::trials(const std::string& sweep_id) {
   return messages<v1::Job>("SELECT body FROM jobs WHERE sweep_id = ? ORDER BY seq", sweep_id);
 }
 

@@ -30,6 +30,11 @@ struct JobPage {
   int64_t next_seq = 0;       // before_seq of the next page; 0: this was the last
 };
 
+struct SweepPage {
+  std::vector<v1::Sweep> sweeps;
+  int64_t next_seq = 0;  // before_seq of the next page; 0: this was the last
+};
+
 class Reader {
  public:
   explicit Reader(Database database) : database_(std::move(database)) {}
@@ -39,7 +44,13 @@ class Reader {
   Result<std::vector<std::string>> ids_named(const std::string& name, int limit);
   // At most `limit` jobs and about kPageBytes.
   Result<JobPage> list(const JobFilter& filter, int limit);
-  Result<std::vector<v1::Job>> sweep(const std::string& sweep_id);  // in the order of its trials
+
+  // With the counts of its trials.
+  Result<std::optional<v1::Sweep>> sweep(const std::string& id);
+  // Newest first, at most `limit`, those stored before `before_seq` (0: all); with counts.
+  Result<SweepPage> sweeps(int64_t before_seq, int limit);
+  Result<std::vector<v1::Job>> trials(const std::string& sweep_id);  // in their order
+
   using Counts = std::map<v1::JobState, int64_t>;
   Result<Counts> count_by_state();
   // Of the sweeps of which a job has not ended, by id.
@@ -68,13 +79,15 @@ class Reader {
   Result<std::optional<Submission>> submission(const std::string& idempotency_key);
 
   // What a restarted coordinator goes on with.
-  Result<std::vector<JobRecord>> unfinished_jobs();  // in the order submitted
+  Result<std::vector<JobRecord>> unfinished_jobs();    // in the order submitted
+  Result<std::vector<v1::Sweep>> unfinished_sweeps();  // likewise, without counts
   Result<std::optional<AttemptRecord>> attempt(const std::string& job_id, int attempt);
   Result<std::vector<v1::Worker>> workers();  // by id
 
   static constexpr size_t kPageBytes = size_t{2} << 20;
 
  private:
+  Status count_trials(v1::Sweep& sweep) PM_EXCLUDES(mutex_);
   template <class Message, class... Values>
   Result<std::vector<Message>> messages(std::string_view sql, const Values&... values)
       PM_EXCLUDES(mutex_);

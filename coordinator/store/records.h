@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
+#include "prefixmem/v1/sweep.pb.h"
 
 namespace prefixmem::store {
 

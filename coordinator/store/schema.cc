@@ -90,10 +90,20 @@ ALTER TABLE attempts ADD COLUMN gang TEXT NOT NULL DEFAULT '';
 UPDATE attempts SET gang = job_id || '/' || attempt;
 ALTER TABLE jobs ADD COLUMN bank_limit INTEGER NOT NULL DEFAULT 0;
 )sql";
+// Sweeps of before it have no row: all their trials are jobs.
+constexpr const char* kVersion5 = R"sql(
+CREATE TABLE sweeps (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  state INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX sweeps_by_state ON sweeps (state);
+)sql";
 
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
-                                                               kVersion4};
+                                                               kVersion4, kVersion5};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -151,6 +151,16 @@ void Transaction::keep_newest_version(const std::string& job_id, const std::stri
       job_id, path);
 }
 
+void Transaction::insert_sweep(const v1::Sweep& sweep) {
+  run("INSERT INTO sweeps (id, state, body) VALUES (?, ?, ?)", sweep.id(),
+      static_cast<int>(sweep.state()), Blob{sweep.SerializeAsString()});
+}
+
+void Transaction::update_sweep(const v1::Sweep& sweep) {
+  run("UPDATE sweeps SET state = ?, body = ? WHERE id = ?", static_cast<int>(sweep.state()),
+      Blob{sweep.SerializeAsString()}, sweep.id());
+}
+
 void Transaction::add_submission(const Submission& submission) {
   run("INSERT INTO submissions (idempotency_key, spec_sha256, sweep_id, job_id)"
       " VALUES (?, ?, ?, ?)",

@@ -69,6 +69,8 @@ class Transaction {
   // versions of a path. A blob that no artifact names afterwards is removed after the commit.
   void keep_newest_checkpoints(const std::string& job_id, int count);
   void keep_newest_version(const std::string& job_id, const std::string& path);
+  void insert_sweep(const v1::Sweep& sweep);
+  void update_sweep(const v1::Sweep& sweep);
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);

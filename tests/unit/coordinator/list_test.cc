@@ -82,7 +82,7 @@ TEST_F(ListTest, BySweep) {
   insert("j3", "a-2", v1::JOB_STATE_FAILED, "sweep-1");
   EXPECT_THAT(list({.sweep_id = "sweep-1"}), ElementsAre("j3", "j1"));
   EXPECT_THAT(list({.states = {v1::JOB_STATE_FAILED}, .sweep_id = "sweep-1"}), ElementsAre("j3"));
-  EXPECT_THAT(ids_of(*reader().sweep("sweep-1")), ElementsAre("j1", "j3"));
+  EXPECT_THAT(ids_of(*reader().trials("sweep-1")), ElementsAre("j1", "j3"));
 }
 
 TEST_F(ListTest, IdsOfANameAreOldestFirst) {

@@ -44,7 +44,7 @@ TEST_F(ReaderTest, WhatIsNotThereIsAbsent) {
   EXPECT_FALSE(reader().artifact_by_digest("job-1", "aa")->has_value());
   EXPECT_TRUE(reader().unfinished_jobs()->empty());
   EXPECT_TRUE(reader().count_by_state()->empty());
-  EXPECT_TRUE(reader().sweep("sweep-1")->empty());
+  EXPECT_TRUE(reader().trials("sweep-1")->empty());
 }
 
 TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
@@ -208,6 +208,38 @@ TEST_F(ReaderTest, ArtifactsAreFoundByContent) {
   EXPECT_EQ((*reader().same_artifact("job-1", artifact("a", "aa", 0, 2)))->bytes(), 12);
   EXPECT_FALSE(reader().same_artifact("job-1", artifact("a", "aa", 3, 1))->has_value());
   EXPECT_FALSE(reader().same_artifact("job-1", artifact("b", "aa", 3, 2))->has_value());
+}
+
+TEST_F(ReaderTest, SweepsArePagesWithTheCountsOfTheirTrials) {
+  for (int i = 1; i <= 3; ++i) {
+    v1::Sweep sweep;
+    sweep.set_id("sweep-" + std::to_string(i));
+    sweep.set_state(i == 2 ? v1::SWEEP_STATE_FINISHED : v1::SWEEP_STATE_RUNNING);
+    ASSERT_TRUE(write([&](Transaction& t) { t.insert_sweep(sweep); }).ok());
+  }
+  for (const auto state : {v1::JOB_STATE_QUEUED, v1::JOB_STATE_STARTING, v1::JOB_STATE_RUNNING,
+                           v1::JOB_STATE_CANCELLED}) {
+    JobRecord job = job_record("job-" + std::to_string(state), "a", state);
+    job.job.set_sweep_id("sweep-3");
+    insert(job);
+  }
+  const auto first = *reader().sweeps(0, 2);
+  ASSERT_EQ(first.sweeps.size(), 2u);
+  EXPECT_EQ(first.sweeps[0].id(), "sweep-3");
+  EXPECT_EQ(first.sweeps[0].trials().waiting(), 2);
+  EXPECT_EQ(first.sweeps[0].trials().running(), 1);
+  EXPECT_EQ(first.sweeps[0].trials().cancelled(), 1);
+  const auto second = *reader().sweeps(first.next_seq, 2);
+  ASSERT_EQ(second.sweeps.size(), 1u);
+  EXPECT_EQ(second.sweeps[0].id(), "sweep-1");
+  EXPECT_EQ(second.next_seq, 0);
+  v1::Sweep ended = second.sweeps[0];
+  ended.clear_trials();
+  ended.set_state(v1::SWEEP_STATE_CANCELLED);
+  ASSERT_TRUE(write([&](Transaction& t) { t.update_sweep(ended); }).ok());
+  const auto unfinished = *reader().unfinished_sweeps();
+  ASSERT_EQ(unfinished.size(), 1u);
+  EXPECT_EQ(unfinished[0].id(), "sweep-3");
 }
 
 TEST_F(ReaderTest, ABodyThatCannotBeReadIsDataLoss) {

@@ -45,6 +45,7 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
                               " ALTER TABLE jobs DROP COLUMN furthest_step;"
                               " ALTER TABLE jobs DROP COLUMN bank_limit;"
                               " ALTER TABLE attempts DROP COLUMN gang;"
+                              " DROP TABLE sweeps;"
                               " PRAGMA user_version = 1;")
                     .ok());
   }
@@ -75,6 +76,7 @@ TEST_F(StoreTest, AnAttemptOfBeforeGangsWereNamedHasOneOfItsOwn) {
     ASSERT_TRUE(other
                     ->execute("ALTER TABLE attempts DROP COLUMN gang;"
                               " ALTER TABLE jobs DROP COLUMN bank_limit;"
+                              " DROP TABLE sweeps;"
                               " PRAGMA user_version = 3;")
                     .ok());
   }
@@ -83,6 +85,26 @@ TEST_F(StoreTest, AnAttemptOfBeforeGangsWereNamedHasOneOfItsOwn) {
   EXPECT_EQ((*reader().attempt("job-2", 1))->gang, "job-2/1");
   EXPECT_EQ((*reader().attempt("job-2", 1))->worker_id, "w");
   EXPECT_EQ(reader().unfinished_jobs()->at(0).bank_limit, 0);
+}
+
+TEST_F(StoreTest, AStoreOfBeforeSweepsHadRowsTakesThemAndKeepsItsJobs) {
+  ASSERT_TRUE(write([](Transaction& t) {
+                JobRecord job = job_record("job-1");
+                job.job.set_sweep_id("sweep-1");
+                t.insert_job(job);
+              }).ok());
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute("DROP TABLE sweeps; PRAGMA user_version = 4;").ok());
+  }
+  reopen();
+  EXPECT_FALSE(reader().sweep("sweep-1")->has_value());
+  EXPECT_EQ(reader().trials("sweep-1")->size(), 1u);
+  v1::Sweep sweep;
+  sweep.set_id("sweep-2");
+  ASSERT_TRUE(write([&](Transaction& t) { t.insert_sweep(sweep); }).ok());
+  EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

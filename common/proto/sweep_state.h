@@ -1,0 +1,18 @@
+// Small questions about a sweep's state.
+#pragma once
+
+#include <string>
+
+#include "prefixmem/v1/sweep.pb.h"
+
+namespace prefixmem {
+
+inline bool has_ended(v1::SweepState state) { return state != v1::SWEEP_STATE_RUNNING; }
+
+// "running"; "state 42" for one that this version does not know
+std::string state_name(v1::SweepState state);
+
+// Counts `trials` more whose jobs are in that state.
+void add_to(v1::TrialCounts& counts, v1::JobState state, int trials);
+
+}  // namespace prefixmem

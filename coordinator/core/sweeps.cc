@@ -1,0 +1,117 @@
+// Sweeps: trials begin as others end, and are stopped by what they report.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/proto/job_state.h"
+#include "common/proto/sweep_state.h"
+#include "common/proto/timestamps.h"
+#include "common/spec/utf8.h"
+#include "coordinator/core/coordinator.h"
+#include "coordinator/core/trials.h"
+#include "coordinator/sweep/halving.h"
+
+namespace prefixmem {
+
+Status Coordinator::load_sweeps() {
+  PM_ASSIGN(auto sweeps, reader().unfinished_sweeps());
+  for (v1::Sweep& stored : sweeps) {
+    const std::string id = stored.id();
+    PM_ASSIGN(const auto jobs, reader().trials(id));
+    PM_ASSIGN(LiveSweep sweep, restored_sweep(std::move(stored), jobs));
+    live_.sweeps.insert_or_assign(id, std::move(sweep));
+  }
+  return {};
+}
+
+LiveSweep* Coordinator::sweep_of(const LiveJob& job) {
+  const auto found = live_.sweeps.find(job.record.job.sweep_id());
+  return found == live_.sweeps.end() ? nullptr : &found->second;
+}
+
+// What the sweep's decisions see of the job from now on.
+void Coordinator::note_trial(const LiveJob& job) {
+  LiveSweep* sweep = sweep_of(job);
+  if (sweep == nullptr) return;
+  const auto index = static_cast<size_t>(job.record.job.trial().number() - 1);
+  sweep->history.trials.at(index) = trial_of(job.record.job, sweep->goal.metric);
+}
+
+void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
+  LiveSweep* sweep = sweep_of(job);
+  if (sweep == nullptr || !(event.has_eval() || event.has_step())) return;
+  const auto index = static_cast<size_t>(job.record.job.trial().number() - 1);
+  sweep::Trial& trial = sweep->history.trials.at(index);
+  trial.tokens = job.record.job.progress().tokens();
+  if (!event.has_eval() || event.eval().metric() != sweep->goal.metric) return;
+  note_trial(job);
+  const bool stopping = !job.record.cancel_reason.empty();
+  if (!sweep->plan || stopping || trial.reports.back().step != event.eval().step()) return;
+  const sweep::Verdict verdict = sweep::judge(*sweep->plan, sweep->history, index);
+  job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict.rungs.begin(),
+                                                          verdict.rungs.end());
+  note_trial(job);
+  if (verdict.stop) stop_job(job, "stopped by its sweep: " + verdict.reason);
+}
+
+// Trials that follow from what is durable, so that a coordinator that dies at any moment decides
+// the same again: what has changed is committed first, then the trials as one transaction.
+void Coordinator::advance_sweeps() {
+  std::vector<LiveJob> begun;
+  for (auto& [id, sweep] : live_.sweeps) {
+    Advance step = advance(sweep, environment_.clock.wall());
+    if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
+    if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
+    std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
+  }
+  if (begun.empty()) return;
+  Status status = flush();
+  if (status.ok()) status = insert(begun, {});
+  if (!status.ok()) spdlog::error("sweeps: {}", status.message());
+}
+
+void Coordinator::end_sweep(LiveSweep& sweep, v1::SweepState state, const std::string& reason) {
+  v1::Sweep& shown = sweep.shown;
+  if (has_ended(shown.state())) return;
+  shown.set_state(state);
+  shown.set_reason(reason);
+  *shown.mutable_end_time() = to_timestamp(environment_.clock.wall());
+  journal_.sweep_changed(shown.id());
+  spdlog::info("{} ({}) {}: {}", shown.id(), shown.name(), state_name(state), reason);
+}
+
+void Coordinator::stop_trials(const std::string& sweep_id, const std::string& reason) {
+  for (auto& [id, job] : live_.jobs) {
+    const v1::Job& shown = job.record.job;
+    if (shown.sweep_id() == sweep_id && !has_ended(shown.state())) stop_job(job, reason);
+  }
+}
+
+Result<v1::Sweep> Coordinator::find_sweep(const std::string& id) {
+  PM_ASSIGN(auto found, reader().sweep(id));
+  if (found) return *std::move(found);
+  return not_found(fmt::format("no sweep has the id \"{}\"", spec::shortened(id, 80)));
+}
+
+Result<v1::Sweep> Coordinator::cancel_sweep(const std::string& id) {
+  PM_ASSIGN(const v1::Sweep known, find_sweep(id));
+  {
+    const Announcer announcer(*this);
+    const MutexLock lock(mutex_);
+    PM_TRY(flush());
+    const auto found = live_.sweeps.find(id);
+    if (found == live_.sweeps.end()) {
+      return failed_precondition(fmt::format("sweep {} ({}) has already ended: {}", id,
+                                             known.name(), state_name(known.state())));
+    }
+    end_sweep(found->second, v1::SWEEP_STATE_CANCELLED, kCancelledByClient);
+    stop_trials(id, kCancelledByClient);
+    place_jobs();
+    PM_TRY(flush());
+  }
+  return find_sweep(id);
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,340 @@
+// Sweeps in a coordinator over a real store, with a worker that trains in no time.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <random>
+#include <set>
+
+#include "common/proto/sweep_state.h"
+#include "common/spec/spec_io.h"
+#include "coordinator/core/trials.h"
+#include "tests/unit/coordinator/service.h"
+
+namespace prefixmem {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+using testing::StartsWith;
+
+constexpr int kSteps = 9;
+
+// A search over the weight decay; a trial's loss is its weight decay.
+std::string search(const std::string& kind, int trials, const std::string& more = "") {
+  return fmt::format(
+      "sweep: {{search: {}, budget: {{trials: {}{}}}, seed: 3, goal: {{metric: loss, mode: min}},"
+      " max_concurrent: 4, space: {{train.weight_decay: {{type: uniform, low: 0, high: 1}}}}}}",
+      kind, trials, more);
+}
+
+const std::string kAsha = "{type: asha, min_steps: 1, reduction_factor: 3}";
+
+v1::TrainerEvent eval_event(int64_t step, double value) {
+  v1::TrainerEvent event;
+  event.mutable_eval()->set_step(step);
+  event.mutable_eval()->set_metric("loss");
+  event.mutable_eval()->set_value(value);
+  return event;
+}
+
+class SweepTest : public CoordinatorTest {
+ protected:
+  struct Running {
+    std::string name;
+    int attempt = 0;
+    double loss = 0;
+    std::vector<v1::TrainerEvent> events;  // of this attempt, also those not acknowledged
+    int64_t acknowledged = 0;
+    bool stop = false;
+
+    std::string key() const { return fmt::format("{}/{}", name, attempt); }
+  };
+
+  std::string submit_sweep(const std::string& sweep, const std::string& name = "s") {
+    JobSpec whole = *parse(sweep);
+    whole.name = name;
+    const auto response = coordinator().submit(whole, "");
+    EXPECT_TRUE(response.ok()) << response.status().message();
+    return response.ok() ? response->sweep_id() : "";
+  }
+  static Result<JobSpec> parse(const std::string& sweep) {
+    return parse_job_spec(
+        "name: s\nmodel: /m\ndata: {train: t, eval: e}\n"
+        "train: {max_steps: 9, eval_every: 1}\n" +
+        sweep);
+  }
+
+  v1::Sweep sweep(const std::string& id) {
+    auto found = coordinator().find_sweep(id);
+    EXPECT_TRUE(found.ok()) << found.status().message();
+    return found.ok() ? *found : v1::Sweep();
+  }
+  std::string state_of(const std::string& id) {
+    return state_name(sweep(id).state()) + ": " + sweep(id).reason();
+  }
+  std::vector<v1::Job> trials(const std::string& id) {
+    auto jobs = coordinator().reader().trials(id);
+    EXPECT_TRUE(jobs.ok());
+    return jobs.ok() ? *jobs : std::vector<v1::Job>();
+  }
+
+  // Takes in what the worker was told.
+  void listen() {
+    for (const auto& message : std::exchange(link("w")->sent, {})) {
+      for (const auto& id : message.registered().stale()) running_.erase(id.job_id());
+      for (const auto& one : message.assign().attempts()) {
+        Running& attempt = running_[one.id().job_id()] = Running();
+        attempt.name = one.job_name();
+        attempt.attempt = one.id().attempt();
+        attempt.loss = parse_job_spec(one.spec_yaml())->train.weight_decay;
+      }
+      if (message.has_cancel()) running_.at(message.cancel().id().job_id()).stop = true;
+      if (message.has_events_acknowledged()) {
+        const auto& acknowledged = message.events_acknowledged();
+        const auto found = running_.find(acknowledged.id().job_id());
+        if (found != running_.end()) found->second.acknowledged = acknowledged.up_to_number();
+      }
+      if (message.has_end_acknowledged()) {
+        running_.erase(message.end_acknowledged().id().job_id());
+      }
+    }
+  }
+
+  // What the attempt tells next: an evaluation, then its end once all of them are acknowledged.
+  void tell(Running& attempt) {
+    const auto made = static_cast<int64_t>(attempt.events.size());
+    const bool over = attempt.stop || made == kSteps;
+    if (over && attempt.acknowledged == made) {
+      ASSERT_TRUE(ended("w", attempt.key(), attempt.stop ? "CANCELLED" : "OK").ok());
+      return;
+    }
+    if (!over) attempt.events.push_back(eval_event(made + 1, attempt.loss));
+    const std::vector<v1::TrainerEvent> left(attempt.events.begin() + attempt.acknowledged,
+                                             attempt.events.end());
+    ASSERT_TRUE(events("w", attempt.key(), attempt.acknowledged + 1, left).ok());
+  }
+
+  // As after the death of the process; the worker dials again with what it runs.
+  void crash() {
+    restart();
+    std::vector<std::string> keys;
+    for (const auto& [id, attempt] : running_) keys.push_back(attempt.key());
+    ASSERT_TRUE(connect("w", 3, keys).ok());
+    listen();
+  }
+
+  // Until the sweep is over; `meanwhile` is called between any two messages.
+  void finish(const std::string& id, const std::function<void()>& meanwhile = [] {}) {
+    for (int round = 0; round < 2000; ++round) {
+      coordinator().tick();
+      listen();
+      if (has_ended(sweep(id).state())) return;
+      std::vector<std::string> ids;
+      for (const auto& [job, attempt] : running_) ids.push_back(job);
+      for (const std::string& job : ids) {
+        if (running_.contains(job)) tell(running_.at(job));
+        meanwhile();
+      }
+    }
+    FAIL() << "the sweep never ends: " << state_of(id);
+  }
+
+  std::map<std::string, Running> running_;  // by job id
+};
+
+TEST_F(SweepTest, BeginsTrialsAsOthersEnd) {
+  const std::string id = submit_sweep(search("random", 6));
+  EXPECT_THAT(id, StartsWith("sweep-"));
+  EXPECT_THAT(trials(id), SizeIs(4)) << "max_concurrent";
+  ASSERT_TRUE(connect("w", 3).ok());
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: all 6 trials were begun");
+  EXPECT_TRUE(sweep(id).has_end_time());
+  EXPECT_EQ(sweep(id).trials().succeeded(), 6);
+  std::set<std::string> settings;
+  const auto jobs = trials(id);
+  ASSERT_THAT(jobs, SizeIs(6));
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(jobs[i].name(), fmt::format("s-{}", i + 1));
+    EXPECT_EQ(jobs[i].trial().number(), i + 1);
+    const std::string& value = jobs[i].trial().setting().at("train.weight_decay");
+    EXPECT_EQ(jobs[i].spec().labels().at("sweep.train.weight_decay"), value);
+    settings.insert(value);
+  }
+  EXPECT_THAT(settings, SizeIs(6));
+}
+
+TEST_F(SweepTest, ASearchStopsTrialsByWhatTheyReport) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search(kAsha, 20));
+  finish(id);
+  const v1::TrialCounts counts = sweep(id).trials();
+  EXPECT_EQ(counts.succeeded() + counts.cancelled(), 20);
+  EXPECT_GT(counts.cancelled(), 8);
+  EXPECT_GT(counts.succeeded(), 0);
+  for (const v1::Job& job : trials(id)) {
+    if (job.state() != v1::JOB_STATE_CANCELLED) continue;
+    EXPECT_THAT(job.reason(), StartsWith("stopped by its sweep: loss "));
+    EXPECT_THAT(job.reason(), HasSubstr(" is not among the best "));
+    EXPECT_GE(job.trial().rungs_size(), 1);
+  }
+}
+
+TEST_F(SweepTest, TheSameSubmissionIsStoredOnce) {
+  const JobSpec spec = *parse(search("random", 6));
+  const auto first = coordinator().submit(spec, "key");
+  const auto again = coordinator().submit(spec, "key");
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
+  EXPECT_THAT(coordinator().reader().sweeps(0, 10)->sweeps, SizeIs(1));
+}
+
+TEST_F(SweepTest, ABudgetOfTimeEndsIt) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 100, ", seconds: 5"));
+  coordinator().tick();
+  listen();
+  pass(Millis(5000));
+  listen();
+  for (const auto& [job, attempt] : running_) EXPECT_TRUE(attempt.stop);
+  EXPECT_EQ(state("s-4"), "cancelled: stopped by its sweep: the budget of 5 seconds is over");
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: the budget of 5 seconds is over");
+  EXPECT_THAT(trials(id), SizeIs(4));
+}
+
+TEST_F(SweepTest, GivesUpWhenTrialsKeepFailing) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 100));
+  for (int round = 0; round < 10 && !has_ended(sweep(id).state()); ++round) {
+    coordinator().tick();
+    listen();
+    const auto running = running_;
+    for (const auto& [job, attempt] : running) {
+      ASSERT_TRUE(ended("w", attempt.key(), "INVALID_ARGUMENT", "no such file").ok());
+    }
+  }
+  EXPECT_EQ(state_of(id), "failed: the last 10 trials failed");
+  EXPECT_LT(trials(id).size(), 20u);
+}
+
+TEST_F(SweepTest, CancellingItCancelsItsTrialsAndBeginsNoOther) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 50));
+  coordinator().tick();
+  listen();
+  const auto cancelled = coordinator().cancel_sweep(id);
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status().message();
+  EXPECT_EQ(state_of(id), "cancelled: cancelled by a client");
+  EXPECT_EQ(state("s-4"), "cancelled: cancelled by a client");
+  coordinator().tick();
+  listen();
+  for (const auto& [job, attempt] : running_) EXPECT_TRUE(attempt.stop) << attempt.name;
+  const auto running = running_;
+  for (const auto& [job, attempt] : running) {
+    ASSERT_TRUE(ended("w", attempt.key(), "CANCELLED").ok());
+  }
+  crash();
+  coordinator().tick();
+  EXPECT_THAT(trials(id), SizeIs(4));
+  EXPECT_EQ(sweep(id).trials().cancelled(), 4);
+  EXPECT_EQ(coordinator().cancel_sweep(id).status().to_string(),
+            "FAILED_PRECONDITION: sweep " + id + " (s) has already ended: cancelled");
+  EXPECT_EQ(coordinator().cancel_sweep("sweep-x").status().to_string(),
+            "NOT_FOUND: no sweep has the id \"sweep-x\"");
+}
+
+TEST_F(SweepTest, AGridEndsWithItsTrials) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep("sweep: {grid: {train.weight_decay: [0.1, 0.2, 0.3, 0.4]}}");
+  EXPECT_THAT(trials(id), SizeIs(4));
+  EXPECT_EQ(state_of(id), "running: submitted");
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: all 4 trials have ended");
+}
+
+TEST_F(SweepTest, ATrialThatSomebodyCancelsGivesItsPlaceToTheNext) {
+  const std::string id = submit_sweep(search("random", 6));
+  ASSERT_TRUE(coordinator().cancel("s-2").ok());
+  coordinator().tick();
+  EXPECT_THAT(trials(id), SizeIs(5));
+}
+
+// The coordinator dies between any two messages, over and over.
+TEST_F(SweepTest, SurvivesBeingKilledAtAnyMoment) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string whole = submit_sweep(search(kAsha, 30));
+  finish(whole);
+  const auto expected = trials(whole);
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 random(seed);
+    running_.clear();
+    const std::string id = submit_sweep(search(kAsha, 30), fmt::format("killed{}", seed));
+    int crashes = 0;
+    finish(id, [&] {
+      if (random() % 4 != 0) return;
+      crash();
+      ++crashes;
+    });
+    EXPECT_GT(crashes, 10);
+    EXPECT_EQ(state_of(id), "finished: all 30 trials were begun");
+    const auto jobs = trials(id);
+    ASSERT_EQ(jobs.size(), expected.size()) << "none lost, none repeated";
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      EXPECT_EQ(jobs[i].trial().number(), static_cast<int>(i) + 1);
+      EXPECT_EQ(jobs[i].trial().setting().at("train.weight_decay"),
+                expected[i].trial().setting().at("train.weight_decay"));
+      const bool stopped = jobs[i].state() == v1::JOB_STATE_CANCELLED;
+      EXPECT_TRUE(stopped || jobs[i].state() == v1::JOB_STATE_SUCCEEDED);
+      EXPECT_TRUE(stopped || jobs[i].progress().evals_size() == kSteps) << jobs[i].reason();
+      EXPECT_EQ(jobs[i].attempt(), 1) << "no crash of the coordinator restarts a trial";
+    }
+  }
+}
+
+// Its disk refuses the transaction that begins a trial: the next process begins it.
+TEST_F(SweepTest, ATrialThatCouldNotBeStoredIsBegunByTheNextProcess) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 6));
+  auto other = store::Database::open(database());
+  ASSERT_TRUE(other.ok());
+  ASSERT_TRUE(other
+                  ->execute("CREATE TRIGGER full BEFORE INSERT ON jobs BEGIN"
+                            " SELECT RAISE(ABORT, 'disk is full'); END")
+                  .ok());
+  ASSERT_TRUE(coordinator().cancel("s-4").ok());
+  coordinator().tick();
+  EXPECT_THAT(store_failures_, SizeIs(1));
+  EXPECT_THAT(trials(id), SizeIs(4));
+  ASSERT_TRUE(other->execute("DROP TRIGGER full").ok());
+  crash();
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: all 6 trials were begun");
+  EXPECT_THAT(trials(id), SizeIs(6));
+}
+
+TEST_F(SweepTest, ResultsAreMeansOverSeeds) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(
+      "sweep: {goal: {metric: loss, mode: min},"
+      " grid: {train.weight_decay: [0.5, 0.25], train.seed: [1, 2, 3]}}");
+  finish(id);
+  const auto results = results_of(sweep(id), trials(id));
+  EXPECT_EQ(results.sweep().goal().metric(), "loss");
+  EXPECT_EQ(results.sweep().goal().mode(), "min");
+  ASSERT_EQ(results.settings_size(), 2);
+  const v1::SettingResult& best = results.settings(0);
+  EXPECT_EQ(best.setting().at("train.weight_decay"), "0.25");
+  EXPECT_FALSE(best.setting().contains("train.seed"));
+  EXPECT_EQ(best.mean(), 0.25);
+  EXPECT_EQ(best.sd(), 0);
+  EXPECT_EQ(best.trials().succeeded(), 3);
+  EXPECT_FALSE(best.best_job_id().empty());
+}
+
+}  // namespace
+}  // namespace prefixmem
