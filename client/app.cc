@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <map>
 #include <ostream>
 #include <vector>
 
@@ -13,6 +14,11 @@
 namespace prefixmem::client {
 namespace {
 
+const std::map<std::string, Form> kForms = {{"table", Form::kTable},
+                                            {"json", Form::kJson},
+                                            {"markdown", Form::kMarkdown},
+                                            {"csv", Form::kCsv}};
+
 void add_common_options(CLI::App& app, Session& session) {
   app.add_option("--server", session.address, "HOST:PORT of the coordinator")
       ->envname("PREFIXMEM_SERVER")
@@ -21,16 +27,16 @@ void add_common_options(CLI::App& app, Session& session) {
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();
   app.add_option_function<std::string>(
-         "-o,--output", [&](const std::string& form) { session.json = form == "json"; },
-         "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
+         "-o,--output", [&](const std::string& form) { session.form = kForms.at(form); },
+         "table or json; of results also markdown or csv")
+      ->check(CLI::IsMember({"table", "json", "markdown", "csv"}))
       ->default_str("table");
 }
 
 std::vector<Command> add_commands(CLI::App& app) {
   return {add_submit(app), add_list(app),   add_show(app),    add_watch(app),    add_logs(app),
           add_trace(app),  add_cancel(app), add_results(app), add_download(app), add_workers(app),
-          add_verify(app), add_export(app), add_explain(app), add_version(app)};
+          add_verify(app), add_export(app), add_explain(app), add_sweeps(app),   add_version(app)};
 }
 
 // A wrong command line in one sentence.
@@ -51,7 +57,11 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
 Result<int> run_command(const std::vector<Command>& commands, Session& session) {
   try {
     for (const Command& command : commands) {
-      if (command.app->parsed()) return command.run(session);
+      if (!command.app->parsed()) continue;
+      const bool plain = session.form == Form::kTable || session.json();
+      if (plain || command.app->get_name() == "results") return command.run(session);
+      return invalid_argument("--output of pmt " + command.app->get_name() +
+                              " is neither table nor json; allowed: table, json");
     }
   } catch (const std::exception& error) {
     return internal_error(error.what());

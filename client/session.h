@@ -34,6 +34,9 @@ struct Environment {
 // The environment of this process.
 Environment process_environment();
 
+// How results are written; not every command knows every form.
+enum class Form { kTable, kJson, kMarkdown, kCsv };
+
 // One run of pmt.
 class Session {
  public:
@@ -51,7 +54,8 @@ class Session {
   // Options of every command, set by the command line.
   std::string address = "127.0.0.1:7070";
   double timeout_seconds = 30;
-  bool json = false;
+  Form form = Form::kTable;
+  bool json() const { return form == Form::kJson; }
 
  private:
   std::optional<Server> server_;

@@ -95,6 +95,22 @@ Result<v1::Job> Server::cancel(const std::string& id_or_name) {
   return call(*connection_, &v1::JobService::Stub::CancelJob, request);
 }
 
+Result<v1::ListSweepsResponse> Server::sweeps(const v1::ListSweepsRequest& request) {
+  return call(*connection_, &v1::JobService::Stub::ListSweeps, request);
+}
+
+Result<v1::Sweep> Server::cancel_sweep(const std::string& id) {
+  v1::CancelSweepRequest request;
+  request.set_sweep(id);
+  return call(*connection_, &v1::JobService::Stub::CancelSweep, request);
+}
+
+Result<v1::SweepResults> Server::sweep_results(const std::string& id) {
+  v1::GetSweepResultsRequest request;
+  request.set_sweep(id);
+  return call(*connection_, &v1::JobService::Stub::GetSweepResults, request);
+}
+
 Result<v1::ListArtifactsResponse> Server::artifacts(const std::string& id_or_name) {
   v1::ListArtifactsRequest request;
   request.set_job(id_or_name);

@@ -30,6 +30,9 @@ class Server {
   Result<v1::Job> job(const std::string& id_or_name);
   Result<v1::ListJobsResponse> list(const v1::ListJobsRequest& request);
   Result<v1::Job> cancel(const std::string& id_or_name);
+  Result<v1::ListSweepsResponse> sweeps(const v1::ListSweepsRequest& request);
+  Result<v1::Sweep> cancel_sweep(const std::string& id);
+  Result<v1::SweepResults> sweep_results(const std::string& id);
   Result<v1::ListArtifactsResponse> artifacts(const std::string& id_or_name);
   Result<v1::ListWorkersResponse> workers();
 

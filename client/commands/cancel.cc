@@ -19,11 +19,16 @@ class Canceller {
  public:
   Canceller(Server& server, Session& session) : server_(server), session_(session) {}
 
-  // A job, or those trials of a sweep that have not ended.
+  // A job; or a sweep, which then begins no further trial, and its trials that have not ended.
   void cancel(const std::string& wanted) {
     const auto jobs = find_jobs(server_, {wanted});
     if (!jobs.ok()) return refuse(jobs.status());
-    if (jobs->size() == 1) return ask(jobs->front());
+    if (!is_sweep_id(wanted)) return ask(jobs->front());
+    const Status sweep = server_.cancel_sweep(wanted).status();
+    if (sweep.ok()) return tell(*jobs);
+    const bool ended = sweep.code() == Code::kFailedPrecondition;
+    if (!ended && sweep.code() != Code::kNotFound) return refuse(sweep);
+    // It ended before its trials, or is of an older store: they are asked one by one.
     bool any = false;
     for (const v1::Job& job : *jobs) {
       if (has_ended(job.state())) continue;
@@ -38,6 +43,16 @@ class Canceller {
   const Status& refusal() const { return refusal_; }
 
  private:
+  // As they are now that their sweep is cancelled.
+  void tell(const std::vector<v1::Job>& jobs) {
+    for (const v1::Job& job : jobs) {
+      if (has_ended(job.state())) continue;
+      auto now = server_.job(job.id());
+      if (!now.ok()) return refuse(now.status());
+      *asked_.add_jobs() = *std::move(now);
+    }
+  }
+
   void ask(const v1::Job& job) {
     auto answer = server_.cancel(job.id());
     if (!answer.ok()) return refuse(answer.status());
@@ -71,7 +86,7 @@ Result<int> cancel(const Options& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   Canceller canceller(*server, session);
   for (const std::string& wanted : options.jobs) canceller.cancel(wanted);
-  PM_ASSIGN(const std::string text, text_of(canceller.asked(), session.json));
+  PM_ASSIGN(const std::string text, text_of(canceller.asked(), session.json()));
   PM_TRY(session.print(text));
   PM_TRY(canceller.refusal());
   return kExitDone;

@@ -26,6 +26,7 @@ Command add_trace(CLI::App& app);
 Command add_cancel(CLI::App& app);
 Command add_results(CLI::App& app);
 Command add_download(CLI::App& app);
+Command add_sweeps(CLI::App& app);
 Command add_workers(CLI::App& app);
 Command add_verify(CLI::App& app);
 Command add_export(CLI::App& app);

@@ -90,7 +90,7 @@ class Bars final : public Display {
 }  // namespace
 
 std::unique_ptr<Display> make_display(Session& session) {
-  if (session.json) return std::make_unique<JsonLines>(session);
+  if (session.json()) return std::make_unique<JsonLines>(session);
   if (session.env.terminal()) return std::make_unique<Bars>(session);
   return std::make_unique<Lines>(session);
 }

@@ -79,8 +79,8 @@ Result<int> download_files(const Options& options, Session& session) {
     PM_ASSIGN(const auto file, download(*server, job.id(), artifact, folder));
     files.push_back({artifact, file.string()});
   }
-  if (files.empty() && !session.json) session.note("job " + job.id() + " has no files yet");
-  PM_TRY(session.print(session.json    ? json_of(job.id(), folder.string(), files)
+  if (files.empty() && !session.json()) session.note("job " + job.id() + " has no files yet");
+  PM_TRY(session.print(session.json()  ? json_of(job.id(), folder.string(), files)
                        : files.empty() ? ""
                                        : table_of(files)));
   return kExitDone;

@@ -35,7 +35,7 @@ std::string json_of(const std::string& path) {
 Result<int> explain_keys(const Options& options, Session& session) {
   PM_ASSIGN(std::string text, explain(options.path));  // refuses what is no key
   if (options.markdown) text = job_spec_markdown();
-  if (session.json) text = json_of(options.path);
+  if (session.json()) text = json_of(options.path);
   PM_TRY(session.print(text));
   return kExitDone;
 }

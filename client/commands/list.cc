@@ -74,7 +74,7 @@ Result<int> list(const Options& options, Session& session) {
   PM_ASSIGN(const auto request, make_request(options));
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, list_jobs(*server, request, options.all ? 0 : options.limit));
-  if (session.json) {
+  if (session.json()) {
     PM_ASSIGN(const std::string text, json_document(response));
     PM_TRY(session.print(text));
     return kExitDone;

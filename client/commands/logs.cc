@@ -27,7 +27,7 @@ class Printer {
   Status take(const v1::LogLine& line) {
     if (++seen_ <= printed_) return {};
     ++printed_;
-    if (!session_.json) return session_.print(log_line(line) + "\n");
+    if (!session_.json()) return session_.print(log_line(line) + "\n");
     PM_ASSIGN(const std::string text, json_line(line));
     return session_.print(text);
   }

@@ -10,6 +10,12 @@ namespace {
 constexpr int64_t kPageSize = 500;
 constexpr std::string_view kSweepPrefix = "sweep-";
 
+}  // namespace
+
+bool is_sweep_id(const std::string& text) { return text.starts_with(kSweepPrefix); }
+
+namespace {
+
 // Empty where there is no such sweep.
 Result<std::vector<v1::Job>> jobs_of_sweep(Server& server, const std::string& id) {
   v1::ListJobsRequest request;
@@ -23,7 +29,7 @@ Result<std::vector<v1::Job>> jobs_of_sweep(Server& server, const std::string& id
 
 Result<std::vector<v1::Job>> find(Server& server, const std::string& wanted) {
   std::vector<v1::Job> jobs;
-  if (wanted.starts_with(kSweepPrefix)) {
+  if (is_sweep_id(wanted)) {
     PM_ASSIGN(jobs, jobs_of_sweep(server, wanted));
     if (!jobs.empty()) return jobs;
   }

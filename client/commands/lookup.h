@@ -8,6 +8,8 @@
 
 namespace prefixmem::client {
 
+bool is_sweep_id(const std::string& text);
+
 // Every page, up to `limit` jobs (0: all); `next_page_token` of the result says whether more exist.
 Result<v1::ListJobsResponse> list_jobs(Server& server, v1::ListJobsRequest request, int64_t limit);
 

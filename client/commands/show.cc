@@ -105,7 +105,7 @@ Result<int> show(const Options& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const v1::Job job, server->job(options.job));
   std::string text;
-  if (session.json) {
+  if (session.json()) {
     PM_ASSIGN(text, json_document(job));
   } else {
     PM_ASSIGN(const auto artifacts, server->artifacts(job.id()));

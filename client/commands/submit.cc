@@ -63,7 +63,7 @@ Result<int> submit(const Options& options, Session& session) {
         request->idempotency_key());
   }
   PM_TRY(response.status());
-  PM_ASSIGN(const auto text, text_of(*response, session.json, options.watch));
+  PM_ASSIGN(const auto text, text_of(*response, session.json(), options.watch));
   PM_TRY(session.print(text));
   if (!options.watch) return kExitDone;
   return watch_jobs({response->jobs().begin(), response->jobs().end()}, session);

@@ -11,8 +11,8 @@ namespace {
 
 Result<int> print_version(Session& session) {
   const std::string number(version());
-  PM_TRY(session.print(session.json ? nlohmann::json{{"version", number}}.dump(2) + "\n"
-                                    : "pmt " + number + "\n"));
+  PM_TRY(session.print(session.json() ? nlohmann::json{{"version", number}}.dump(2) + "\n"
+                                      : "pmt " + number + "\n"));
   return kExitDone;
 }
 

@@ -40,7 +40,7 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
 Result<int> workers(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, server->workers());
-  PM_ASSIGN(const std::string text, text_of(response, session.json));
+  PM_ASSIGN(const std::string text, text_of(response, session.json()));
   PM_TRY(session.print(text));
   return kExitDone;
 }

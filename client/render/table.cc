@@ -1,5 +1,7 @@
 #include "client/render/table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 
@@ -14,6 +16,15 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<Col
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return (width > 0 ? cut(line, width) : line) + "\n";
+}
+
+std::string escaped_bars(const std::string& cell) {
+  std::string escaped;
+  for (const char c : cell) {
+    if (c == '|') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
 }
 
 }  // namespace
@@ -42,6 +53,22 @@ std::string Table::text(size_t width) const {
   for (const Column& column : columns_) titles.push_back(column.title);
   std::string text = line_of(titles, columns_, all_widths, width);
   for (const auto& row : rows_) text += line_of(row, columns_, all_widths, width);
+  return text;
+}
+
+std::string Table::markdown() const {
+  std::string text = "|";
+  std::string rule = "|";
+  for (const Column& column : columns_) {
+    text += fmt::format(" {} |", column.title);
+    rule += column.align == Align::kRight ? "---:|" : "---|";
+  }
+  text += fmt::format("\n{}\n", rule);
+  for (const auto& row : rows_) {
+    text += '|';
+    for (const std::string& cell : row) text += fmt::format(" {} |", escaped_bars(cell));
+    text += '\n';
+  }
   return text;
 }
 

@@ -24,6 +24,8 @@ class Table {
   // Title line and rows, two spaces between columns, none at the end of a line. Where `width` is
   // above 0 no line is longer: it is cut.
   std::string text(size_t width = 0) const;
+  // As GitHub has it; bars in cells are escaped.
+  std::string markdown() const;
 
  private:
   std::vector<size_t> widths() const;

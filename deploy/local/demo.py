@@ -114,8 +114,8 @@ def run(args):
         sweep = submitted["sweep_id"]
         say(f"\n$ pmt watch {sweep}")
         code = cluster.pmt_here("watch", sweep)
-        say(f"\n$ pmt results {sweep}")
-        cluster.pmt_here("results", sweep)
+        say(f"\n$ pmt results {sweep} --by-job")
+        cluster.pmt_here("results", sweep, "--by-job")
         places = download(cluster, submitted["jobs"], args.out)
     say("\nAdapters:")
     for name, folder in places.items():

@@ -130,7 +130,7 @@ def test_a_sweep_with_the_untuned_model(lab, service):
     sweep = service.pmt("submit", spec, "-o", "json").json["sweep_id"]
     watched = service.pmt("watch", sweep)
     assert watched.code == 0, watched
-    table = service.pmt("results", sweep)
+    table = service.pmt("results", sweep, "--by-job")
     assert table.code == 0, table
     for name in ("sweep-base", "sweep-memory", "sweep-lora"):
         assert name in table.out

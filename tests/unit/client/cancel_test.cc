@@ -53,6 +53,24 @@ TEST_F(Cancel, ASweepThatHasEndedIsRefused) {
   EXPECT_EQ(done.err, "pmt: all jobs of sweep-1 have already ended\n");
 }
 
+TEST_F(Cancel, ASweepIsCancelledAsAWhole) {
+  pmt.service.sweeps.emplace_back().set_id("sweep-1");
+  const Outcome done = pmt.run({"cancel", "sweep-1"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(pmt.service.cancelled_sweeps, std::vector<std::string>{"sweep-1"});
+  EXPECT_TRUE(pmt.service.cancelled.empty()) << "the coordinator sees to its jobs";
+  EXPECT_NE(done.out.find("job-2"), std::string::npos);
+  EXPECT_EQ(done.out.find("job-1"), std::string::npos) << "it had ended before";
+}
+
+TEST_F(Cancel, ASweepThatCannotBeAskedIsNoSuccess) {
+  pmt.service.sweeps.emplace_back().set_id("sweep-1");
+  pmt.service.refuse["CancelSweep"] = {grpc::StatusCode::INTERNAL, "no disk"};
+  const Outcome done = pmt.run({"cancel", "sweep-1"});
+  EXPECT_NE(done.code, 0);
+  EXPECT_TRUE(pmt.service.cancelled.empty());
+}
+
 TEST_F(Cancel, ARefusalDoesNotSpareTheOthers) {
   const Outcome done = pmt.run({"cancel", "none", "job-1", "job-2"});
   EXPECT_EQ(done.code, 12) << "the first refusal's";

@@ -136,6 +136,36 @@ grpc::Status FakeService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
   return grpc::Status::OK;
 }
 
+grpc::Status FakeService::ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
+                                     v1::ListSweepsResponse* response) {
+  for (const v1::Sweep& sweep : sweeps) {
+    if (response->sweeps_size() < request->page_size()) *response->add_sweeps() = sweep;
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeService::CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,
+                                      v1::Sweep* response) {
+  for (const v1::Sweep& sweep : sweeps) {
+    if (sweep.id() != request->sweep()) continue;
+    cancelled_sweeps.push_back(sweep.id());
+    *response = sweep;
+    return refusal("CancelSweep");
+  }
+  return {grpc::StatusCode::NOT_FOUND, "no sweep has the id \"" + request->sweep() + "\""};
+}
+
+grpc::Status FakeService::GetSweepResults(grpc::ServerContext*,
+                                          const v1::GetSweepResultsRequest* request,
+                                          v1::SweepResults* response) {
+  const auto found = sweep_results.find(request->sweep());
+  if (found == sweep_results.end()) {
+    return {grpc::StatusCode::NOT_FOUND, "no sweep has the id \"" + request->sweep() + "\""};
+  }
+  *response = found->second;
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeService::WatchJob(grpc::ServerContext*, const v1::WatchJobRequest* request,
                                    grpc::ServerWriter<v1::JobEvent>* writer) {
   std::optional<size_t> left;

@@ -32,6 +32,8 @@ class FakeService final : public v1::JobService::Service {
   // Set before a command runs, read after it has ended.
   std::vector<v1::Job> jobs;  // the newest first
   std::vector<v1::Worker> workers;
+  std::vector<v1::Sweep> sweeps;
+  std::map<std::string, v1::SweepResults> sweep_results;  // by sweep id
   size_t largest_page = 1000;
   std::map<std::string, std::vector<v1::JobEvent>> events;
   std::deque<size_t> breaks;  // the next watch streams fail after so many events each
@@ -48,6 +50,7 @@ class FakeService final : public v1::JobService::Service {
   std::vector<v1::WatchJobRequest> watched;
   std::vector<v1::StreamLogsRequest> logs_asked;
   std::vector<std::string> cancelled;
+  std::vector<std::string> cancelled_sweeps;
   std::map<std::string, v1::SubmitJobResponse> submissions;  // by idempotency key
 
   // Adds a file that arrives in chunks of `chunk` bytes.
@@ -63,6 +66,12 @@ class FakeService final : public v1::JobService::Service {
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
+  grpc::Status ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
+                          v1::ListSweepsResponse* response) override;
+  grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,
+                           v1::Sweep* response) override;
+  grpc::Status GetSweepResults(grpc::ServerContext*, const v1::GetSweepResultsRequest* request,
+                               v1::SweepResults* response) override;
   grpc::Status WatchJob(grpc::ServerContext*, const v1::WatchJobRequest* request,
                         grpc::ServerWriter<v1::JobEvent>* writer) override;
   grpc::Status StreamLogs(grpc::ServerContext*, const v1::StreamLogsRequest* request,

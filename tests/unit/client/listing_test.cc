@@ -188,7 +188,7 @@ TEST_F(Listing, ResultsOfASweep) {
   pmt.service.add_file("job-1", "adapter/adapter_config.json", "adapter", "{}");
   pmt.service.add_file("job-1", "adapter/adapter_model.safetensors", "adapter", "x");
   pmt.service.add_file("job-1", "checkpoints/4/state", "checkpoint", "x");
-  const Outcome done = pmt.run({"results", "sweep-1"});
+  const Outcome done = pmt.run({"results", "sweep-1", "--by-job"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(
       done.out,

@@ -1,0 +1,139 @@
+#include "client/render/sweep_results.h"
+
+#include <set>
+#include <vector>
+
+#include "client/render/numbers.h"
+#include "common/spec/limit.h"
+
+namespace prefixmem::client {
+namespace {
+
+// Of all settings: one that a setting has not is empty there.
+std::set<std::string> paths_of(const v1::SweepResults& results) {
+  std::set<std::string> paths;
+  for (const v1::SettingResult& row : results.settings()) {
+    for (const auto& [path, value] : row.setting()) paths.insert(path);
+  }
+  return paths;
+}
+
+std::string value_at(const v1::SettingResult& row, const std::string& path) {
+  const auto found = row.setting().find(path);
+  return found == row.setting().end() ? "" : found->second;
+}
+
+int all_trials(const v1::TrialCounts& counts) {
+  return counts.waiting() + counts.running() + counts.succeeded() + counts.failed() +
+         counts.cancelled();
+}
+
+std::string finished_text(const v1::TrialCounts& counts) {
+  return std::to_string(counts.succeeded()) + "/" + std::to_string(all_trials(counts));
+}
+
+std::string mean_text(const v1::SweepResults& results, const v1::SettingResult& row) {
+  return row.has_mean() ? score(results.sweep().goal().metric(), row.mean()) : "";
+}
+
+std::string sd_text(const v1::SweepResults& results, const v1::SettingResult& row) {
+  return row.has_sd() ? score(results.sweep().goal().metric(), row.sd()) : "";
+}
+
+// RFC 4180.
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == text.npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  quoted += '"';
+  return quoted;
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (i > 0) line += ',';
+    line += csv_cell(cells[i]);
+  }
+  line += '\n';
+  return line;
+}
+
+}  // namespace
+
+Table setting_table(const v1::SweepResults& results) {
+  const auto paths = paths_of(results);
+  std::vector<Column> columns;
+  for (const std::string& path : paths) columns.push_back({path});
+  columns.push_back({results.sweep().goal().metric() + " mean", Align::kRight});
+  columns.push_back({"sd", Align::kRight});
+  columns.push_back({"finished", Align::kRight});
+  columns.push_back({"tokens", Align::kRight});
+  columns.push_back({"time", Align::kRight});
+  columns.push_back({"device time", Align::kRight});
+  columns.push_back({"best job"});
+  Table table(std::move(columns));
+  for (const v1::SettingResult& row : results.settings()) {
+    std::vector<std::string> cells;
+    for (const std::string& path : paths) cells.push_back(value_at(row, path));
+    cells.push_back(mean_text(results, row));
+    cells.push_back(sd_text(results, row));
+    cells.push_back(finished_text(row.trials()));
+    cells.push_back(short_count(static_cast<double>(row.cost().tokens())));
+    cells.push_back(short_seconds(row.cost().seconds()));
+    cells.push_back(short_seconds(row.cost().device_seconds()));
+    cells.push_back(row.best_job_id());
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+std::string sweep_summary(const v1::SweepResults& results) {
+  std::string best;
+  if (results.settings_size() > 0 && results.settings(0).has_mean()) {
+    const v1::SettingResult& row = results.settings(0);
+    for (const std::string& path : paths_of(results)) {
+      const std::string value = value_at(row, path);
+      if (!value.empty()) best += (best.empty() ? "" : ", ") + path + " " + value;
+    }
+    best += " (" + results.sweep().goal().metric() + " " + mean_text(results, row);
+    if (row.has_sd()) best += " ± " + sd_text(results, row);
+    best += ", " + row.best_job_id() + ")";
+  }
+  const v1::SweepCost& cost = results.cost();
+  const std::string spent = short_count(static_cast<double>(cost.tokens())) + " tokens, " +
+                            short_seconds(cost.seconds()) + " of trials, " +
+                            short_seconds(cost.device_seconds()) + " of devices";
+  return fields({{"best", best},
+                 {"cost", spent},
+                 {"finished", finished_text(results.sweep().trials()) + " trials"}});
+}
+
+std::string setting_csv(const v1::SweepResults& results) {
+  const auto paths = paths_of(results);
+  std::vector<std::string> titles(paths.begin(), paths.end());
+  for (const char* title :
+       {"mean", "sd", "trials", "finished", "tokens", "seconds", "device_seconds", "best_job_id"}) {
+    titles.emplace_back(title);
+  }
+  std::string text = csv_line(titles);
+  for (const v1::SettingResult& row : results.settings()) {
+    std::vector<std::string> cells;
+    for (const std::string& path : paths) cells.push_back(value_at(row, path));
+    cells.push_back(row.has_mean() ? spec::number_text(row.mean()) : "");
+    cells.push_back(row.has_sd() ? spec::number_text(row.sd()) : "");
+    cells.push_back(std::to_string(all_trials(row.trials())));
+    cells.push_back(std::to_string(row.trials().succeeded()));
+    cells.push_back(std::to_string(row.cost().tokens()));
+    cells.push_back(spec::number_text(row.cost().seconds()));
+    cells.push_back(spec::number_text(row.cost().device_seconds()));
+    cells.push_back(row.best_job_id());
+    text += csv_line(cells);
+  }
+  return text;
+}
+
+}  // namespace prefixmem::client

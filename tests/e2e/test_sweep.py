@@ -1,0 +1,82 @@
+"""A search over learning rates, under a coordinator that is killed on the way: trials begin as
+others end, the worse ones are stopped, and none is lost, repeated or forgotten."""
+
+import csv
+import io
+import json
+
+from conftest import COORDINATOR
+from programs import eventually
+
+TRIALS = 10
+LIMIT = 240
+
+
+def search(lab):
+    spec = json.loads(
+        lab.spec(
+            "search",
+            method={"type": "lora", "r": 2},
+            train__max_steps=9,
+            train__eval_every=1,
+            resources__ranks=1,
+            eval__mode="loss",
+        ).read_text()
+    )
+    del spec["train"]["learning_rate"]
+    spec["sweep"] = {
+        "search": {"type": "asha", "reduction_factor": 3},
+        "space": {
+            "train.learning_rate": {"type": "log_uniform", "low": 1e-6, "high": 1e-1},
+        },
+        "budget": {"trials": TRIALS},
+        "max_concurrent": 2,
+    }
+    file = lab.folder / "search.yaml"
+    file.write_text(json.dumps(spec))
+    return file
+
+
+def the_sweep(cluster):
+    """None while the coordinator is away."""
+    done = cluster.pmt("sweeps", "-o", "json")
+    return done.json["sweeps"][0] if done.code == 0 else None
+
+
+def ended(cluster):
+    trials = the_sweep(cluster)["trials"]
+    return trials["succeeded"] + trials["cancelled"]
+
+
+def test_a_search_whose_coordinator_is_killed(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()
+    submitted = cluster.pmt("submit", search(lab), "-o", "json")
+    assert submitted.code == 0, submitted
+    sweep = submitted.json["sweep_id"]
+    assert len(submitted.json["jobs"]) == 2, "max_concurrent"
+    for done in (2, 5):
+        eventually(lambda done=done: ended(cluster) >= done, LIMIT, f"{done} trials have ended")
+        cluster.coordinator.kill()
+        cluster.restart_coordinator()
+    eventually(lambda: the_sweep(cluster)["state"] != "SWEEP_STATE_RUNNING", LIMIT, "it is over")
+
+    found = the_sweep(cluster)
+    assert found["state"] == "SWEEP_STATE_FINISHED", found
+    assert found["reason"] == f"all {TRIALS} trials were begun"
+    jobs = cluster.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"][::-1]
+    assert [job["trial"]["number"] for job in jobs] == list(range(1, TRIALS + 1))
+    assert len({job["trial"]["setting"]["train.learning_rate"] for job in jobs}) == TRIALS
+    stopped = [job for job in jobs if job["state"] == "JOB_STATE_CANCELLED"]
+    finished = [job for job in jobs if job["state"] == "JOB_STATE_SUCCEEDED"]
+    assert stopped and finished and len(stopped) + len(finished) == TRIALS
+    assert all(job["reason"].startswith("stopped by its sweep: loss ") for job in stopped)
+    assert all(int(job["progress"]["step"]) == 9 for job in finished)
+
+    table = cluster.pmt("results", sweep)
+    assert table.code == 0 and "best:" in table.out, table
+    rows = list(csv.DictReader(io.StringIO(cluster.pmt("results", sweep, "-o", "csv").out)))
+    assert len(rows) == TRIALS
+    means = [float(row["mean"]) for row in rows if row["mean"]]
+    assert means == sorted(means) and len(means) == len(finished)
+    assert rows[0]["best_job_id"] in {job["id"] for job in finished}
