@@ -41,7 +41,7 @@ struct StepEvent {
 
 struct EvalEvent {
   int64_t step = 0;    // 0: before training
-  std::string metric;  // accuracy | exact_match | loss
+  std::string metric;  // as eval.metric spells it
   double value = 0;
   int64_t rows = 0;
   double seconds = 0;

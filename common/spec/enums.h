@@ -96,6 +96,16 @@ struct Spellings<EvalMode> {
        {EvalMode::kPreference, "preference"}}};
 };
 template <>
+struct Spellings<Metric> {
+  static constexpr SpellingRows<Metric, 6> kRows = {
+      {{Metric::kAccuracy, "accuracy"},
+       {Metric::kMacroF1, "macro_f1"},
+       {Metric::kExactMatch, "exact_match"},
+       {Metric::kMathAnswer, "math_answer"},
+       {Metric::kLoss, "loss"},
+       {Metric::kPreferenceAccuracy, "preference_accuracy"}}};
+};
+template <>
 struct Spellings<Device> {
   static constexpr SpellingRows<Device, 3> kRows = {
       {{Device::kAuto, "auto"}, {Device::kCpu, "cpu"}, {Device::kCuda, "cuda"}}};

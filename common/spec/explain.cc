@@ -94,11 +94,17 @@ constexpr std::string_view kTail = R"(
 
 - `model` is required, and `data.train` unless the method is `none`.
 - Exactly one of `train.max_steps` and `train.epochs` is given; under method `none` neither.
-- `data.few_shot`, `data.label_words` and `eval.mode: label_likelihood` need `data.format: text_label`. With that
-  format `data.template` contains `{text}` and `data.completion` contains `{label}`.
+- `data.few_shot`, `data.labels`, `data.label_words` and `eval.mode: label_likelihood` need `data.format: text_label`.
+  `data.template`, for text_label and prompt_completion, contains `{text}`; `data.completion`, for text_label,
+  contains `{label}`.
+- `eval.metric` is one of its mode's: label_likelihood accuracy or macro_f1; generate exact_match or math_answer; loss
+  and preference their own. `eval.stop` goes with generate.
+- With `eval.data` the rules on held-out rows are on its format, not on data's; under `eval.mode: loss` both or
+  neither are preference.
 - The objectives `dpo` and `simpo` and `eval.mode: preference` need `data.format: preference`, and that format
   one of these objectives. `label_smoothing` is for the loss `sigmoid`.
-- `data.columns` names fields of the format: prompt, completion; text, label; messages; prompt, chosen, rejected.
+- `data.columns` names fields of the format: prompt, completion, answer; text, label; messages; prompt, chosen,
+  rejected.
 - prefix_memory: `feature_dim` and `feature_lr_ratio` are for the map `mlp`, `query` is for the scope `head`.
 - prefix_tuning: `encoder_hidden_size` is for `prefix_projection`, with which `init_weights` is `random`;
   `init_text` goes with `init_weights: text`.

@@ -18,7 +18,7 @@ std::string method_name(const MethodSpec& method) {
 std::vector<std::string> row_fields(DataFormat format) {
   switch (format) {
     case DataFormat::kPromptCompletion:
-      return {"prompt", "completion"};
+      return {"prompt", "completion", "answer"};
     case DataFormat::kTextLabel:
       return {"text", "label"};
     case DataFormat::kMessages:
@@ -29,18 +29,44 @@ std::vector<std::string> row_fields(DataFormat format) {
   return {};
 }
 
-const char* metric_name(EvalMode mode) {
-  switch (mode) {
-    case EvalMode::kLabelLikelihood:
-      return "accuracy";
-    case EvalMode::kGenerate:
-      return "exact_match";
-    case EvalMode::kLoss:
-      return "loss";
-    case EvalMode::kPreference:
-      return "preference_accuracy";
+std::string prompt_pattern(const DataSpec& data) {
+  if (data.prompt_template) return *data.prompt_template;
+  return data.format == DataFormat::kTextLabel ? "{text}\n" : "{text}";
+}
+
+EvalMode mode_of(Metric metric) {
+  switch (metric) {
+    case Metric::kAccuracy:
+    case Metric::kMacroF1:
+      return EvalMode::kLabelLikelihood;
+    case Metric::kExactMatch:
+    case Metric::kMathAnswer:
+      return EvalMode::kGenerate;
+    case Metric::kPreferenceAccuracy:
+      return EvalMode::kPreference;
+    case Metric::kLoss:
+      break;
   }
-  return "";
+  return EvalMode::kLoss;
+}
+
+Metric metric_of(const EvalSpec& eval) {
+  if (eval.metric) return *eval.metric;
+  switch (eval.mode) {
+    case EvalMode::kLabelLikelihood:
+      return Metric::kAccuracy;
+    case EvalMode::kGenerate:
+      return Metric::kExactMatch;
+    case EvalMode::kPreference:
+      return Metric::kPreferenceAccuracy;
+    case EvalMode::kLoss:
+      break;
+  }
+  return Metric::kLoss;
+}
+
+const DataSpec& eval_data(const JobSpec& spec) {
+  return spec.eval.data ? *spec.eval.data : spec.data;
 }
 
 }  // namespace prefixmem

@@ -134,16 +134,20 @@ struct DataSpec {
   std::string train;  // .jsonl, .csv, .tsv or .parquet; may be empty only with method none
   std::string eval;   // the same; empty: no evaluation
   DataFormat format = DataFormat::kPromptCompletion;
-  // text_label only: prompt = template with {text} (and {labels}) replaced; completion likewise
-  // with {label}.
-  std::string prompt_template = "{text}\n";        // key: template
-  std::string completion_template = " {label}";    // key: completion
+  // text_label: prompt = template with {text} (and {labels}) replaced; completion likewise with
+  // {label}. prompt_completion: prompt = template with {text} replaced by the row's prompt.
+  std::optional<std::string> prompt_template;      // key: template; none: prompt_pattern's
+  std::string completion_template = " {label}";    // key: completion; text_label only
   std::map<std::string, std::string> columns;      // our field → its name in the file
+  std::vector<std::string> labels;                 // text_label: all there are; empty: train's
   std::map<std::string, std::string> label_words;  // label → the words that stand for it
   std::optional<FewShotSpec> few_shot;
   int64_t max_tokens = 0;  // longest row; 0: the model's max_position_embeddings
   Overflow overflow = Overflow::kError;
 };
+
+// The template of prompts, where none is given "{text}\n" of text_label and "{text}" of the others.
+std::string prompt_pattern(const DataSpec& data);
 
 // ---- train --------------------------------------------------------------------------------------
 
@@ -171,16 +175,24 @@ struct TrainSpec {
 // ---- eval ---------------------------------------------------------------------------------------
 
 enum class EvalMode { kLabelLikelihood, kGenerate, kLoss, kPreference };
-const char* metric_name(EvalMode mode);  // of what an evaluation reports, e.g. "accuracy"
+enum class Metric { kAccuracy, kMacroF1, kExactMatch, kMathAnswer, kLoss, kPreferenceAccuracy };
+EvalMode mode_of(Metric metric);  // the only one that can give it
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;
-  int64_t max_rows = 0;  // 0: all; otherwise a seeded sample
+  std::optional<Metric> metric;  // none: the mode's own (metric_of)
+  int64_t max_rows = 0;          // 0: all; otherwise a seeded sample
   int64_t seed = 0;
   bool before = false;             // also evaluate before the first step
   bool length_normalized = false;  // label_likelihood: mean instead of sum of log-probabilities
   int64_t max_new_tokens = 64;     // generate
+  std::vector<std::string> stop;   // generate: texts at which an answer ends
+  std::string benchmark;           // whose held-out rows these are, where another's than the job's
+  std::optional<DataSpec> data;    // held-out rows of another kind than data's; none: data.eval
 };
+
+// eval.metric, or accuracy, exact_match, loss, preference_accuracy by the mode.
+Metric metric_of(const EvalSpec& eval);
 
 // ---- resources ----------------------------------------------------------------------------------
 
@@ -303,7 +315,8 @@ struct SweepSpec {
 
 struct JobSpec {
   std::string name;
-  std::string model;  // a Hugging Face folder or a GGUF file
+  std::string model;      // a Hugging Face folder or a GGUF file
+  std::string benchmark;  // whose data, objective and eval it has; for people and tables
   MethodSpec method = PrefixMemoryMethod{};
   ObjectiveSpec objective = SftObjective{};
   DataSpec data;
@@ -314,5 +327,8 @@ struct JobSpec {
   std::map<std::string, std::string> labels;
   std::optional<SweepSpec> sweep;
 };
+
+// How held-out rows are read, their file in its `eval`: eval.data where it is given, else data.
+const DataSpec& eval_data(const JobSpec& spec);
 
 }  // namespace prefixmem

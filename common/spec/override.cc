@@ -43,7 +43,35 @@ Tree* enter_block(Tree& map, const std::string& key) {
   return next->is_map() ? next : nullptr;
 }
 
+bool other_type(const Tree& a, const Tree& b) {
+  const Tree* of_a = a.find("type");
+  const Tree* of_b = b.find("type");
+  return of_a != nullptr && of_b != nullptr && of_a->scalar != of_b->scalar;
+}
+
+// `map` is the one that holds the key `benchmark`.
+void apply_benchmark(Tree block, Tree& map) {
+  Tree over = Tree::map();
+  for (Tree::Entry& entry : block.entries) {
+    over.set(entry.key == "name" ? "benchmark" : entry.key, std::move(entry.value));
+  }
+  fill_in(map, over);
+  map = std::move(over);
+}
+
 }  // namespace
+
+void fill_in(const Tree& defaults, Tree& tree) {
+  if (!tree.is_map() || !defaults.is_map() || other_type(tree, defaults)) return;
+  for (const Tree::Entry& entry : defaults.entries) {
+    Tree* given = tree.find(entry.key);
+    if (given == nullptr) {
+      tree.set(entry.key, entry.value);
+    } else {
+      fill_in(entry.value, *given);
+    }
+  }
+}
 
 Status apply_override(const Override& override, Tree& tree) {
   PM_ASSIGN(const auto keys, split_path(override.path));
@@ -56,7 +84,12 @@ Status apply_override(const Override& override, Tree& tree) {
       return invalid_argument(override.path + " is not a key; " + keys[i] + " is a list");
     }
   }
-  set_key(*map, keys.back(), std::move(value).value());
+  const bool in_place = keys.size() == 1 || (keys.size() == 2 && keys.front() == "eval");
+  if (in_place && keys.back() == "benchmark" && value->is_map()) {
+    apply_benchmark(std::move(value).value(), *map);
+  } else {
+    set_key(*map, keys.back(), std::move(value).value());
+  }
   return {};
 }
 

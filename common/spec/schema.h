@@ -104,18 +104,26 @@ void describe(V& v, DataSpec& s) {
       "unless method is none.");
   v.field("eval", s.eval, "File of held-out rows, likewise; empty: no evaluation.");
   v.field("format", s.format,
-          "What a row holds: {prompt, completion}, {text, label}, {messages} for the model's chat "
-          "template, or {prompt, chosen, rejected}. In a template strftime_now gives 26 July 2024, "
-          "to which Llama 3's falls back: what a job trains on does not depend on the day.");
+          "What a row holds: {prompt, completion, answer}, {text, label}, {messages} for the "
+          "model's chat template, or {prompt, chosen, rejected}. Of completion and answer one will "
+          "do; a generated text is compared with the answer. In a template strftime_now gives 26 "
+          "July 2024, to which Llama 3's falls back: what a job trains on does not depend on the "
+          "day.");
   v.field(
       "template", s.prompt_template,
-      "text_label: the prompt, with {text} replaced by the row's text and {labels} by the list of "
-      "labels. Other braces stand for themselves.");
+      "The prompt, with {text} replaced by the row's text and {labels} by the list of labels "
+      "(text_label), or with {text} replaced by the row's prompt (prompt_completion). Other braces "
+      "stand for themselves. Where absent: \"{text}\\n\" of text_label, the prompt as it is "
+      "otherwise.");
   v.field("completion", s.completion_template,
           "text_label: the completion, with {label} replaced by the row's label.");
   v.field("columns", s.columns,
           "Names of fields in the file, where they differ: {text: sentence} reads text from the "
           "column sentence.");
+  v.field("labels", s.labels,
+          "text_label: all labels there are, in the order in which {labels} lists them; empty: "
+          "those of the training rows as they come. A label of another row is an error, but for "
+          "held-out rows under eval.mode generate.");
   v.field("label_words", s.label_words,
           "text_label: words that stand for a label in {label} and {labels}; a label without any "
           "stands for itself.");
@@ -174,6 +182,12 @@ void describe(V& v, EvalSpec& s) {
       "label_likelihood: accuracy of the likeliest label (format text_label); generate: exact "
       "match of a greedy answer; loss: mean loss of a label token (of a pair, for preferences); "
       "preference: share of pairs whose chosen answer is likelier than the rejected one.");
+  v.field("metric", s.metric,
+          "What is reported of it. label_likelihood: accuracy, or macro_f1, the mean over the "
+          "labels that occur of the harmonic mean of precision and recall; generate: exact_match "
+          "of the whole text but for blanks around it, or math_answer, the same number or formula "
+          "in \\boxed{} or behind \"####\" or \"the answer is\". Where absent: accuracy, "
+          "exact_match, loss or preference_accuracy, by the mode.");
   v.field("max_rows", s.max_rows, "Rows of a seeded sample; 0: all.", at_least(0));
   v.field("seed", s.seed, "Chooses the sample.", at_least(0));
   v.field("before", s.before, "Evaluate before the first step as well.");
@@ -181,6 +195,13 @@ void describe(V& v, EvalSpec& s) {
           "label_likelihood, preference: compare means, not sums, of the tokens' "
           "log-probabilities.");
   v.field("max_new_tokens", s.max_new_tokens, "generate: longest answer, in tokens.", at_least(1));
+  v.field("stop", s.stop, "generate: an answer ends before the first of these texts in it.");
+  v.field("benchmark", s.benchmark,
+          "Name of a benchmark to test a model on that was tuned on other rows; `pmt submit` fills "
+          "in its rows and metric, as with the job's benchmark.");
+  v.field("data", s.data,
+          "Held-out rows that are read in another way than the training rows: the keys of data but "
+          "train and few_shot, with `eval` the file. Then data.eval is not read.");
 }
 
 template <class V>
@@ -323,6 +344,10 @@ void describe(V& v, JobSpec& s) {
       "Hugging Face folder or GGUF file of the base model, as the worker sees it; required. A "
       "GGUF file needs tokenizer.json and tokenizer_config.json beside it: the vocabulary that it "
       "holds itself is not read.");
+  v.field("benchmark", s.benchmark,
+          "Name of a benchmark of the registry. `pmt submit` puts its data, objective and eval "
+          "beneath the keys given here, so that what is stored is whole; for everyone else it is a "
+          "name in tables.");
   v.field("method", s.method, "Which parameters are trained.");
   v.field("objective", s.objective, "What the loss is.");
   v.field("data", s.data, "Where rows come from and how they become prompts and completions.");

@@ -80,10 +80,10 @@ bool stops_early(const SearchSpec& search) {
 
 // What the search must be able to see of a trial.
 Status check_observed(const JobSpec& trial, const SweepSpec& sweep) {
-  if (trial.data.eval.empty()) {
+  if (eval_data(trial).eval.empty()) {
     return invalid_argument("data.eval is missing; required: rows that a search compares by");
   }
-  const std::string metric = metric_name(trial.eval.mode);
+  const std::string metric(spelling(metric_of(trial.eval)));
   if (sweep.goal && sweep.goal->metric != metric) {
     return invalid_argument("sweep.goal.metric is \"" + shortened(sweep.goal->metric, 80) +
                             "\"; allowed: " + metric + " (eval.mode " +
@@ -135,8 +135,9 @@ Status check_search(const JobSpec& spec) {
 
 GoalSpec goal_of(const JobSpec& spec) {
   if (spec.sweep && spec.sweep->goal) return *spec.sweep->goal;
-  const bool loss = spec.eval.mode == EvalMode::kLoss;
-  return {.metric = metric_name(spec.eval.mode),
+  const Metric metric = metric_of(spec.eval);
+  const bool loss = metric == Metric::kLoss;
+  return {.metric = std::string(spelling(metric)),
           .mode = loss ? GoalSpec::Mode::kMin : GoalSpec::Mode::kMax};
 }
 

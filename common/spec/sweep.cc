@@ -33,9 +33,13 @@ Status check_path(const std::string& path) {
                           " is not a key of a trial; allowed: any key but sweep");
 }
 
-std::string label_value(const std::string& yaml) {
-  const auto tree = spec::parse_tree(yaml);
-  return tree.ok() && tree->is_scalar() ? tree->scalar : yaml;
+// A benchmark that was looked up stands as its name.
+std::string label_value(const Override& override) {
+  const auto tree = spec::parse_tree(override.yaml);
+  if (!tree.ok()) return override.yaml;
+  const Tree* name = override.path.ends_with("benchmark") ? tree->find("name") : nullptr;
+  const Tree& value = name == nullptr ? *tree : *name;
+  return value.is_scalar() ? value.scalar : override.yaml;
 }
 
 Result<JobSpec> trial_of(const Tree& base, const std::vector<Override>& overrides, size_t number) {
@@ -47,7 +51,7 @@ Result<JobSpec> trial_of(const Tree& base, const std::vector<Override>& override
   }
   PM_ASSIGN(JobSpec trial, spec::read_tree(tree));
   for (const Override& override : overrides) {
-    trial.labels["sweep." + override.path] = label_value(override.yaml);
+    trial.labels["sweep." + override.path] = label_value(override);
   }
   PM_TRY(validate(trial));
   return trial;

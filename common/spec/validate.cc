@@ -50,35 +50,132 @@ Status check_length(const JobSpec& spec) {
   return {};
 }
 
-Status check_text_label(const DataSpec& data) {
-  if (data.prompt_template.find("{text}") == std::string::npos) {
-    return invalid_argument("data.template is " + quoted(data.prompt_template) +
+// `data` or `eval.data`.
+struct DataBlock {
+  std::string path;
+  const DataSpec& data;
+
+  bool is(DataFormat format) const { return data.format == format; }
+};
+
+DataBlock eval_block(const JobSpec& spec) {
+  return {spec.eval.data ? "eval.data" : "data", eval_data(spec)};
+}
+
+Status refuse_format(const DataBlock& block, const std::string& what, const std::string& allowed) {
+  return invalid_argument(what + " with " + block.path + ".format " + format_name(block.data) +
+                          "; allowed: only with " + allowed);
+}
+
+// What makes sense with one format alone.
+Status check_format(const DataBlock& block, DataFormat needed, bool given,
+                    const std::string& what) {
+  if (!given || block.is(needed)) return {};
+  return refuse_format(block, what, std::string(spec::spelling(needed)));
+}
+
+Status check_template(const DataBlock& block) {
+  const auto& [path, data] = block;
+  const bool labelled = block.is(DataFormat::kTextLabel);
+  if (data.prompt_template && !labelled && !block.is(DataFormat::kPromptCompletion)) {
+    return refuse_format(block, path + ".template is given", "text_label, prompt_completion");
+  }
+  if (prompt_pattern(data).find("{text}") == std::string::npos) {
+    return invalid_argument(path + ".template is " + quoted(prompt_pattern(data)) +
                             "; allowed: text that contains {text}");
   }
-  if (data.completion_template.find("{label}") == std::string::npos) {
-    return invalid_argument("data.completion is " + quoted(data.completion_template) +
+  if (labelled && data.completion_template.find("{label}") == std::string::npos) {
+    return invalid_argument(path + ".completion is " + quoted(data.completion_template) +
                             "; allowed: text that contains {label}");
   }
   return {};
 }
 
-Status check_columns(const DataSpec& data) {
-  const auto fields = row_fields(data.format);
-  for (const auto& [field, column] : data.columns) {
+Status check_columns(const DataBlock& block) {
+  const auto fields = row_fields(block.data.format);
+  for (const auto& [field, column] : block.data.columns) {
     if (std::find(fields.begin(), fields.end(), field) != fields.end()) continue;
     std::string allowed;
     for (const std::string& one : fields) allowed += (allowed.empty() ? "" : ", ") + one;
-    return invalid_argument("data.columns names the field " + quoted(field) +
-                            "; allowed: " + allowed + " (data.format " + format_name(data) + ")");
+    return invalid_argument(block.path + ".columns names the field " + quoted(field) +
+                            "; allowed: " + allowed + " (" + block.path + ".format " +
+                            format_name(block.data) + ")");
   }
   return {};
 }
 
-// What makes sense with one format alone.
-Status check_format(const JobSpec& spec, DataFormat needed, bool given, const std::string& what) {
-  if (!given || spec.data.format == needed) return {};
-  return invalid_argument(what + " with data.format " + format_name(spec.data) +
-                          "; allowed: only with " + std::string(spec::spelling(needed)));
+Status check_labels(const DataBlock& block) {
+  const auto& [path, data] = block;
+  PM_TRY(
+      check_format(block, DataFormat::kTextLabel, !data.labels.empty(), path + ".labels is given"));
+  for (auto label = data.labels.begin(); label != data.labels.end(); ++label) {
+    if (std::find(data.labels.begin(), label, *label) == label) continue;
+    return invalid_argument(path + ".labels names " + quoted(*label) +
+                            " twice; allowed: each label once");
+  }
+  return {};
+}
+
+Status check_block(const DataBlock& block) {
+  const auto& [path, data] = block;
+  PM_TRY(check_columns(block));
+  PM_TRY(check_format(block, DataFormat::kTextLabel, data.few_shot.has_value(),
+                      path + ".few_shot is given"));
+  PM_TRY(check_format(block, DataFormat::kTextLabel, !data.label_words.empty(),
+                      path + ".label_words is given"));
+  PM_TRY(check_labels(block));
+  return check_template(block);
+}
+
+Status check_eval_block(const JobSpec& spec) {
+  if (!spec.eval.data) return {};
+  const DataSpec& data = *spec.eval.data;
+  if (data.eval.empty()) {
+    return invalid_argument("eval.data.eval is missing; required: a file of held-out rows");
+  }
+  if (!data.train.empty() || data.few_shot) {
+    return invalid_argument("eval.data." + std::string(data.few_shot ? "few_shot" : "train") +
+                            " is given; allowed: keys of held-out rows");
+  }
+  return check_block(eval_block(spec));
+}
+
+Status check_metric(const EvalSpec& eval) {
+  const std::string mode(spec::spelling(eval.mode));
+  if (eval.metric && mode_of(*eval.metric) != eval.mode) {
+    return invalid_argument("eval.metric is " + std::string(spec::spelling(*eval.metric)) +
+                            " with eval.mode " + mode + "; allowed: only with " +
+                            std::string(spec::spelling(mode_of(*eval.metric))));
+  }
+  if (eval.stop.empty()) return {};
+  if (eval.mode != EvalMode::kGenerate) {
+    return invalid_argument("eval.stop is given with eval.mode " + mode +
+                            "; allowed: only with generate");
+  }
+  if (std::find(eval.stop.begin(), eval.stop.end(), "") == eval.stop.end()) return {};
+  return invalid_argument("eval.stop has an empty text; allowed: texts of at least one character");
+}
+
+Status check_eval(const JobSpec& spec) {
+  const DataBlock block = eval_block(spec);
+  const EvalMode mode = spec.eval.mode;
+  PM_TRY(check_eval_block(spec));
+  PM_TRY(check_metric(spec.eval));
+  PM_TRY(check_format(block, DataFormat::kTextLabel, mode == EvalMode::kLabelLikelihood,
+                      "eval.mode is label_likelihood"));
+  PM_TRY(check_format(block, DataFormat::kPreference, mode == EvalMode::kPreference,
+                      "eval.mode is preference"));
+  if (mode == EvalMode::kGenerate && block.is(DataFormat::kPreference)) {
+    return invalid_argument("eval.mode is generate with " + block.path +
+                            ".format preference; allowed: preference, loss");
+  }
+  const bool pairs = spec.data.format == DataFormat::kPreference;
+  if (mode == EvalMode::kLoss && block.is(DataFormat::kPreference) != pairs) {
+    return invalid_argument("eval.mode is loss with eval.data.format " + format_name(block.data) +
+                            " and data.format " + format_name(spec.data) +
+                            "; allowed: both preference, or neither");
+  }
+  return {};
 }
 
 Status check_objective(const JobSpec& spec) {
@@ -91,7 +188,7 @@ Status check_objective(const JobSpec& spec) {
   }
   const std::string type = std::visit([](const auto& one) { return one.kType; }, spec.objective);
   if (!std::holds_alternative<SftObjective>(spec.objective)) {
-    return check_format(spec, DataFormat::kPreference, true, "objective is " + type);
+    return check_format({"data", spec.data}, DataFormat::kPreference, true, "objective is " + type);
   }
   if (!pairs || is_untrained(spec)) return {};
   return invalid_argument(
@@ -99,25 +196,15 @@ Status check_objective(const JobSpec& spec) {
 }
 
 Status check_data(const JobSpec& spec) {
-  const DataSpec& data = spec.data;
-  const EvalMode mode = spec.eval.mode;
-  if (data.train.empty() && !is_untrained(spec)) {
-    return invalid_argument("data.train is missing; required: a file of training rows");
+  if (spec.data.train.empty() && !is_untrained(spec)) {
+    std::string filled_in;
+    if (!spec.benchmark.empty()) {
+      filled_in = " (pmt submit fills in that of benchmark " + quoted(spec.benchmark) + ")";
+    }
+    return invalid_argument("data.train is missing; required: a file of training rows" + filled_in);
   }
-  PM_TRY(check_columns(data));
-  PM_TRY(check_format(spec, DataFormat::kTextLabel, data.few_shot.has_value(),
-                      "data.few_shot is given"));
-  PM_TRY(check_format(spec, DataFormat::kTextLabel, !data.label_words.empty(),
-                      "data.label_words is given"));
-  PM_TRY(check_format(spec, DataFormat::kTextLabel, mode == EvalMode::kLabelLikelihood,
-                      "eval.mode is label_likelihood"));
-  PM_TRY(check_format(spec, DataFormat::kPreference, mode == EvalMode::kPreference,
-                      "eval.mode is preference"));
-  if (mode == EvalMode::kGenerate && data.format == DataFormat::kPreference) {
-    return invalid_argument(
-        "eval.mode is generate with data.format preference; allowed: preference, loss");
-  }
-  return data.format == DataFormat::kTextLabel ? check_text_label(data) : Status();
+  PM_TRY(check_block({"data", spec.data}));
+  return check_eval(spec);
 }
 
 }  // namespace

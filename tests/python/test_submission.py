@@ -42,6 +42,11 @@ def test_empty_paths_stay_empty():
     assert absolute(text, FOLDER) == text
 
 
+def test_the_file_of_other_held_out_rows():
+    found = resolved("eval: {mode: loss, data: {eval: e}}")
+    assert found == {"eval": {"mode": "loss", "data": {"eval": "/f/e"}}}
+
+
 def test_paths_of_a_sweep():
     found = resolved(
         """

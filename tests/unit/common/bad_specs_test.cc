@@ -28,7 +28,7 @@ TEST(BadSpec, UnknownKeys) {
       {"train: {learning_rat: 1}", "train.learning_rat is not a key; did you mean learning_rate?"},
       {"nam: a", "nam is not a key; did you mean name?"},
       {"data: {x: 1}",
-       "data.x is not a key; allowed: train, eval, format, template, completion, columns, "
+       "data.x is not a key; allowed: train, eval, format, template, completion, columns, labels, "
        "label_words, few_shot, max_tokens, overflow"},
       {"method: {type: lora, rank: 8}",
        "method.rank is not a key of lora; allowed: type, r, alpha, target_modules, dropout, bias, "
@@ -41,7 +41,7 @@ TEST(BadSpec, UnknownKeys) {
        "data.few_shot.per_clas is not a key; did you mean per_class?"},
       {"sweep: {gird: {}}", "sweep.gird is not a key; did you mean grid?"},
       {"<<: {name: a}",
-       "<< is not a key; allowed: name, model, method, objective, data, train, eval, "
+       "<< is not a key; allowed: name, model, benchmark, method, objective, data, train, eval, "
        "resources, priority, labels, sweep"},
       {"train: {learning_rat: 1, seed: -1}",
        "train.learning_rat is not a key; did you mean learning_rate?"},
@@ -168,6 +168,9 @@ TEST(BadSpec, RulesAcrossKeys) {
       {head + "method: none\ntrain: {epochs: 1}",
        "train.epochs is given; allowed under method none: neither max_steps nor epochs"},
       {head + "train: {epochs: 1}", "data.train is missing; required: a file of training rows"},
+      {head + "train: {epochs: 1}\nbenchmark: gsm8k",
+       "data.train is missing; required: a file of training rows (pmt submit fills in that of "
+       "benchmark \"gsm8k\")"},
       {full + "eval: {mode: label_likelihood}",
        "eval.mode is label_likelihood with data.format prompt_completion; allowed: only with "
        "text_label"},
@@ -236,8 +239,47 @@ TEST(BadSpec, RulesOfObjectivesAndFormats) {
        "data.label_words is given with data.format prompt_completion; allowed: only with "
        "text_label"},
       {head + "data: {train: t, columns: {text: sentence}}",
-       "data.columns names the field \"text\"; allowed: prompt, completion (data.format "
-       "prompt_completion)"},
+       "data.columns names the field \"text\"; allowed: prompt, completion, answer "
+       "(data.format prompt_completion)"},
+      {head + "data: {train: t, labels: [a]}",
+       "data.labels is given with data.format prompt_completion; allowed: only with text_label"},
+      {head + "data: {train: t, format: text_label, labels: [a, b, a]}",
+       "data.labels names \"a\" twice; allowed: each label once"},
+      {head + "data: {train: t, format: messages, template: \"{text}\"}",
+       "data.template is given with data.format messages; allowed: only with text_label, "
+       "prompt_completion"},
+      {head + "data: {train: t, template: x}",
+       "data.template is \"x\"; allowed: text that contains {text}"},
+  });
+}
+
+TEST(BadSpec, RulesOfEvaluations) {
+  const std::string head = "name: a\nmodel: /m\ntrain: {max_steps: 1}\ndata: {train: t}\n";
+  const std::string other = head + "eval: {data: {eval: e, format: ";
+  expect_refused({
+      {head + "eval: {metric: f1}",
+       "eval.metric is f1; allowed: accuracy, macro_f1, exact_match, math_answer, loss, "
+       "preference_accuracy"},
+      {head + "eval: {mode: loss, metric: macro_f1}",
+       "eval.metric is macro_f1 with eval.mode loss; allowed: only with label_likelihood"},
+      {head + "eval: {stop: x}",
+       "eval.stop is given with eval.mode loss; allowed: only with "
+       "generate"},
+      {head + "eval: {mode: generate, stop: [\"\"]}",
+       "eval.stop has an empty text; allowed: texts of at least one character"},
+      {head + "eval: {data: {}}", "eval.data.eval is missing; required: a file of held-out rows"},
+      {head + "eval: {data: {eval: e, train: t}}",
+       "eval.data.train is given; allowed: keys of held-out rows"},
+      {other + "text_label, few_shot: {}}}",
+       "eval.data.few_shot is given; allowed: keys of held-out rows"},
+      {other + "text_label, completion: x}}",
+       "eval.data.completion is \"x\"; allowed: text that contains {label}"},
+      {other + "messages}, mode: label_likelihood}",
+       "eval.mode is label_likelihood with eval.data.format messages; allowed: only with "
+       "text_label"},
+      {other + "preference}}",
+       "eval.mode is loss with eval.data.format preference and data.format prompt_completion; "
+       "allowed: both preference, or neither"},
   });
 }
 

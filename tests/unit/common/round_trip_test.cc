@@ -23,7 +23,9 @@ class SpecMaker {
     spec.data = data();
     if (spec.data.format == DataFormat::kPreference) spec.objective = preference();
     spec.train = train(std::holds_alternative<NoMethod>(spec.method));
-    spec.eval = eval(spec.data.format == DataFormat::kTextLabel);
+    spec.eval = eval(spec.data.format == DataFormat::kTextLabel,
+                     spec.data.format == DataFormat::kPreference);
+    if (coin()) spec.benchmark = text();
     spec.resources = {1 + below(1024), static_cast<Device>(below(3)), below(4097)};
     spec.priority = below(2001) - 1000;
     for (int64_t i = below(4); i > 0; --i) spec.labels[text()] = text();
@@ -177,12 +179,15 @@ class SpecMaker {
     data.eval = text();
     data.format = static_cast<DataFormat>(below(4));
     data.overflow = static_cast<Overflow>(below(4));
-    data.prompt_template = text() + "{text}" + text();
+    const bool has_template =
+        data.format == DataFormat::kTextLabel || data.format == DataFormat::kPromptCompletion;
+    if (has_template && coin()) data.prompt_template = text() + "{text}" + text();
     data.completion_template = text() + "{label}" + text();
     if (data.format == DataFormat::kTextLabel && coin()) {
       data.few_shot = FewShotSpec{1 + below(100), whole()};
       data.columns["text"] = text();
       data.label_words[text()] = text();
+      data.labels = {"a" + text(), "b" + text()};
     }
     data.max_tokens = whole();
     return data;
@@ -206,13 +211,29 @@ class SpecMaker {
     return train;
   }
 
-  EvalSpec eval(bool labels) {
-    return {labels ? EvalMode::kLabelLikelihood : EvalMode::kLoss,
-            whole(),
-            whole(),
-            coin(),
-            coin(),
-            1 + below(1000)};
+  EvalSpec eval(bool labels, bool pairs) {
+    EvalSpec eval;
+    if (labels) {
+      eval.mode = EvalMode::kLabelLikelihood;
+      if (coin()) eval.metric = Metric::kMacroF1;
+    } else if (coin() && !pairs) {
+      eval.mode = EvalMode::kGenerate;
+      eval.stop = {"s" + text(), "\n"};
+    }
+    eval.max_rows = whole();
+    eval.seed = whole();
+    eval.before = coin();
+    eval.length_normalized = coin();
+    eval.max_new_tokens = 1 + below(1000);
+    if (labels && coin()) {
+      eval.benchmark = text();
+      eval.data = data();
+      eval.data->eval = "e" + text();
+      eval.data->train.clear();
+      eval.data->few_shot.reset();
+      if (eval.data->format != DataFormat::kTextLabel) eval.data.reset();
+    }
+    return eval;
   }
 
   SweepSpec sweep() {

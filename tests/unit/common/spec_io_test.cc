@@ -87,10 +87,10 @@ TEST(ToYaml, TextThatLooksLikeSomethingElseStaysText) {
         ".inf", "a,b",  "[",        "yes",  "0x1f",   "\xEF\xBB\xBF"}) {
     spec.labels["key"] = text;
     spec.labels[std::string("k") + text] = "v";
-    spec.data.prompt_template = text;
+    spec.data.completion_template = text;
     const JobSpec back = parsed(to_yaml(spec));
     EXPECT_EQ(back.labels, spec.labels) << to_yaml(spec);
-    EXPECT_EQ(back.data.prompt_template, text);
+    EXPECT_EQ(back.data.completion_template, text);
   }
 }
 

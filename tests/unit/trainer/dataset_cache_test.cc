@@ -32,7 +32,7 @@ void expect_same(const std::vector<Example>& a, const std::vector<Example>& b) {
     EXPECT_EQ(a[i].ids, b[i].ids);
     EXPECT_EQ(a[i].prompt_tokens, b[i].prompt_tokens);
     EXPECT_EQ(a[i].line, b[i].line);
-    EXPECT_EQ(a[i].completion, b[i].completion);
+    EXPECT_EQ(a[i].answer, b[i].answer);
     EXPECT_EQ(a[i].label, b[i].label);
   }
 }

@@ -57,6 +57,55 @@ TEST_F(DatasetTest, RefusesLabelsThatDoNotFitTogether) {
   expect_refused("data.label_words names the label \"2\", which no row has; allowed: 0, 1");
 }
 
+TEST_F(DatasetTest, GivenLabelsAreAllThereAreInTheirOrder) {
+  label_words();
+  spec_.data.label_words["2"] = "maybe";
+  spec_.data.labels = {"2", "1", "0"};
+  spec_.data.eval = folder_.write("e.csv", "text,label\na,1\na,2\n");
+  const auto data = load();
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_EQ(data->label_ids.size(), 3U);
+  EXPECT_THAT(data->label_ids.back(), ElementsAre(' ', 'n', 'o', 2));
+  EXPECT_EQ(data->eval.back().label, 0);
+  spec_.data.labels = {"2", "1"};
+  spec_.data.label_words.erase("0");
+  expect_refused("t.csv line 2: label \"0\" is not in data.labels");
+}
+
+TEST_F(DatasetTest, WhereAnswersAreGeneratedAnyLabelWillDo) {
+  label_words();
+  spec_.eval.mode = EvalMode::kGenerate;
+  spec_.data.eval = folder_.write("e.csv", "text,label\na,7\n");
+  const auto data = load();
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_EQ(data->eval.front().answer, " 7");
+}
+
+TEST_F(DatasetTest, HeldOutRowsMayBeOfAnotherKind) {
+  label_words();
+  spec_.eval.data = spec_.data;
+  spec_.eval.data->train.clear();
+  spec_.eval.data->prompt_template = "{labels}: {text}";
+  spec_.data = DataSpec{};
+  spec_.data.train = folder_.write("t.jsonl", R"({"prompt": "p", "completion": "c"})");
+  spec_.eval.data->labels = {"0", "1"};
+  const auto data = load();
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_THAT(data->train.front().ids, ElementsAre(1, 'p', 'c', 2));
+  EXPECT_EQ(data->eval.front().label, 1);
+  EXPECT_EQ(data->eval.front().prompt_tokens, 1 + 10);  // "no, yes: a"
+  EXPECT_EQ(data->label_ids.size(), 2U);
+  spec_.eval.data->labels = {"0"};
+  spec_.eval.data->label_words.erase("1");
+  expect_refused("e.csv line 2: label \"1\" is not in data.labels");
+}
+
+TEST_F(DatasetTest, PromptsOfPairsHaveATemplate) {
+  spec_.data.train = folder_.write("t.jsonl", R"({"prompt": "p", "completion": "c"})");
+  spec_.data.prompt_template = "Q{text}?";
+  EXPECT_THAT(load()->train.front().ids, ElementsAre(1, 'Q', 'p', '?', 'c', 2));
+}
+
 TEST_F(DatasetTest, SaysWhatBecameOfLongRows) {
   spec_.data.train = folder_.write("t.csv", "prompt,completion\npppp,c\np,c\n");
   spec_.data.eval = folder_.write("e.csv", "prompt,completion\np,c\n");
@@ -93,7 +142,7 @@ TEST_F(DatasetTest, HoldsTheTwoAnswersOfAPairSideBySide) {
   const auto data = load();
   ASSERT_TRUE(data.ok()) << data.status().message();
   std::vector<std::string> texts;
-  for (const Example& example : data->train) texts.push_back(example.completion);
+  for (const Example& example : data->train) texts.push_back(example.answer);
   EXPECT_THAT(texts, ElementsAre("c", "r", "d", "s"));
   EXPECT_EQ(data->train_counts.rows, 2);
 }

@@ -124,8 +124,7 @@ std::map<int64_t, torch::Tensor> keys_by_row(const std::vector<std::vector<int64
 TEST(DropoutKeys, FollowARowThroughAnyPacking) {
   std::vector<Example> examples;
   for (int32_t length : {4, 9, 2, 7}) {
-    examples.push_back(
-        {.ids = std::vector<int32_t>(length, 3), .prompt_tokens = 1, .completion = {}});
+    examples.push_back({.ids = std::vector<int32_t>(length, 3), .prompt_tokens = 1, .answer = {}});
   }
   const auto together = keys_by_row({{0, 1, 2, 3}}, examples, 5, 8);
   using Batches = std::vector<std::vector<int64_t>>;
@@ -138,7 +137,7 @@ TEST(DropoutKeys, FollowARowThroughAnyPacking) {
 
 TEST(DropoutKeys, DifferForEachSeedStepRowAndPosition) {
   const std::vector<Example> examples(
-      3, {.ids = std::vector<int32_t>(40, 3), .prompt_tokens = 1, .completion = {}});
+      3, {.ids = std::vector<int32_t>(40, 3), .prompt_tokens = 1, .answer = {}});
   std::vector<torch::Tensor> all;
   using SeedAndStep = std::pair<uint64_t, int64_t>;
   for (const auto& [seed, step] :

@@ -39,7 +39,7 @@ TEST(Encode, TextLabelFillsItsTemplates) {
   EXPECT_EQ(*kCodec.decode({out->front().ids.begin() + 1, out->front().ids.end() - 1}),
             "x, yy|t>yy");
   EXPECT_EQ(out->front().label, 1);
-  EXPECT_EQ(out->front().completion, "yy");
+  EXPECT_EQ(out->front().answer, "yy");
 }
 
 TEST(Encode, LabelsStandAsTheirWords) {
@@ -53,7 +53,7 @@ TEST(Encode, LabelsStandAsTheirWords) {
   EXPECT_EQ(*kCodec.decode({out->front().ids.begin() + 1, out->front().ids.end() - 1}),
             "x, good|t>good");
   EXPECT_EQ(out->front().label, 1);
-  EXPECT_EQ(out->front().completion, "good");
+  EXPECT_EQ(out->front().answer, "good");
   const auto ids = RowEncoder(kCodec, spec, {"x", "yy"}, {100}).encode_labels();
   EXPECT_THAT(ids->back(), ElementsAre('g', 'o', 'o', 'd', 2));
 }
@@ -72,7 +72,7 @@ TEST(Encode, APairSharesItsPrompt) {
     EXPECT_EQ(example.prompt_tokens, 2);
     EXPECT_EQ(example.line, 5);
   }
-  EXPECT_EQ((*out)[1].completion, "rr");
+  EXPECT_EQ((*out)[1].answer, "rr");
 }
 
 TEST(Encode, APairOfChatsGoesThroughTheTemplate) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -82,17 +83,32 @@ class EvalTest : public ::testing::TestWithParam<bool> {
     }
     return sum;
   }
+  int64_t brute_force_label(const Example& row) {
+    std::vector<double> scores;
+    for (const auto& label : labels_) {
+      const double length = spec_.length_normalized ? static_cast<double>(label.size()) : 1;
+      scores.push_back(score(row, label) / length);
+    }
+    return std::max_element(scores.begin(), scores.end()) - scores.begin();
+  }
+  // What the model says after a row's prompt, at most spec_.max_new_tokens letters.
+  std::string greedy_text(const Example& row) {
+    const torch::NoGradGuard no_grad;
+    std::vector<int32_t> grown;
+    const auto cache = model_.new_cache();
+    const auto prompt = row.prompt();
+    auto hidden = model_.extend(*cache, {prompt.begin(), prompt.end()}, &adapter_);
+    while (static_cast<int64_t>(grown.size()) < spec_.max_new_tokens) {
+      const auto next = static_cast<int32_t>(model_.logits(hidden).argmax(1).item<int64_t>());
+      if (next == kEos) break;
+      grown.push_back(next);
+      hidden = model_.extend(*cache, {next}, &adapter_);
+    }
+    return *codec_.decode(grown);
+  }
   double brute_force_accuracy() {
     double correct = 0;
-    for (const Example& row : rows_) {
-      std::vector<double> scores;
-      for (const auto& label : labels_) {
-        const double length = spec_.length_normalized ? static_cast<double>(label.size()) : 1;
-        scores.push_back(score(row, label) / length);
-      }
-      const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
-      correct += best == row.label ? 1 : 0;
-    }
+    for (const Example& row : rows_) correct += brute_force_label(row) == row.label ? 1 : 0;
     return correct / static_cast<double>(rows_.size());
   }
 
@@ -123,6 +139,25 @@ TEST_P(EvalTest, LabelLikelihoodEqualsBruteForce) {
       EXPECT_EQ(event->rows, 40);
       EXPECT_DOUBLE_EQ(event->value, expected);
     }
+  }
+}
+
+TEST_P(EvalTest, MacroF1IsTheMeanOverLabels) {
+  spec_.metric = Metric::kMacroF1;
+  std::vector<double> hits(labels_.size()), seen(labels_.size());
+  for (const Example& row : rows_) {
+    const auto given = brute_force_label(row);
+    hits[row.label] += given == row.label ? 1 : 0;
+    seen[row.label] += 1;
+    seen[given] += 1;
+  }
+  double sum = 0;
+  for (size_t i = 0; i < labels_.size(); ++i) sum += 2 * hits[i] / seen[i];
+  for (const int64_t tokens : {1, 4096}) {
+    const auto event = run(tokens);
+    ASSERT_TRUE(event.ok()) << event.status().message();
+    EXPECT_EQ(event->metric, "macro_f1");
+    EXPECT_DOUBLE_EQ(event->value, sum / static_cast<double>(labels_.size()));
   }
 }
 
@@ -193,7 +228,7 @@ TEST_P(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
       ids.push_back(grown.back());
     }
     lengths.insert(grown.size());
-    rows_[i].completion = i % 4 == 0 ? "no match" : " " + *codec_.decode(grown) + "\n";
+    rows_[i].answer = i % 4 == 0 ? "no match" : " " + *codec_.decode(grown) + "\n";
   }
   ASSERT_GT(lengths.size(), 1U);
   for (const int64_t limit : {1, 60, 4096}) {
@@ -208,6 +243,38 @@ TEST_P(EvalTest, GenerationIsGreedyAndStopsAtItsLimit) {
       EXPECT_LE(model_.reads, tokens + (GetParam() && limit > 1 ? 20 : 0));
     }
   }
+}
+
+TEST_P(EvalTest, AStopTextEndsAnAnswer) {
+  spec_.mode = EvalMode::kGenerate;
+  spec_.max_new_tokens = 6;
+  for (Example& row : rows_) row.answer = greedy_text(row);
+  EXPECT_DOUBLE_EQ(run()->value, 1);
+  const std::string stop = rows_.front().answer.substr(1, 2);
+  ASSERT_EQ(stop.size(), 2U);
+  spec_.stop = {"never", stop};
+  EXPECT_LT(run()->value, 1);
+  for (Example& row : rows_) row.answer = row.answer.substr(0, row.answer.find(stop));
+  ASSERT_EQ(rows_.front().answer.size(), 1U);
+  EXPECT_DOUBLE_EQ(run()->value, 1);
+}
+
+TEST_P(EvalTest, MathAnswersAreFoundInTheText) {
+  spec_.mode = EvalMode::kGenerate;
+  spec_.metric = Metric::kMathAnswer;
+  spec_.max_new_tokens = 1;
+  double right = 0;
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    const std::string text = greedy_text(rows_[i]);
+    const bool letter = !text.empty() && std::isalpha(text.front()) != 0;
+    rows_[i].answer = letter && i % 2 == 0 ? "so \\boxed{ " + text + " }." : "7";
+    right += letter && i % 2 == 0 ? 1 : 0;
+  }
+  ASSERT_GT(right, 0);
+  const auto event = run();
+  ASSERT_TRUE(event.ok()) << event.status().message();
+  EXPECT_EQ(event->metric, "math_answer");
+  EXPECT_DOUBLE_EQ(event->value, right / static_cast<double>(rows_.size()));
 }
 
 TEST_P(EvalTest, AStopOnOneRankStopsAll) {

@@ -159,9 +159,9 @@ class LoraDropoutTest : public testing::TestWithParam<bool> {
   LoraDropoutTest() { randomize(*adapter); }
 
   const std::vector<Example> rows = {
-      {.ids = {3, 1, 4, 1, 5, 9}, .prompt_tokens = 2, .completion = {}},
-      {.ids = {2, 6, 5}, .prompt_tokens = 1, .completion = {}},
-      {.ids = {3, 5, 8, 9, 7, 9, 3, 2}, .prompt_tokens = 4, .completion = {}}};
+      {.ids = {3, 1, 4, 1, 5, 9}, .prompt_tokens = 2, .answer = {}},
+      {.ids = {2, 6, 5}, .prompt_tokens = 1, .answer = {}},
+      {.ids = {3, 5, 8, 9, 7, 9, 3, 2}, .prompt_tokens = 4, .answer = {}}};
   const std::unique_ptr<Transformer> model = tiny_transformer(false);
   const std::unique_ptr<Adapter> adapter =
       lora_of({.r = 3, .dropout = 0.5, .use_dora = GetParam()}, *model);

@@ -50,6 +50,9 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"prompt": [)" USER("q") R"(], "chosen": [)" MODEL("c") R"(], "rejected": [)" MODEL(
                  "r") "]}",
              "[" USER("q") "]", "[" MODEL("c") "]", "[" MODEL("r") "]"},
+        Pair{"TextsThatAnswerMessages",
+             R"({"prompt": [)" USER("q") R"(], "chosen": "c", "rejected": "r"})", "[" USER("q") "]",
+             "[" MODEL("c") "]", "[" MODEL("r") "]"},
         Pair{"MessagesWithinAnswers",
              R"({"chosen": [)" USER("q") "," MODEL("c") R"(], "rejected": [)" USER("q") "," MODEL(
                  "r") "," USER("s") "," MODEL("t") "]}",

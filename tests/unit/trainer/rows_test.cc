@@ -125,6 +125,24 @@ TEST(Rows, AreTheSameInEveryForm) {
   }
 }
 
+TEST(Rows, OfCompletionAndAnswerOneWillDo) {
+  const auto rows = read_rows(R"({"prompt": "p", "completion": "c", "answer": "a"})"
+                              "\n"
+                              R"({"prompt": "p", "answer": 27.0})"
+                              "\n"
+                              R"({"prompt": "p", "completion": "c", "answer": null})",
+                              "t.jsonl", of(kPair));
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  const std::pair<std::string, std::string> expected[] = {{"c", "a"}, {"27.0", "27.0"}, {"c", ""}};
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ((*rows)[i].label, expected[i].first);
+    EXPECT_EQ((*rows)[i].answer, expected[i].second);
+  }
+  const auto table = read_rows("prompt,answer\np,3\n", "t.csv", of(kPair));
+  ASSERT_TRUE(table.ok()) << table.status().message();
+  EXPECT_EQ(table->front().label, "3");
+}
+
 TEST(Rows, MessagesKeepTheOrderOfTheirKeys) {
   const std::string messages = R"([{"role":"user","content":"q","b":1,"a":[{"z":1,"y":2}]},)"
                                R"({"content":"x","role":"assistant"}])";

@@ -1,5 +1,7 @@
 #include "worker/trainer/data/dataset.h"
 
+#include <optional>
+
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "worker/trainer/data/rows.h"
@@ -25,32 +27,39 @@ RowLimit limit_of(const DataSpec& data, const Positions& positions) {
   return {most, data.overflow, std::move(source)};
 }
 
-Result<Rows> read_all(const DataSpec& data) {
+Result<Rows> read_all(const JobSpec& spec) {
+  const DataSpec& held_out = eval_data(spec);
   Rows rows;
-  if (!data.train.empty()) {
-    PM_ASSIGN(rows.train, read_rows(data.train, data));
+  if (!spec.data.train.empty()) {
+    PM_ASSIGN(rows.train, read_rows(spec.data.train, spec.data));
   }
-  if (!data.eval.empty()) {
-    PM_ASSIGN(rows.eval, read_rows(data.eval, data));
+  if (!held_out.eval.empty()) {
+    PM_ASSIGN(rows.eval, read_rows(held_out.eval, held_out));
   }
   return rows;
 }
 
-// Of text_label alone, from all training rows, before few_shot chooses.
-Result<std::vector<std::string>> label_set(const Rows& rows, const DataSpec& data) {
+// Of text_label alone: data.labels, or those of `rows`.
+Result<std::vector<std::string>> label_set(const std::vector<Row>& rows, const DataSpec& data) {
   std::vector<std::string> labels;
   if (data.format != DataFormat::kTextLabel) return labels;
-  labels = distinct_labels(rows.train.empty() ? rows.eval : rows.train);
+  labels = data.labels.empty() ? distinct_labels(rows) : data.labels;
   PM_TRY(check_label_words(data, labels));
   return labels;
 }
 
-Status check_eval_labels(const std::vector<Row>& rows, const RowEncoder& encoder,
-                         const DataSpec& data) {
+// Where the labels of rows are looked for, for messages.
+std::string label_place(const DataSpec& data) {
+  return data.labels.empty() ? "does not occur in " + data.train : "is not in data.labels";
+}
+
+Status check_labels(const std::vector<Row>& rows, const std::string& file,
+                    const RowEncoder& encoder, const DataSpec& data) {
+  if (data.format != DataFormat::kTextLabel) return {};
   for (const Row& row : rows) {
     if (encoder.label_index(row.label) >= 0) continue;
-    return invalid_argument(row_name(data.eval, row.line) + ": label \"" + row.label +
-                            "\" does not occur in " + data.train);
+    return invalid_argument(row_name(file, row.line) + ": label \"" + row.label + "\" " +
+                            label_place(data));
   }
   return {};
 }
@@ -79,20 +88,49 @@ std::string digest_of(const std::vector<Example>& examples) {
   return digest.finish_hex();
 }
 
-Status encode_rows(Rows rows, const JobSpec& spec, const RowEncoder& encoder, Dataset& out) {
+// The encoders of training rows and of held-out rows.
+struct Encoders {
+  RowEncoder train;
+  std::optional<RowEncoder> own;  // where eval.data reads held-out rows in another way
+
+  const RowEncoder& eval() const { return own ? *own : train; }
+};
+
+Result<Encoders> make_encoders(const JobSpec& spec, const Rows& rows, const TextCodec& codec,
+                               const Positions& positions) {
+  const bool only_eval = rows.train.empty() && !spec.eval.data;
+  PM_ASSIGN(auto labels, label_set(only_eval ? rows.eval : rows.train, spec.data));
+  Encoders encoders{RowEncoder(codec, spec.data, std::move(labels), limit_of(spec.data, positions)),
+                    {}};
+  if (!spec.eval.data) return encoders;
+  const DataSpec& held_out = *spec.eval.data;
+  auto own = label_set(rows.eval, held_out);
+  PM_TRY(own.status().with_context("eval.data"));
+  encoders.own.emplace(codec, held_out, std::move(own).value(), limit_of(held_out, positions));
+  return encoders;
+}
+
+Status check_all_labels(const JobSpec& spec, const Rows& rows, const Encoders& encoders) {
+  PM_TRY(check_labels(rows.train, spec.data.train, encoders.train, spec.data));
+  if (spec.eval.mode == EvalMode::kGenerate) return {};
+  return check_labels(rows.eval, eval_data(spec).eval, encoders.eval(), eval_data(spec));
+}
+
+Status encode_rows(Rows rows, const JobSpec& spec, const Encoders& encoders, Dataset& out) {
   if (!std::holds_alternative<NoMethod>(spec.method)) {
-    PM_ASSIGN(auto train, encoder.encode_all(std::move(rows.train), spec.data.train));
+    PM_ASSIGN(auto train, encoders.train.encode_all(std::move(rows.train), spec.data.train));
     out.train = std::move(train.examples);
     out.train_counts = train.counts;
   }
-  PM_ASSIGN(auto eval, encoder.encode_all(std::move(rows.eval), spec.data.eval));
+  PM_ASSIGN(auto eval, encoders.eval().encode_all(std::move(rows.eval), eval_data(spec).eval));
   out.eval = std::move(eval.examples);
   out.eval_counts = eval.counts;
-  for (const auto& [key, counts] :
-       {std::pair("data.train", out.train_counts), std::pair("data.eval", out.eval_counts)}) {
-    const std::string note = overflow_note(key, counts, encoder.limit());
-    if (!note.empty()) out.notes.push_back(note);
-  }
+  const auto note = [&](const char* key, const RowCounts& counts, const RowEncoder& encoder) {
+    std::string text = overflow_note(key, counts, encoder.limit());
+    if (!text.empty()) out.notes.push_back(std::move(text));
+  };
+  note("data.train", out.train_counts, encoders.train);
+  note(spec.eval.data ? "eval.data.eval" : "data.eval", out.eval_counts, encoders.eval());
   return {};
 }
 
@@ -102,6 +140,7 @@ std::string rows_wanted(const JobSpec& spec, const Positions& positions) {
   JobSpec wanted;
   wanted.data = spec.data;
   wanted.eval.mode = spec.eval.mode;
+  wanted.eval.data = spec.eval.data;
   if (std::holds_alternative<NoMethod>(spec.method)) wanted.method = spec.method;
   return to_yaml(wanted) + "positions " + std::to_string(positions.model) + " " +
          std::to_string(positions.prefix);
@@ -110,21 +149,19 @@ std::string rows_wanted(const JobSpec& spec, const Positions& positions) {
 Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
                              const Positions& positions) {
   const DataSpec& data = spec.data;
-  PM_ASSIGN(Rows rows, read_all(data));
-  PM_ASSIGN(auto labels, label_set(rows, data));
-  const RowEncoder encoder(codec, data, std::move(labels), limit_of(data, positions));
-  if (data.format == DataFormat::kTextLabel) {
-    PM_TRY(check_eval_labels(rows.eval, encoder, data));
-  }
+  const std::string& eval_file = eval_data(spec).eval;
+  PM_ASSIGN(Rows rows, read_all(spec));
+  PM_ASSIGN(const Encoders encoders, make_encoders(spec, rows, codec, positions));
+  PM_TRY(check_all_labels(spec, rows, encoders));
   if (data.few_shot) {
     PM_ASSIGN(rows.train, select_few_shot(std::move(rows.train), *data.few_shot, data.train));
   }
   Dataset out;
-  PM_TRY(encode_rows(std::move(rows), spec, encoder, out));
-  if (!data.eval.empty() && spec.eval.mode == EvalMode::kLabelLikelihood) {
-    PM_ASSIGN(out.label_ids, encoder.encode_labels());
+  PM_TRY(encode_rows(std::move(rows), spec, encoders, out));
+  if (!eval_file.empty() && spec.eval.mode == EvalMode::kLabelLikelihood) {
+    PM_ASSIGN(out.label_ids, encoders.eval().encode_labels());
   }
-  if (continues_prompts(spec.eval.mode)) PM_TRY(check_prompts(out.eval, data.eval));
+  if (continues_prompts(spec.eval.mode)) PM_TRY(check_prompts(out.eval, eval_file));
   out.digest = digest_of(out.train);
   return out;
 }

@@ -12,7 +12,8 @@
 namespace prefixmem::trainer {
 
 struct Dataset {
-  std::vector<Example> train, eval;  // examples_per_row(data.format) of each row (example.h)
+  // examples_per_row of each row (example.h), by data.format and eval_data(spec).format.
+  std::vector<Example> train, eval;
   std::vector<std::vector<int32_t>> label_ids;  // eval.mode label_likelihood only
   std::string digest;                           // of every token of `train`, in order
   RowCounts train_counts, eval_counts;
@@ -31,8 +32,8 @@ std::string rows_wanted(const JobSpec& spec, const Positions& positions);
 // Reads, chooses and encodes the rows; a pure function of files, spec and tokenizer. Rows are held
 // once as text, then once as tokens. data.max_tokens does not go beyond the positions that are
 // left. few_shot chooses before data.overflow drops. Errors as read_rows, select_few_shot,
-// check_label_words and RowEncoder; a label that only eval has; a prompt without a token where the
-// evaluation continues from it.
+// check_label_words and RowEncoder; a label outside of its set (of held-out rows not under
+// eval.mode generate); a prompt without a token where the evaluation continues from it.
 Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
                              const Positions& positions);
 

@@ -53,6 +53,9 @@ Result<std::string> dataset_key(const JobSpec& spec, const Positions& positions)
   JobSpec contents = spec;
   PM_ASSIGN(contents.data.train, identity_of(spec.data.train));
   PM_ASSIGN(contents.data.eval, identity_of(spec.data.eval));
+  if (spec.eval.data) {
+    PM_ASSIGN(contents.eval.data->eval, identity_of(spec.eval.data->eval));
+  }
   Sha256 key;
   PM_TRY(update_from_file(key, "/proc/self/exe"));
   key.update(rows_wanted(contents, positions));

@@ -76,17 +76,17 @@ class Reader {
 
 void add_examples(Writer& writer, const std::string& part, const std::vector<Example>& examples) {
   Flat<int32_t> ids;
-  Flat<uint8_t> completions;
+  Flat<uint8_t> answers;
   std::vector<int64_t> prompt_tokens, lines, labels;
   for (const Example& example : examples) {
     ids.add(example.ids);
-    completions.add(example.completion);
+    answers.add(example.answer);
     prompt_tokens.push_back(example.prompt_tokens);
     lines.push_back(example.line);
     labels.push_back(example.label);
   }
   writer.add(part + ".ids", ids);
-  writer.add(part + ".completions", completions);
+  writer.add(part + ".answers", answers);
   writer.add(part + ".prompt_tokens", prompt_tokens);
   writer.add(part + ".lines", lines);
   writer.add(part + ".labels", labels);
@@ -94,14 +94,13 @@ void add_examples(Writer& writer, const std::string& part, const std::vector<Exa
 
 Result<std::vector<Example>> read_examples(const Reader& reader, const std::string& part) {
   PM_ASSIGN(auto ids, (reader.lists<std::vector<int32_t>, int32_t>(part + ".ids")));
-  PM_ASSIGN(auto completions, (reader.lists<std::string, uint8_t>(part + ".completions")));
+  PM_ASSIGN(auto answers, (reader.lists<std::string, uint8_t>(part + ".answers")));
   PM_ASSIGN(const auto prompt_tokens, reader.values<int64_t>(part + ".prompt_tokens"));
   PM_ASSIGN(const auto lines, reader.values<int64_t>(part + ".lines"));
   PM_ASSIGN(const auto labels, reader.values<int64_t>(part + ".labels"));
   std::vector<Example> examples(ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {
-    examples[i] = {std::move(ids[i]), prompt_tokens[i], lines[i], std::move(completions[i]),
-                   labels[i]};
+    examples[i] = {std::move(ids[i]), prompt_tokens[i], lines[i], std::move(answers[i]), labels[i]};
   }
   return examples;
 }

@@ -105,7 +105,7 @@ Result<std::vector<Example>> RowEncoder::encode_row(const Row& row,
     example.prompt_tokens = static_cast<int64_t>(prompt->size());
     example.ids = *prompt;
     example.ids.insert(example.ids.end(), answer.ids.begin(), answer.ids.end());
-    example.completion = std::move(answer.text);
+    example.answer = row.answer.empty() ? std::move(answer.text) : row.answer;
     if (!answer.empty && example.label_tokens() >= 1) continue;
     return invalid_argument(where + " has no label token: its completion is empty");
   }
@@ -119,7 +119,7 @@ Result<std::vector<int32_t>> RowEncoder::split(const Row& row, std::vector<Answe
     const TemplateValues values{row.text, words, joined_labels_};
     PM_ASSIGN(Answer answer, plain_answer(fill_template(spec_.completion_template, values)));
     answers.push_back(std::move(answer));
-    return codec_.encode(fill_template(spec_.prompt_template, values), true);
+    return codec_.encode(fill_template(prompt_pattern(spec_), values), true);
   }
   PM_ASSIGN(Answer answer, plain_answer(row.label));
   answers.push_back(std::move(answer));
@@ -127,7 +127,7 @@ Result<std::vector<int32_t>> RowEncoder::split(const Row& row, std::vector<Answe
     PM_ASSIGN(Answer rejected, plain_answer(row.rejected));
     answers.push_back(std::move(rejected));
   }
-  return codec_.encode(row.text, true);
+  return codec_.encode(fill_template(prompt_pattern(spec_), {row.text, {}, {}}), true);
 }
 
 Result<std::vector<int32_t>> RowEncoder::split_chat(const Row& row,

@@ -15,9 +15,9 @@ namespace prefixmem::trainer {
 struct Example {
   std::vector<int32_t> ids;
   int64_t prompt_tokens = 0;
-  int64_t line = 0;        // number of its row in its file
-  std::string completion;  // text
-  int64_t label = -1;      // index among the label set; -1: none
+  int64_t line = 0;    // number of its row in its file
+  std::string answer;  // what a generated text is compared with: the row's answer, or completion
+  int64_t label = -1;  // index among the label set; -1: none
 
   int64_t input_tokens() const { return static_cast<int64_t>(ids.size()) - 1; }
   std::span<const int32_t> inputs() const { return {ids.data(), ids.size() - 1}; }

@@ -11,14 +11,26 @@ Result<std::string> label_of(const Field& field) {
   return text_of(field);
 }
 
+Result<std::string> answer_of(const Field& field) {
+  if (field.missing()) return std::string();
+  if (field.value->is_number()) return field.value->dump();
+  return text_of(field);
+}
+
+// Whether a row that lacks the field may still be whole: the prompt of a pair may stand in its
+// answers (preference.h), and of completion and answer one will do.
+bool is_optional(DataFormat format, const std::string& field) {
+  if (format == DataFormat::kPreference) return field == "prompt";
+  return format == DataFormat::kPromptCompletion && field != "prompt";
+}
+
 }  // namespace
 
 RowFields::RowFields(const DataSpec& data) : format_(data.format) {
   for (const std::string& field : row_fields(format_)) {
     const auto renamed = data.columns.find(field);
-    // The prompt of a pair may stand in its answers (preference.h).
-    const bool required = format_ != DataFormat::kPreference || field != "prompt";
-    columns_.push_back({renamed == data.columns.end() ? field : renamed->second, required});
+    columns_.push_back(
+        {renamed == data.columns.end() ? field : renamed->second, !is_optional(format_, field)});
   }
 }
 
@@ -29,7 +41,11 @@ Result<Row> RowFields::row(const SourceRow& source, const std::string& where) co
   switch (format_) {
     case DataFormat::kPromptCompletion: {
       PM_ASSIGN(row.text, text_of(field(0)));
-      PM_ASSIGN(row.label, text_of(field(1)));
+      PM_ASSIGN(row.answer, answer_of(field(2)));
+      row.label = row.answer;
+      if (row.answer.empty() || !field(1).missing()) {
+        PM_ASSIGN(row.label, text_of(field(1)));
+      }
       break;
     }
     case DataFormat::kTextLabel: {

@@ -38,6 +38,11 @@ Status split_text(Row& row, const Field& chosen) {
   return {};
 }
 
+// A text as the assistant's only message.
+Json said(std::string text) {
+  return Json::array({{{"role", "assistant"}, {"content", std::move(text)}}});
+}
+
 Status fill_text(Row& row, const Field& prompt, const Field& chosen, const Field& rejected) {
   PM_ASSIGN(row.label, text_of(chosen));
   PM_ASSIGN(row.rejected, text_of(rejected));
@@ -80,9 +85,15 @@ Status check_question(const Json& messages, const Field& field) {
                           "answers reply to");
 }
 
+Result<Json> answer_of(const Field& field) {
+  if (is_list(field)) return messages_of(field);
+  PM_ASSIGN(std::string text, text_of(field));
+  return said(std::move(text));
+}
+
 Status fill_chat(Row& row, const Field& prompt, const Field& chosen, const Field& rejected) {
-  PM_ASSIGN(Json good, messages_of(chosen));
-  PM_ASSIGN(Json bad, messages_of(rejected));
+  PM_ASSIGN(Json good, answer_of(chosen));
+  PM_ASSIGN(Json bad, answer_of(rejected));
   PM_TRY(check_answer(good, chosen));
   PM_TRY(check_answer(bad, rejected));
   Json question;
@@ -102,9 +113,11 @@ Status fill_chat(Row& row, const Field& prompt, const Field& chosen, const Field
 }  // namespace
 
 Status fill_preference(Row& row, const Field& prompt, const Field& chosen, const Field& rejected) {
-  if (is_list(chosen) && is_list(rejected) &&
-      (prompt.missing() || is_text(prompt) || is_list(prompt)))
+  const bool lists = is_list(chosen) && is_list(rejected);
+  const bool texts = is_text(chosen) && is_text(rejected);
+  if ((lists && (prompt.missing() || is_text(prompt))) || ((lists || texts) && is_list(prompt))) {
     return fill_chat(row, prompt, chosen, rejected);
+  }
   return fill_text(row, prompt, chosen, rejected);
 }
 

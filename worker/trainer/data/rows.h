@@ -20,17 +20,20 @@ struct Row {
                       // chosen answer
   std::string messages;       // messages: the JSON array
   std::string rejected = {};  // preference: the rejected answer
+  std::string answer = {};    // prompt_completion: the answer alone; may be empty
   bool chat = false;  // preference: prompt and answers are JSON arrays of messages, not plain text
 };
 
-// Reads a file of rows (row_source.h), one at a time. Fields by format: prompt, completion; text,
-// label; messages; prompt, chosen, rejected. data.columns names them otherwise, other columns are
-// ignored. A label may be a whole number, which stands for its decimal text. Messages are a list of
+// Reads a file of rows (row_source.h), one at a time. Fields by format: prompt, completion,
+// answer; text, label; messages; prompt, chosen, rejected. data.columns names them otherwise, other
+// columns are ignored. A label may be a whole number and an answer any number, which stand for
+// their decimal text. An answer without a completion is the completion. Messages are a list of
 // objects with role and content (or, as in CSV, the JSON text of one) and end with the assistant's.
 //
 // preference: prompt, chosen and rejected are text or lists of messages. Where the prompt is
 // missing, or is text beside lists, it is what chosen and rejected begin with in common, as in TRL:
-// the longest run of equal messages, or of equal characters without a blank at the end.
+// the longest run of equal messages, or of equal characters without a blank at the end. Texts that
+// answer a list of messages are the assistant's.
 //
 // INVALID_ARGUMENT naming file, line or row, column and value: what is missing, of another type or
 // without a prompt; a file without rows.

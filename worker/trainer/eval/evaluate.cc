@@ -3,10 +3,11 @@
 #include <torch/autograd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <functional>
 
 #include "common/random.h"
+#include "common/spec/enums.h"
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/eval/label_batch.h"
 
@@ -66,22 +67,23 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   const auto start = std::chrono::steady_clock::now();
   const auto count = static_cast<int64_t>(context.examples.size()) / context.examples_per_row;
   const auto rows = sample_rows(count, context.spec);
-  std::array<double, 3> sums{};  // value, weight, stop votes
+  const Metric metric = metric_of(context.spec);
+  Tally sums = empty_tally(metric, context.label_ids.size());
   for (const auto& batch : batches_of_this_rank(context, rows)) {
     if (context.should_stop()) break;
     PM_ASSIGN(const Tally tally, score_batch(context, batch));
-    sums[0] += tally.value;
-    sums[1] += tally.weight;
+    std::transform(sums.begin(), sums.end(), tally.begin(), sums.begin(), std::plus());
   }
-  sums[2] = context.should_stop() ? 1 : 0;
+  sums.push_back(context.should_stop() ? 1 : 0);
   PM_TRY(context.gang.all_reduce_sum(sums));
-  if (sums[2] > 0) {
+  if (sums.back() > 0) {
     return cancelled("stopped during the evaluation at step " + std::to_string(step));
   }
+  sums.pop_back();
   EvalEvent event;
   event.step = step;
-  event.metric = metric_name(context.spec.mode);
-  event.value = sums[0] / sums[1];
+  event.metric = spec::spelling(metric);
+  event.value = metric_value(metric, sums);
   event.rows = static_cast<int64_t>(rows.size());
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return event;

@@ -9,6 +9,7 @@
 #include "common/spec/job_spec.h"
 #include "worker/trainer/collective/collective.h"
 #include "worker/trainer/data/encode.h"
+#include "worker/trainer/eval/metric.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/objective/objective.h"
 #include "worker/trainer/objective/reference.h"
@@ -32,14 +33,7 @@ struct EvalContext {
   std::function<bool()> should_stop;  // asked between forwards
 };
 
-// A sum over some rows and what to divide it by.
-struct Tally {
-  double value = 0;
-  double weight = 0;
-};
-
-// label_likelihood → accuracy, generate → exact_match, loss → loss, preference →
-// preference_accuracy. CANCELLED on every rank once should_stop() is true on one.
+// metric_of(spec). CANCELLED on every rank once should_stop() is true on one.
 Result<EvalEvent> evaluate(const EvalContext& context, int64_t step);
 
 // The rows of spec.max_rows: a sample drawn by (seed, row), in file order; all where it is 0.

@@ -4,6 +4,7 @@
 
 #include "worker/trainer/data/common_prefixes.h"
 #include "worker/trainer/eval/evaluate.h"
+#include "worker/trainer/eval/math_answer.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -15,6 +16,18 @@ std::string trimmed(const std::string& text) {
   const size_t begin = text.find_first_not_of(blanks);
   if (begin == std::string::npos) return "";
   return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
+}
+
+// The beginning of the first of these texts; all of it where there is none.
+size_t end_of_answer(const std::string& text, const std::vector<std::string>& stop) {
+  size_t end = text.size();
+  for (const std::string& one : stop) end = std::min(end, text.find(one));
+  return end;
+}
+
+bool is_right(Metric metric, const std::string& text, const std::string& answer) {
+  if (metric == Metric::kMathAnswer) return same_math_answer(text, answer);
+  return trimmed(text) == trimmed(answer);
 }
 
 // A row as it grows.
@@ -61,9 +74,19 @@ std::vector<int64_t> next_tokens(const EvalContext& context, const std::vector<G
   return {best.data_ptr<int64_t>(), best.data_ptr<int64_t>() + best.numel()};
 }
 
-// Greedy continuations, each up to eos (not included) or max_new_tokens; cut short by a stop.
-std::vector<Growth> continue_greedily(const EvalContext& context,
-                                      const std::vector<TokenSpan>& prompts) {
+// Whether nothing that a row could still say would count.
+Result<bool> is_done(const EvalContext& context, const Growth& row) {
+  const EvalSpec& spec = context.spec;
+  if (static_cast<int64_t>(row.ids.size()) >= spec.max_new_tokens) return true;
+  if (spec.stop.empty()) return false;
+  PM_ASSIGN(const std::string text, context.codec.decode(row.ids));
+  return end_of_answer(text, spec.stop) < text.size();
+}
+
+// Greedy continuations, each up to eos (not included), a stop text or max_new_tokens; cut short by
+// a stop of the evaluation.
+Result<std::vector<Growth>> continue_greedily(const EvalContext& context,
+                                              const std::vector<TokenSpan>& prompts) {
   std::vector<Growth> rows = start(context, prompts);
   std::vector<Growth*> open;
   for (Growth& row : rows) open.push_back(&row);
@@ -75,8 +98,8 @@ std::vector<Growth> continue_greedily(const EvalContext& context,
       if (id == context.codec.eos_id()) continue;
       open[i]->ids.push_back(id);
       open[i]->unread = {id};
-      const bool full = static_cast<int64_t>(open[i]->ids.size()) >= context.spec.max_new_tokens;
-      if (!full) going_on.push_back(open[i]);
+      PM_ASSIGN(const bool done, is_done(context, *open[i]));
+      if (!done) going_on.push_back(open[i]);
     }
     open = std::move(going_on);
   }
@@ -88,12 +111,13 @@ std::vector<Growth> continue_greedily(const EvalContext& context,
 Result<Tally> score_generation(const EvalContext& context, const std::vector<int64_t>& rows) {
   std::vector<TokenSpan> prompts;
   for (const int64_t row : rows) prompts.push_back(context.examples[row].prompt());
-  const auto grown = continue_greedily(context, prompts);
-  Tally tally;
+  PM_ASSIGN(const auto grown, continue_greedily(context, prompts));
+  Tally tally = empty_tally(metric_of(context.spec), 0);
   for (size_t i = 0; i < rows.size(); ++i) {
-    PM_ASSIGN(const std::string text, context.codec.decode(grown[i].ids));
-    tally.value += trimmed(text) == trimmed(context.examples[rows[i]].completion) ? 1 : 0;
-    tally.weight += 1;
+    PM_ASSIGN(std::string text, context.codec.decode(grown[i].ids));
+    text.resize(end_of_answer(text, context.spec.stop));
+    tally[0] += is_right(metric_of(context.spec), text, context.examples[rows[i]].answer) ? 1 : 0;
+    tally[1] += 1;
   }
   return tally;
 }

@@ -67,12 +67,11 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   const torch::Tensor hidden = context.model.hidden(batch, context.adapter, batch.label_sources);
   const auto scores = edge_scores(context.model, hidden, labels.edges);
   const size_t count = context.label_ids.size();
-  Tally tally;
+  Tally tally = empty_tally(metric_of(context.spec), count);
   for (size_t i = 0; i < rows.size(); ++i) {
     const int64_t best =
         best_label(labels.paths.data() + i * count, count, scores, context.spec.length_normalized);
-    tally.value += best == context.examples[rows[i]].label ? 1 : 0;
-    tally.weight += 1;
+    count_label(tally, context.examples[rows[i]].label, best);
   }
   return tally;
 }

@@ -72,7 +72,7 @@ bool TrainingLoop::checkpoint_due() const {
 
 bool TrainingLoop::evaluation_due() const {
   const auto& spec = session_.spec;
-  if (spec.data.eval.empty()) return false;
+  if (eval_data(spec).eval.empty()) return false;
   const int64_t step = steps_done();
   for (const EvalEvent& done : progress_.evals) {
     if (done.step == step) return false;
@@ -86,7 +86,7 @@ Status TrainingLoop::evaluate_now() {
   PM_TRY(enter(PhaseEvent::Phase::kEvaluating));
   const EvalContext context{.spec = session_.spec.eval,
                             .examples = session_.data->eval,
-                            .examples_per_row = examples_per_row(session_.spec.data.format),
+                            .examples_per_row = examples_per_row(eval_data(session_.spec).format),
                             .label_ids = session_.data->label_ids,
                             .codec = *session_.base.codec,
                             .model = *session_.base.model,

@@ -1,7 +1,8 @@
 """What `Client.submit` sends: the caller's spec as YAML text, its paths made absolute.
 
-As `pmt submit` does: relative paths in model, data.train, data.eval and a method's init, those in a
-sweep's values included, are taken from the spec's folder (a file's own; otherwise the working one).
+As `pmt submit` does: relative paths in model, data.train, data.eval, eval.data.eval and a method's
+init, those in a sweep's values included, are taken from the spec's folder (a file's own; otherwise
+the working one). Benchmarks are looked up by `pmt submit` alone.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import yaml
 from prefixmem.client.errors import InvalidArgument
 
 SPEC_FILES = (".yaml", ".yml", ".json")
-PATHS = ("model", "data.train", "data.eval", "method.init")
-BLOCKS = ("data", "method", "sweep", "sweep.grid", "sweep.space")
+PATHS = ("model", "data.train", "data.eval", "eval.data.eval", "method.init")
+BLOCKS = ("data", "eval", "eval.data", "method", "sweep", "sweep.grid", "sweep.space")
 GRID = "sweep.grid."
 SPACE = "sweep.space."
 
