@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <iostream>
 
 #include "client/render/text.h"
@@ -19,6 +20,22 @@ std::optional<TerminalSize> terminal_of_stdout() {
   return TerminalSize{size.ws_col, size.ws_row};
 }
 
+// Beside the program: PREFIX/bin/pmt and PREFIX/share/prefixmem/benchmarks.
+std::filesystem::path shipped_registry() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto folder = program.parent_path().parent_path() / "share/prefixmem/benchmarks";
+  return std::filesystem::is_directory(folder, error) ? folder : std::filesystem::path();
+}
+
+// By the XDG Base Directory Specification.
+std::filesystem::path cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::filesystem::path(cache) / "prefixmem";
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home == nullptr ? "/tmp" : home) / ".cache/prefixmem";
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -29,7 +46,9 @@ Environment process_environment() {
           terminal_of_stdout,
           real_clock(),
           std::filesystem::current_path(gone),
-          {}};
+          {},
+          shipped_registry(),
+          cache_folder()};
 }
 
 Result<Server*> Session::server() {

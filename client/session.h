@@ -29,6 +29,8 @@ struct Environment {
   const Clock& clock;
   std::filesystem::path working_folder;
   FeedOptions feed;
+  std::filesystem::path shipped_registry;  // of benchmarks; empty: none
+  std::filesystem::path cache_folder;      // where this user's files may be kept
 };
 
 // The environment of this process.

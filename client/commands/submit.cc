@@ -2,6 +2,7 @@
 #include <istream>
 #include <iterator>
 
+#include "client/commands/benchmark_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/watch.h"
 #include "client/exit_codes.h"
@@ -17,6 +18,7 @@ namespace prefixmem::client {
 namespace {
 
 struct Options {
+  BenchmarkOptions places;
   std::string file;
   std::vector<std::string> settings;
   std::string idempotency_key;
@@ -33,7 +35,8 @@ Result<v1::SubmitJobRequest> make_request(const Options& options, Session& sessi
   const auto folder = options.file == "-" ? here : (here / options.file).parent_path();
   PM_ASSIGN(const std::string text, read_spec(options.file, session));
   v1::SubmitJobRequest request;
-  PM_ASSIGN(*request.mutable_yaml(), prepare_submission(text, folder, options.settings, here));
+  PM_ASSIGN(*request.mutable_yaml(), prepare_submission(text, folder, options.settings, here,
+                                                        options.places.finder(session)));
   request.set_idempotency_key(options.idempotency_key.empty() ? new_id("submit")
                                                               : options.idempotency_key);
   return request;
@@ -88,6 +91,7 @@ Command add_submit(CLI::App& app) {
             return key.size() <= 128 ? "" : std::string("a key has at most 128 bytes");
           },
           ""));
+  add_benchmark_options(*command, options->places);
   command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
   return {command, [options](Session& session) { return submit(*options, session); }};
 }

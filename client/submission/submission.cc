@@ -13,7 +13,8 @@ constexpr std::string_view kAxis = "sweep.grid.";
 constexpr std::string_view kDomain = "sweep.space.";
 
 bool is_path_key(std::string_view key) {
-  return key == "model" || key == "data.train" || key == "data.eval" || key == "method.init";
+  return key == "model" || key == "data.train" || key == "data.eval" || key == "eval.data.eval" ||
+         key == "method.init";
 }
 
 void make_absolute(Tree& value, const fs::path& folder) {
@@ -44,7 +45,8 @@ void resolve_domain(const std::string& path, Tree& domain, const fs::path& folde
 // `value` stands at the dotted path: a path of the file system, or a block that may hold some.
 void resolve(const std::string& path, Tree& value, const fs::path& folder) {
   if (is_path_key(path)) return make_absolute(value, folder);
-  if (path == "data" || path == "sweep" || path == "sweep.grid" || path == "sweep.space") {
+  if (path == "data" || path == "eval" || path == "eval.data" || path == "sweep" ||
+      path == "sweep.grid" || path == "sweep.space") {
     return resolve_entries(path + ".", value, folder);
   }
   if (path == "method" || path == "method.methods") {  // one method, or a list of several
@@ -76,7 +78,7 @@ Status apply_setting(const std::string& setting, Tree& spec, const fs::path& wor
 
 Result<std::string> prepare_submission(std::string_view yaml, const fs::path& folder,
                                        const std::vector<std::string>& settings,
-                                       const fs::path& working_folder) {
+                                       const fs::path& working_folder, const FindBenchmark& find) {
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
   if (spec.is_null()) spec = Tree::map();
   if (!spec.is_map()) return invalid_argument("the spec is no map of keys");
@@ -84,6 +86,7 @@ Result<std::string> prepare_submission(std::string_view yaml, const fs::path& fo
   for (const std::string& setting : settings) {
     PM_TRY(apply_setting(setting, spec, working_folder));
   }
+  PM_TRY(bind_benchmarks(find, spec));
   return spec::print_tree(spec);
 }
 

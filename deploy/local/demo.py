@@ -21,7 +21,8 @@ from programs import StartError, build_folder, stop_on_signals
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parents[1]
 WORKERS, SLOTS = 2, 2
-FETCH = [sys.executable, REPO / "scripts" / "fetch_data.py", "banking77"]
+PMT = build_folder() / "bin" / "pmt"
+PREPARE = [PMT, "benchmarks", "prepare", "banking77", "--benchmark-data", REPO / ".deps" / "data"]
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
@@ -42,9 +43,10 @@ def say(text=""):
 
 def data_folder():
     """Banking77, or the small set of the repository where no source of it can be reached."""
-    done = subprocess.run(FETCH, capture_output=True, text=True, check=False)
+    done = subprocess.run([*PREPARE, "-o", "json"], capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        return pathlib.Path(done.stdout.strip())
+        (benchmark,) = json.loads(done.stdout)["benchmarks"]
+        return pathlib.Path(benchmark["splits"]["train"]["file"]).parent
     say(f"Banking77 cannot be had:\n{done.stderr.rstrip()}")
     say("The demo uses the intents of tests/data/intents instead.")
     return REPO / "tests" / "data" / "intents"

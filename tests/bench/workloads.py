@@ -1,11 +1,12 @@
 """What the benchmarks train and evaluate on: real rows, chosen by their number of tokens."""
 
+import json
 import pathlib
 import subprocess
 import sys
 
 import rows
-from harness import REPO
+from harness import REPO, build_folder
 from tokenizers import Tokenizer
 
 SHORT = "Classify the banking request.\nRequest: {text}\nIntent:"
@@ -14,12 +15,14 @@ COMPLETION = " {label}"
 
 
 def data_folder(name):
-    """Of a set of benchmarks/registry.yaml, brought there if need be."""
-    command = [sys.executable, REPO / "scripts" / "fetch_data.py", name]
+    """Of a benchmark of the registry, brought there if need be."""
+    command = [build_folder() / "bin" / "pmt", "benchmarks", "prepare", name, "-o", "json"]
+    command += ["--benchmark-data", REPO / ".deps" / "data"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(done.stderr.strip())
-    return pathlib.Path(done.stdout.strip())
+    (benchmark,) = json.loads(done.stdout)["benchmarks"]
+    return pathlib.Path(benchmark["splits"]["test"]["file"]).parent
 
 
 def labels_of(all_rows):

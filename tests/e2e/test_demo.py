@@ -80,8 +80,8 @@ def test_interrupted(started, number):
 
 
 def test_without_a_source_of_the_data(monkeypatch, capsys):
-    fetch = [sys.executable, "-c", "import sys; sys.exit('The source cannot be reached.')"]
-    monkeypatch.setattr(demo, "FETCH", fetch)
+    prepare = [sys.executable, "-c", "import sys; sys.exit('The source cannot be reached.')"]
+    monkeypatch.setattr(demo, "PREPARE", prepare)
     assert demo.data_folder() == INTENTS
     said = capsys.readouterr().out
     assert "The source cannot be reached." in said and "tests/data/intents instead" in said

@@ -66,6 +66,50 @@ TEST(Results, AJobWithoutAnythingIsARowOfDashes) {
   EXPECT_NE(result_table({row}).text().find("job-4"), std::string::npos) << "id for a name";
 }
 
+v1::Job of_task(const std::string& task, int seed, double before, double after) {
+  v1::Job job = trained();
+  job.mutable_spec()->set_benchmark("bbh/" + task);
+  (*job.mutable_spec()->mutable_labels())["sweep.benchmark"] = "bbh/" + task;
+  (*job.mutable_spec()->mutable_labels())["sweep.train.seed"] = std::to_string(seed);
+  add_eval(job, 0, "accuracy", before);
+  add_eval(job, 5, "accuracy", after);
+  return job;
+}
+
+TEST(Results, AveragesTheTasksOfASuite) {
+  const std::vector<ResultRow> rows = {
+      result_row(of_task("navigate", 1, 0.25, 0.5), ""),
+      result_row(of_task("snarks", 1, 0.75, 1), ""),
+      result_row(of_task("navigate", 2, 0.25, 0.75), ""),
+      result_row(of_task("snarks", 2, 0.25, 0.75), ""),
+      result_row(of_task("snarks", 3, 0.25, 0.75), ""),
+      result_row(trained(), ""),
+  };
+  const std::string text = result_table(rows).text();
+  EXPECT_NE(text.find("lora     lora r=8  bbh/snarks    "), std::string::npos) << text;
+  EXPECT_NE(
+      text.find("average  lora r=8  bbh, 2 tasks  -                    50.0%           75.0%"),
+      std::string::npos)
+      << text;
+  const auto averages = nlohmann::json::parse(result_json(rows))["averages"];
+  ASSERT_EQ(averages.size(), 2u) << "a task alone is no average";
+  EXPECT_EQ(averages[1]["suite"], "bbh");
+  EXPECT_EQ(averages[1]["settings"]["train.seed"], "2");
+  EXPECT_EQ(averages[1]["tasks"], 2);
+  EXPECT_EQ(averages[1]["before"], 0.25);
+  EXPECT_EQ(averages[1]["after"], 0.75);
+}
+
+TEST(Results, AnAverageLacksWhatATaskLacks) {
+  v1::Job running = of_task("navigate", 1, 0.25, 0.5);
+  running.mutable_progress()->mutable_evals()->Clear();
+  add_eval(running, 0, "accuracy", 0.75);
+  const auto averages = nlohmann::json::parse(result_json(
+      {result_row(running, ""), result_row(of_task("snarks", 1, 0.25, 1), "")}))["averages"];
+  EXPECT_EQ(averages[0]["before"], 0.5);
+  EXPECT_TRUE(averages[0]["after"].is_null());
+}
+
 TEST(Results, AsJson) {
   v1::Job job = trained();
   job.mutable_progress()->set_loss(std::nan(""));

@@ -5,14 +5,19 @@
 namespace prefixmem::client {
 namespace {
 
+Result<std::vector<BenchmarkSettings>> no_benchmarks(const std::string& name) {
+  return not_found("there is no " + name);
+}
+
 std::string prepared(std::string_view yaml, const std::vector<std::string>& settings = {}) {
-  const auto text = prepare_submission(yaml, "/specs", settings, "/here");
+  const auto text = prepare_submission(yaml, "/specs", settings, "/here", no_benchmarks);
   EXPECT_TRUE(text.ok()) << text.status().message();
   return text.ok() ? *text : "";
 }
 
 std::string refusal(std::string_view yaml, const std::vector<std::string>& settings = {}) {
-  const Status status = prepare_submission(yaml, "/specs", settings, "/here").status();
+  const Status status =
+      prepare_submission(yaml, "/specs", settings, "/here", no_benchmarks).status();
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   return status.message();
 }
@@ -43,6 +48,18 @@ TEST(Submission, MakesTheInitOfEveryMethodAbsolute) {
     EXPECT_NE(prepared(yaml).find("init: /specs/a"), std::string::npos) << prepared(yaml);
   }
   EXPECT_NE(prepared("", {"method.init=x"}).find("init: /here/x"), std::string::npos);
+}
+
+TEST(Submission, MakesTheFileOfOtherHeldOutRowsAbsolute) {
+  EXPECT_EQ(prepared("eval: {mode: loss, data: {eval: e}}"),
+            "eval:\n  mode: loss\n  data:\n    eval: /specs/e\n");
+  EXPECT_NE(prepared("", {"eval.data.eval=x"}).find("eval: /here/x"), std::string::npos);
+}
+
+TEST(Submission, BenchmarksAreLookedUp) {
+  const Status status =
+      prepare_submission("benchmark: x", "/specs", {}, "/here", no_benchmarks).status();
+  EXPECT_EQ(status.message(), "benchmark: there is no x");
 }
 
 TEST(Submission, AnEmptyPathStaysEmpty) {

@@ -255,7 +255,7 @@ TEST_P(EvalTest, AStopTextEndsAnAnswer) {
   spec_.stop = {"never", stop};
   EXPECT_LT(run()->value, 1);
   for (Example& row : rows_) row.answer = row.answer.substr(0, row.answer.find(stop));
-  ASSERT_EQ(rows_.front().answer.size(), 1U);
+  ASSERT_LE(rows_.front().answer.size(), 1U);
   EXPECT_DOUBLE_EQ(run()->value, 1);
 }
 
