@@ -180,15 +180,15 @@ EvalMode mode_of(Metric metric);  // the only one that can give it
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;
-  std::optional<Metric> metric;  // none: the mode's own (metric_of)
-  int64_t max_rows = 0;          // 0: all; otherwise a seeded sample
+  std::optional<Metric> metric = {};  // none: the mode's own (metric_of)
+  int64_t max_rows = 0;               // 0: all; otherwise a seeded sample
   int64_t seed = 0;
   bool before = false;             // also evaluate before the first step
   bool length_normalized = false;  // label_likelihood: mean instead of sum of log-probabilities
   int64_t max_new_tokens = 64;     // generate
   std::vector<std::string> stop;   // generate: texts at which an answer ends
   std::string benchmark;           // whose held-out rows these are, where another's than the job's
-  std::optional<DataSpec> data;    // held-out rows of another kind than data's; none: data.eval
+  std::optional<DataSpec> data = {};  // held-out rows of another kind than data's; none: data.eval
 };
 
 // eval.metric, or accuracy, exact_match, loss, preference_accuracy by the mode.
