@@ -7,6 +7,7 @@
 
 #include "worker/trainer/train/adamw.h"
 #include "worker/trainer/train/flat_parameters.h"
+#include "worker/trainer/train/gradient_norm.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -67,6 +68,34 @@ TEST_P(AdamWTest, RatiosEqualTorchsGroups) {
           << "step " << step << ", ratio " << ratios[i];
     }
   }
+}
+
+// A shard's values train as in the whole, with any number of threads.
+TEST(AdamW, BitsOfAValueDependOnNothingElse) {
+  constexpr int64_t kCount = 200'003, kBegin = 70'001, kPart = 65'541;
+  torch::manual_seed(1);
+  const torch::Tensor start = torch::randn({kCount}), gradient = torch::randn({kCount});
+  const auto trained = [&](int64_t begin, int64_t count) {
+    torch::Tensor values = start.narrow(0, begin, count).clone();
+    AdamW optimizer(values, {.weight_decay = 0.1});
+    for (int i = 0; i < 3; ++i) optimizer.step(values, gradient.narrow(0, begin, count), 1e-2);
+    return values;
+  };
+  const torch::Tensor whole = trained(0, kCount);
+  EXPECT_TRUE(torch::equal(trained(kBegin, kPart), whole.narrow(0, kBegin, kPart)));
+  at::set_num_threads(2);
+  EXPECT_TRUE(torch::equal(trained(0, kCount), whole));
+  at::set_num_threads(1);
+}
+
+TEST(GradientNorm, OfMillionsOfValues) {
+  torch::manual_seed(1);
+  const torch::Tensor values = torch::randn({5'000'003});
+  const double norm = norm_of(values);
+  EXPECT_NEAR(norm, values.to(torch::kDouble).norm().item<double>(), 1e-9 * norm);
+  at::set_num_threads(2);
+  EXPECT_EQ(norm_of(values), norm);
+  at::set_num_threads(1);
 }
 
 std::vector<Parameter> two_parameters() {

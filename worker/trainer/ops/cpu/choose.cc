@@ -8,6 +8,7 @@ struct Isa {
   const RowKernels<uint16_t>& bf16_rows;
   const MatmulKernels& matmul;
   const SoftmaxKernels& softmaxes;
+  const OptimizerKernels& optimizer;
 };
 
 #if defined(__x86_64__)
@@ -17,17 +18,21 @@ Isa choose() {
       __builtin_cpu_supports("avx512cd")) {
     if (__builtin_cpu_supports("avx512bf16")) {
       return {avx512bf16::float_rows(), avx512bf16::bf16_rows(), avx512bf16::matmul(),
-              avx512bf16::softmaxes()};
+              avx512bf16::softmaxes(), avx512bf16::optimizer()};
     }
-    return {avx512::float_rows(), avx512::bf16_rows(), avx512::matmul(), avx512::softmaxes()};
+    return {avx512::float_rows(), avx512::bf16_rows(), avx512::matmul(), avx512::softmaxes(),
+            avx512::optimizer()};
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return {avx2::float_rows(), avx2::bf16_rows(), avx2::matmul(), avx2::softmaxes()};
+    return {avx2::float_rows(), avx2::bf16_rows(), avx2::matmul(), avx2::softmaxes(),
+            avx2::optimizer()};
   }
-  return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes()};
+  return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes(), any::optimizer()};
 }
 #else
-Isa choose() { return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes()}; }
+Isa choose() {
+  return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes(), any::optimizer()};
+}
 #endif
 
 const Isa& chosen() {
@@ -50,5 +55,7 @@ const RowKernels<uint16_t>& row_kernels<uint16_t>() {
 const MatmulKernels& matmul_kernels() { return chosen().matmul; }
 
 const SoftmaxKernels& softmax_kernels() { return chosen().softmaxes; }
+
+const OptimizerKernels& optimizer_kernels() { return chosen().optimizer; }
 
 }  // namespace prefixmem::trainer::cpu

@@ -5,8 +5,6 @@
 #include "worker/trainer/ops/cpu/elementwise.h"
 #include "worker/trainer/ops/cpu/matmul.h"
 #include "worker/trainer/ops/cpu/tensors.h"
-#include "worker/trainer/ops/cpu/tiles.h"
-#include "worker/trainer/ops/parallel.h"
 
 namespace prefixmem::trainer::cpu {
 namespace {
@@ -14,22 +12,6 @@ namespace {
 Feature kind_of(bool plus_one) { return plus_one ? Feature::kEluPlusOne : Feature::kElu; }
 
 torch::Tensor by_head(const torch::Tensor& x) { return x.transpose(0, 1); }
-
-// x [T, heads, d], contiguous → [heads, d, T filled up with zeros].
-torch::Tensor columns(const torch::Tensor& x) {
-  const int64_t tokens = x.size(0), heads = x.size(1), d = x.size(2);
-  const int64_t depth = padded(tokens);
-  torch::Tensor out = at::empty({heads, d, depth}, x.options());
-  out.narrow(2, tokens, depth - tokens).zero_();
-  parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      matmul_kernels().transpose({static_cast<const uint16_t*>(x.data_ptr()) + head * d, heads * d},
-                                 {static_cast<uint16_t*>(out.data_ptr()) + head * d * depth, depth},
-                                 tokens, d);
-    }
-  });
-  return out;
-}
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 #include "worker/trainer/ops/cpu/isa.h"
 
 #include "worker/trainer/ops/cpu/isa_matmul.h"
+#include "worker/trainer/ops/cpu/isa_multiply.h"
+#include "worker/trainer/ops/cpu/isa_optimizer.h"
 #include "worker/trainer/ops/cpu/isa_rows.h"
 #include "worker/trainer/ops/cpu/isa_softmax.h"
 
@@ -19,13 +21,18 @@ const RowKernels<float>& float_rows() { return kRowKernels<float>; }
 const RowKernels<uint16_t>& bf16_rows() { return kRowKernels<uint16_t>; }
 
 const MatmulKernels& matmul() {
-  static constexpr MatmulKernels kKernels = {pack, pack_transposed, narrow, transpose};
+  static constexpr MatmulKernels kKernels = {pack, pack_transposed, narrow, transpose, kMultiply};
   return kKernels;
 }
 
 const SoftmaxKernels& softmaxes() {
   static constexpr SoftmaxKernels kKernels = {softmax, softmax_backward, dot, column_max,
                                               column_exp};
+  return kKernels;
+}
+
+const OptimizerKernels& optimizer() {
+  static constexpr OptimizerKernels kKernels = {adamw, sum_of_squares};
   return kKernels;
 }
 

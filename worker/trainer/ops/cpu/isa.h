@@ -12,6 +12,7 @@ namespace prefixmem::trainer::cpu {
   const RowKernels<uint16_t>& bf16_rows(); \
   const MatmulKernels& matmul();           \
   const SoftmaxKernels& softmaxes();       \
+  const OptimizerKernels& optimizer();     \
   }
 
 PREFIXMEM_DECLARE_ISA(any)

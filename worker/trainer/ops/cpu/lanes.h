@@ -83,6 +83,13 @@ PM_INLINE void for_lanes(int64_t n, const Body& body) {
        [at, n](auto* p, Floats x) { store_part(p + at, x, n - at); });
 }
 
+PM_INLINE Floats sqrt_of(Floats x) {
+  float root[kLanes];
+  store(root, x);
+  for (float& value : root) value = __builtin_sqrtf(value);
+  return load(root);
+}
+
 PM_INLINE float sum_of(Floats x) {
   float sum[kLanes];
   store(sum, x);

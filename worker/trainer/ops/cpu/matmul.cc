@@ -1,100 +1,72 @@
 #include "worker/trainer/ops/cpu/matmul.h"
 
 #include <ATen/ATen.h>
-#include <ATen/native/CPUBlas.h>
 
 #include <algorithm>
 
+#include "worker/trainer/ops/cpu/block_product.h"
 #include "worker/trainer/ops/cpu/row_kernels.h"
 #include "worker/trainer/ops/cpu/scratch.h"
+#include "worker/trainer/ops/cpu/tiles.h"
 #include "worker/trainer/ops/parallel.h"
 
 namespace prefixmem::trainer::cpu {
 namespace {
 
-using at::BFloat16;
-
 constexpr int64_t kColumns = 64;  // of b packed and multiplied at a time
+constexpr int64_t kDepth = 1024;  // of them, so that they stay in cache while rows of a pass
 constexpr int64_t kParallelMultiplications = int64_t{1} << 22;  // some microseconds of one core
-
-// body(row, place, count) over rows [0, m) in few sizes, because each size has a kernel generated
-// for it. The last block goes back over rows already done where m is no multiple; `place`, where
-// its sums stand, does not.
-template <class Body>
-void over_row_blocks(int64_t m, const Body& body) {
-  int64_t row = 0;
-  for (const int64_t count : {int64_t{256}, int64_t{64}, kLeastRows}) {
-    for (; row + count <= m; row += count) body(row, row, count);
-  }
-  if (row < m) body(m - kLeastRows, row, kLeastRows);
-}
 
 // Some columns of one of a batch.
 struct Block {
   int64_t batch, column, width;
 };
 
-const uint16_t* pack(const torch::Tensor& b, int64_t depth, const Block& block) {
+// Rows [first, first + depth) of the block of b, those that b lacks being zero.
+PackedBlock pack(const torch::Tensor& b, int64_t first, int64_t depth, const Block& block) {
   const auto* const right = static_cast<const uint16_t*>(b.data_ptr()) + block.batch * b.stride(0) +
-                            block.column * b.stride(2);
+                            first * b.stride(1) + block.column * b.stride(2);
   uint16_t* const packed = scratch<uint16_t>(Use::kPacked, depth * block.width);
-  const int64_t rows = b.size(1), even = (rows + 1) / 2 * 2;
+  const int64_t rows = std::clamp<int64_t>(b.size(1) - first, 0, depth), even = (rows + 1) / 2 * 2;
   if (b.stride(2) == 1) {
     matmul_kernels().pack({right, b.stride(1)}, rows, block.width, packed);
   } else {
     matmul_kernels().pack_transposed({right, b.stride(2)}, rows, block.width, packed);
   }
   std::fill(packed + even * block.width, packed + depth * block.width, uint16_t{0});
-  return packed;
+  return {packed, depth, block.width};
 }
 
-// Where the sums of a block go: each row to its own place, or to that of its block of rows.
-struct Sums {
-  Rows<float> to;
-  bool by_row;
-};
-
-// Rows of a times the block of b, or sums += that; after each block of rows, done(row, place,
-// count).
-template <class Done>
-void multiply_block(const Term& term, const Block& block, const Sums& sums, bool add,
-                    const Done& done) {
-  const torch::Tensor& a = term.a;
-  const int64_t depth = a.size(2);
-  const auto* const packed = reinterpret_cast<const BFloat16*>(pack(term.b, depth, block));
-  const auto* const left = static_cast<const BFloat16*>(a.data_ptr()) + block.batch * a.stride(0);
-  over_row_blocks(a.size(1), [&](int64_t row, int64_t place, int64_t count) {
-    at::native::cpublas::brgemm(count, block.width, depth, a.stride(1), block.width, sums.to.stride,
-                                add, left + row * a.stride(1), packed,
-                                sums.to.row(sums.by_row ? row : place), true);
-    done(row, place, count);
-  });
+// sums = Σ a b
+void add_terms(const std::vector<Term>& terms, const Block& block, Rows<float> sums) {
+  bool add = false;
+  for (const auto& [a, b, begin] : terms) {
+    const auto* const left = static_cast<const uint16_t*>(a.data_ptr()) + block.batch * a.stride(0);
+    for (int64_t first = 0; first < a.size(2); first += kDepth) {
+      const int64_t depth = std::min(kDepth, a.size(2) - first);
+      block_product({left + first, a.stride(1)}, pack(b, first, depth, block),
+                    {sums.row(begin), sums.stride}, a.size(1), add);
+      add = true;
+    }
+  }
 }
 
 void compute_wide(const Product& product, const Block& block) {
   const torch::Tensor& out = product.out;
   float* const to = out.data_ptr<float>() + block.batch * out.stride(0) + block.column;
-  multiply_block(product.terms.front(), block, {{to, out.stride(1)}, true}, false,
-                 [](int64_t, int64_t, int64_t) {});
+  add_terms(product.terms, block, {to, out.stride(1)});
 }
 
 void compute_narrow(const Product& product, const Block& block) {
   const torch::Tensor& out = product.out;
+  const Rows<float> sums{scratch<float>(Use::kSums, out.size(1) * block.width), block.width};
+  add_terms(product.terms, block, sums);
   auto* const to =
       static_cast<uint16_t*>(out.data_ptr()) + block.batch * out.stride(0) + block.column;
   const float* const bias =
       product.bias.defined() ? product.bias.data_ptr<float>() + block.column : nullptr;
-  float* const sums = scratch<float>(Use::kSums, (out.size(1) + kLeastRows) * block.width);
-  const Term* const last = &product.terms.back();
-  for (const Term& term : product.terms) {
-    multiply_block(term, block, {{sums, block.width}, false}, &term != &product.terms.front(),
-                   [&](int64_t row, int64_t place, int64_t count) {
-                     if (&term != last) return;
-                     matmul_kernels().narrow({sums + place * block.width, block.width}, bias,
-                                             {to + row * out.stride(1), out.stride(1)}, count,
-                                             block.width);
-                   });
-  }
+  matmul_kernels().narrow({sums.data, sums.stride}, bias, {to, out.stride(1)}, out.size(1),
+                          block.width);
 }
 
 int64_t blocks_across(const Product& product) {
@@ -110,11 +82,6 @@ void compute(const Product& product, int64_t task) {
 
 }  // namespace
 
-bool multiplies_bf16() {
-  static const bool does = at::native::cpublas::could_pack(at::kBFloat16);
-  return does;
-}
-
 bool multiplies(const torch::Tensor& x, int64_t rows, int64_t depth) {
   return x.is_cpu() && x.scalar_type() == at::kBFloat16 && rows >= kLeastRows && depth % 2 == 0 &&
          depth > 0 && multiplies_bf16();
@@ -122,10 +89,26 @@ bool multiplies(const torch::Tensor& x, int64_t rows, int64_t depth) {
 
 void parallel_products(int64_t count, int64_t multiplications,
                        const std::function<void(int64_t)>& body) {
-  const auto release = [] { at::native::cpublas::brgemm_release(true); };
-  if (multiplications >= kParallelMultiplications) return parallel_tasks(count, body, release);
+  if (multiplications >= kParallelMultiplications) {
+    return parallel_tasks(count, body, release_products);
+  }
   for (int64_t task = 0; task < count; ++task) body(task);
-  release();
+  release_products();
+}
+
+torch::Tensor columns(const torch::Tensor& x) {
+  const int64_t tokens = x.size(0), heads = x.size(1), d = x.size(2);
+  const int64_t depth = padded(tokens);
+  torch::Tensor out = at::empty({heads, d, depth}, x.options());
+  out.narrow(2, tokens, depth - tokens).zero_();
+  parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) {
+      matmul_kernels().transpose({static_cast<const uint16_t*>(x.data_ptr()) + head * d, heads * d},
+                                 {static_cast<uint16_t*>(out.data_ptr()) + head * d * depth, depth},
+                                 tokens, d);
+    }
+  });
+  return out;
 }
 
 void multiply(const std::vector<Product>& products) {

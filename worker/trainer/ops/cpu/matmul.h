@@ -1,6 +1,5 @@
-// Products of bf16 matrices by the processor's tile or vector instructions (oneDNN's micro-kernels,
-// through ATen), at the speed of packed weights without a packed copy: each block of the right
-// operand is packed in cache on its way to the product.
+// Products of bf16 matrices, at the speed of packed weights without a packed copy: each block of
+// the right operand is packed in cache on its way to the product.
 #pragma once
 
 #include <torch/types.h>
@@ -10,21 +9,19 @@
 
 namespace prefixmem::trainer::cpu {
 
-// Whether this processor multiplies bf16; the caller's operations do without where it does not.
-bool multiplies_bf16();
-
 // Whether multiply() takes a left operand of `rows` × `depth`.
 bool multiplies(const torch::Tensor& x, int64_t rows, int64_t depth);
 
 // a bf16 [batch, m, k], its rows without gaps; b bf16 [batch, k, n], its rows or its columns
-// without gaps. m >= kLeastRows and k even; or b has fewer rows than a has columns, and a is zero
-// there.
+// without gaps. k even; or b has fewer rows than a has columns, and a is zero there. It counts for
+// the rows of `out` from `begin` on, the first term of a product for all.
 struct Term {
   torch::Tensor a, b;
+  int64_t begin = 0;
 };
 
-// out = Σ a b + bias for each of a batch: out [batch, m, n], its rows without gaps, in bf16, or of
-// a single term in fp32; bias fp32 [n] or undefined, for bf16 alone.
+// out = Σ a b + bias for each of a batch: out [batch, rows, n], its rows without gaps, in bf16 or
+// fp32; bias fp32 [n] or undefined, for bf16 alone.
 struct Product {
   std::vector<Term> terms;
   torch::Tensor out, bias;
@@ -33,6 +30,9 @@ struct Product {
 // All products at once, shared out over the threads. Sums are fp32, rounded once. The bits do not
 // depend on the number of threads.
 void multiply(const std::vector<Product>& products);
+
+// x [T, heads, d], contiguous → [heads, d, T filled up with zeros], a left operand of any T.
+torch::Tensor columns(const torch::Tensor& x);
 
 // parallel_tasks() of tasks that use the micro-kernels; one thread alone where all of them make few
 // multiplications.

@@ -46,7 +46,13 @@ struct RowKernels {
 template <class T>
 const RowKernels<T>& row_kernels();
 
-// What the bf16 products of matmul.h need around them.
+// A right operand as MatmulKernels::pack leaves it; a vector's bytes behind it may be read.
+struct PackedBlock {
+  const uint16_t* data;
+  int64_t depth, width;
+};
+
+// What the bf16 products of matmul.h are made of.
 struct MatmulKernels {
   // Pairs of rows side by side, as the product's right operand wants them: out[k / 2][j][k % 2] =
   // x.row(k)[j] for k < depth, 0 for the row that an odd depth lacks; `width` columns.
@@ -58,9 +64,33 @@ struct MatmulKernels {
                  int64_t n);
   // out.row(j)[i] = x.row(i)[j] for i < count, j < n.
   void (*transpose)(Rows<const uint16_t> x, Rows<uint16_t> out, int64_t count, int64_t n);
+  // sums = a b, or sums += a b where `add`: a [rows, depth] with an even depth, b packed. Null
+  // where the instruction set has no products of bf16.
+  void (*multiply)(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows, bool add);
 };
 
 const MatmulKernels& matmul_kernels();
+
+// AdamW's buffers, all alike. What a value's learning rate, and the decay of it, are over those of
+// the step: null where all are 1.
+struct AdamWBuffers {
+  float *values, *first_moment, *second_moment;
+  const float *gradients, *rate_ratios, *decay_ratios;
+};
+
+// What a step has in common for all values: rate is learning rate / (1 - beta1^steps),
+// root_correction 1 / sqrt(1 - beta2^steps), decay learning rate · weight decay.
+struct AdamWFactors {
+  float one_minus_beta1, beta2, one_minus_beta2, epsilon, rate, root_correction, decay;
+};
+
+struct OptimizerKernels {
+  // A step of AdamW in one pass; of one value the bits do not depend on its place.
+  void (*adamw)(const AdamWFactors& by, const AdamWBuffers& buffers, int64_t n);
+  double (*sum_of_squares)(const float* x, int64_t n);
+};
+
+const OptimizerKernels& optimizer_kernels();
 
 // Softmax of one query's scores: `seen` of them, padded to `width`. A mask row of 0 and -infinity
 // is added where it is not null.

@@ -1,12 +1,9 @@
 // Small bf16 matrices in a thread's scratch memory, padded so that few sizes of product occur.
 #pragma once
 
-#include <ATen/native/CPUBlas.h>
-#include <c10/util/BFloat16.h>
-
-#include <algorithm>
 #include <cstdint>
 
+#include "worker/trainer/ops/cpu/block_product.h"
 #include "worker/trainer/ops/cpu/row_kernels.h"
 #include "worker/trainer/ops/cpu/scratch.h"
 
@@ -48,14 +45,7 @@ inline Tile transposed(Use use, const Tile& x) {
 
 // out [a.rows, b.columns] = a b, or out += a b; b packed.
 inline void tile_product(const Tile& a, const Tile& b, float* out, bool add = false) {
-  constexpr int64_t kRows = 256;
-  for (int64_t row = 0; row < a.rows; row += kRows) {
-    const int64_t count = std::min(kRows, a.rows - row);
-    at::native::cpublas::brgemm(count, b.columns, a.columns, a.columns, b.columns, b.columns, add,
-                                reinterpret_cast<const at::BFloat16*>(a.data + row * a.columns),
-                                reinterpret_cast<const at::BFloat16*>(b.data),
-                                out + row * b.columns, true);
-  }
+  block_product(a.all(), {b.data, a.columns, b.columns}, {out, b.columns}, a.rows, add);
 }
 
 }  // namespace prefixmem::trainer::cpu
