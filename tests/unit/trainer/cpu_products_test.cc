@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
+#include <cmath>
+
 #include "tests/unit/trainer/against_double.h"
 #include "worker/trainer/ops/feature_memory.h"
 #include "worker/trainer/ops/linear.h"
@@ -35,10 +37,16 @@ TEST(CpuProducts, LinearOfAnyShape) {
   torch::manual_seed(1);
   for (const int64_t tokens : {1, 15, 16, 17, 40, 300}) {
     for (const auto& [in, out] :
-         {std::pair<int64_t, int64_t>{2, 1}, {33, 65}, {64, 63}, {640, 200}}) {
+         {std::pair<int64_t, int64_t>{2, 1}, {2, 2}, {33, 65}, {64, 63}, {34, 90}, {640, 200}}) {
       for (const bool bias : {false, true}) check_linear(tokens, in, out, bias);
     }
   }
+}
+
+// Sums of several blocks of the depth.
+TEST(CpuProducts, LinearOfManyColumns) {
+  torch::manual_seed(9);
+  for (const int64_t tokens : {16, 77}) check_linear(tokens, 2500, 1100, true);
 }
 
 TEST(CpuProducts, LinearOfColumnsOfAWiderTensor) {
@@ -75,6 +83,71 @@ TEST(CpuProducts, TrainedMapsKeepTheirGradients) {
   const auto x = narrow({20, 8}), weight = narrow({6, 8}).requires_grad_();
   trainer::linear(x, {{weight, {}}, {narrow({4, 8}), {}}})[0].sum().backward();
   EXPECT_TRUE(weight.grad().defined());
+}
+
+struct Rank {
+  size_t map;
+  int64_t begin, count, r;
+};
+
+// Maps of 70 and 34 columns, updated; inputs are x, then a and b of each update.
+void check_updates(int64_t tokens, const std::vector<Rank>& ranks) {
+  constexpr double kScale = 0.5;
+  const std::vector<torch::Tensor> weights{narrow({70, 40}, 0.2), narrow({34, 40}, 0.2)};
+  std::vector<torch::Tensor> inputs{narrow({tokens, 40}).requires_grad_()};
+  for (const Rank& rank : ranks) {
+    const auto trained = [](std::vector<int64_t> shape) {
+      return narrow(shape, 0.3).to(torch::kFloat).requires_grad_();
+    };
+    inputs.push_back(trained({rank.r, 40}));
+    inputs.push_back(trained({weights[rank.map].size(0), rank.r}));
+  }
+  expect_near_double(
+      inputs,
+      [&](const auto& in) {
+        std::vector<LowRankUpdate> updates;
+        for (size_t i = 0; i < ranks.size(); ++i) {
+          const auto& [map, begin, count, r] = ranks[i];
+          updates.push_back({map, begin, count, in[2 * i + 1], in[2 * i + 2], kScale});
+        }
+        return torch::cat(trainer::linear(in[0], {{weights[0], {}}, {weights[1], {}}}, updates), 1);
+      },
+      [&](const auto& in) {
+        std::vector<torch::Tensor> out;
+        for (const auto& weight : weights)
+          out.push_back(in[0].matmul(weight.to(torch::kDouble).t()));
+        for (size_t i = 0; i < ranks.size(); ++i) {
+          const auto& [map, begin, count, r] = ranks[i];
+          const auto update =
+              in[0].narrow(0, begin, count).matmul(in[2 * i + 1].t()).matmul(in[2 * i + 2].t());
+          out[map] = out[map] +
+                     torch::constant_pad_nd(update * kScale, {0, 0, begin, tokens - begin - count});
+        }
+        return torch::cat(out, 1);
+      },
+      2 * kOneBf16Rounding);
+}
+
+TEST(CpuProducts, LowRankUpdates) {
+  torch::manual_seed(10);
+  for (const int64_t tokens : {3, 16, 77, 300}) {
+    SCOPED_TRACE(std::to_string(tokens) + " tokens");
+    check_updates(tokens, {{0, 0, tokens, 8}});
+    check_updates(tokens, {{0, 0, tokens, 3}, {1, 0, tokens, 5}});
+    check_updates(tokens, {{1, 0, 1, 4}, {0, 1, tokens - 2, 2}, {1, 1, tokens - 2, 7}});
+  }
+}
+
+// Rows of a trial that has diverged spoil no other trial's.
+TEST(CpuProducts, UpdatesTouchTheirRowsAlone) {
+  torch::manual_seed(11);
+  const auto x = narrow({40, 32}), weight = narrow({16, 32});
+  const auto bad = torch::full({2, 32}, NAN), b = torch::ones({16, 2});
+  const auto y = trainer::linear(x, {{weight, {}}}, {{0, 10, 7, bad, b, 1}})[0];
+  const auto plain = trainer::linear(x, {{weight, {}}})[0];
+  EXPECT_TRUE(torch::equal(y.narrow(0, 0, 10), plain.narrow(0, 0, 10)));
+  EXPECT_TRUE(torch::equal(y.narrow(0, 17, 23), plain.narrow(0, 17, 23)));
+  EXPECT_TRUE(y.narrow(0, 10, 7).isnan().all().item<bool>());
 }
 
 torch::Tensor plain_elu(const torch::Tensor& x, bool plus_one) {

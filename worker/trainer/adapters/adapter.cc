@@ -59,6 +59,8 @@ struct InitOf {
 
 torch::Tensor Adapter::linear_delta(const LinearCall&) { return {}; }
 
+std::optional<LowRank> Adapter::low_rank(int64_t, Site, bool) { return {}; }
+
 torch::Tensor Adapter::attention_delta(int64_t, const Queries&) { return {}; }
 
 torch::Tensor Adapter::block_delta(int64_t, const torch::Tensor&) { return {}; }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ struct LinearCall {
   const torch::Tensor& y;             // [T, out], what the frozen map gave; to be read only
 };
 
+// The product scale B A x of trained matrices.
+struct LowRank {
+  torch::Tensor a, b;  // fp32 [r, in] and [out, r]
+  double scale = 1;
+};
+
 // Queries after q/k-norm and before the scale, [T, heads, head_dim].
 struct Queries {
   const torch::Tensor& before_rotary;
@@ -65,6 +72,10 @@ class Adapter {
   // What to add to a frozen linear map's output, or an undefined tensor for nothing: [T, out] in
   // x's dtype.
   virtual torch::Tensor linear_delta(const LinearCall& call);
+
+  // linear_delta() where it is such a product, to be multiplied beside the map: then nobody asks
+  // for it. `drops`: whether this pass has dropout_keys.
+  virtual std::optional<LowRank> low_rank(int64_t layer, Site site, bool drops);
 
   // What to add to the attention output before o_proj, or undefined: [T, heads, head_dim].
   virtual torch::Tensor attention_delta(int64_t layer, const Queries& queries);

@@ -42,12 +42,29 @@ std::vector<RowsToAdd> AdapterSpans::deltas(const Hook& hook) const {
   return deltas;
 }
 
+std::vector<LowRankUpdate> AdapterSpans::low_rank_updates(int64_t layer,
+                                                          const std::vector<Site>& sites,
+                                                          bool drops) const {
+  std::vector<LowRankUpdate> updates;
+  int64_t begin = 0;
+  for (const auto& [adapter, tokens] : spans_) {
+    for (size_t map = 0; adapter != nullptr && tokens > 0 && map < sites.size(); ++map) {
+      const auto product = adapter->low_rank(layer, sites[map], drops);
+      if (product) updates.push_back({map, begin, tokens, product->a, product->b, product->scale});
+    }
+    begin += tokens;
+  }
+  return updates;
+}
+
 torch::Tensor AdapterSpans::add_linear_delta(const LinearCall& call) const {
   if (empty()) return call.y;
   const auto x = split(call.x, counts_), y = split(call.y, counts_),
              keys = split(call.dropout_keys, counts_);
   return add_rows_in_place(
       call.y, deltas([&](Adapter& adapter, size_t i) {
+        const bool drops = call.dropout_keys.defined();
+        if (adapter.low_rank(call.layer, call.site, drops)) return torch::Tensor();
         return adapter.linear_delta({call.layer, call.site, x[i], call.frozen, keys[i], y[i]});
       }));
 }

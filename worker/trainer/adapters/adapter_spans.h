@@ -8,6 +8,7 @@
 
 #include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/ops/add_rows.h"
+#include "worker/trainer/ops/linear.h"
 
 namespace prefixmem::trainer {
 
@@ -33,7 +34,10 @@ class AdapterSpans {
   bool empty() const;  // no adapter at all
   const std::vector<AdapterSpan>& spans() const { return spans_; }
 
-  // call.y with the linear deltas added; overwrites it, and no backward may have kept it.
+  // Those of the linear deltas of maps of one input that are of low rank.
+  std::vector<LowRankUpdate> low_rank_updates(int64_t layer, const std::vector<Site>& sites,
+                                              bool drops) const;
+  // call.y with the other linear deltas added; overwrites it, and no backward may have kept it.
   torch::Tensor add_linear_delta(const LinearCall& call) const;
   // `mixed` [T, heads, head_dim] with the attention deltas added.
   torch::Tensor add_attention_delta(int64_t layer, const Queries& queries,

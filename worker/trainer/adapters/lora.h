@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class LoraAdapter final : public Adapter {
   bool uses_dropout() const override { return method_.dropout > 0; }
   int64_t first_layer() const override;
   torch::Tensor linear_delta(const LinearCall& call) override;
+  std::optional<LowRank> low_rank(int64_t layer, Site site, bool drops) override;
   std::vector<Parameter>& parameters() override { return parameters_; }
   Status save(const std::filesystem::path& folder, const std::string& base_model) const override;
   // Takes such folders, PEFT's or ours, of the same r, alpha, use_rslora, use_dora, bias and

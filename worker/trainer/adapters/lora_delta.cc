@@ -15,6 +15,13 @@ torch::Tensor LoraAdapter::linear_delta(const LinearCall& call) {
   return delta.defined() ? delta + shift : shift.expand({call.x.size(0), shift.size(0)});
 }
 
+std::optional<LowRank> LoraAdapter::low_rank(int64_t layer, Site site, bool drops) {
+  const Module& module = modules_[layer][static_cast<size_t>(site)];
+  const bool plain = module.a >= 0 && module.magnitude < 0 && module.bias < 0;
+  if (!plain || (drops && method_.dropout > 0)) return {};
+  return LowRank{parameters_[module.a].value, parameters_[module.b].value, scale_};
+}
+
 torch::Tensor LoraAdapter::update(const Module& module, const LinearCall& call) const {
   const bool drops = method_.dropout > 0 && call.dropout_keys.defined();
   const torch::Tensor x =

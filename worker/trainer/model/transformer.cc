@@ -221,7 +221,8 @@ std::vector<torch::Tensor> Transformer::linear(int64_t layer, const std::vector<
                                                const Pass& pass, const torch::Tensor& x) const {
   std::vector<LinearWeights> maps;
   for (const Site site : sites) maps.push_back(linear_weights(layer, site));
-  std::vector<torch::Tensor> out = trainer::linear(x, maps);
+  std::vector<torch::Tensor> out = trainer::linear(
+      x, maps, pass.adapters.low_rank_updates(layer, sites, pass.dropout_keys.defined()));
   for (size_t i = 0; i < sites.size(); ++i) {
     out[i] =
         pass.adapters.add_linear_delta({layer, sites[i], x, maps[i], pass.dropout_keys, out[i]});

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "worker/trainer/ops/cpu/matmul.h"
+#include "worker/trainer/ops/add_rows.h"
+#include "worker/trainer/ops/cpu/linear.h"
 #include "worker/trainer/ops/cpu/tensors.h"
 
 namespace prefixmem::trainer {
@@ -13,10 +14,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Frozen maps travel through autograd's boxed arguments.
-struct Maps : torch::CustomClassHolder {
-  explicit Maps(std::vector<LinearWeights> held) : maps(std::move(held)) {}
+// What travels through autograd's boxed arguments.
+struct Call : torch::CustomClassHolder {
+  Call(std::vector<LinearWeights> maps_, std::vector<LowRankUpdate> updates_)
+      : maps(std::move(maps_)), updates(std::move(updates_)) {}
   const std::vector<LinearWeights> maps;
+  const std::vector<LowRankUpdate> updates;
+  std::vector<cpu::JoinedUpdates> joined;  // made by the forward
 };
 
 variable_list plain_products(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
@@ -25,57 +29,74 @@ variable_list plain_products(const torch::Tensor& x, const std::vector<LinearWei
   return out;
 }
 
-variable_list products(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
-  if (!cpu::multiplies(x, x.size(0), x.size(1))) return plain_products(x, maps);
-  variable_list out;
-  const torch::Tensor rows = cpu::without_gaps(x).unsqueeze(0);
-  std::vector<cpu::Product> all;
-  for (const auto& [weight, bias] : maps) {
-    out.push_back(at::empty({x.size(0), weight.size(0)}, x.options()));
-    all.push_back({{{rows, weight.t().unsqueeze(0)}},
-                   out.back().unsqueeze(0),
-                   bias.defined() ? bias.to(torch::kFloat) : bias});
-  }
-  cpu::multiply(all);
-  return out;
-}
-
 // Σ gradient · weight
-torch::Tensor sum_of_products(const variable_list& gradients,
-                              const std::vector<LinearWeights>& maps) {
-  const bool fused = std::all_of(gradients.begin(), gradients.end(), [](const auto& gradient) {
-    return cpu::multiplies(gradient, gradient.size(0), gradient.size(1));
-  });
-  if (!fused) {
-    torch::Tensor sum = at::mm(gradients[0], maps[0].weight);
-    for (size_t i = 1; i < maps.size(); ++i) sum.addmm_(gradients[i], maps[i].weight);
-    return sum;
-  }
-  cpu::Product product;
-  for (size_t i = 0; i < maps.size(); ++i) {
-    product.terms.push_back(
-        {cpu::without_gaps(gradients[i]).unsqueeze(0), maps[i].weight.unsqueeze(0)});
-  }
-  torch::Tensor sum =
-      at::empty({gradients[0].size(0), maps[0].weight.size(1)}, gradients[0].options());
-  product.out = sum.unsqueeze(0);
-  cpu::multiply({product});
+torch::Tensor plain_sum(const variable_list& gradients, const std::vector<LinearWeights>& maps) {
+  torch::Tensor sum = at::mm(gradients[0], maps[0].weight);
+  for (size_t i = 1; i < maps.size(); ++i) sum.addmm_(gradients[i], maps[i].weight);
   return sum;
 }
 
-class FrozenLinear : public torch::autograd::Function<FrozenLinear> {
+class PlainLinear : public torch::autograd::Function<PlainLinear> {
  public:
   static variable_list forward(AutogradContext* context, const torch::Tensor& x,
-                               const c10::intrusive_ptr<Maps>& maps) {
-    context->saved_data["maps"] = torch::IValue::make_capsule(maps);
-    return products(x, maps->maps);
+                               const c10::intrusive_ptr<Call>& call) {
+    context->saved_data["call"] = torch::IValue::make_capsule(call);
+    return plain_products(x, call->maps);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto holder = context->saved_data["maps"].toCapsule();
-    return {sum_of_products(gradients, static_cast<const Maps&>(*holder).maps), {}};
+    const auto holder = context->saved_data["call"].toCapsule();
+    return {plain_sum(gradients, static_cast<const Call&>(*holder).maps), {}};
   }
 };
+
+class FusedLinear : public torch::autograd::Function<FusedLinear> {
+ public:
+  // `trained`: a and b of each update.
+  static variable_list forward(AutogradContext* context, const torch::Tensor& x,
+                               at::TensorList trained, const c10::intrusive_ptr<Call>& call) {
+    const torch::Tensor rows = cpu::without_gaps(x);
+    call->joined = cpu::join_updates(rows, call->updates);
+    context->saved_data["call"] = torch::IValue::make_capsule(call);
+    if (!trained.empty()) context->save_for_backward({rows});
+    return cpu::linear(rows, call->maps, call->joined);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& above) {
+    const auto holder = context->saved_data["call"].toCapsule();
+    const auto& call = static_cast<const Call&>(*holder);
+    const auto saved = context->get_saved_variables();
+    variable_list gradients;
+    for (const torch::Tensor& gradient : above) gradients.push_back(cpu::without_gaps(gradient));
+    const auto of = cpu::linear_backward(gradients, saved.empty() ? torch::Tensor() : saved[0],
+                                         call.maps, call.joined, context->needs_input_grad(0));
+    variable_list result{of.x};
+    for (size_t i = 0; i < call.updates.size(); ++i) {
+      const auto& [map, begin, count, a, b, scale] = call.updates[i];
+      result.push_back(of.a[i].narrow(0, 0, a.size(0)));
+      result.push_back(of.b[i].narrow(1, 0, b.size(1)));
+      if (scale != 1) result.back().mul_(scale);
+    }
+    result.emplace_back();
+    return result;
+  }
+};
+
+variable_list fused_linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
+                           const std::vector<LowRankUpdate>& updates) {
+  variable_list trained;
+  for (const LowRankUpdate& update : updates) {
+    trained.push_back(update.a);
+    trained.push_back(update.b);
+  }
+  return FusedLinear::apply(x, at::TensorList(trained), c10::make_intrusive<Call>(maps, updates));
+}
+
+torch::Tensor update_of(const torch::Tensor& x, const LowRankUpdate& update) {
+  const torch::Tensor inner =
+      at::linear(x.narrow(0, update.begin, update.count), update.a.to(x.scalar_type()));
+  return at::linear(inner * update.scale, update.b.to(x.scalar_type()));
+}
 
 bool is_trained(const LinearWeights& map) {
   return map.weight.requires_grad() || (map.bias.defined() && map.bias.requires_grad());
@@ -83,11 +104,18 @@ bool is_trained(const LinearWeights& map) {
 
 }  // namespace
 
-std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
-  if (std::none_of(maps.begin(), maps.end(), is_trained)) {
-    return FrozenLinear::apply(x, c10::make_intrusive<Maps>(maps));
+std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
+                                  const std::vector<LowRankUpdate>& updates) {
+  const bool frozen = std::none_of(maps.begin(), maps.end(), is_trained);
+  if (frozen && cpu::runs_linear(x, maps)) return fused_linear(x, maps, updates);
+  variable_list out =
+      frozen ? PlainLinear::apply(x, c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()))
+             : plain_products(x, maps);
+  for (const LowRankUpdate& update : updates) {
+    torch::Tensor& y = out[update.map];
+    y = add_rows_in_place(y, {{update.begin, update_of(x, update)}});
   }
-  return plain_products(x, maps);
+  return out;
 }
 
 }  // namespace prefixmem::trainer

@@ -1,17 +1,28 @@
-// Linear maps whose weights are frozen.
+// Linear maps whose weights are frozen, and low-rank updates of them that are trained.
 #pragma once
 
 #include <torch/types.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "worker/trainer/model/linear_site.h"
 
 namespace prefixmem::trainer {
 
-// x weightᵀ + bias for each map; x [T, in] → [T, out] each. Keeps nothing but the weights; the
-// gradients of x are summed in fp32 where the processor multiplies bf16. Maps of which a weight or
-// bias requires a gradient are LibTorch's own linear.
-std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps);
+// What rows [begin, begin + count) of one of the maps' outputs gain: scale (x aᵀ) bᵀ.
+struct LowRankUpdate {
+  size_t map;
+  int64_t begin, count;
+  torch::Tensor a, b;  // fp32 [r, in] and [out, r], multiplied in x's dtype
+  double scale;
+};
+
+// x weightᵀ + bias for each map, and its updates; x [T, in] → [T, out] each. Updates of the same
+// rows follow one another. Keeps the weights, and of the updates x and x aᵀ. Sums, and those of the
+// gradients of x, are fp32 where the processor multiplies bf16. Maps of which a weight or bias
+// requires a gradient are LibTorch's own linear.
+std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
+                                  const std::vector<LowRankUpdate>& updates = {});
 
 }  // namespace prefixmem::trainer
