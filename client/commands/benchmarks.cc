@@ -64,7 +64,7 @@ Result<int> list_benchmarks(const Options& options, Session& session) {
                {"prepared"},
                {"about"}});
   for (const Benchmark& benchmark : registry.benchmarks()) {
-    if (session.json) {
+    if (session.json()) {
       all.push_back(json_of(benchmark, data));
       continue;
     }
@@ -72,7 +72,7 @@ Result<int> list_benchmarks(const Options& options, Session& session) {
                rows_text(benchmark.test), check_prepared(benchmark, data).ok() ? "yes" : "no",
                benchmark.about});
   }
-  PM_TRY(session.json ? print_json(std::move(all), session) : session.print(table.text()));
+  PM_TRY(session.json() ? print_json(std::move(all), session) : session.print(table.text()));
   return kExitDone;
 }
 
@@ -101,7 +101,7 @@ Result<int> show_benchmarks(const Options& options, Session& session) {
     all.push_back(json_of(*benchmark, data));
     text += (text.empty() ? "" : "\n") + description(*benchmark, data);
   }
-  PM_TRY(session.json ? print_json(std::move(all), session) : session.print(text));
+  PM_TRY(session.json() ? print_json(std::move(all), session) : session.print(text));
   return kExitDone;
 }
 
@@ -120,7 +120,7 @@ Result<int> prepare_benchmarks(const Options& options, Session& session) {
       table.add({benchmark->name, one.split, whole(one.rows), one.file.string(), one.from});
     }
   }
-  PM_TRY(session.json ? print_json(std::move(all), session) : session.print(table.text()));
+  PM_TRY(session.json() ? print_json(std::move(all), session) : session.print(table.text()));
   return kExitDone;
 }
 

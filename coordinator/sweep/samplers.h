@@ -20,8 +20,9 @@ Setting random_setting(const Plan& plan, Draws& draws);
 // (at most 25) and the rest; of settings drawn from the density of the first, the one for which it
 // exceeds the density of the rest most. Keys decided under the same conditions are modelled
 // together. Trials that are open count among the rest, so that parallel trials keep apart; stopped
-// ones rank behind finished ones, by how far they came. One setting in ten is drawn at random: where
-// a choice has looked bad early, the model alone would not come back to it. Pure but for `draws`.
+// ones rank behind finished ones, by how far they came. One setting in ten is drawn at random:
+// where a choice has looked bad early, the model alone would not come back to it. Pure but for
+// `draws`.
 Setting tpe_setting(const Plan& plan, const TpeSearch& tpe, const History& history, Draws& draws);
 
 // What the plan's search chooses for trial `number`; none where a grid has no more. Pure.

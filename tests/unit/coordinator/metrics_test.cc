@@ -167,7 +167,7 @@ TEST_F(JobMetricsTest, ASweepIsCountedUntilItsLastJobHasEnded) {
   ASSERT_TRUE(counts.ok());
   ASSERT_EQ(counts->size(), 1U);
   EXPECT_EQ(counts->begin()->second, (store::Reader::Counts{{v1::JOB_STATE_QUEUED, 2}}));
-  const auto trials = coordinator().reader().sweep(counts->begin()->first);
+  const auto trials = coordinator().reader().trials(counts->begin()->first);
   ASSERT_TRUE(trials.ok());
   for (const v1::Job& job : *trials) {
     ASSERT_TRUE(coordinator().cancel(job.id()).ok());
