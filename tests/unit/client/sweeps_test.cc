@@ -82,10 +82,10 @@ TEST_F(Sweeps, ResultsAreATableOfSettings) {
       "none|base           -                                -     -       0/1   1.50k  12.5s  "
       "      25.0s  -\n"
       "\n"
-      "best:       method {type: lora, r: 8}, train.learning_rate 0.001 (accuracy 75.0% ± 1.2%, "
+      "best:      method {type: lora, r: 8}, train.learning_rate 0.001 (accuracy 75.0% ± 1.2%, "
       "job-3)\n"
-      "cost:       3.00k tokens, 25.0s of trials, 50.0s of devices\n"
-      "finished:   3/9 trials\n");
+      "cost:      3.00k tokens, 25.0s of trials, 50.0s of devices\n"
+      "finished:  3/9 trials\n");
 }
 
 TEST_F(Sweeps, ResultsAreAlsoMarkdownAndCsv) {

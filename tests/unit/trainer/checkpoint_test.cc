@@ -126,10 +126,10 @@ TEST_P(CheckpointTest, OfOtherParametersIsDataLoss) {
   Toy job = toy();
   const std::string bytes = save(job);
   const SafetensorsFile file = SafetensorsFile::over(bytes).value();
-  std::vector<Parameter> others = {{"toy.bias", torch::zeros({4})}};
+  std::vector<Parameter> others = {{"toy.shift", torch::zeros({4})}};
   const Status shape = check_checkpoint_tensors(file, others);
   EXPECT_EQ(shape.code(), Code::kDataLoss);
-  EXPECT_THAT(shape.message(), HasSubstr("adapter.toy.bias is not of the shape [4]"));
+  EXPECT_THAT(shape.message(), HasSubstr("adapter.toy.shift is not of the shape [4]"));
   others = {{"toy.else", torch::zeros({4})}};
   EXPECT_EQ(check_checkpoint_tensors(file, others).code(), Code::kDataLoss);
 }

@@ -103,7 +103,8 @@ double norm(const std::vector<torch::Tensor>& tensors) {
   return std::sqrt(sum);
 }
 
-// Gradients 1e-5 relative to their norm, each parameter's to that of all.
+// Gradients relative to their norm, each parameter's to that of all: 1e-5, and twice that because
+// what is left of a pair's two gradients is smaller than either.
 void expect_equal(const Outcome& got, const Outcome& want) {
   EXPECT_NEAR(got.loss, want.loss, 1e-5 * std::abs(want.loss));
   std::vector<torch::Tensor> differences;
@@ -112,7 +113,7 @@ void expect_equal(const Outcome& got, const Outcome& want) {
   }
   const double size = norm(want.gradients);
   ASSERT_GT(size, 0);
-  EXPECT_LT(norm(differences), 1e-5 * size);
+  EXPECT_LT(norm(differences), 2e-5 * size);
 }
 
 // A third of the cuts has one large micro-batch.

@@ -18,7 +18,7 @@ class ToyAdapter : public Adapter {
  public:
   // `sharded`: says that it is the model's weights.
   explicit ToyAdapter(int64_t hidden, bool sharded = false) : sharded_(sharded) {
-    parameters_.push_back({"toy.bias", torch::zeros({hidden}).requires_grad_()});
+    parameters_.push_back({"toy.shift", torch::zeros({hidden}).requires_grad_()});
     parameters_.push_back({"toy.gain", torch::ones({2, hidden / 2}).requires_grad_()});
   }
   int64_t first_layer() const override { return 0; }

@@ -105,7 +105,8 @@ Result<std::vector<Example>> RowEncoder::encode_row(const Row& row,
     example.prompt_tokens = static_cast<int64_t>(prompt->size());
     example.ids = *prompt;
     example.ids.insert(example.ids.end(), answer.ids.begin(), answer.ids.end());
-    example.answer = row.answer.empty() ? std::move(answer.text) : row.answer;
+    example.answer = row.answer;
+    if (row.answer.empty()) example.answer = std::move(answer.text);
     if (!answer.empty && example.label_tokens() >= 1) continue;
     return invalid_argument(where + " has no label token: its completion is empty");
   }

@@ -16,8 +16,8 @@ using torch::autograd::variable_list;
 
 // What travels through autograd's boxed arguments.
 struct Call : torch::CustomClassHolder {
-  Call(std::vector<LinearWeights> maps_, std::vector<LowRankUpdate> updates_)
-      : maps(std::move(maps_)), updates(std::move(updates_)) {}
+  Call(std::vector<LinearWeights> all, std::vector<LowRankUpdate> trained)
+      : maps(std::move(all)), updates(std::move(trained)) {}
   const std::vector<LinearWeights> maps;
   const std::vector<LowRankUpdate> updates;
   std::vector<cpu::JoinedUpdates> joined;  // made by the forward

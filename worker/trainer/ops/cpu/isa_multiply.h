@@ -43,7 +43,7 @@ void multiply_tile(Rows<const uint16_t> a, PackedBlock b, Columns columns, Rows<
   for (int64_t k = 0; k < b.depth; k += 2, right += 2 * b.width) {
     __m512bh pairs[kVectors];
     for (int v = 0; v < kVectors; ++v) {
-      pairs[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right + 2 * v * kLanes));
+      pairs[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(right + 2 * kLanes * v));
     }
     for (int i = 0; i < kRows; ++i) {
       const __m512bh left = pair_of(a.row(i) + k);
