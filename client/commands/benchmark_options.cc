@@ -1,6 +1,5 @@
 #include "client/commands/benchmark_options.h"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 

@@ -1,6 +1,7 @@
 // Registries and prepared files, as the command line names them.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -8,10 +9,6 @@
 #include "client/benchmarks/bind.h"
 #include "client/benchmarks/registry.h"
 #include "client/session.h"
-
-namespace CLI {
-class App;
-}
 
 namespace prefixmem::client {
 

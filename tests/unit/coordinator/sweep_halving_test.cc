@@ -136,8 +136,8 @@ TEST(Hyperband, BracketsShareTheTrialsAndAreComparedApart) {
   std::map<int, int> counts;
   for (int number = 1; number <= 2000; ++number) ++counts[bracket_of(hyperband, number)];
   EXPECT_EQ(counts.size(), 5u);
-  EXPECT_NEAR(counts[0], 2000 * 81 / 143, 120);
-  EXPECT_NEAR(counts[4], 2000 * 5 / 143, 40);
+  EXPECT_NEAR(counts[0], 2000 * 81.0 / 143, 120);
+  EXPECT_NEAR(counts[4], 2000 * 5.0 / 143, 40);
   History history = trials(40);
   for (size_t i = 0; i < 40; ++i) {
     const int bracket = bracket_of(hyperband, history.trials[i].number);

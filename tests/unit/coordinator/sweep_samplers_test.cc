@@ -12,8 +12,6 @@
 namespace prefixmem::sweep {
 namespace {
 
-using testing::ElementsAre;
-
 double number(const Setting& setting, const std::string& path) {
   return std::stod(setting.at(path));
 }
@@ -88,9 +86,9 @@ TEST(Samplers, RandomDrawsAreSpreadAsTheDomainSays) {
     lora += setting.at("method") == "lora" ? 1 : 0;
     low_warmup += number(setting, "train.warmup_steps") < 10 ? 1 : 0;
   }
-  EXPECT_NEAR(low_rates, kDraws / 2, 150);
-  EXPECT_NEAR(lora, kDraws / 3, 150);
-  EXPECT_NEAR(low_warmup, kDraws * 10 / 21, 150);
+  EXPECT_NEAR(low_rates, kDraws / 2.0, 150);
+  EXPECT_NEAR(lora, kDraws / 3.0, 150);
+  EXPECT_NEAR(low_warmup, kDraws * 10 / 21.0, 150);
 }
 
 TEST(Samplers, TpeGoesWhereTrialsWereGood) {

@@ -16,7 +16,6 @@
 namespace prefixmem {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 using testing::StartsWith;

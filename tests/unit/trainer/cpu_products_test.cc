@@ -96,7 +96,7 @@ void check_updates(int64_t tokens, const std::vector<Rank>& ranks) {
   const std::vector<torch::Tensor> weights{narrow({70, 40}, 0.2), narrow({34, 40}, 0.2)};
   std::vector<torch::Tensor> inputs{narrow({tokens, 40}).requires_grad_()};
   for (const Rank& rank : ranks) {
-    const auto trained = [](std::vector<int64_t> shape) {
+    const auto trained = [](const std::vector<int64_t>& shape) {
       return narrow(shape, 0.3).to(torch::kFloat).requires_grad_();
     };
     inputs.push_back(trained({rank.r, 40}));

@@ -34,6 +34,12 @@ class LetterCodec : public TextCodec {
   int32_t eos_id() const override { return kEos; }
 };
 
+EvalSpec spec_of(EvalMode mode) {
+  EvalSpec spec;
+  spec.mode = mode;
+  return spec;
+}
+
 // Rows that share nothing, and rows that begin with one instruction.
 class EvalTest : public ::testing::TestWithParam<bool> {
  protected:
@@ -112,7 +118,7 @@ class EvalTest : public ::testing::TestWithParam<bool> {
     return correct / static_cast<double>(rows_.size());
   }
 
-  EvalSpec spec_{.mode = EvalMode::kLabelLikelihood};
+  EvalSpec spec_ = spec_of(EvalMode::kLabelLikelihood);
   ObjectiveSpec objective_ = SftObjective{};
   int64_t examples_per_row_ = 1;
   std::vector<Example> rows_ = toy_rows(40);
@@ -282,13 +288,20 @@ TEST_P(EvalTest, AStopOnOneRankStopsAll) {
   EXPECT_EQ(event.status().code(), Code::kCancelled);
 }
 
+EvalSpec sample_spec(int64_t seed) {
+  EvalSpec spec;
+  spec.max_rows = 50;
+  spec.seed = seed;
+  return spec;
+}
+
 TEST(SampleRows, IsSeededAndInFileOrder) {
   EXPECT_THAT(sample_rows(4, {}), ::testing::ElementsAre(0, 1, 2, 3));
-  const auto sample = sample_rows(1000, {.max_rows = 50, .seed = 1});
+  const auto sample = sample_rows(1000, sample_spec(1));
   EXPECT_EQ(sample.size(), 50U);
   EXPECT_TRUE(std::is_sorted(sample.begin(), sample.end()));
-  EXPECT_EQ(sample, sample_rows(1000, {.max_rows = 50, .seed = 1}));
-  EXPECT_NE(sample, sample_rows(1000, {.max_rows = 50, .seed = 2}));
+  EXPECT_EQ(sample, sample_rows(1000, sample_spec(1)));
+  EXPECT_NE(sample, sample_rows(1000, sample_spec(2)));
 }
 
 }  // namespace
