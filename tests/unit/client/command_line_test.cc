@@ -133,7 +133,7 @@ TEST(CommandLine, AFullDiskIsAFailure) {
   std::ostringstream err;
   out.setstate(std::ios::badbit);
   const FakeClock clock;
-  Environment environment{in, out, err, [] { return std::nullopt; }, clock, "/", {}};
+  Environment environment{in, out, err, [] { return std::nullopt; }, clock, "/", {}, {}, {}};
   const char* argv[] = {"pmt", "version"};
   EXPECT_EQ(run_pmt(2, argv, environment), 13);
   EXPECT_EQ(err.str(), "pmt: standard output cannot be written\n");
