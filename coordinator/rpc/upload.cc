@@ -61,6 +61,7 @@ void Upload::OnReadDone(bool ok) {
     spdlog::warn("upload of {} of {}: {}", spec::shortened(header_.artifact().path(), 200),
                  spec::shortened(header_.id().job_id(), 80), status.message());
   }
+  blob_.reset();  // what was refused is gone before its sender hears of it
   Finish(to_grpc(status));
 }
 
