@@ -113,7 +113,7 @@ def test_a_suite_gives_each_task_and_the_average(lab, service, places):
     )
     submitted = service.pmt("submit", spec, "-o", "json", *places).json
     assert service.pmt("watch", submitted["sweep_id"]).code == 0
-    found = service.pmt("results", submitted["sweep_id"], "-o", "json").json
+    found = service.pmt("results", "--by-job", submitted["sweep_id"], "-o", "json").json
     assert [j["benchmark"] for j in found["jobs"]] == ["pair/one", "pair/two"]
     assert [j["metric"] for j in found["jobs"]] == ["macro_f1", "accuracy"]
     (average,) = found["averages"]

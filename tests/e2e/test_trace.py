@@ -63,7 +63,8 @@ def test_the_life_of_each_job(service, jobs):
         for name in ("queued", "attempt 1", "starting", "loading", "training", "evaluating"):
             assert name in names, (name, names)
         assert names.count("step") == 12
-        assert names.count("checkpoint") == 3
+        # One that is gone before its upload begins, because newer ones came, is none.
+        assert 1 <= names.count("checkpoint") <= 3
         assert names.count("evaluation accuracy") == 2
         inside = {names[i]: names[outer] for i, outer in around.items() if outer is not None}
         assert inside["attempt 1"] == inside["queued"] == names[0]
