@@ -16,7 +16,18 @@ constexpr const char* kHead = R"html(<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="3">
 <title>prefixmem</title>
-<link rel="stylesheet" href="/assets/style.css">
+<style>
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
+body { margin: 1.5rem auto; max-width: 75rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+progress { width: 8rem; }
+.failed, .lost { color: #d33; } .running { color: #28c; } .succeeded, .connected { color: #292; }
+footer { margin-top: 2rem; opacity: .7; }
+</style>
 </head>
 <body>
 )html";
@@ -49,11 +60,9 @@ std::string job_row(const v1::Job& job) {
   const std::string speed =
       progress.tokens_per_second() > 0 ? fmt::format("{:.0f}", progress.tokens_per_second()) : "";
   return fmt::format(
-      "<tr><td><a href=\"/jobs/{1}\">{0}</a></td><td><code>{1}</code></td><td "
-      "class=\"{2}\">{2}</td>"
-      "<td>{3}</td><td class=\"number\">{4}</td><td class=\"number\">{5}</td><td>{6}</td>"
-      "<td>{7}</td></tr>\n",
-      escaped(job.name()), escaped(job.id()), state, progress_cell(job), loss, speed,
+      "<tr><td>{}</td><td><code>{}</code></td><td class=\"{}\">{}</td><td>{}</td>"
+      "<td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td><td>{}</td></tr>\n",
+      escaped(job.name()), escaped(job.id()), state, state, progress_cell(job), loss, speed,
       gang_cell(job), escaped(job.reason()));
 }
 
