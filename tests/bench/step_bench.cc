@@ -53,39 +53,31 @@ Took time(const Body& body) {
   return {seconds, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC};
 }
 
-// FLOP/s: by the clock, and of a second of the processor.
-struct Rate {
-  double by_clock = 0, by_processor = 0;
-};
-
-// Of product(a, b) = a bᵀ of square matrices, the best of several sizes.
+// FLOP/s of product(a, b) = a bᵀ of square matrices, the best of several sizes.
 template <class Product>
-Rate matmul_rate(torch::ScalarType dtype, const Product& product) {
-  Rate best;
+double matmul_rate(torch::ScalarType dtype, const Product& product) {
+  double best = 0;
   for (const int64_t n : {1024, 2048, 3072}) {
     const torch::Tensor a = torch::randn({n, n}).to(dtype);
     const torch::Tensor b = torch::randn({n, n}).to(dtype);
-    const double flops = 2.0 * static_cast<double>(n * n * n);
     for (int i = 0; i < 12; ++i) {
-      const Took took = time([&] { product(a, b); });
-      best = {std::max(best.by_clock, flops / took.seconds),
-              std::max(best.by_processor, flops / took.processor)};
+      const double seconds = seconds_of([&] { product(a, b); });
+      best = std::max(best, 2.0 * static_cast<double>(n * n * n) / seconds);
     }
   }
   return best;
 }
 
 // The best that is known of this processor: of LibTorch's products in either dtype and our own.
-Rate best_rate() {
+double best_rate() {
   const auto theirs = [](const auto& a, const auto& b) { return at::mm(a, b.t()); };
   const auto own = [](const auto& a, const auto& b) { return linear(a, {{b, {}}})[0]; };
-  Rate best;
+  double best = 0;
   for (const auto& [whose, rate] : {std::pair{"LibTorch, fp32", matmul_rate(torch::kFloat, theirs)},
                                     {"LibTorch, bf16", matmul_rate(torch::kBFloat16, theirs)},
                                     {"own, bf16", matmul_rate(torch::kBFloat16, own)}}) {
-    std::printf("square products, %s: %.0f GFLOP/s, %.0f a second of the processor\n", whose,
-                rate.by_clock / 1e9, rate.by_processor / 1e9);
-    best = {std::max(best.by_clock, rate.by_clock), std::max(best.by_processor, rate.by_processor)};
+    std::printf("square products, %s: %.0f GFLOP/s\n", whose, rate / 1e9);
+    best = std::max(best, rate);
   }
   return best;
 }
@@ -103,7 +95,7 @@ double flops_of(const Work& work, const ModelConfig& config, Adapter& adapter) {
 
 int run(const std::string& shape, const std::string& method, const Work& work) {
   const ModelConfig config = shape == "gemma" ? gemma_shape() : qwen_shape();
-  const Rate rate = best_rate();
+  const double rate = best_rate();
   Transformer model(config, {}, random_weights(config));
   MethodSpec spec = PrefixMemoryMethod();
   if (method == "lora") spec = LoraMethod();
@@ -132,11 +124,9 @@ int run(const std::string& shape, const std::string& method, const Work& work) {
   std::printf(
       "%s %s: %.1f ms a step (best %.1f), %.0f tokens/s, %.0f of %.0f GFLOP/s: %.3f, %ld MiB\n",
       shape.c_str(), method.c_str(), median * 1e3, seconds[0] * 1e3,
-      static_cast<double>(work.rows * work.tokens) / median, reached / 1e9, rate.by_clock / 1e9,
-      reached / rate.by_clock, usage.ru_maxrss >> 10);
-  std::printf("%.1f ms of the processor (least %.1f): %.3f of its best rate (%.3f)\n", cost * 1e3,
-              processor[0] * 1e3, flops / cost / rate.by_processor,
-              flops / processor[0] / rate.by_processor);
+      static_cast<double>(work.rows * work.tokens) / median, reached / 1e9, rate / 1e9,
+      reached / rate, usage.ru_maxrss >> 10);
+  std::printf("%.1f ms of the processor (least %.1f)\n", cost * 1e3, processor[0] * 1e3);
   OpTimes times;
   const double profiled = trainer.step().value().step_seconds + trainer.step().value().step_seconds;
   times.print(profiled);
