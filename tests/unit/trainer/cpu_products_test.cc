@@ -108,7 +108,7 @@ void check_updates(int64_t tokens, const std::vector<Rank>& ranks) {
         std::vector<LowRankUpdate> updates;
         for (size_t i = 0; i < ranks.size(); ++i) {
           const auto& [map, begin, count, r] = ranks[i];
-          updates.push_back({map, begin, count, in[2 * i + 1], in[2 * i + 2], kScale});
+          updates.push_back({map, begin, count, {in[2 * i + 1], in[2 * i + 2], kScale}});
         }
         return torch::cat(trainer::linear(in[0], {{weights[0], {}}, {weights[1], {}}}, updates), 1);
       },
@@ -143,7 +143,7 @@ TEST(CpuProducts, UpdatesTouchTheirRowsAlone) {
   torch::manual_seed(11);
   const auto x = narrow({40, 32}), weight = narrow({16, 32});
   const auto bad = torch::full({2, 32}, NAN), b = torch::ones({16, 2});
-  const auto y = trainer::linear(x, {{weight, {}}}, {{0, 10, 7, bad, b, 1}})[0];
+  const auto y = trainer::linear(x, {{weight, {}}}, {{0, 10, 7, {bad, b, 1}}})[0];
   const auto plain = trainer::linear(x, {{weight, {}}})[0];
   EXPECT_TRUE(torch::equal(y.narrow(0, 0, 10), plain.narrow(0, 0, 10)));
   EXPECT_TRUE(torch::equal(y.narrow(0, 17, 23), plain.narrow(0, 17, 23)));

@@ -14,6 +14,7 @@
 #include "common/status.h"
 #include "worker/trainer/model/config.h"
 #include "worker/trainer/model/linear_site.h"
+#include "worker/trainer/ops/linear.h"
 
 namespace prefixmem::trainer {
 
@@ -36,12 +37,6 @@ struct LinearCall {
   const LinearWeights& frozen;
   const torch::Tensor& dropout_keys;  // of x's tokens, as RaggedBatch has them
   const torch::Tensor& y;             // [T, out], what the frozen map gave; to be read only
-};
-
-// The product scale B A x of trained matrices.
-struct LowRank {
-  torch::Tensor a, b;  // fp32 [r, in] and [out, r]
-  double scale = 1;
 };
 
 // Queries after q/k-norm and before the scale, [T, heads, head_dim].

@@ -49,8 +49,8 @@ std::vector<LowRankUpdate> AdapterSpans::low_rank_updates(int64_t layer,
   int64_t begin = 0;
   for (const auto& [adapter, tokens] : spans_) {
     for (size_t map = 0; adapter != nullptr && tokens > 0 && map < sites.size(); ++map) {
-      const auto product = adapter->low_rank(layer, sites[map], drops);
-      if (product) updates.push_back({map, begin, tokens, product->a, product->b, product->scale});
+      auto product = adapter->low_rank(layer, sites[map], drops);
+      if (product) updates.push_back({map, begin, tokens, *std::move(product)});
     }
     begin += tokens;
   }

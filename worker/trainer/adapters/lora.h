@@ -52,6 +52,7 @@ class LoraAdapter final : public Adapter {
   // Returns its index.
   int64_t add(const std::string& name, const torch::Tensor& value, double rate_ratio);
   bool trains_bias(int64_t layer, Site site) const;
+  LowRank matrices(const Module& module) const;
   torch::Tensor update(const Module& module, const LinearCall& call) const;
   // DoRA's update: base = W x and added = s B A x, [T, out] each.
   torch::Tensor rescaled(const Module& module, const LinearCall& call, const torch::Tensor& base,

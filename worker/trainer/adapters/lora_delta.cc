@@ -19,16 +19,18 @@ std::optional<LowRank> LoraAdapter::low_rank(int64_t layer, Site site, bool drop
   const Module& module = modules_[layer][static_cast<size_t>(site)];
   const bool plain = module.a >= 0 && module.magnitude < 0 && module.bias < 0;
   if (!plain || (drops && method_.dropout > 0)) return {};
-  return LowRank{parameters_[module.a].value, parameters_[module.b].value, scale_};
+  return matrices(module);
+}
+
+LowRank LoraAdapter::matrices(const Module& module) const {
+  return {parameters_[module.a].value, parameters_[module.b].value, scale_};
 }
 
 torch::Tensor LoraAdapter::update(const Module& module, const LinearCall& call) const {
   const bool drops = method_.dropout > 0 && call.dropout_keys.defined();
   const torch::Tensor x =
       drops ? dropout(call.x, call.dropout_keys, module.place, method_.dropout) : call.x;
-  const auto dtype = x.scalar_type();
-  const torch::Tensor inner = at::linear(x, parameters_[module.a].value.to(dtype));
-  torch::Tensor added = at::linear(inner * scale_, parameters_[module.b].value.to(dtype));
+  torch::Tensor added = low_rank_product(x, matrices(module));
   if (module.magnitude < 0) return added;
   if (drops) return rescaled(module, call, at::linear(x, call.frozen.weight), added);
   return rescaled(module, call, call.frozen.bias.defined() ? call.y - call.frozen.bias : call.y,

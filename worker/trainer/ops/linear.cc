@@ -72,7 +72,7 @@ class FusedLinear : public torch::autograd::Function<FusedLinear> {
                                          call.maps, call.joined, context->needs_input_grad(0));
     variable_list result{of.x};
     for (size_t i = 0; i < call.updates.size(); ++i) {
-      const auto& [map, begin, count, a, b, scale] = call.updates[i];
+      const auto& [a, b, scale] = call.updates[i].by;
       result.push_back(of.a[i].narrow(0, 0, a.size(0)));
       result.push_back(of.b[i].narrow(1, 0, b.size(1)));
       if (scale != 1) result.back().mul_(scale);
@@ -86,16 +86,10 @@ variable_list fused_linear(const torch::Tensor& x, const std::vector<LinearWeigh
                            const std::vector<LowRankUpdate>& updates) {
   variable_list trained;
   for (const LowRankUpdate& update : updates) {
-    trained.push_back(update.a);
-    trained.push_back(update.b);
+    trained.push_back(update.by.a);
+    trained.push_back(update.by.b);
   }
   return FusedLinear::apply(x, at::TensorList(trained), c10::make_intrusive<Call>(maps, updates));
-}
-
-torch::Tensor update_of(const torch::Tensor& x, const LowRankUpdate& update) {
-  const torch::Tensor inner =
-      at::linear(x.narrow(0, update.begin, update.count), update.a.to(x.scalar_type()));
-  return at::linear(inner * update.scale, update.b.to(x.scalar_type()));
 }
 
 bool is_trained(const LinearWeights& map) {
@@ -103,6 +97,11 @@ bool is_trained(const LinearWeights& map) {
 }
 
 }  // namespace
+
+torch::Tensor low_rank_product(const torch::Tensor& x, const LowRank& by) {
+  const torch::Tensor inner = at::linear(x, by.a.to(x.scalar_type()));
+  return at::linear(inner * by.scale, by.b.to(x.scalar_type()));
+}
 
 std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
                                   const std::vector<LowRankUpdate>& updates) {
@@ -113,7 +112,8 @@ std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<Line
              : plain_products(x, maps);
   for (const LowRankUpdate& update : updates) {
     torch::Tensor& y = out[update.map];
-    y = add_rows_in_place(y, {{update.begin, update_of(x, update)}});
+    const torch::Tensor rows = x.narrow(0, update.begin, update.count);
+    y = add_rows_in_place(y, {{update.begin, low_rank_product(rows, update.by)}});
   }
   return out;
 }

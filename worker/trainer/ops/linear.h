@@ -10,12 +10,20 @@
 
 namespace prefixmem::trainer {
 
-// What rows [begin, begin + count) of one of the maps' outputs gain: scale (x aᵀ) bᵀ.
+// scale (x aᵀ) bᵀ, by trained matrices.
+struct LowRank {
+  torch::Tensor a, b;  // fp32 [r, in] and [out, r], multiplied in x's dtype
+  double scale = 1;
+};
+
+// By LibTorch's operations; x [T, in] → [T, out].
+torch::Tensor low_rank_product(const torch::Tensor& x, const LowRank& by);
+
+// What rows [begin, begin + count) of one of the maps' outputs gain.
 struct LowRankUpdate {
   size_t map;
   int64_t begin, count;
-  torch::Tensor a, b;  // fp32 [r, in] and [out, r], multiplied in x's dtype
-  double scale;
+  LowRank by;
 };
 
 // x weightᵀ + bias for each map, and its updates; x [T, in] → [T, out] each. Updates of the same

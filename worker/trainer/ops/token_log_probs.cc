@@ -32,6 +32,14 @@ torch::Tensor through_head(const torch::Tensor& slope, const torch::Tensor& head
   return sum;
 }
 
+// ∂ Σ above · log softmax(logits)[column] / ∂ logits, of the softmax, which it overwrites: `above`
+// at the column, less the probabilities times it. A likely column's 1 nearly cancels: it has to be
+// in whatever sum over the vocabulary follows, not be added to it.
+torch::Tensor slope_of(const torch::Tensor& softmax, const torch::Tensor& columns,
+                       const torch::Tensor& above) {
+  return softmax.mul_(-above).scatter_add_(1, columns, above);
+}
+
 Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
                   bool with_gradient) {
   torch::Tensor logits = at::linear(hidden, head).to(torch::kFloat);
@@ -39,12 +47,9 @@ Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const 
   const torch::Tensor normaliser = logits.logsumexp(1, true);
   Block block{(logits.gather(1, columns) - normaliser).squeeze(1), {}};
   if (!with_gradient) return block;
-  // ∂ log p(id) / ∂ logits is 1 at the id, less the probabilities; the 1 is in the sum over the
-  // vocabulary, because most of a likely id's row would cancel with a row added afterwards.
-  const torch::Tensor one = torch::ones({1, 1}, logits.options()).expand_as(columns);
-  const torch::Tensor slope =
-      logits.sub_(normaliser).exp_().neg_().scatter_add_(1, columns, one).to(head.scalar_type());
-  block.gradient = through_head(slope, head);
+  const torch::Tensor softmax = logits.sub_(normaliser).exp_();
+  const torch::Tensor slope = slope_of(softmax, columns, torch::ones_like(normaliser));
+  block.gradient = through_head(slope.to(head.scalar_type()), head);
   return block;
 }
 
@@ -116,12 +121,9 @@ class TrainedHead : public torch::autograd::Function<TrainedHead> {
         return x.slice(0, begin, begin + block_rows(head));
       };
       const torch::Tensor above = block(gradients[0]).unsqueeze(1);
-      const torch::Tensor slope = at::linear(block(hidden), head)
-                                      .to(torch::kFloat)
-                                      .softmax(1)
-                                      .mul_(-above)
-                                      .scatter_add_(1, block(ids).unsqueeze(1), above)
-                                      .to(head.scalar_type());
+      const torch::Tensor softmax = at::linear(block(hidden), head).to(torch::kFloat).softmax(1);
+      const torch::Tensor slope =
+          slope_of(softmax, block(ids).unsqueeze(1), above).to(head.scalar_type());
       block(of_hidden).copy_(through_head(slope, head));
       add_product(of_head, slope, block(hidden));
     }

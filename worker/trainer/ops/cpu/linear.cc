@@ -24,15 +24,16 @@ size_t end_of_run(const std::vector<LowRankUpdate>& updates, size_t begin) {
 JoinedUpdates join_run(const torch::Tensor& x, const LowRankUpdate* from, const LowRankUpdate* to) {
   JoinedUpdates joined{from->begin, from->count, {}, {}, {}};
   int64_t width = 0;
-  for (const auto* update = from; update != to; ++update) width += even(update->a.size(0));
+  for (const auto* update = from; update != to; ++update) width += even(update->by.a.size(0));
   joined.a = at::zeros({width, x.size(1)}, x.options());
   joined.inner = at::empty({joined.count, width}, x.options());
   int64_t first = 0;
   for (const auto* update = from; update != to; ++update) {
-    const int64_t rank = update->a.size(0);
-    joined.a.narrow(0, first, rank).copy_(update->a);
-    const torch::Tensor b = at::zeros({update->b.size(0), even(rank)}, x.options());
-    b.narrow(1, 0, rank).copy_(update->scale == 1 ? update->b : update->b * update->scale);
+    const auto& by = update->by;
+    const int64_t rank = by.a.size(0);
+    joined.a.narrow(0, first, rank).copy_(by.a);
+    const torch::Tensor b = at::zeros({by.b.size(0), even(rank)}, x.options());
+    b.narrow(1, 0, rank).copy_(by.scale == 1 ? by.b : by.b * by.scale);
     joined.members.push_back({update->map, first, b});
     first += even(rank);
   }
