@@ -7,6 +7,7 @@
 #include "client/render/averages.h"
 #include "client/render/job_text.h"
 #include "client/render/numbers.h"
+#include "common/proto/sweep_state.h"
 
 namespace prefixmem::client {
 namespace {
@@ -69,12 +70,8 @@ nlohmann::ordered_json json_of(const SuiteAverage& average) {
 }
 
 // What the sweep of a job has set in it, but for its benchmark and method.
-std::map<std::string, std::string> sweep_settings(const v1::JobSpec& spec) {
-  constexpr std::string_view kPrefix = "sweep.";
-  std::map<std::string, std::string> settings;
-  for (const auto& [key, value] : spec.labels()) {
-    if (key.starts_with(kPrefix)) settings[key.substr(kPrefix.size())] = value;
-  }
+std::map<std::string, std::string> other_settings(const v1::JobSpec& spec) {
+  auto settings = sweep_settings(spec);
   for (const char* apart : {"benchmark", "eval.benchmark", "method", "name"}) settings.erase(apart);
   return settings;
 }
@@ -119,7 +116,7 @@ ResultRow result_row(const v1::Job& job, std::string adapter) {
   row.name = job.name();
   row.method = method_text(job.spec().method());
   row.benchmark = tested_on(job.spec());
-  row.settings = sweep_settings(job.spec());
+  row.settings = other_settings(job.spec());
   row.state = job.state();
   read_scores(job, row);
   if (progress.step() > 0) row.loss = progress.loss();

@@ -1,17 +1,13 @@
 #include "common/proto/sweep_state.h"
 
-#include <algorithm>
-#include <string_view>
+#include "common/proto/value_name.h"
+#include "common/spec/spec_io.h"
 
 namespace prefixmem {
 
 std::string state_name(v1::SweepState state) {
-  constexpr std::string_view kPrefix = "SWEEP_STATE_";
   if (!v1::SweepState_IsValid(state)) return "state " + std::to_string(state);
-  std::string name = v1::SweepState_Name(state).substr(kPrefix.size());
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return static_cast<char>(c - 'A' + 'a'); });
-  return name;
+  return value_name(v1::SweepState_Name(state), "SWEEP_STATE_");
 }
 
 void add_to(v1::TrialCounts& counts, v1::JobState state, int trials) {
@@ -30,6 +26,14 @@ void add_to(v1::TrialCounts& counts, v1::JobState state, int trials) {
     default:
       return;
   }
+}
+
+std::map<std::string, std::string> sweep_settings(const v1::JobSpec& trial) {
+  std::map<std::string, std::string> settings;
+  for (const auto& [key, value] : trial.labels()) {
+    if (key.starts_with(kSweepLabel)) settings[key.substr(kSweepLabel.size())] = value;
+  }
+  return settings;
 }
 
 }  // namespace prefixmem

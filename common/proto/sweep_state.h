@@ -1,8 +1,10 @@
-// Small questions about a sweep's state.
+// Small questions about a sweep and its trials.
 #pragma once
 
+#include <map>
 #include <string>
 
+#include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/sweep.pb.h"
 
 namespace prefixmem {
@@ -14,5 +16,8 @@ std::string state_name(v1::SweepState state);
 
 // Counts `trials` more whose jobs are in that state.
 void add_to(v1::TrialCounts& counts, v1::JobState state, int trials);
+
+// What the sweep has set in a trial, by path, from the labels that say so; empty outside a sweep.
+std::map<std::string, std::string> sweep_settings(const v1::JobSpec& trial);
 
 }  // namespace prefixmem

@@ -30,6 +30,8 @@ std::string to_yaml(const JobSpec& spec);
 // label sweep.<path> for each overridden path. A spec without one is its own only trial. Failures
 // name the trial and the path; at most 10,000 trials. Not for a search, whose trials are not known.
 Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec);
+// Before the path, in the label of a trial that says what its sweep has set there.
+inline constexpr std::string_view kSweepLabel = "sweep.";
 
 // Trial `number` (from 1) of a search, named and labelled likewise. INVALID_ARGUMENT where the
 // setting makes no valid spec.

@@ -51,7 +51,7 @@ Result<JobSpec> trial_of(const Tree& base, const std::vector<Override>& override
   }
   PM_ASSIGN(JobSpec trial, spec::read_tree(tree));
   for (const Override& override : overrides) {
-    trial.labels["sweep." + override.path] = label_value(override);
+    trial.labels[std::string(kSweepLabel) + override.path] = label_value(override);
   }
   PM_TRY(validate(trial));
   return trial;

@@ -52,7 +52,7 @@ void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
   const sweep::Verdict verdict = sweep::judge(*sweep->plan, sweep->history, index);
   job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict.rungs.begin(),
                                                           verdict.rungs.end());
-  note_trial(job);
+  trial.rungs = verdict.rungs;
   if (verdict.stop) stop_job(job, "stopped by its sweep: " + verdict.reason);
 }
 

@@ -20,8 +20,6 @@ namespace {
 
 using sweep::TrialState;
 
-constexpr std::string_view kLabel = "sweep.";
-
 TrialState state_of(v1::JobState state) {
   switch (state) {
     case v1::JOB_STATE_SUCCEEDED:
@@ -70,21 +68,12 @@ Advance advance_grid(const LiveSweep& sweep) {
   return ended(v1::SWEEP_STATE_FINISHED, fmt::format("all {} trials have ended", trials.size()));
 }
 
-// Values as the labels of a trial show them: a search and a grid alike.
-Setting shown_setting(const v1::Job& job) {
-  Setting setting;
-  for (const auto& [key, value] : job.spec().labels()) {
-    if (key.starts_with(kLabel)) setting[key.substr(kLabel.size())] = value;
-  }
-  return setting;
-}
-
 sweep::Outcome outcome_of(const v1::Job& job, const std::string& metric) {
   const sweep::Trial trial = trial_of(job, metric);
   const double seconds = job.progress().wall_seconds();
   const int shared_by = std::max(job.gang_jobs(), 1);
   return {.job_id = job.id(),
-          .setting = shown_setting(job),
+          .setting = sweep_settings(job.spec()),
           .state = trial.state,
           .score = score(trial),
           .cost = {trial.tokens, seconds, seconds * job.ranks() / shared_by}};

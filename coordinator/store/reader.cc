@@ -14,6 +14,23 @@ Status parse(const Row& row, int column, google::protobuf::MessageLite& message)
   return data_loss("store: a " + message.GetTypeName() + " cannot be read back");
 }
 
+// Takes the rows (seq, body) of a page of at most `limit`, the newest first; `trim` drops what a
+// page leaves out of each. The first row that no longer fits says where the next page begins.
+template <class Message, class Trim>
+auto page_filler(std::vector<Message>& page, int64_t& next_seq, int limit, const Trim& trim) {
+  return [&page, &next_seq, limit, trim, bytes = size_t{0}](const Row& row) mutable {
+    if (next_seq != 0) return Status();
+    if (static_cast<int>(page.size()) == limit || bytes > Reader::kPageBytes) {
+      next_seq = row.integer(0) + 1;
+      return Status();
+    }
+    PM_TRY(parse(row, 1, page.emplace_back()));
+    trim(page.back());
+    bytes += page.back().ByteSizeLong();
+    return Status();
+  };
+}
+
 }  // namespace
 
 template <class Message, class... Values>
@@ -54,22 +71,9 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
   int64_t states = 0;
   for (const v1::JobState state : filter.states) states |= int64_t{1} << state;
   JobPage page;
-  size_t bytes = 0;
-  const auto add = [&](const Row& row) {
-    if (page.next_seq != 0) return Status();
-    if (static_cast<int>(page.jobs.size()) == limit || bytes > kPageBytes) {
-      page.next_seq = row.integer(0) + 1;
-      return Status();
-    }
-    v1::Job& job = page.jobs.emplace_back();
-    PM_TRY(parse(row, 1, job));
-    job.clear_stderr_tail();
-    bytes += job.ByteSizeLong();
-    return Status();
-  };
   const MutexLock lock(mutex_);
   PM_TRY(database_.query(
-      add,
+      page_filler(page.jobs, page.next_seq, limit, [](v1::Job& job) { job.clear_stderr_tail(); }),
       "SELECT seq, body FROM jobs"
       " WHERE (?1 = 0 OR seq < ?1) AND (?2 = 0 OR (?2 >> state) & 1)"
       " AND (?3 = '' OR sweep_id = ?3) AND (?4 = '' OR name = ?4)"
@@ -102,20 +106,10 @@ Result<std::optional<v1::Sweep>> Reader::sweep(const std::string& id) {
 
 Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {
   SweepPage page;
-  size_t bytes = 0;
   {
     const MutexLock lock(mutex_);
     PM_TRY(database_.query(
-        [&](const Row& row) {
-          if (page.next_seq != 0) return Status();
-          if (static_cast<int>(page.sweeps.size()) == limit || bytes > kPageBytes) {
-            page.next_seq = row.integer(0) + 1;
-            return Status();
-          }
-          PM_TRY(parse(row, 1, page.sweeps.emplace_back()));
-          bytes += page.sweeps.back().ByteSizeLong();
-          return Status();
-        },
+        page_filler(page.sweeps, page.next_seq, limit, [](v1::Sweep&) {}),
         "SELECT seq, body FROM sweeps WHERE (?1 = 0 OR seq < ?1) ORDER BY seq DESC LIMIT ?2",
         before_seq, limit + 1));
   }
