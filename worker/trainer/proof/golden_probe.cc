@@ -14,14 +14,6 @@ constexpr int64_t kSequences = 4;
 constexpr int64_t kTokens = 24;
 constexpr int64_t kTop = 8;  // of each model
 
-torch::Tensor last_logits(Decoder& model, Adapter* adapter, const std::vector<int32_t>& ids) {
-  RaggedBuilder builder;
-  builder.add(ids);
-  const RaggedBatch batch = std::move(builder).build().to(model.options().device);
-  const auto last = at::full({1}, static_cast<int64_t>(ids.size()) - 1, batch.tokens.options());
-  return model.logits(model.hidden(batch, adapter, last)).to(at::kCPU, at::kFloat);
-}
-
 std::set<int64_t> top_ids(const torch::Tensor& logits) {
   const auto ids = std::get<1>(logits.topk(std::min(kTop, logits.numel())));
   const int64_t* const begin = ids.const_data_ptr<int64_t>();
@@ -56,9 +48,15 @@ std::vector<std::vector<int32_t>> sequences_of(const GoldenProbe& probe) {
 torch::Tensor probe_logits(Decoder& model, Adapter* adapter,
                            const std::vector<std::vector<int32_t>>& sequences) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> rows;
-  for (const auto& ids : sequences) rows.push_back(last_logits(model, adapter, ids));
-  return at::cat(rows);
+  RaggedBuilder builder;
+  std::vector<int64_t> last;
+  for (const auto& ids : sequences) {
+    builder.add(ids);
+    last.push_back(builder.token_count() - 1);
+  }
+  const RaggedBatch batch = std::move(builder).build().to(model.options().device);
+  const torch::Tensor at_last = at::tensor(last, at::kLong).to(batch.tokens.device());
+  return model.logits(model.hidden(batch, adapter, at_last)).to(at::kCPU, at::kFloat);
 }
 
 std::vector<GoldenProbe::Sequence> probe_of(const torch::Tensor& base,

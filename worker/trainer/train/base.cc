@@ -8,6 +8,7 @@
 #include "common/spec/enums.h"
 #include "worker/trainer/data/codec.h"
 #include "worker/trainer/data/dataset_cache.h"
+#include "worker/trainer/proof/golden_probe.h"
 #include "worker/trainer/train/guard.h"
 
 namespace prefixmem::trainer {
@@ -38,6 +39,13 @@ Status check_same(std::string_view key, std::string_view own, std::string_view o
 }
 
 }  // namespace
+
+const torch::Tensor& Base::probe() {
+  if (!probe_.defined()) {
+    probe_ = probe_logits(*model, nullptr, probe_sequences(model->config().vocab_size));
+  }
+  return probe_;
+}
 
 Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
                                                      const Positions& positions) {

@@ -33,11 +33,16 @@ struct Base {
   Status emit(const TrialEvent& event) const { return leads() ? sink->emit(event) : Status(); }
   Status agree(const Status& mine) { return agreement.agree(*gang, mine); }
 
+  // Golden-probe logits of the model without an adapter; computed at the first call, which comes
+  // before the model itself is trained. Rank 0.
+  const torch::Tensor& probe();
+
   // The rows of a spec, whose model is the base's; read and encoded once for specs that want the
   // same ones. As load_dataset.
   Result<std::shared_ptr<const Dataset>> dataset(const JobSpec& spec, const Positions& positions);
 
  private:
+  torch::Tensor probe_;
   std::map<std::string, std::weak_ptr<const Dataset>> datasets_;
 };
 

@@ -2,7 +2,6 @@
 
 #include "common/spec/spec_io.h"
 #include "worker/trainer/model/model_path.h"
-#include "worker/trainer/proof/golden_probe.h"
 #include "worker/trainer/train/guard.h"
 
 namespace prefixmem::trainer {
@@ -29,7 +28,7 @@ Status load_parts(Session& session) {
   PM_ASSIGN(session.data, base.dataset(spec, positions));
   session.objective = make_objective(spec.objective);
   if (session.leads() && session.adapter && session.adapter->trains_model()) {
-    session.base_probe = probe_logits(*base.model, nullptr, probe_sequences(model.vocab_size));
+    base.probe();  // as it is before that
   }
   return {};
 }

@@ -28,7 +28,6 @@ struct Session {
   std::unique_ptr<Adapter> adapter;  // null for method none
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Reference> train_reference, eval_reference;  // null without a reference
-  torch::Tensor base_probe;  // rank 0, where the model itself is trained: its probe before that
   std::shared_ptr<const Dataset> data;
   Agreement agreement;  // a failure of all ranks ends this trial alone
 

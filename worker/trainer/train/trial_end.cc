@@ -24,15 +24,13 @@ ResultEvent summarize(const TrainingLoop& loop, const Session& session) {
 Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
   GoldenProbe probe;
   Decoder& model = *session.base.model;
-  const auto sequences = probe_sequences(model.config().vocab_size);
-  const bool remembered = session.base_probe.defined();
-  const torch::Tensor base =
-      remembered ? session.base_probe : probe_logits(model, nullptr, sequences);
-  Adapter* const adapter = remembered ? nullptr : session.adapter.get();
+  const torch::Tensor& base = session.base.probe();
+  Adapter* const adapter = session.adapter->trains_model() ? nullptr : session.adapter.get();
   probe.base_model = session.spec.model;
   probe.dtype = spec::spelling(session.spec.train.dtype);
   PM_ASSIGN(probe.adapter_digest, weights_digest(folder));
-  probe.sequences = probe_of(base, probe_logits(model, adapter, sequences));
+  probe.sequences =
+      probe_of(base, probe_logits(model, adapter, probe_sequences(model.config().vocab_size)));
   PM_TRY(write_probe(folder, probe));
   return publish_adapter(session.files.out);
 }
