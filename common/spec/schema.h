@@ -169,10 +169,11 @@ void describe(V& v, TrainSpec& s) {
   v.field("checkpoint_every", s.checkpoint_every, "Steps between checkpoints; 0: only at the end.",
           at_least(0));
   v.field("deterministic", s.deterministic,
-          "Whether a trial that shares its gang (resources.bank) must give the same bits as alone, "
-          "not only the same losses up "
-          "to rounding: its rows are then computed in shapes of their own, which is slower. Also "
-          "refuses to resume on another kind of machine.");
+          "Whether losses and adapter must be the same to the bit, not only up to rounding, on "
+          "any number of ranks and of a trial that shares its gang (resources.bank) as alone: rows "
+          "are then computed in shapes of their own and gradients summed exactly, which is slower. "
+          "Also refuses to resume on another kind of machine, with other threads, or, of method "
+          "full, on another number of ranks.");
 }
 
 template <class V>

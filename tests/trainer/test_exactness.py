@@ -117,6 +117,45 @@ def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dty
     assert len(list((out / "checkpoints").iterdir())) == 2
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"type": "prefix_memory", "feature_map": "mlp"},
+        {"type": "lora", "r": 4, "alpha": 8, "dropout": 0.2},
+        {"type": "prefix_tuning", "num_virtual_tokens": 3},
+    ],
+    ids=lambda m: m["type"],
+)
+def test_deterministic_has_the_same_bits_on_any_ranks(workspace, method):
+    changes = {
+        "method": method,
+        "train__deterministic": True,
+        "train__max_steps": 20,
+        "train__max_grad_norm": 0.5,
+        "train__checkpoint_every": 1,
+    }
+    whole = workspace.train("alone", **changes)
+    for ranks in (2, 4):
+        out = workspace.train(f"ranks{ranks}", ranks=ranks, **changes)
+        assert losses(out) == losses(whole)
+        assert [m["grad_norm"] for m in metrics(out)] == [m["grad_norm"] for m in metrics(whole)]
+        assert adapter_bytes(out) == adapter_bytes(whole)
+
+    spec = workspace.spec("moved", **changes)
+    out = workspace.folder / "out-moved"
+    for step, ranks in ((3, 2), (11, 1)):
+        process = subprocess.Popen(
+            workspace.command(spec, out, ranks, ["--resume"]), stderr=subprocess.PIPE, text=True
+        )
+        wait_for_step(out, step, process)
+        for pid in ranks_of(process):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+    workspace.run(spec, out, 3, ["--resume"])
+    assert losses(out) == losses(whole)
+    assert adapter_bytes(out) == adapter_bytes(whole)
+
+
 def test_a_damaged_checkpoint_is_passed_over(workspace):
     changes = {"train__checkpoint_every": 2}
     whole = workspace.train("whole", **changes)

@@ -45,6 +45,17 @@ TEST(Collective, SumsTensorsInPlace) {
   EXPECT_TRUE(values.cpu().equal(expected));
 }
 
+TEST(Collective, SumsIntegersOfAnySizeExactly) {
+  const int64_t large = (int64_t{1} << 58) + 1;
+  torch::Tensor values =
+      torch::tensor({large, -large, int64_t{gang->rank()}}, torch::kInt64).to(gang->device());
+  ASSERT_TRUE(gang->all_reduce_sum(values).ok());
+  const int64_t ranks = gang->size();
+  const torch::Tensor expected =
+      torch::tensor({large * ranks, -large * ranks, ranks * (ranks - 1) / 2}, torch::kInt64);
+  EXPECT_TRUE(values.cpu().equal(expected));
+}
+
 TEST(Collective, EveryRankGetsTheSameBits) {
   torch::manual_seed(gang->rank());
   torch::Tensor values = torch::randn({4097}).to(gang->device());

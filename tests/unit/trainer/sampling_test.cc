@@ -207,6 +207,41 @@ TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
   }
 }
 
+std::multiset<std::vector<int64_t>> micro_batches_of_all(const std::vector<int64_t>& rows,
+                                                        const std::vector<Example>& examples,
+                                                        PlanOptions options) {
+  std::multiset<std::vector<int64_t>> all;
+  for (options.rank = 0; options.rank < options.ranks; ++options.rank) {
+    const auto plan = plan_step(rows, examples, options);
+    all.insert(plan.micro_batches.begin(), plan.micro_batches.end());
+    EXPECT_LE(plan.micro_batches.size(), plan.rounds);
+  }
+  return all;
+}
+
+TEST(Plan, FixedMicroBatchesAreThoseOfAnyNumberOfRanks) {
+  const auto examples = examples_of({5, 9, 4, 7, 30, 3, 6, 12, 12, 8});
+  const std::vector<int64_t> rows = {6, 1, 4, 0, 3, 8, 9};
+  for (const int64_t limit : {1, 8, 20, 1000}) {
+    PlanOptions options{0, 1, limit};
+    options.fixed = true;
+    const auto alone = micro_batches_of_all(rows, examples, options);
+    EXPECT_GE(alone.size(), 4u) << "work for as many ranks";
+    for (options.ranks = 2; options.ranks <= 9; ++options.ranks) {
+      EXPECT_EQ(micro_batches_of_all(rows, examples, options), alone);
+    }
+  }
+}
+
+TEST(Plan, FixedMicroBatchesKeepTogetherWhatSharesMuch) {
+  auto examples = examples_of({40, 40, 40, 40, 40, 40});
+  for (Example& example : examples) std::fill_n(example.ids.begin(), 32, 7);
+  for (size_t i = 0; i < examples.size(); ++i) examples[i].ids[32] = static_cast<int32_t>(i);
+  PlanOptions options{0, 1, 1000};
+  options.fixed = true;
+  EXPECT_EQ(plan_step({0, 1, 2, 3, 4, 5}, examples, options).micro_batches.size(), 2u);
+}
+
 TEST(Plan, PairsStayTogetherAndCountAsOneRow) {
   // Pairs of (5, 6), (9, 4), (3, 3) and (7, 20) ids.
   const auto examples = examples_of({5, 6, 9, 4, 3, 3, 7, 20});

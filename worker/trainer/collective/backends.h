@@ -25,7 +25,7 @@ Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collect
 // The GPU's model name; "" where this build has no CUDA.
 std::string gpu_name(torch::Device device);
 
-// INTERNAL unless the tensor is contiguous fp32 on `device`.
+// INTERNAL unless the tensor is contiguous on `device`, fp32 or int64.
 Status check_summable(const torch::Tensor& tensor, torch::Device device);
 // INTERNAL unless it can be summed, is flat, and `part` is one of `ranks` equal parts of it.
 Status check_scatterable(const torch::Tensor& tensor, const torch::Tensor& part, int ranks,

@@ -30,8 +30,8 @@ class Collective {
   // Where this rank computes, and where the tensors of a collective live.
   virtual torch::Device device() const = 0;
 
-  // Element-wise sum of a contiguous fp32 tensor over all ranks, in place; every rank gets the same
-  // bits.
+  // Element-wise sum of a contiguous fp32 or int64 tensor over all ranks, in place; every rank gets
+  // the same bits.
   virtual Status all_reduce_sum(torch::Tensor& tensor) = 0;
   // Cuts a contiguous fp32 tensor [size() · n] into a part a rank, in rank order, and puts this
   // rank's part of the sum over all ranks into `part` [n]. The tensor's values are lost.

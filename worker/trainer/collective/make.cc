@@ -18,11 +18,10 @@ Result<torch::Device> pick_device(Device wanted, int local_rank) {
 }  // namespace
 
 Status check_summable(const torch::Tensor& tensor, torch::Device device) {
-  if (tensor.is_contiguous() && tensor.scalar_type() == torch::kFloat32 &&
-      tensor.device().type() == device.type()) {
-    return {};
-  }
-  return internal_error("collective: all_reduce_sum needs a contiguous fp32 tensor on " +
+  const bool known =
+      tensor.scalar_type() == torch::kFloat32 || tensor.scalar_type() == torch::kInt64;
+  if (tensor.is_contiguous() && known && tensor.device().type() == device.type()) return {};
+  return internal_error("collective: all_reduce_sum needs a contiguous fp32 or int64 tensor on " +
                         device.str() + ", not " + std::string(tensor.toString()));
 }
 
@@ -30,10 +29,12 @@ Status check_scatterable(const torch::Tensor& tensor, const torch::Tensor& part,
                          torch::Device device) {
   PM_TRY(check_summable(tensor, device));
   PM_TRY(check_summable(part, device));
-  if (tensor.dim() == 1 && tensor.numel() == part.numel() * ranks) return {};
+  const bool fp32 =
+      tensor.scalar_type() == torch::kFloat32 && part.scalar_type() == torch::kFloat32;
+  if (fp32 && tensor.dim() == 1 && tensor.numel() == part.numel() * ranks) return {};
   return internal_error("collective: reduce_scatter_sum needs " + std::to_string(ranks) +
-                        " parts of " + std::to_string(part.numel()) + " values, not " +
-                        std::to_string(tensor.numel()));
+                        " parts of " + std::to_string(part.numel()) + " fp32 values, not " +
+                        std::to_string(tensor.numel()) + " of " + std::string(tensor.toString()));
 }
 
 Status check_gatherable(const torch::Tensor& tensor, int ranks, torch::Device device) {

@@ -63,6 +63,9 @@ class MpiCollective final : public Collective {
 
   Status all_reduce_sum(torch::Tensor& tensor) override {
     PM_TRY(check_summable(tensor, torch::kCPU));
+    if (tensor.scalar_type() == torch::kInt64) {
+      return sum(tensor.data_ptr<int64_t>(), tensor.numel(), MPI_INT64_T);
+    }
     return sum(tensor.data_ptr<float>(), tensor.numel(), MPI_FLOAT);
   }
   Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override;

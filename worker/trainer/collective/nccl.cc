@@ -57,9 +57,10 @@ class NcclCollective final : public Collective {
     PM_TRY(check_summable(tensor, device_));
     const CallBoard::Call call(call_board(), "nccl all_reduce");
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
-    float* data = tensor.data_ptr<float>();
+    void* const data = tensor.mutable_data_ptr();
+    const auto type = tensor.scalar_type() == torch::kInt64 ? ncclInt64 : ncclFloat32;
     PM_TRY(nccl_status(
-        ncclAllReduce(data, data, tensor.numel(), ncclFloat32, ncclSum, communicator_, stream),
+        ncclAllReduce(data, data, tensor.numel(), type, ncclSum, communicator_, stream),
         "all_reduce"));
     return cuda_status(cudaStreamSynchronize(stream), "all_reduce");
   }

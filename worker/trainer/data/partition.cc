@@ -1,8 +1,53 @@
 #include "worker/trainer/data/partition.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace prefixmem::trainer {
+namespace {
+
+constexpr int64_t kFixedParts = 4;  // with as many ranks each still has work
+
+using Batches = std::vector<std::vector<int64_t>>;
+
+// To each rank its micro-batches: the largest first, to the rank that has least.
+std::vector<Batches> deal(const SharedRows& rows, Batches batches, int ranks) {
+  std::vector<std::pair<int64_t, std::vector<int64_t>>> by_size;
+  for (auto& batch : batches) by_size.emplace_back(rows.tokens(batch), std::move(batch));
+  std::stable_sort(by_size.begin(), by_size.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<Batches> dealt(ranks);
+  std::vector<int64_t> loads(ranks, 0);
+  for (auto& [tokens, batch] : by_size) {
+    const auto least = std::min_element(loads.begin(), loads.end()) - loads.begin();
+    loads[least] += tokens;
+    dealt[least].push_back(std::move(batch));
+  }
+  return dealt;
+}
+
+// The micro-batches of each rank.
+std::vector<Batches> cut(const SharedRows& rows, const PlanOptions& options) {
+  const int64_t limit = options.micro_batch_tokens;
+  if (options.fixed) return deal(rows, fixed_micro_batches(rows, limit), options.ranks);
+  std::vector<Batches> of_ranks;
+  for (const auto& members : split_over_ranks(rows, options.ranks)) {
+    of_ranks.push_back(split_micro_batches(rows, members, limit));
+  }
+  return of_ranks;
+}
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, int64_t limit) {
+  std::vector<int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  int64_t tokens = 0;
+  for (const int64_t row : all) tokens += rows.tokens(row);
+  const int64_t part = (tokens + kFixedParts - 1) / kFixedParts;
+  return split_micro_batches(rows, all, std::min(limit, part));
+}
 
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
                    const PlanOptions& options) {
@@ -16,14 +61,10 @@ StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>&
     }
   }
   const SharedRows shared = shared_rows(rows, examples, per_row, options.min_shared);
-  const auto members = split_over_ranks(shared, options.ranks);
-  for (int rank = 0; rank < options.ranks; ++rank) {
-    const auto batches = split_micro_batches(shared, members[rank], options.micro_batch_tokens);
-    plan.rounds = std::max(plan.rounds, batches.size());
-    if (rank != options.rank) continue;
-    for (const auto& batch : batches) {
-      plan.micro_batches.push_back(examples_of(batch, rows, per_row));
-    }
+  const auto of_ranks = cut(shared, options);
+  for (const auto& batches : of_ranks) plan.rounds = std::max(plan.rounds, batches.size());
+  for (const auto& batch : of_ranks[options.rank]) {
+    plan.micro_batches.push_back(examples_of(batch, rows, per_row));
   }
   return plan;
 }

@@ -23,12 +23,13 @@ std::string cpu_name() {
 
 }  // namespace
 
-std::string machine_fingerprint(const Collective& gang) {
+std::string machine_fingerprint(const Collective& gang, bool any_ranks) {
   const std::string processor = gang.device().is_cpu()
                                     ? at::get_cpu_capability() + " | " + cpu_name()
                                     : gpu_name(gang.device());
+  const std::string ranks = any_ranks ? "any" : std::to_string(gang.size());
   return processor + " | torch " TORCH_VERSION " | " + std::to_string(at::get_num_threads()) +
-         " threads | " + std::to_string(gang.size()) + " ranks";
+         " threads | " + ranks + " ranks";
 }
 
 }  // namespace prefixmem::trainer

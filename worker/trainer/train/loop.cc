@@ -15,13 +15,18 @@ std::filesystem::path checkpoint_folder(const Session& session) {
   return session.files.out / "checkpoints";
 }
 
+// A whole model's gradients are summed as they come (gradient_reducer.h).
+bool bits_of_any_ranks(const Session& session) {
+  return session.spec.train.deterministic && session.adapter && !session.adapter->trains_model();
+}
+
 }  // namespace
 
 TrainingLoop::TrainingLoop(Session& session)
     : session_(session),
       start_(std::chrono::steady_clock::now()),
       spec_yaml_(to_yaml(session.spec)),
-      fingerprint_(machine_fingerprint(*session.base.gang)) {
+      fingerprint_(machine_fingerprint(*session.base.gang, bits_of_any_ranks(session))) {
   if (!session.adapter) return;
   const TrainTask task{session.spec.train, session.data->train,
                        examples_per_row(session.spec.data.format), *session.objective,

@@ -57,7 +57,8 @@ std::unique_ptr<Optimizer> make_optimizer(Adapter& adapter, const TrainSpec& spe
   if (adapter.trains_model()) {
     return std::make_unique<ShardedOptimizer>(adapter.parameters(), gang, options);
   }
-  return std::make_unique<ReplicatedOptimizer>(adapter.parameters(), gang, options);
+  return std::make_unique<ReplicatedOptimizer>(adapter.parameters(), gang, options,
+                                               spec.deterministic);
 }
 
 }  // namespace prefixmem::trainer

@@ -6,18 +6,31 @@
 namespace prefixmem::trainer {
 
 ReplicatedOptimizer::ReplicatedOptimizer(std::vector<Parameter>& parameters, Collective& gang,
-                                         const AdamWOptions& options)
+                                         const AdamWOptions& options, bool exact)
     : Optimizer(parameters, gang),
       flat_(parameters),
-      adamw_(flat_.values(), options, flat_.ratios()) {}
+      adamw_(flat_.values(), options, flat_.ratios()) {
+  if (exact) exact_.emplace(flat_.count(), gang.device());
+}
 
 void ReplicatedOptimizer::zero_gradients() {
   start_clock();
   flat_.zero_gradients();
+  if (exact_) exact_->clear();
+}
+
+Status ReplicatedOptimizer::after_backward() {
+  if (!exact_) return {};
+  exact_->add(flat_.gradients());
+  flat_.zero_gradients();
+  return {};
 }
 
 Status ReplicatedOptimizer::sum_gradients() {
-  return timed([&] { return gang_.all_reduce_sum(flat_.gradients()); });
+  if (!exact_) return timed([&] { return gang_.all_reduce_sum(flat_.gradients()); });
+  PM_TRY(timed([&] { return exact_->sum_over(gang_); }));
+  flat_.gradients().copy_(exact_->value());
+  return {};
 }
 
 Result<double> ReplicatedOptimizer::clip_gradients(double max_norm) {
@@ -52,7 +65,8 @@ torch::Tensor& ReplicatedOptimizer::flat(State state) {
 }
 
 int64_t ReplicatedOptimizer::state_bytes() const {
-  return 3 * flat_.count() * static_cast<int64_t>(sizeof(float));
+  const size_t exact = exact_ ? 3 * sizeof(int64_t) : 0;
+  return flat_.count() * static_cast<int64_t>(3 * sizeof(float) + exact);
 }
 
 }  // namespace prefixmem::trainer

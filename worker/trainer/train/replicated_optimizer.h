@@ -1,10 +1,12 @@
 // For adapters, which are small: every rank holds everything and makes the whole update; one sum
-// over the ranks a step.
+// over the ranks a step, or an exact one of the rounds and ranks (exact_sum.h).
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "worker/trainer/train/adamw.h"
+#include "worker/trainer/train/exact_sum.h"
 #include "worker/trainer/train/flat_parameters.h"
 #include "worker/trainer/train/optimizer.h"
 
@@ -14,10 +16,10 @@ class ReplicatedOptimizer final : public Optimizer {
  public:
   // The parameters must be fp32 (see FlatParameters).
   ReplicatedOptimizer(std::vector<Parameter>& parameters, Collective& gang,
-                      const AdamWOptions& options);
+                      const AdamWOptions& options, bool exact = false);
 
   void zero_gradients() override;
-  Status after_backward() override { return {}; }
+  Status after_backward() override;
   Status sum_gradients() override;
   Result<double> clip_gradients(double max_norm) override;
   Status step(double learning_rate) override;
@@ -31,6 +33,7 @@ class ReplicatedOptimizer final : public Optimizer {
   torch::Tensor& flat(State state);
 
   FlatParameters flat_;
+  std::optional<ExactSum> exact_;  // of the rounds so far
   AdamW adamw_;
 };
 

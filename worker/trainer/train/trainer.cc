@@ -26,7 +26,9 @@ Trainer::Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collec
                task.spec.global_batch_size, task.spec.seed),
       total_steps_(sampler_.total_steps(task.spec)),
       min_shared_(adapter.uses_dropout() ? kShareNothing : kMinShared),
-      optimizer_(make_optimizer(adapter, task.spec, gang)) {}
+      optimizer_(make_optimizer(adapter, task.spec, gang)) {
+  if (task.spec.deterministic) exact_loss_.emplace(1, gang.device());
+}
 
 Result<StepEvent> Trainer::step() {
   PM_ASSIGN(auto made, step_together(model_, {this}));
@@ -37,9 +39,10 @@ void Trainer::begin_step() {
   start_ = Clock::now();
   plan_ = plan_step(sampler_.batch(steps_done()), task_.examples,
                     {gang_.rank(), gang_.size(), task_.spec.micro_batch_tokens,
-                     task_.examples_per_row, min_shared_});
+                     task_.examples_per_row, min_shared_, task_.spec.deterministic});
   units_ = static_cast<double>(task_.objective.units(plan_.examples, plan_.label_tokens));
   loss_sum_ = 0;
+  if (exact_loss_) exact_loss_->clear();
   optimizer_->zero_gradients();
 }
 
@@ -50,8 +53,21 @@ std::optional<ScoredBatch> Trainer::micro_batch(size_t round) const {
   return batch;
 }
 
+void Trainer::add_loss(double sum) {
+  if (exact_loss_) {
+    exact_loss_->add(torch::full({1}, sum, torch::TensorOptions(gang_.device()).dtype(torch::kDouble)));
+  } else {
+    loss_sum_ += sum;
+  }
+}
+
 Status Trainer::sum_over_ranks() {
   PM_TRY(optimizer_->sum_gradients());
+  if (exact_loss_) {
+    PM_TRY(exact_loss_->sum_over(gang_));
+    loss_sum_ = exact_loss_->value().item<double>();
+    return {};
+  }
   return gang_.all_reduce_sum({&loss_sum_, 1});
 }
 

@@ -16,6 +16,7 @@
 #include "worker/trainer/objective/objective.h"
 #include "worker/trainer/objective/reference.h"
 #include "worker/trainer/objective/score.h"
+#include "worker/trainer/train/exact_sum.h"
 #include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
@@ -49,7 +50,7 @@ class Trainer {
   ScoreCall call(const ScoredBatch& batch) { return {&batch, &adapter_, task_.reference}; }
   const Objective& objective() const { return task_.objective; }
   double loss_scale() const { return 1 / units_; }
-  void add_loss(double sum) { loss_sum_ += sum; }
+  void add_loss(double sum);
   Status after_round() { return optimizer_->after_backward(); }
   // From here on loss and gradients are those of all ranks.
   Status sum_over_ranks();
@@ -79,6 +80,7 @@ class Trainer {
   StepPlan plan_;
   double units_ = 1;     // of all ranks
   double loss_sum_ = 0;  // of this rank, then of all
+  std::optional<ExactSum> exact_loss_;  // in its place under train.deterministic
 
   StepEvent event_;  // of the step finished last
 };
