@@ -42,6 +42,11 @@ std::string progress_text(const v1::Job& job) {
   return text;
 }
 
+std::string state_text(const v1::JobProgress& progress) {
+  if (progress.state_digest().empty()) return "";
+  return fmt::format("step {}, sha256 {}", progress.state_step(), progress.state_digest());
+}
+
 // Only of a bank: a gang of its own says nothing more.
 std::string gang_text(const v1::Job& job) {
   if (job.gang_jobs() < 2) return "";
@@ -67,6 +72,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"ended", time_text(job.has_end_time(), job.end_time())},
                  {"time", seconds < 0 ? "" : short_seconds(seconds)},
                  {"progress", progress_text(job)},
+                 {"checkpoint", state_text(job.progress())},
                  {"trainable", parameters > 0 ? whole(parameters) : ""}});
 }
 

@@ -36,8 +36,10 @@ std::string text_of(const v1::EvalEvent& eval) {
 }
 
 std::string text_of(const v1::ArtifactEvent& artifact) {
-  return fmt::format("{} {} ({}, step {})", artifact.kind(), artifact.path(),
-                     short_bytes(artifact.bytes()), artifact.step());
+  const std::string& digest = artifact.state_digest();
+  return fmt::format("{} {} ({}, step {}{})", artifact.kind(), artifact.path(),
+                     short_bytes(artifact.bytes()), artifact.step(),
+                     digest.empty() ? "" : ", state " + digest.substr(0, 12));
 }
 
 std::string text_of(const v1::LogEvent& log) {

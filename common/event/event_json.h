@@ -94,6 +94,7 @@ void describe_event(V& v, ArtifactEvent& e) {
   v.field("step", e.step);
   v.field("bytes", e.bytes);
   v.field("seconds", e.seconds);
+  v.field("state_digest", e.state_digest);
 }
 
 template <class V>

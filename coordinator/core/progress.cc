@@ -42,6 +42,12 @@ void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
   *progress.add_evals() = eval;
 }
 
+void apply(const v1::ArtifactEvent& artifact, v1::JobProgress& progress) {
+  if (artifact.state_digest().empty()) return;
+  progress.set_state_step(artifact.step());
+  progress.set_state_digest(artifact.state_digest());
+}
+
 void apply(const v1::ResultEvent& result, v1::JobProgress& progress) {
   progress.set_step(result.steps());
   progress.set_loss(result.final_loss());
@@ -62,6 +68,8 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
       return apply(event.step(), record);
     case v1::TrainerEvent::kEval:
       return apply(event.eval(), progress);
+    case v1::TrainerEvent::kArtifact:
+      return apply(event.artifact(), progress);
     case v1::TrainerEvent::kResult:
       return apply(event.result(), progress);
     default:

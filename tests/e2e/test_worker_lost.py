@@ -58,6 +58,9 @@ def test_a_killed_worker(job_spec, cluster, tmp_path):
     assert show(cluster, job)["attempt"] == 2
     files = [downloaded(cluster, j, tmp_path / j) for j in (undisturbed, job)]
     assert files[0] == files[1]
+    digests = [show(cluster, j)["progress"]["state_digest"] for j in (undisturbed, job)]
+    assert len(digests[0]) == 64 and digests[0] == digests[1]
+    assert f"step {STEPS}, sha256 {digests[0]}" in cluster.pmt("show", job).out
 
 
 def test_a_stopped_worker(job_spec, cluster):

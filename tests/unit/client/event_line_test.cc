@@ -60,6 +60,15 @@ TEST(EventLine, EveryKindOfTrainerEventHasWords) {
             }),
             "adapter adapter/adapter_model.safetensors (2.00 KiB, step 40)");
   EXPECT_EQ(line_of([](auto& event) {
+              v1::ArtifactEvent& file = *event.mutable_artifact();
+              file.set_kind("checkpoint");
+              file.set_path("checkpoints/a");
+              file.set_bytes(2048);
+              file.set_step(40);
+              file.set_state_digest("0123456789abcdef");
+            }),
+            "checkpoint checkpoints/a (2.00 KiB, step 40, state 0123456789ab)");
+  EXPECT_EQ(line_of([](auto& event) {
               event.mutable_log()->set_level("warning");
               event.mutable_log()->set_message("slow\x1b[2J");
             }),

@@ -12,7 +12,7 @@ std::vector<Event> examples() {
   return {PhaseEvent{PhaseEvent::Phase::kTraining, 10, 77},
           StepEvent{3, 10, 0.1, 1e-3, 5e-324, 100, 7, 0.25, 0.01, 1 << 20, 5, 0.5},
           EvalEvent{0, "accuracy", 1.0 / 3, 100, 2},
-          ArtifactEvent{ArtifactEvent::Kind::kAdapter, "adapter", 10, 12, 0.5},
+          ArtifactEvent{ArtifactEvent::Kind::kCheckpoint, "checkpoints/a", 10, 12, 0.5, "c0ffee"},
           LogEvent{1, "warning", "line one\nline \"two\" é"},
           ResultEvent{10, 0.5, 60, 1234.5, 77},
           FailureEvent{1, data_loss("checkpoint x is cut short")}};

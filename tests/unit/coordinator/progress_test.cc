@@ -45,6 +45,18 @@ TEST_F(ProgressTest, APhaseBringsWhatItKnows) {
   EXPECT_EQ(progress.phase(), "saving");
 }
 
+TEST_F(ProgressTest, ACheckpointBringsTheDigestOfItsState) {
+  v1::TrainerEvent event;
+  event.mutable_artifact()->set_step(10);
+  event.mutable_artifact()->set_state_digest("c0ffee");
+  EXPECT_EQ(after(event).state_digest(), "c0ffee");
+  event.mutable_artifact()->set_step(12);
+  event.mutable_artifact()->clear_state_digest();  // of an adapter
+  const v1::JobProgress& progress = after(event);
+  EXPECT_EQ(progress.state_digest(), "c0ffee");
+  EXPECT_EQ(progress.state_step(), 10);
+}
+
 TEST_F(ProgressTest, AStepBringsItsFigures) {
   const v1::JobProgress& progress = after(step_event(4, 10, 0.5));
   EXPECT_EQ(progress.step(), 4);

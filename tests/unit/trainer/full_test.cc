@@ -179,12 +179,13 @@ TEST(SafetensorsWriter, IsWholeOrNotThere) {
                                           {{"sha256", std::string(SafetensorsWriter::kDigest)}});
   ASSERT_TRUE(writer.ok() && writer->append(torch::ones({1})).ok());
   ASSERT_TRUE(writer->append(torch::ones({3})).ok());
-  const int64_t bytes = writer->finish().value();
-  EXPECT_EQ(bytes, static_cast<int64_t>(fs::file_size(file)));
+  const SafetensorsWriter::Written written = writer->finish().value();
+  EXPECT_EQ(written.bytes, static_cast<int64_t>(fs::file_size(file)));
   const auto read = SafetensorsFile::open(file);
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_TRUE(read->tensor("a")->equal(torch::ones({4})));
-  EXPECT_EQ(read->metadata().at("sha256"), sha256_hex(read->data()));
+  EXPECT_EQ(written.digest, sha256_hex(read->data()));
+  EXPECT_EQ(read->metadata().at("sha256"), written.digest);
 }
 
 }  // namespace

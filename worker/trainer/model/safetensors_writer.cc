@@ -56,13 +56,15 @@ Status SafetensorsWriter::append(const torch::Tensor& values) {
   return write_all(fd_.get(), bytes, file_.string());
 }
 
-Result<int64_t> SafetensorsWriter::finish() {
+Result<SafetensorsWriter::Written> SafetensorsWriter::finish() {
   if (written_ != expected_) {
     return internal_error("writing " + file_.string() + ": " + std::to_string(written_) +
                           " bytes of data where its header has " + std::to_string(expected_));
   }
+  Written written{static_cast<int64_t>(header_.size()) + written_, {}};
   if (const size_t at = find_value(header_, kDigest); at != std::string::npos) {
-    header_.replace(at, kDigest.size(), digest_.finish_hex());
+    written.digest = digest_.finish_hex();
+    header_.replace(at, kDigest.size(), written.digest);
     if (lseek(fd_.get(), 0, SEEK_SET) != 0) {
       return from_errno("seeking in " + file_.string(), errno);
     }
@@ -70,7 +72,7 @@ Result<int64_t> SafetensorsWriter::finish() {
   }
   PM_TRY(publish_file(temporary_, file_));
   fd_ = Fd();
-  return static_cast<int64_t>(header_.size()) + written_;
+  return written;
 }
 
 }  // namespace prefixmem::trainer

@@ -19,6 +19,11 @@ namespace prefixmem::trainer {
 
 class SafetensorsWriter {
  public:
+  struct Written {
+    int64_t bytes = 0;   // of the file
+    std::string digest;  // of the data region; empty where no metadata asked for it
+  };
+
   // Metadata of this value are replaced by the digest of the data region.
   static constexpr std::string_view kDigest =
       "0000000000000000000000000000000000000000000000000000000000000000";
@@ -34,8 +39,8 @@ class SafetensorsWriter {
   // The next tensor's values, or some of them; of its dtype, on any device.
   Status append(const torch::Tensor& values);
 
-  // Names the file, whole and durable; gives its bytes. INTERNAL where data are missing.
-  Result<int64_t> finish();
+  // Names the file, whole and durable. INTERNAL where data are missing.
+  Result<Written> finish();
 
  private:
   SafetensorsWriter(std::filesystem::path file, std::filesystem::path temporary, Fd fd,

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "common/sha256.h"
-#include "worker/trainer/model/safetensors_writer.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -96,8 +95,10 @@ Status share(CheckpointInfo& info, Collective& gang) {
 
 }  // namespace
 
-Result<int64_t> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
-                                 Optimizer& optimizer, const Collective& gang) {
+Result<SafetensorsWriter::Written> write_checkpoint(const std::filesystem::path& file,
+                                                    const CheckpointInfo& info,
+                                                    Optimizer& optimizer,
+                                                    const Collective& gang) {
   const auto& parameters = optimizer.parameters();
   std::optional<SafetensorsWriter> writer;
   Status written;  // rank 0's; a collective goes on whatever becomes of it
@@ -115,7 +116,8 @@ Result<int64_t> write_checkpoint(const std::filesystem::path& file, const Checkp
     }
   }
   PM_TRY(written);
-  return writer ? writer->finish() : 0;
+  if (!writer) return SafetensorsWriter::Written();
+  return writer->finish();
 }
 
 Result<CheckpointInfo> read_checkpoint_info(const SafetensorsFile& file) {

@@ -16,6 +16,7 @@
 #include "common/status.h"
 #include "worker/trainer/collective/collective.h"
 #include "worker/trainer/model/safetensors.h"
+#include "worker/trainer/model/safetensors_writer.h"
 #include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
@@ -38,8 +39,9 @@ struct CheckpointInfo {
 };
 
 // Writes a checkpoint tensor by tensor: none is held longer than it takes to write it. Whole or not
-// at all, and durable. Collective: rank 0 writes and gives the bytes of the file, or its failure.
-Result<int64_t> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
+// at all, and durable. Collective: rank 0 writes and gives what it wrote, with the digest of the
+// state, or its failure; the others give nothing.
+Result<SafetensorsWriter::Written> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
                                  Optimizer& optimizer, const Collective& gang);
 
 // Checks format and checksum. DATA_LOSS where anything is off, naming what.

@@ -157,8 +157,10 @@ Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
   info.progress.wall_seconds = wall_seconds();
   const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
   ArtifactEvent event;
-  PM_ASSIGN(event.bytes,
+  PM_ASSIGN(const auto written,
             trainer::write_checkpoint(path, info, trainer_->optimizer(), *session_.base.gang));
+  event.bytes = written.bytes;
+  event.state_digest = written.digest;
   if (session_.leads()) PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
   event.kind = ArtifactEvent::Kind::kCheckpoint;
   event.path = path.lexically_relative(session_.files.out);
