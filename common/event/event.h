@@ -57,7 +57,8 @@ struct ArtifactEvent {
   int64_t bytes = 0;
   double seconds = 0;  // to write it
   // Of a checkpoint: SHA-256 of the trained values and the optimizer's, which with the step are all
-  // of a run's state. Runs of one spec and data with the same one at a step are the same from there.
+  // of a run's state. Runs of one spec and data with the same one at a step are the same from
+  // there.
   std::string state_digest = {};
 };
 

@@ -133,6 +133,7 @@ def test_deterministic_has_the_same_bits_on_any_ranks(workspace, method):
         "train__max_steps": 20,
         "train__max_grad_norm": 0.5,
         "train__checkpoint_every": 1,
+        "eval__mode": "loss",
     }
     whole = workspace.train("alone", **changes)
     for ranks in (2, 4):
@@ -140,6 +141,7 @@ def test_deterministic_has_the_same_bits_on_any_ranks(workspace, method):
         assert losses(out) == losses(whole)
         assert [m["grad_norm"] for m in metrics(out)] == [m["grad_norm"] for m in metrics(whole)]
         assert adapter_bytes(out) == adapter_bytes(whole)
+        assert accuracies(out) == accuracies(whole)
 
     spec = workspace.spec("moved", **changes)
     out = workspace.folder / "out-moved"

@@ -1,4 +1,4 @@
-#include "worker/trainer/train/exact_sum.h"
+#include "worker/trainer/collective/exact_sum.h"
 
 #include <gtest/gtest.h>
 #include <torch/utils.h>

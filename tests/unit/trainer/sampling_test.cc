@@ -208,8 +208,8 @@ TEST(Plan, RanksTogetherHoldEachRowOnceWhateverTheCut) {
 }
 
 std::multiset<std::vector<int64_t>> micro_batches_of_all(const std::vector<int64_t>& rows,
-                                                        const std::vector<Example>& examples,
-                                                        PlanOptions options) {
+                                                         const std::vector<Example>& examples,
+                                                         PlanOptions options) {
   std::multiset<std::vector<int64_t>> all;
   for (options.rank = 0; options.rank < options.ranks; ++options.rank) {
     const auto plan = plan_step(rows, examples, options);

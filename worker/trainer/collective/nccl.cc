@@ -59,9 +59,9 @@ class NcclCollective final : public Collective {
     const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
     void* const data = tensor.mutable_data_ptr();
     const auto type = tensor.scalar_type() == torch::kInt64 ? ncclInt64 : ncclFloat32;
-    PM_TRY(nccl_status(
-        ncclAllReduce(data, data, tensor.numel(), type, ncclSum, communicator_, stream),
-        "all_reduce"));
+    PM_TRY(
+        nccl_status(ncclAllReduce(data, data, tensor.numel(), type, ncclSum, communicator_, stream),
+                    "all_reduce"));
     return cuda_status(cudaStreamSynchronize(stream), "all_reduce");
   }
   Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override {

@@ -27,17 +27,6 @@ std::vector<Batches> deal(const SharedRows& rows, Batches batches, int ranks) {
   return dealt;
 }
 
-// The micro-batches of each rank.
-std::vector<Batches> cut(const SharedRows& rows, const PlanOptions& options) {
-  const int64_t limit = options.micro_batch_tokens;
-  if (options.fixed) return deal(rows, fixed_micro_batches(rows, limit), options.ranks);
-  std::vector<Batches> of_ranks;
-  for (const auto& members : split_over_ranks(rows, options.ranks)) {
-    of_ranks.push_back(split_micro_batches(rows, members, limit));
-  }
-  return of_ranks;
-}
-
 }  // namespace
 
 std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, int64_t limit) {
@@ -47,6 +36,16 @@ std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, in
   for (const int64_t row : all) tokens += rows.tokens(row);
   const int64_t part = (tokens + kFixedParts - 1) / kFixedParts;
   return split_micro_batches(rows, all, std::min(limit, part));
+}
+
+std::vector<Batches> cut(const SharedRows& rows, const CutOptions& options) {
+  const int64_t limit = options.micro_batch_tokens;
+  if (options.fixed) return deal(rows, fixed_micro_batches(rows, limit), options.ranks);
+  std::vector<Batches> of_ranks;
+  for (const auto& members : split_over_ranks(rows, options.ranks)) {
+    of_ranks.push_back(split_micro_batches(rows, members, limit));
+  }
+  return of_ranks;
 }
 
 StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>& examples,
@@ -61,7 +60,7 @@ StepPlan plan_step(const std::vector<int64_t>& rows, const std::vector<Example>&
     }
   }
   const SharedRows shared = shared_rows(rows, examples, per_row, options.min_shared);
-  const auto of_ranks = cut(shared, options);
+  const auto of_ranks = cut(shared, {options.ranks, options.micro_batch_tokens, options.fixed});
   for (const auto& batches : of_ranks) plan.rounds = std::max(plan.rounds, batches.size());
   for (const auto& batch : of_ranks[options.rank]) {
     plan.micro_batches.push_back(examples_of(batch, rows, per_row));

@@ -28,6 +28,16 @@ std::vector<std::vector<int64_t>> split_micro_batches(const SharedRows& rows,
 // computes at most `limit` tokens and at most a quarter of what the rows are without sharing.
 std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, int64_t limit);
 
+struct CutOptions {
+  int ranks = 1;
+  int64_t micro_batch_tokens = 0;
+  bool fixed = false;  // fixed_micro_batches(), whole ones to ranks
+};
+
+// The micro-batches of each rank.
+std::vector<std::vector<std::vector<int64_t>>> cut(const SharedRows& rows,
+                                                   const CutOptions& options);
+
 // One rank's part of a step.
 struct StepPlan {
   std::vector<std::vector<int64_t>> micro_batches;  // indices of examples

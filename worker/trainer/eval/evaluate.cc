@@ -1,13 +1,14 @@
 #include "worker/trainer/eval/evaluate.h"
 
+#include <ATen/ATen.h>
 #include <torch/autograd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 
 #include "common/random.h"
 #include "common/spec/enums.h"
+#include "worker/trainer/collective/exact_sum.h"
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/eval/label_batch.h"
 
@@ -45,12 +46,19 @@ Result<Tally> score_batch(const EvalContext& context, const std::vector<int64_t>
 std::vector<std::vector<int64_t>> batches_of_this_rank(const EvalContext& context,
                                                        const std::vector<int64_t>& rows) {
   const SharedRows costs = costs_of(context, rows);
-  const auto mine = split_over_ranks(costs, context.gang.size())[context.gang.rank()];
+  const auto of_ranks =
+      cut(costs, {context.gang.size(), context.micro_batch_tokens, context.any_ranks});
   std::vector<std::vector<int64_t>> batches;
-  for (const auto& members : split_micro_batches(costs, mine, context.micro_batch_tokens)) {
+  for (const auto& members : of_ranks[context.gang.rank()]) {
     batches.push_back(examples_of(members, rows, context.examples_per_row));
   }
   return batches;
+}
+
+Tally tally_of(const torch::Tensor& sums) {
+  const torch::Tensor host = sums.cpu();
+  const double* const begin = host.const_data_ptr<double>();
+  return {begin, begin + host.numel()};
 }
 
 }  // namespace
@@ -68,22 +76,23 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   const auto count = static_cast<int64_t>(context.examples.size()) / context.examples_per_row;
   const auto rows = sample_rows(count, context.spec);
   const Metric metric = metric_of(context.spec);
-  Tally sums = empty_tally(metric, context.label_ids.size());
+  const size_t parts = empty_tally(metric, context.label_ids.size()).size();
+  ExactSum sums(static_cast<int64_t>(parts), context.gang.device());
   for (const auto& batch : batches_of_this_rank(context, rows)) {
     if (context.should_stop()) break;
     PM_ASSIGN(const Tally tally, score_batch(context, batch));
-    std::transform(sums.begin(), sums.end(), tally.begin(), sums.begin(), std::plus());
+    sums.add(at::tensor(tally, at::kDouble).to(context.gang.device()));
   }
-  sums.push_back(context.should_stop() ? 1 : 0);
-  PM_TRY(context.gang.all_reduce_sum(sums));
-  if (sums.back() > 0) {
+  double stop = context.should_stop() ? 1 : 0;
+  PM_TRY(context.gang.all_reduce_sum({&stop, 1}));
+  PM_TRY(sums.sum_over(context.gang));
+  if (stop > 0) {
     return cancelled("stopped during the evaluation at step " + std::to_string(step));
   }
-  sums.pop_back();
   EvalEvent event;
   event.step = step;
   event.metric = spec::spelling(metric);
-  event.value = metric_value(metric, sums);
+  event.value = metric_value(metric, tally_of(sums.value()));
   event.rows = static_cast<int64_t>(rows.size());
   event.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return event;

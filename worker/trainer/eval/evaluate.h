@@ -30,6 +30,7 @@ struct EvalContext {
   const Reference* reference;  // loss, where the objective has one
   Collective& gang;
   int64_t micro_batch_tokens;
+  bool any_ranks = false;  // the same bits on any number of ranks, from batches that are the same
   std::function<bool()> should_stop;  // asked between forwards
 };
 

@@ -97,8 +97,7 @@ Status share(CheckpointInfo& info, Collective& gang) {
 
 Result<SafetensorsWriter::Written> write_checkpoint(const std::filesystem::path& file,
                                                     const CheckpointInfo& info,
-                                                    Optimizer& optimizer,
-                                                    const Collective& gang) {
+                                                    Optimizer& optimizer, const Collective& gang) {
   const auto& parameters = optimizer.parameters();
   std::optional<SafetensorsWriter> writer;
   Status written;  // rank 0's; a collective goes on whatever becomes of it

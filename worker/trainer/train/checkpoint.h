@@ -41,8 +41,9 @@ struct CheckpointInfo {
 // Writes a checkpoint tensor by tensor: none is held longer than it takes to write it. Whole or not
 // at all, and durable. Collective: rank 0 writes and gives what it wrote, with the digest of the
 // state, or its failure; the others give nothing.
-Result<SafetensorsWriter::Written> write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
-                                 Optimizer& optimizer, const Collective& gang);
+Result<SafetensorsWriter::Written> write_checkpoint(const std::filesystem::path& file,
+                                                    const CheckpointInfo& info,
+                                                    Optimizer& optimizer, const Collective& gang);
 
 // Checks format and checksum. DATA_LOSS where anything is off, naming what.
 Result<CheckpointInfo> read_checkpoint_info(const SafetensorsFile& file);

@@ -100,6 +100,7 @@ Status TrainingLoop::evaluate_now() {
                             .reference = session_.eval_reference.get(),
                             .gang = *session_.base.gang,
                             .micro_batch_tokens = session_.spec.train.micro_batch_tokens,
+                            .any_ranks = session_.spec.train.deterministic,
                             .should_stop = [this] {
                               return stop_requested() ||
                                      session_.base.stops.requested(session_.trial);

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "worker/trainer/collective/exact_sum.h"
 #include "worker/trainer/train/adamw.h"
-#include "worker/trainer/train/exact_sum.h"
 #include "worker/trainer/train/flat_parameters.h"
 #include "worker/trainer/train/optimizer.h"
 

@@ -55,7 +55,8 @@ std::optional<ScoredBatch> Trainer::micro_batch(size_t round) const {
 
 void Trainer::add_loss(double sum) {
   if (exact_loss_) {
-    exact_loss_->add(torch::full({1}, sum, torch::TensorOptions(gang_.device()).dtype(torch::kDouble)));
+    exact_loss_->add(
+        torch::full({1}, sum, torch::TensorOptions(gang_.device()).dtype(torch::kDouble)));
   } else {
     loss_sum_ += sum;
   }

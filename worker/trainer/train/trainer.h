@@ -10,13 +10,13 @@
 #include "common/event/event.h"
 #include "common/spec/job_spec.h"
 #include "worker/trainer/collective/collective.h"
+#include "worker/trainer/collective/exact_sum.h"
 #include "worker/trainer/data/partition.h"
 #include "worker/trainer/data/sampler.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/objective/objective.h"
 #include "worker/trainer/objective/reference.h"
 #include "worker/trainer/objective/score.h"
-#include "worker/trainer/train/exact_sum.h"
 #include "worker/trainer/train/optimizer.h"
 
 namespace prefixmem::trainer {
@@ -78,8 +78,8 @@ class Trainer {
   // Of the step begun.
   std::chrono::steady_clock::time_point start_;
   StepPlan plan_;
-  double units_ = 1;     // of all ranks
-  double loss_sum_ = 0;  // of this rank, then of all
+  double units_ = 1;                    // of all ranks
+  double loss_sum_ = 0;                 // of this rank, then of all
   std::optional<ExactSum> exact_loss_;  // in its place under train.deterministic
 
   StepEvent event_;  // of the step finished last
