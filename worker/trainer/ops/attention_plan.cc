@@ -10,6 +10,7 @@ namespace prefixmem::trainer {
 namespace {
 
 constexpr int64_t kTreeMaskElements = int64_t{1} << 20;
+constexpr int64_t kQueriesOnCpu = 48;  // enough for a product; a GPU wants few and large parts
 constexpr int64_t kWindowBlock = 256;  // queries a part where a window makes keys fall away
 constexpr int64_t kMaskBlock = 1024;   // queries a part that needs a mask without it
 
@@ -45,27 +46,37 @@ class Planner {
 
   // Queries at consecutive positions from `position` on, whose own tokens end `path`.
   void add_row(TokenRange queries, int64_t position, const std::vector<TokenRange>& path);
-  // Segments [root, end) are one tree in one run of the stream: one part for the root and one for
-  // all that is below it, over the whole tree.
-  void add_small_tree(size_t root, size_t end);
-  void add_segment(size_t s);
-  bool is_small_tree(size_t root, size_t end) const;
+  // Segments [root, end), a tree in one run of the stream: a part for the root, and parts for the
+  // trees below it, several in one while they are short.
+  void add_tree(size_t root, size_t end);
+  // Past the segments of the tree, which ends at `limit` at the latest.
+  size_t end_of_tree(size_t root, size_t limit) const;
 
   AttentionPlan take() { return std::move(plan_); }
 
  private:
+  void add_segment(size_t s);
+  // The trees [first, last) below `root` in one part with a mask: its path's keys, then their own.
+  void add_below(size_t root, size_t first, size_t last);
+  // Whether that mask is small enough.
+  bool fits(size_t root, size_t first, size_t last) const;
+  int64_t tokens_of(size_t first, size_t last) const;  // of a run of segments
+  int64_t end_of_path(size_t leaf) const;              // position after it
   std::vector<TokenRange> path_of(size_t leaf) const;
   bool on_path(size_t segment, size_t ancestor) const;
 
   const std::vector<Segment>& segments_;
   const AttentionPlanOptions options_;
+  const int64_t queries_together_;
   std::vector<TokenRange> prefixes_;  // keys before each segment's root
   int64_t stream_ = 0;                // first key of the stream
   AttentionPlan plan_;
 };
 
 Planner::Planner(const std::vector<Segment>& segments, const AttentionPlanOptions& options)
-    : segments_(segments), options_(options) {
+    : segments_(segments),
+      options_(options),
+      queries_together_(options.device.is_cpu() ? kQueriesOnCpu : kTreeMaskElements) {
   auto span = options.prefixes.begin();
   int64_t end = span == options.prefixes.end() ? 0 : span->tokens;
   for (const Segment& segment : segments) {
@@ -102,34 +113,49 @@ void Planner::add_row(TokenRange queries, int64_t position, const std::vector<To
   }
 }
 
-void Planner::add_small_tree(size_t root, size_t end) {
-  const int64_t prefix = prefixes_[root].count, window = options_.window;
-  const int64_t begin = segments_[root].begin;
-  const int64_t below = begin + segments_[root].length;
-  const int64_t stop = segments_[end - 1].begin + segments_[end - 1].length;
+void Planner::add_tree(size_t root, size_t end) {
   add_segment(root);
+  for (size_t first = root + 1; first < end;) {
+    size_t last = end_of_tree(first, end);
+    if (segments_[first].parent != static_cast<int32_t>(root) || !fits(root, first, last)) {
+      add_tree(first, last);
+    } else {
+      while (last < end && tokens_of(first, last) < queries_together_) {
+        const size_t next = end_of_tree(last, end);
+        if (segments_[last].parent != static_cast<int32_t>(root) || !fits(root, first, next)) break;
+        last = next;
+      }
+      add_below(root, first, last);
+    }
+    first = last;
+  }
+}
 
-  std::vector<size_t> owner;  // segment of each token of the tree
-  for (size_t s = root; s < end; ++s) owner.insert(owner.end(), segments_[s].length, s);
+void Planner::add_below(size_t root, size_t first, size_t last) {
+  const int64_t begin = segments_[first].begin, count = tokens_of(first, last);
+  const int64_t path = end_of_path(root), window = options_.window;
+  const int64_t from = window > 0 ? std::max(int64_t{0}, path - window + 1) : 0;
+
+  std::vector<size_t> owner;  // segment of each token
+  for (size_t s = first; s < last; ++s) owner.insert(owner.end(), segments_[s].length, s);
   const auto position = [&](int64_t token) {
-    const Segment& segment = segments_[owner[token - begin]];
-    return prefix + segment.position + token - segment.begin;
+    const Segment& segment = segments_[owner[token]];
+    return prefixes_[root].count + segment.position + begin + token - segment.begin;
   };
   const auto in_window = [&](int64_t query, int64_t key_position) {
     return window == 0 || position(query) - key_position < window;
   };
-  const auto sees = [&](int64_t q, int64_t k) {
-    const int64_t query = below + q, key = begin + k - prefix;
-    if (k < prefix) return in_window(query, k);
-    return key <= query && on_path(owner[query - begin], owner[key - begin]) &&
-           in_window(query, position(key));
+  const auto sees = [&](int64_t query, int64_t k) {
+    if (k < path - from) return in_window(query, from + k);
+    const int64_t key = k - (path - from);
+    return key <= query && on_path(owner[query], owner[key]) && in_window(query, position(key));
   };
-  std::vector<TokenRange> keys{prefixes_[root], {stream_ + begin, stop - begin}};
-  if (prefix == 0) keys.erase(keys.begin());
-  plan_.push_back({{below, stop - below},
+  std::vector<TokenRange> keys = clip(path_of(root), from, path);
+  keys.push_back({stream_ + begin, count});
+  plan_.push_back({{begin, count},
                    std::move(keys),
                    false,
-                   make_mask(stop - below, prefix + stop - begin, options_.device, sees)});
+                   make_mask(count, path - from + count, options_.device, sees)});
 }
 
 void Planner::add_segment(size_t s) {
@@ -137,12 +163,23 @@ void Planner::add_segment(size_t s) {
   add_row({segment.begin, segment.length}, prefixes_[s].count + segment.position, path_of(s));
 }
 
-bool Planner::is_small_tree(size_t root, size_t end) const {
-  const Segment &top = segments_[root], &last = segments_[end - 1];
-  const int64_t tokens = last.begin + last.length - top.begin;
-  const int64_t below = tokens - top.length;
-  return top.parent < 0 && below > 0 &&
-         below * (prefixes_[root].count + tokens) <= kTreeMaskElements;
+size_t Planner::end_of_tree(size_t root, size_t limit) const {
+  size_t end = root + 1;
+  while (end < limit && segments_[end].parent >= static_cast<int32_t>(root)) ++end;
+  return end;
+}
+
+int64_t Planner::tokens_of(size_t first, size_t last) const {
+  return segments_[last - 1].begin + segments_[last - 1].length - segments_[first].begin;
+}
+
+int64_t Planner::end_of_path(size_t leaf) const {
+  return prefixes_[leaf].count + segments_[leaf].position + segments_[leaf].length;
+}
+
+bool Planner::fits(size_t root, size_t first, size_t last) const {
+  const int64_t queries = tokens_of(first, last);
+  return queries * (end_of_path(root) + queries) <= kTreeMaskElements;
 }
 
 bool Planner::on_path(size_t segment, size_t ancestor) const {
@@ -167,13 +204,8 @@ AttentionPlan plan_attention(const std::vector<Segment>& segments,
                              const AttentionPlanOptions& options) {
   Planner planner(segments, options);
   for (size_t root = 0; root < segments.size();) {
-    size_t end = root + 1;
-    while (end < segments.size() && segments[end].parent >= static_cast<int32_t>(root)) ++end;
-    if (planner.is_small_tree(root, end)) {
-      planner.add_small_tree(root, end);
-    } else {
-      for (size_t s = root; s < end; ++s) planner.add_segment(s);
-    }
+    const size_t end = planner.end_of_tree(root, segments.size());
+    planner.add_tree(root, end);
     root = end;
   }
   return planner.take();

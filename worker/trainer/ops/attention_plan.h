@@ -39,8 +39,8 @@ struct AttentionPlanOptions {
 };
 
 // For the segments of a batch: queries are its stream, keys the prefixes in order and then its
-// stream. A prefix counts as tokens at positions 0, 1, … before its roots, in windows too. Small
-// trees below one root are one part with a mask; long windowed segments are cut so that keys
+// stream. A prefix counts as tokens at positions 0, 1, … before its roots, in windows too. Short
+// trees below one segment are one part with a mask; long windowed segments are cut so that keys
 // outside every window are not touched.
 AttentionPlan plan_attention(const std::vector<Segment>& segments,
                              const AttentionPlanOptions& options);
