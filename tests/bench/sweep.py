@@ -24,12 +24,12 @@ from harness import Check, Figure
 
 sys.path.insert(0, str(harness.REPO / "deploy" / "local"))
 from cluster import Cluster
+from contest import differences
 
 BATCH = 8
 BAR = 30
 RATES = [3e-4, 1e-3, 3e-3, 1e-2]
 COMPARED = 1e-3  # the rate whose losses are compared
-LIMIT = 2e-2  # in bf16
 RIGHT_BAR = 1
 METHODS = {"PrefixMemory": runs.MEMORY, "LoRA": runs.LORA, "Prefix-Tuning": runs.PREFIX}
 STANDS_FOR = {"LoRA": ["PrefixMemory", "LoRA"], "Prefix-Tuning": ["Prefix-Tuning"]}
@@ -110,9 +110,11 @@ def one_after_another(options, task, labels, starts):
 def checks(options, ours, theirs):
     for name, (losses, right) in theirs.items():
         mine, my_right = ours[list(METHODS).index(name) * len(RATES) + RATES.index(COMPARED)]
-        away = max(abs(a - b) / max(1, abs(b)) for a, b in zip(mine, losses, strict=True))
-        text = f"{name} at {COMPARED:g}: the losses of {len(losses)} steps are within {away:.1e}"
-        yield Check(f"{text} of those of PEFT (allowed {LIMIT:.0e})", away <= LIMIT)
+        for what, away, limit in differences(options.dtype, mine, losses):
+            yield Check(
+                f"{name} at {COMPARED:g}: {what} within {away:.1e} of PEFT (allowed {limit:.0e})",
+                away <= limit,
+            )
         text = f"{name} at {COMPARED:g}: {my_right} of {options.rows} rows right, PEFT {right}"
         yield Check(text, abs(my_right - right) <= RIGHT_BAR)
 

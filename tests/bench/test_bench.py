@@ -37,8 +37,28 @@ def test_the_faster_dtype_counts():
 
 def test_losses_that_differ_fail_in_their_dtype():
     runs, _ = contest(losses={("ours", "fp32"): [2.0, 1.001, 0.5]})
-    verdicts = {check.text.split(":")[0]: check.holds for check in runs.agreement("ours", "theirs")}
-    assert verdicts == {"ours, fp32": False, "ours, bf16": True}
+    held = [
+        (check.text.split(" within")[0], check.holds) for check in runs.agreement("ours", "theirs")
+    ]
+    assert held == [
+        ("ours, bf16: the first loss", True),
+        ("ours, bf16: the last loss", True),
+        ("ours, fp32: the losses of 3 steps", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "losses, holds",
+    [
+        ([2.01, 1.2, 0.51], [True, True]),
+        ([2.03, 1.0, 0.5], [False, True]),
+        ([2.0, 1.0, 0.6], [True, False]),
+    ],
+)
+def test_in_bf16_the_ends_are_held(losses, holds):
+    runs, _ = contest(losses={("ours", "bf16"): losses})
+    checks = [c for c in runs.agreement("ours", "theirs") if "bf16" in c.text]
+    assert [check.holds for check in checks] == holds
 
 
 def test_a_run_that_ends_early_is_no_agreement():
