@@ -23,6 +23,10 @@ void add_common_options(CLI::App& app, Session& session) {
   app.add_option("--server", session.address, "HOST:PORT of the coordinator")
       ->envname("PREFIXMEM_SERVER")
       ->capture_default_str();
+  app.add_option(
+         "--tls-ca", session.tls.ca,
+         "PEM file of the authority that signed the coordinator's certificate: dial with TLS")
+      ->envname("PREFIXMEM_TLS_CA");
   app.add_option("--timeout", session.timeout_seconds, "Seconds that a call may take")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();

@@ -54,7 +54,7 @@ Environment process_environment() {
 Result<Server*> Session::server() {
   if (!server_) {
     const auto timeout = Millis(static_cast<int64_t>(timeout_seconds * 1000));
-    PM_ASSIGN(server_, Server::at(address, timeout));
+    PM_ASSIGN(server_, Server::at(address, timeout, tls));
   }
   return &*server_;
 }

@@ -55,6 +55,7 @@ class Session {
   Environment& env;
   // Options of every command, set by the command line.
   std::string address = "127.0.0.1:7070";
+  tls::ClientFiles tls;
   double timeout_seconds = 30;
   Form form = Form::kTable;
   bool json() const { return form == Form::kJson; }

@@ -15,6 +15,12 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--data-dir", data_dir, "Folder of the store; made where missing")->required();
   app.add_option("--listen", options.listen, "HOST:PORT for gRPC; port 0: a free one")
       ->capture_default_str();
+  app.add_option(
+      "--tls-cert", options.tls.cert,
+      "PEM file of the gRPC port's certificate, with those between it and its authority");
+  app.add_option("--tls-key", options.tls.key, "PEM file of its private key");
+  app.add_option("--tls-client-ca", options.tls.client_ca,
+                 "PEM file of the authority whose certificates workers must show");
   app.add_option("--http", options.http, "HOST:PORT for the page and /metrics; port 0: a free one")
       ->capture_default_str();
   app.add_option("--lease-seconds", options.lease_seconds,

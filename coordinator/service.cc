@@ -34,6 +34,7 @@ Status check_seconds(const char* flag, double value, double least) {
 
 Status check(const ServiceOptions& options) {
   if (options.data_dir.empty()) return invalid_argument("--data-dir is empty; allowed: a folder");
+  PM_TRY(tls::check(options.tls));
   PM_TRY(check_seconds("--heartbeat-seconds", options.heartbeat_seconds, 0.1));
   PM_TRY(check_seconds("--lease-seconds", options.lease_seconds, 0.2));
   PM_TRY(check_seconds("--grace-seconds", options.grace_seconds, 0));
@@ -112,7 +113,7 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   PM_ASSIGN(coordinator,
             Coordinator::start(config_of(options),
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
-  PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, listen));
+  PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, {listen, options.tls}));
   PM_ASSIGN(http,
             HttpServer::start(http_listen, pages_of(*coordinator, metrics, options.data_dir)));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
@@ -140,7 +141,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
   auto state = std::make_unique<State>();
   PM_TRY(guarded([&] { return state->set_up(options, clock); }));
   std::unique_ptr<Service> service(new Service(std::move(state)));
-  spdlog::info("gRPC on {}, page and metrics on http://{}/, store in {}", service->grpc_address(),
+  spdlog::info("gRPC{} on {}, page and metrics on http://{}/, store in {}",
+               options.tls.any() ? " with TLS" : "", service->grpc_address(),
                service->http_address(), options.data_dir.string());
   return service;
 }

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/status.h"
+#include "common/tls/files.h"
 
 namespace prefixmem {
 
@@ -14,6 +15,7 @@ struct ServiceOptions {
   std::filesystem::path data_dir;         // made where missing; one coordinator at a time
   std::string listen = "127.0.0.1:7070";  // gRPC
   std::string http = "127.0.0.1:7071";    // page and /metrics
+  tls::ServerFiles tls;                   // of the gRPC port
   double lease_seconds = 15;
   double heartbeat_seconds = 3;
   double grace_seconds = 30;

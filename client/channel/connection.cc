@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "common/proto/status_grpc.h"
+#include "common/tls/credentials.h"
 
 namespace prefixmem::client {
 namespace {
@@ -24,7 +25,9 @@ std::string last_part(const std::string& message) {
 
 }  // namespace
 
-std::unique_ptr<Connection> make_connection(std::string address, Millis timeout) {
+Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis timeout,
+                                                    const tls::ClientFiles& files) {
+  PM_ASSIGN(const auto credentials, tls::channel_credentials(files));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
@@ -35,8 +38,7 @@ std::unique_ptr<Connection> make_connection(std::string address, Millis timeout)
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestRedialMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   auto connection = std::make_unique<Connection>();
-  connection->channel =
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  connection->channel = grpc::CreateCustomChannel(address, credentials, arguments);
   connection->stub = v1::JobService::NewStub(connection->channel);
   connection->address = std::move(address);
   connection->timeout = timeout;

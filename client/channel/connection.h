@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/status.h"
+#include "common/tls/files.h"
 #include "prefixmem/v1/job_service.grpc.pb.h"
 
 namespace prefixmem::client {
@@ -19,7 +20,9 @@ struct Connection {
   std::unique_ptr<v1::JobService::Stub> stub;
 };
 
-std::unique_ptr<Connection> make_connection(std::string address, Millis timeout);
+// What tls::check says of the files.
+Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis timeout,
+                                                    const tls::ClientFiles& files);
 
 void set_deadline(grpc::ClientContext& context, Millis limit);
 

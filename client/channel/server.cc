@@ -50,12 +50,14 @@ Status read_stream(grpc::ClientContext& context, grpc::ClientReader<Message>& re
 
 }  // namespace
 
-Result<Server> Server::at(const std::string& address, Millis timeout) {
+Result<Server> Server::at(const std::string& address, Millis timeout,
+                          const tls::ClientFiles& files) {
   if (!is_host_and_port(address)) {
     return invalid_argument("--server is \"" + address +
                             "\"; allowed: HOST:PORT, e.g. 127.0.0.1:7070");
   }
-  return Server(make_connection(address, timeout));
+  PM_ASSIGN(auto connection, make_connection(address, timeout, files));
+  return Server(std::move(connection));
 }
 
 Server::Server(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}

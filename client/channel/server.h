@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/status.h"
+#include "common/tls/files.h"
 #include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem::client {
@@ -17,9 +18,10 @@ struct Connection;
 // Thread-safe.
 class Server {
  public:
-  // Does not dial yet. INVALID_ARGUMENT where the address is no HOST:PORT. `timeout` is the
-  // deadline of a call that answers at once.
-  static Result<Server> at(const std::string& address, Millis timeout);
+  // Does not dial yet. INVALID_ARGUMENT where the address is no HOST:PORT; what tls::check says of
+  // the files. `timeout` is the deadline of a call that answers at once.
+  static Result<Server> at(const std::string& address, Millis timeout,
+                           const tls::ClientFiles& files = {});
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
   ~Server();

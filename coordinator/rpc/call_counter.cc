@@ -16,11 +16,6 @@ constexpr std::array<const char*, 17> kCodes = {
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
-std::string code_text(grpc::StatusCode code) {
-  const auto number = static_cast<size_t>(code);
-  return number < kCodes.size() ? kCodes[number] : "UNKNOWN";
-}
-
 class CallCounter final : public grpc::experimental::Interceptor {
  public:
   CallCounter(Metrics& metrics, std::string method)
@@ -42,6 +37,11 @@ class CallCounter final : public grpc::experimental::Interceptor {
 std::string method_name(const char* path) { return path[0] == '/' ? path + 1 : path; }
 
 }  // namespace
+
+std::string code_text(grpc::StatusCode code) {
+  const auto number = static_cast<size_t>(code);
+  return number < kCodes.size() ? kCodes[number] : "UNKNOWN";
+}
 
 grpc::experimental::Interceptor* CallCounterFactory::CreateServerInterceptor(
     grpc::experimental::ServerRpcInfo* info) {

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <grpcpp/support/server_interceptor.h>
+#include <grpcpp/support/status_code_enum.h>
+
+#include <string>
 
 #include "coordinator/metrics/metrics.h"
 
 namespace prefixmem::rpc {
+
+std::string code_text(grpc::StatusCode code);  // "NOT_FOUND"
 
 // `metrics` outlives the server.
 class CallCounterFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <utility>
 
+#include "common/tls/credentials.h"
 #include "coordinator/rpc/call_counter.h"
+#include "coordinator/rpc/gate.h"
 #include "grpc/health/v1/health.pb.h"
 
 namespace prefixmem::rpc {
@@ -32,14 +34,18 @@ void describe_health() { grpc::health::v1::HealthCheckRequest::descriptor(); }
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Coordinator& coordinator, Metrics& metrics,
-                                              const HostPort& listen) {
+                                              const Port& port) {
+  PM_ASSIGN(const auto credentials, tls::server_credentials(port.tls));
+  if (!port.tls.client_ca.empty()) {
+    credentials->SetAuthMetadataProcessor(std::make_shared<Gate>(metrics));
+  }
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   describe_health();
   std::unique_ptr<Server> server(new Server(coordinator));
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(listen.to_string(), grpc::InsecureServerCredentials(), &port);
+  int bound = 0;
+  builder.AddListeningPort(port.listen.to_string(), credentials, &bound);
   builder.RegisterService(&server->jobs_);
   builder.RegisterService(&server->workers_);
   set_limits(builder);
@@ -47,10 +53,10 @@ Result<std::unique_ptr<Server>> Server::start(Coordinator& coordinator, Metrics&
   interceptors.push_back(std::make_unique<CallCounterFactory>(metrics));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
-  if (!server->server_ || port == 0) {
-    return failed_precondition("cannot listen on " + listen.to_string() + " for gRPC");
+  if (!server->server_ || bound == 0) {
+    return failed_precondition("cannot listen on " + port.listen.to_string() + " for gRPC");
   }
-  server->address_ = HostPort{listen.host, port}.to_string();
+  server->address_ = HostPort{port.listen.host, bound}.to_string();
   return server;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/http/host_port.h"
+#include "common/tls/files.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/rpc/job_service.h"
@@ -16,13 +17,19 @@
 
 namespace prefixmem::rpc {
 
+// Where and how it listens.
+struct Port {
+  HostPort listen;
+  tls::ServerFiles tls = {};  // with client_ca, calls of WorkerService need a certificate
+};
+
 // Serves from start() to stop().
 class Server {
  public:
   // `coordinator` and `metrics` outlive the server. FAILED_PRECONDITION where the address cannot be
-  // listened on.
+  // listened on; what tls::check says of the files.
   static Result<std::unique_ptr<Server>> start(Coordinator& coordinator, Metrics& metrics,
-                                               const HostPort& listen);
+                                               const Port& port);
   ~Server() { stop(); }
 
   // Where it listens, with the real port.

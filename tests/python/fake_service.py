@@ -66,10 +66,11 @@ for _method_type in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].me
 
 
 class Host:
-    """A server that can be stopped and started again at its address."""
+    """A server that can be stopped and started again at its address; with credentials, over TLS."""
 
-    def __init__(self, service):
+    def __init__(self, service, credentials=None):
         self.service = service
+        self.credentials = credentials
         self.port = 0
         self.start()
 
@@ -82,7 +83,11 @@ class Host:
         pool = concurrent.futures.ThreadPoolExecutor(32)
         self.server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self.service, self.server)
-        self.port = self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if self.credentials:
+            self.port = self.server.add_secure_port(address, self.credentials)
+        else:
+            self.port = self.server.add_insecure_port(address)
         self.server.start()
 
     def stop(self):
@@ -92,8 +97,8 @@ class Host:
 
 
 @contextlib.contextmanager
-def served():
-    host = Host(FakeService())
+def served(credentials=None):
+    host = Host(FakeService(), credentials)
     try:
         yield host
     finally:

@@ -72,6 +72,7 @@ Status check(const AgentOptions& options) {
   PM_TRY(whole("--slots", options.slots, 4096));
   PM_TRY(whole("--threads-per-rank", options.threads_per_rank, 4096));
   PM_TRY(whole("--metrics-retention-seconds", options.metrics_retention_seconds, 1 << 30));
+  PM_TRY(tls::check(options.tls));
   PM_ASSIGN(const HostPort coordinator, parse_host_port("--coordinator", options.coordinator));
   if (coordinator.port > 0) return {};
   return invalid_argument("--coordinator is " + options.coordinator +
@@ -147,7 +148,7 @@ Result<AttemptOptions> Agent::State::describe_host() {
 
 Status Agent::State::wire(AttemptOptions attempts) {
   PM_ASSIGN(launcher, make_launcher());
-  channel = dial(options.coordinator);
+  PM_ASSIGN(channel, dial(options.coordinator, options.tls));
   store = make_grpc_artifact_store(channel);
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
   job_metrics = std::make_unique<JobMetrics>(

@@ -8,11 +8,13 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/status.h"
+#include "common/tls/files.h"
 
 namespace prefixmem::agent {
 
 struct AgentOptions {
   std::string coordinator = "127.0.0.1:7070";
+  tls::ClientFiles tls;                 // of the channel to it
   std::filesystem::path work_dir;       // made where missing; one agent at a time
   int slots = 0;                        // ranks that fit; 0: one a GPU, or one a core
   std::string metrics = "127.0.0.1:0";  // where /metrics is served

@@ -14,6 +14,12 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.set_version_flag("--version", "pmt-worker " + std::string(version()));
   app.add_option("--coordinator", options.coordinator, "HOST:PORT of the coordinator")
       ->capture_default_str();
+  app.add_option(
+      "--tls-ca", options.tls.ca,
+      "PEM file of the authority that signed the coordinator's certificate: dial with TLS");
+  app.add_option("--tls-cert", options.tls.cert,
+                 "PEM file of this worker's certificate, for a coordinator that asks for one");
+  app.add_option("--tls-key", options.tls.key, "PEM file of its private key");
   app.add_option("--work-dir", work_dir,
                  "Folder for the jobs' files, encoded rows and this worker's id")
       ->required();

@@ -102,6 +102,10 @@ TEST_F(AgentTest, NamesTheOptionThatIsWrong) {
   says("--metrics is 127.0.0.1:x");
   options_.metrics = coordinator_.address();
   says("cannot listen on " + coordinator_.address());
+  options_.tls.ca = "/nowhere/ca.crt";
+  says("--tls-ca: opening /nowhere/ca.crt: No such file");
+  options_.tls.key = "/k";
+  says("--tls-cert and --tls-key are given without --tls-ca");
   options_.device = "tpu";
   says("--device is tpu; allowed: auto, cpu, cuda");
   options_.trainer = "/nowhere/pmt-trainer";

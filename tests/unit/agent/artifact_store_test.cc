@@ -30,7 +30,7 @@ class ArtifactStoreTest : public testing::Test {
   const std::filesystem::path file_ = folder_.path() / "f";
   FakeCoordinator coordinator_;
   const std::unique_ptr<ArtifactStore> store_ =
-      make_grpc_artifact_store(dial(coordinator_.address()));
+      make_grpc_artifact_store(*dial(coordinator_.address(), {}));
 };
 
 TEST_F(ArtifactStoreTest, SendsAFileInChunksAfterWhatItIs) {

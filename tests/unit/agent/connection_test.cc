@@ -34,7 +34,7 @@ class ConnectionTest : public AgentWorldTest {
     roster_ = std::make_unique<Roster>(world_with(std::move(options)));
     const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9"};
     stream_ = std::thread([this, card, &clock] {
-      keep_connected({dial(coordinator_.address()), card, *roster_, metrics_, clock,
+      keep_connected({*dial(coordinator_.address(), {}), card, *roster_, metrics_, clock,
                       BackoffPolicy{Millis(1), Millis(5), 2, 0}},
                      stop_.get_token());
     });

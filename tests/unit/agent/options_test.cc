@@ -28,7 +28,8 @@ TEST(Options, TakeEveryFlag) {
   const auto options =
       parse({"--coordinator=c:1", "--work-dir=/w", "--metrics=m:2", "--slots=3", "--device=cpu",
              "--threads-per-rank=4", "--trainer=/t", "--mpirun=/m", "--ready-file=/r",
-             "--metrics-retention-seconds=5", "--log-level=debug"})
+             "--metrics-retention-seconds=5", "--log-level=debug", "--tls-ca=/ca",
+             "--tls-cert=/crt", "--tls-key=/key"})
           .options;
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->coordinator, "c:1");
@@ -41,6 +42,9 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options->ready_file, "/r");
   EXPECT_EQ(options->metrics_retention_seconds, 5);
   EXPECT_EQ(options->log_level, "debug");
+  EXPECT_EQ(options->tls.ca, "/ca");
+  EXPECT_EQ(options->tls.cert, "/crt");
+  EXPECT_EQ(options->tls.key, "/key");
 }
 
 TEST(Options, AWrongLineEndsWithTwoAndNamesTheFlag) {

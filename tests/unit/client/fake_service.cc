@@ -36,10 +36,10 @@ v1::SubmitJobResponse first_answer(const v1::SubmitJobRequest& request) {
 
 }  // namespace
 
-FakeService::FakeService() {
+FakeService::FakeService(std::shared_ptr<grpc::ServerCredentials> credentials) {
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort("127.0.0.1:0", std::move(credentials), &port);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();
   if (!server_) throw std::runtime_error("no server");

@@ -24,7 +24,8 @@ struct Script {
 
 class FakeService final : public v1::JobService::Service {
  public:
-  FakeService();
+  explicit FakeService(
+      std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials());
   ~FakeService() override;
 
   const std::string& address() const { return address_; }

@@ -26,7 +26,8 @@ class TestWorker {
   }
   ~TestWorker() { end(); }
 
-  void say(const v1::WorkerMessage& message) { ASSERT_TRUE(stream_->Write(message)); }
+  void say(const v1::WorkerMessage& message) { ASSERT_TRUE(try_say(message)); }
+  bool try_say(const v1::WorkerMessage& message) { return stream_->Write(message); }
   void register_as(const std::string& id, int slots = 2) {
     v1::WorkerMessage message;
     message.mutable_register_()->set_worker_id(id);
@@ -87,7 +88,7 @@ class ServedTest : public testing::Test {
     auto started = Service::start(options_);
     ASSERT_TRUE(started.ok()) << started.status().message();
     service_ = std::move(started).value();
-    channel_ = grpc::CreateChannel(service_->grpc_address(), grpc::InsecureChannelCredentials());
+    channel_ = grpc::CreateChannel(service_->grpc_address(), credentials_);
     jobs_ = v1::JobService::NewStub(channel_);
     workers_ = v1::WorkerService::NewStub(channel_);
   }
@@ -123,6 +124,7 @@ class ServedTest : public testing::Test {
 
   const TempFolder folder_;
   ServiceOptions options_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_ = grpc::InsecureChannelCredentials();
   std::unique_ptr<Service> service_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::JobService::Stub> jobs_;

@@ -1,11 +1,14 @@
 #include "worker/agent/stream/channel.h"
 
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
+
+#include "common/tls/credentials.h"
 
 namespace prefixmem::agent {
 
-std::shared_ptr<grpc::Channel> dial(const std::string& coordinator) {
+Result<std::shared_ptr<grpc::Channel>> dial(const std::string& coordinator,
+                                            const tls::ClientFiles& files) {
+  PM_ASSIGN(const auto credentials, tls::channel_credentials(files));
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Named a back-off, it is how long a dial may take: a busy host needs seconds.
@@ -14,7 +17,7 @@ std::shared_ptr<grpc::Channel> dial(const std::string& coordinator) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
   arguments.SetMaxReceiveMessageSize(16 << 20);
-  return grpc::CreateCustomChannel(coordinator, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(coordinator, credentials, arguments);
 }
 
 }  // namespace prefixmem::agent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +28,7 @@ _OPTIONS = [
 class Channel:
     """Thread-safe. `timeout`: seconds that a call which answers at once may take."""
 
-    def __init__(self, address: str, timeout: float):
+    def __init__(self, address: str, timeout: float, tls_ca: str | os.PathLike[str] | None = None):
         match = re.fullmatch(r".+:(\d{1,5})", address)
         if not match or not 0 < int(match[1]) < 65536:
             raise ValueError(f'the address is "{address}"; allowed: HOST:PORT, e.g. 127.0.0.1:7070')
@@ -34,7 +36,7 @@ class Channel:
             raise ValueError(f"timeout is {timeout}; allowed: a number of seconds above 0")
         self.address = address
         self.timeout = timeout
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = _open(address, tls_ca or os.environ.get("PREFIXMEM_TLS_CA"))
         self._stub = job_service_pb2_grpc.JobServiceStub(self._channel)
 
     def call(self, method: str, request: Any) -> Any:
@@ -60,3 +62,12 @@ class Channel:
             return next(call, None)
         except grpc.RpcError as error:
             raise from_rpc(error, self.address) from error
+
+
+def _open(address: str, tls_ca: str | os.PathLike[str] | None) -> grpc.Channel:
+    if not tls_ca:
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    authorities = pathlib.Path(tls_ca).read_bytes()
+    if b"BEGIN CERTIFICATE" not in authorities:
+        raise ValueError(f"tls_ca is {tls_ca}, which holds no certificate; allowed: a PEM file")
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(authorities), options=_OPTIONS)

@@ -33,6 +33,8 @@ _SWEEP = "sweep-"
 class Client:
     """Talks to the coordinator at an address. Thread-safe; dials when first used.
 
+    With `tls_ca`, a PEM file of the authority that signed the coordinator's certificate (unless
+    given, PREFIXMEM_TLS_CA in the environment), it dials with TLS.
     Every call has a deadline and raises a ServiceError: InvalidArgument, NotFound,
     FailedPrecondition, Unavailable, …
     """
@@ -43,8 +45,9 @@ class Client:
         *,
         timeout: float = 30.0,
         patience: streams.Patience | None = None,
+        tls_ca: str | os.PathLike[str] | None = None,
     ):
-        self._channel = Channel(address, timeout)
+        self._channel = Channel(address, timeout, tls_ca)
         self._patience = patience or streams.Patience()
 
     def __enter__(self) -> Client:

@@ -1,0 +1,28 @@
+// Who may call what: one table for all methods of the gRPC port.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace prefixmem::auth {
+
+// What a caller must be. Of the roles of users each may do what the one before it may.
+enum class Access {
+  kAnyone,
+  kViewer,
+  kSubmitter,
+  kAdmin,
+  kWorker,  // shows a certificate of a worker
+};
+
+struct MethodPolicy {
+  std::string_view method;  // "prefixmem.v1.JobService/GetJob"
+  Access access;
+};
+
+// All methods that there are; a method that is not here is nobody's.
+const std::vector<MethodPolicy>& policies();
+std::optional<MethodPolicy> policy_of(std::string_view method);
+
+}  // namespace prefixmem::auth
