@@ -123,6 +123,24 @@ Result<v1::ListWorkersResponse> Server::workers() {
   return call(*connection_, &v1::JobService::Stub::ListWorkers, v1::ListWorkersRequest());
 }
 
+Result<v1::Worker> Server::cordon(const std::string& worker_id) {
+  v1::CordonWorkerRequest request;
+  request.set_worker(worker_id);
+  return call(*connection_, &v1::JobService::Stub::CordonWorker, request);
+}
+
+Result<v1::Worker> Server::drain(const std::string& worker_id) {
+  v1::DrainWorkerRequest request;
+  request.set_worker(worker_id);
+  return call(*connection_, &v1::JobService::Stub::DrainWorker, request);
+}
+
+Result<v1::Worker> Server::uncordon(const std::string& worker_id) {
+  v1::UncordonWorkerRequest request;
+  request.set_worker(worker_id);
+  return call(*connection_, &v1::JobService::Stub::UncordonWorker, request);
+}
+
 Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,
                     const std::function<Status(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

@@ -37,6 +37,9 @@ class Server {
   Result<v1::SweepResults> sweep_results(const std::string& id);
   Result<v1::ListArtifactsResponse> artifacts(const std::string& id_or_name);
   Result<v1::ListWorkersResponse> workers();
+  Result<v1::Worker> cordon(const std::string& worker_id);
+  Result<v1::Worker> drain(const std::string& worker_id);
+  Result<v1::Worker> uncordon(const std::string& worker_id);
 
   // Calls `take` with each message until the stream ends; a failing `take` ends it with that
   // failure. The whole stream is given `limit`.

@@ -1,4 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <array>
+#include <memory>
+#include <vector>
 
 #include "client/commands/commands.h"
 #include "client/exit_codes.h"
@@ -16,6 +19,12 @@ std::string joined(const Texts& texts) {
   return all;
 }
 
+// "cordoned" is a state of its own while nothing else keeps it from taking jobs.
+std::string state_text(const v1::Worker& worker) {
+  const bool said = worker.state() == "cordoned" || !worker.cordoned();
+  return worker.state() + (said ? "" : ", cordoned");
+}
+
 Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) {
   if (json) return json_document(response);
   Table table({{"worker"},
@@ -29,7 +38,7 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
                {"jobs"},
                {"hardware"}});
   for (const v1::Worker& worker : response.workers()) {
-    table.add({worker.id(), worker.host(), worker.state(),
+    table.add({worker.id(), worker.host(), state_text(worker),
                std::to_string(worker.used_slots()) + "/" + std::to_string(worker.slots()),
                worker.device(), short_seconds(worker.heartbeat_age_seconds()), worker.version(),
                worker.metrics_address(), joined(worker.job_ids()), joined(worker.device_names())});
@@ -37,18 +46,55 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
   return table.text();
 }
 
-Result<int> workers(Session& session) {
-  PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const auto response, server->workers());
+Result<int> show(const v1::ListWorkersResponse& response, Session& session) {
   PM_ASSIGN(const std::string text, text_of(response, session.json()));
   PM_TRY(session.print(text));
   return kExitDone;
 }
 
+Result<int> list(Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  PM_ASSIGN(const auto response, server->workers());
+  return show(response, session);
+}
+
+// What an operator may ask of a worker.
+struct Wish {
+  const char* name;
+  const char* about;
+  Result<v1::Worker> (Server::*ask)(const std::string& worker_id);
+};
+
+constexpr std::array kWishes = {
+    Wish{"cordon", "Have nothing more placed on a worker", &Server::cordon},
+    Wish{"drain", "Cordon a worker and have its jobs go on elsewhere", &Server::drain},
+    Wish{"uncordon", "Have jobs placed on a worker again", &Server::uncordon}};
+
+Result<int> ask(const Wish& wish, const std::string& worker_id, Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  v1::ListWorkersResponse asked;
+  PM_ASSIGN(*asked.add_workers(), (server->*wish.ask)(worker_id));
+  return show(asked, session);
+}
+
 }  // namespace
 
 Command add_workers(CLI::App& app) {
-  return {app.add_subcommand("workers", "List the workers that the coordinator knows"), workers};
+  CLI::App* command = app.add_subcommand("workers", "List the workers, or take one out of service");
+  command->require_subcommand(0, 1);
+  const auto worker_id = std::make_shared<std::string>();
+  std::vector<CLI::App*> asks;
+  for (const Wish& wish : kWishes) {
+    CLI::App* one = command->add_subcommand(wish.name, wish.about)->fallthrough();
+    one->add_option("worker", *worker_id, "Id of the worker")->required();
+    asks.push_back(one);
+  }
+  return {command, [worker_id, asks](Session& session) {
+            for (size_t i = 0; i < asks.size(); ++i) {
+              if (asks[i]->parsed()) return ask(kWishes.at(i), *worker_id, session);
+            }
+            return list(session);
+          }};
 }
 
 }  // namespace prefixmem::client

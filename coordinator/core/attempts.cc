@@ -116,20 +116,35 @@ Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
   return {};
 }
 
+// One whose owner wants it gone may take as long as its worker allows; a checkpoint that the job
+// goes on from is worth waiting for.
 void Coordinator::send_cancel(const std::string& worker_id, const v1::AttemptId& id,
-                              const std::string& reason) {
+                              const Status& stop) {
   v1::CoordinatorMessage message;
   *message.mutable_cancel()->mutable_id() = id;
-  message.mutable_cancel()->set_reason(reason);
+  message.mutable_cancel()->set_reason(stop.message());
+  if (stop.code() != Code::kCancelled) {
+    message.mutable_cancel()->set_grace_seconds(to_seconds(config_.scheduler.leave_grace));
+  }
   journal_.send(link_of(worker_id), std::move(message));
+}
+
+// A cancel comes before a wish to move, and what was asked for once is not asked for again.
+void Coordinator::stop_attempt(LiveJob& job, const Status& stop, const std::string& said) {
+  const Code asked = job.record.stop.code();
+  if (asked != Code::kOk && (asked != Code::kUnavailable || stop.code() == asked)) return;
+  job.record.stop = stop;
+  const std::string& worker_id = job.attempt->worker_id;
+  move_to(job, job.record.job.state(), fmt::format("{}; worker {} stops it", said, worker_id));
+  send_cancel(worker_id, id_of(*job.attempt), stop);
 }
 
 void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   store::AttemptRecord& attempt = *job.attempt;
   if (job.record.job.state() == v1::JOB_STATE_STARTING) {
-    const bool cancelling = !job.record.cancel_reason.empty();
+    const bool stopping = !job.record.stop.ok();
     move_to(job, v1::JOB_STATE_RUNNING,
-            cancelling
+            stopping
                 ? job.record.job.reason()
                 : fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
   }
@@ -156,6 +171,7 @@ void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string
   if (conclusion.outcome == scheduler::Outcome::kRetry) job.record.retries += 1;
   if (conclusion.bank_limit > 0) job.record.bank_limit = conclusion.bank_limit;
   if (state_after(conclusion.outcome) == v1::JOB_STATE_QUEUED) {
+    job.record.stop = {};
     move_to(job, v1::JOB_STATE_QUEUED, retry_reason(job, conclusion.reason));
   } else {
     end_job(job, conclusion, stderr_tail);

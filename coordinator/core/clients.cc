@@ -138,15 +138,12 @@ Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {
 }
 
 void Coordinator::stop_job(LiveJob& job, const std::string& reason) {
-  if (!job.attempt) {
+  if (job.attempt) {
+    const bool by_client = reason == kCancelledByClient;
+    stop_attempt(job, cancelled(reason), by_client ? "cancel asked for" : reason);
+  } else {
     end_job(job, {scheduler::Outcome::kCancelled, Code::kOk, reason}, "");
     to_place_ = true;
-  } else if (job.record.cancel_reason.empty()) {
-    job.record.cancel_reason = reason;
-    const std::string asked = reason == kCancelledByClient ? "cancel asked for" : reason;
-    move_to(job, job.record.job.state(),
-            fmt::format("{}; worker {} stops it", asked, job.attempt->worker_id));
-    send_cancel(job.attempt->worker_id, id_of(*job.attempt), reason);
   }
 }
 

@@ -146,7 +146,8 @@ void Coordinator::forget_lost_workers() {
   const auto now = environment_.clock.monotonic();
   for (auto at = live_.workers.begin(); at != live_.workers.end();) {
     const auto& [id, worker] = *at;
-    const bool old = worker.lost() && now - worker.last_heard > config_.forget;
+    const bool silent = worker.lost() && now - worker.last_heard > config_.forget;
+    const bool old = silent && !worker.info.cordoned();
     if (old) journal_.worker_changed(id);
     at = old ? live_.workers.erase(at) : std::next(at);
   }

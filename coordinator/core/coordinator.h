@@ -29,7 +29,7 @@ struct CoordinatorConfig {
   scheduler::Config scheduler;
   Millis grace{30000};         // after a start, in which no worker counts as lost
   Millis heartbeat{3000};      // what workers are told
-  Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed
+  Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed, unless cordoned
 };
 
 inline constexpr const char* kCancelledByClient = "cancelled by a client";
@@ -64,6 +64,13 @@ class Coordinator {
   Result<v1::Sweep> cancel_sweep(const std::string& id);
   Result<v1::Sweep> find_sweep(const std::string& id);  // NOT_FOUND
   std::vector<v1::Worker> workers();                    // by id
+  // From now on nothing more is placed on the worker, until uncordon; what runs there goes on. It
+  // outlives the worker's registrations and the coordinator. NOT_FOUND.
+  Result<v1::Worker> cordon(const std::string& worker_id);
+  // Cordons it and asks what runs there to write a checkpoint and go on elsewhere; no retry is
+  // counted.
+  Result<v1::Worker> drain(const std::string& worker_id);
+  Result<v1::Worker> uncordon(const std::string& worker_id);
   // What memory holds of it: workers, placed jobs, the queue's age.
   Overview overview();
 
@@ -129,6 +136,12 @@ class Coordinator {
 
   Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
 
+  // operators.cc
+  // `leave`: what runs there is asked to go on elsewhere.
+  Result<v1::Worker> set_cordoned(const std::string& worker_id, bool cordoned, bool leave)
+      PM_EXCLUDES(mutex_);
+  void empty_worker(const std::string& worker_id) PM_REQUIRES(mutex_);
+
   // sweeps.cc
   Status load_sweeps() PM_REQUIRES(mutex_);
   LiveSweep* sweep_of(const LiveJob& job) PM_REQUIRES(mutex_);
@@ -147,8 +160,10 @@ class Coordinator {
       PM_REQUIRES(mutex_);
   void send_assignment(const std::vector<LiveJob*>& gang) PM_REQUIRES(mutex_);
   Status add_to_assignment(const LiveJob& job, v1::Assign& assign) PM_REQUIRES(mutex_);
-  void send_cancel(const std::string& worker_id, const v1::AttemptId& id, const std::string& reason)
+  void send_cancel(const std::string& worker_id, const v1::AttemptId& id, const Status& stop)
       PM_REQUIRES(mutex_);
+  // Of a placed job; `said`: why, for people.
+  void stop_attempt(LiveJob& job, const Status& stop, const std::string& said) PM_REQUIRES(mutex_);
   void apply(LiveJob& job, const v1::SpooledEvent& event) PM_REQUIRES(mutex_);
   // `shared`: its gang failed as a whole.
   void end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail = "",

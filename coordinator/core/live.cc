@@ -44,6 +44,7 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .lost = worker.lost(),
           .connected = worker.link != nullptr,
           .draining = worker.draining,
+          .cordoned = worker.info.cordoned(),
           .last_heard = worker.last_heard};
 }
 
@@ -62,7 +63,7 @@ scheduler::Attempt attempt_of(const LiveJob& job) {
           .attempt = job.attempt->attempt,
           .worker_id = job.attempt->worker_id,
           .gang = job.attempt->gang,
-          .cancel_reason = job.record.cancel_reason};
+          .stop = job.record.stop};
 }
 
 scheduler::AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
@@ -100,16 +101,20 @@ scheduler::State state_of(const Live& live) {
 
 v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now) {
   v1::Worker view = worker.info;
-  if (worker.draining && !worker.lost()) view.set_state("draining");
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
   std::set<std::string_view> gangs;
+  bool leaving = worker.draining;
   for (const auto& [id, job] : live.jobs) {
     if (!job.attempt || job.attempt->worker_id != view.id()) continue;
     view.add_job_ids(id);
+    leaving |= view.cordoned() && job.record.stop.code() == Code::kUnavailable;
     const bool first = gangs.insert(job.attempt->gang).second;
     view.set_used_slots(view.used_slots() + (first ? job.record.job.ranks() : 0));
   }
   view.set_gangs(static_cast<int>(gangs.size()));
+  if (worker.lost()) return view;
+  if (view.cordoned()) view.set_state("cordoned");
+  if (leaving) view.set_state("draining");
   return view;
 }
 

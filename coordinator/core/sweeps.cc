@@ -47,7 +47,7 @@ void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
   trial.tokens = job.record.job.progress().tokens();
   if (!event.has_eval() || event.eval().metric() != sweep->goal.metric) return;
   note_trial(job);
-  const bool stopping = !job.record.cancel_reason.empty();
+  const bool stopping = job.record.stop.code() == Code::kCancelled;
   if (!sweep->plan || stopping || trial.reports.back().step != event.eval().step()) return;
   const sweep::Verdict verdict = sweep::judge(*sweep->plan, sweep->history, index);
   job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict.rungs.begin(),

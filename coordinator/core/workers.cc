@@ -68,7 +68,9 @@ Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerL
   LiveWorker& worker = live_.workers[id];
   if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
   const bool drained = worker.draining;
+  const bool cordoned = worker.info.cordoned();
   worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
+  worker.info.set_cordoned(cordoned);
   journal_.worker_changed(id);
   spdlog::info("worker {} on {} registered: {} slots, {}, {} attempts", id, request.host(),
                request.slots(), request.device(), request.attempts_size());
@@ -89,8 +91,8 @@ void Coordinator::take_up(const v1::Register& request) {
   for (const auto& key : found.stale) *registered.add_stale() = id_of(key);
   journal_.send(link_of(id), std::move(answer));
   for (const auto& key : found.kept) {
-    const std::string& asked = live_.jobs.at(key.job_id).record.cancel_reason;
-    if (!asked.empty()) send_cancel(id, id_of(key), asked);
+    const Status& stop = live_.jobs.at(key.job_id).record.stop;
+    if (!stop.ok()) send_cancel(id, id_of(key), stop);
   }
   send_again(found.resent);
   for (const auto& key : found.gone) {
@@ -104,10 +106,10 @@ void Coordinator::send_again(const std::vector<scheduler::AttemptKey>& lost) {
   std::map<std::string, std::vector<LiveJob*>> gangs;
   for (const auto& key : lost) {
     LiveJob& job = live_.jobs.at(key.job_id);
-    if (job.record.cancel_reason.empty()) {
+    if (job.record.stop.ok()) {
       gangs[job.attempt->gang].push_back(&job);
     } else {
-      end_attempt(job, cancelled(job.record.cancel_reason));
+      end_attempt(job, Status(job.record.stop));
     }
   }
   for (auto& [id, jobs] : gangs) {
@@ -172,7 +174,9 @@ Status Coordinator::receive(const std::string& worker_id, const WorkerLink* link
 
 void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat& heartbeat) {
   for (const v1::AttemptId& id : heartbeat.running()) {
-    if (live_.current(worker_id, id) == nullptr) send_cancel(worker_id, id, kNotCurrent);
+    if (live_.current(worker_id, id) == nullptr) {
+      send_cancel(worker_id, id, cancelled(kNotCurrent));
+    }
   }
   LiveWorker& worker = live_.workers.at(worker_id);
   if (!heartbeat.draining() || std::exchange(worker.draining, true)) return;

@@ -167,6 +167,24 @@ grpc::ServerUnaryReactor* JobService::ListWorkers(grpc::CallbackServerContext* c
   });
 }
 
+grpc::ServerUnaryReactor* JobService::CordonWorker(grpc::CallbackServerContext* call,
+                                                   const v1::CordonWorkerRequest* request,
+                                                   v1::Worker* response) {
+  return reply(call, response, [&] { return context_.coordinator.cordon(request->worker()); });
+}
+
+grpc::ServerUnaryReactor* JobService::DrainWorker(grpc::CallbackServerContext* call,
+                                                  const v1::DrainWorkerRequest* request,
+                                                  v1::Worker* response) {
+  return reply(call, response, [&] { return context_.coordinator.drain(request->worker()); });
+}
+
+grpc::ServerUnaryReactor* JobService::UncordonWorker(grpc::CallbackServerContext* call,
+                                                     const v1::UncordonWorkerRequest* request,
+                                                     v1::Worker* response) {
+  return reply(call, response, [&] { return context_.coordinator.uncordon(request->worker()); });
+}
+
 grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext*,
                                                              const v1::WatchJobRequest* request) {
   if (request->from_number() < 0) {

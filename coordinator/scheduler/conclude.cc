@@ -13,20 +13,28 @@ Conclusion apart(const Status& end, int shared_by) {
           limit};
 }
 
+Conclusion moved(const Status& why) {
+  return {Outcome::kMove, why.code(), why.message() + "; queued again"};
+}
+
+Conclusion stopped(const Status& stop) {
+  if (stop.code() == Code::kCancelled) return {Outcome::kCancelled, Code::kOk, stop.message()};
+  if (stop.code() == Code::kUnavailable) return moved(stop);
+  return {Outcome::kFailed, stop.code(), stop.message()};
+}
+
 }  // namespace
 
 Conclusion conclude(const Attempt& attempt, const End& end, const Config& config) {
   const Status& status = end.status;
   if (status.ok()) return {Outcome::kSucceeded, Code::kOk, "finished"};
-  if (!attempt.cancel_reason.empty()) {
-    return {Outcome::kCancelled, Code::kOk, attempt.cancel_reason};
-  }
-  if (status.code() == Code::kCancelled) return {Outcome::kCancelled, Code::kOk, status.message()};
+  if (!attempt.stop.ok()) return stopped(attempt.stop);
+  if (status.code() == Code::kCancelled) return stopped(status);
   if (end.shared_by > 1) return apart(status, end.shared_by);
   if (status.code() != Code::kUnavailable) {
     return {Outcome::kFailed, status.code(), status.message()};
   }
-  if (end.draining) return {Outcome::kMove, status.code(), status.message() + "; queued again"};
+  if (end.draining) return moved(status);
   const int retries = attempt.job.retries;
   if (retries >= config.max_retries) {
     return {Outcome::kFailed, status.code(),

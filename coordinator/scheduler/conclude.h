@@ -24,11 +24,11 @@ struct End {
   int shared_by = 1;      // jobs that the gang was started with, where it failed as a whole
 };
 
-// Only UNAVAILABLE is tried again, max_retries times; after a drain the job moves on and no retry
-// is counted. A gang that failed as a whole may have failed for another job's sake, so each goes on
-// apart: alone, or where something ran out with half as many; no retry is counted, as the gangs
-// only get smaller. A job that was to be cancelled is cancelled however it ended, unless it had
-// finished. Pure.
+// Only UNAVAILABLE is tried again, max_retries times; where its worker shuts down or was asked to
+// let it go, the job moves on and no retry is counted. A gang that failed as a whole may have
+// failed for another job's sake, so each goes on apart: alone, or where something ran out with half
+// as many; no retry is counted, as the gangs only get smaller. An attempt that was asked to stop
+// counts as that says however it ended, unless it had finished. Pure.
 Conclusion conclude(const Attempt& attempt, const End& end, const Config& config);
 
 }  // namespace prefixmem::scheduler

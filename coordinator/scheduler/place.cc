@@ -1,6 +1,7 @@
 #include "coordinator/scheduler/place.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -50,7 +51,9 @@ bool could_ever_hold(const Room& room, const Job& job) {
   return matches(job, *room.worker) && room.worker->slots >= job.ranks;
 }
 
-bool takes_work(const Worker& worker) { return worker.connected && !worker.draining; }
+bool takes_work(const Worker& worker) {
+  return worker.connected && !worker.draining && !worker.cordoned;
+}
 
 bool holds_now(const Room& room, const Job& job) {
   return could_ever_hold(room, job) && takes_work(*room.worker) && !room.kept &&
@@ -103,6 +106,17 @@ std::string never_fits(const std::vector<Room>& rooms, const Job& job) {
       ranks_text(job.ranks), slots_text(largest));
 }
 
+// Why none of those that could hold the job takes any now.
+std::string none_takes_work(const std::vector<Room>& rooms, const Job& job) {
+  std::set<std::string_view> cordoned;
+  for (const Room& room : rooms) {
+    if (!could_ever_hold(room, job)) continue;
+    if (!room.worker->cordoned) return "waits for a worker to reconnect";
+    cordoned.insert(room.worker->id);
+  }
+  return fmt::format("every worker that it fits is cordoned ({})", fmt::join(cordoned, ", "));
+}
+
 // Keeps the workers that the job could run on later, and says what it waits for.
 std::string wait_in_turn(std::vector<Room>& rooms, const Job& job) {
   bool possible = false;
@@ -117,7 +131,7 @@ std::string wait_in_turn(std::vector<Room>& rooms, const Job& job) {
   }
   if (!possible) return never_fits(rooms, job);
   if (!first) return "waits behind earlier jobs";
-  if (!here) return "waits for a worker to reconnect";
+  if (!here) return none_takes_work(rooms, job);
   return fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
 }
 

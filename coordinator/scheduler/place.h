@@ -26,8 +26,8 @@ struct Placement {
 };
 
 // Jobs are looked at by priority, then in the order submitted. A job starts when all its ranks fit
-// on one connected worker of the right device that is not draining, and never partly. One that does
-// not fit now keeps every worker that it could ever run on from the jobs behind it, so nothing
+// on one connected worker of the right device that is neither draining nor cordoned, and never
+// partly. One that does not fit now keeps every worker that it could ever run on from the jobs behind it, so nothing
 // overtakes it there; one that no worker is big enough for keeps none. Among workers that fit, the
 // device wanted comes first (auto: cuda; cpu: cpu), then the one with the fewest slots left.
 //

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/spec/job_spec.h"
+#include "common/status.h"
 
 namespace prefixmem::scheduler {
 
@@ -15,6 +16,7 @@ struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
   int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
   int bank_limit = 1;   // jobs that one gang is started with, at most
+  Millis leave_grace{30000};  // from the request to leave to the kill, for a checkpoint
 };
 
 struct Worker {
@@ -24,6 +26,7 @@ struct Worker {
   bool lost = false;
   bool connected = false;      // its stream is open
   bool draining = false;       // it shuts down and takes nothing more
+  bool cordoned = false;       // an operator wants nothing more placed on it
   MonotonicTime last_heard{};  // the newest message
 };
 
@@ -47,7 +50,9 @@ struct Attempt {
   int attempt = 0;
   std::string worker_id;
   std::string gang;
-  std::string cancel_reason;  // empty: nobody asked it to stop
+  // What its end counts as unless it has finished, where it was asked to stop; OK: it was not.
+  // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere.
+  Status stop = {};
 };
 
 struct State {

@@ -14,6 +14,14 @@ Status parse(const Row& row, int column, google::protobuf::MessageLite& message)
   return data_loss("store: a " + message.GetTypeName() + " cannot be read back");
 }
 
+// From its code's name and the message in the next column.
+Status parse(const Row& row, int column, Status& status) {
+  const auto code = code_from_name(row.text(column));
+  if (!code) return data_loss("store: \"" + row.text(column) + "\" is no status code");
+  status = Status(*code, row.text(column + 1));
+  return {};
+}
+
 // Takes the rows (seq, body) of a page of at most `limit`, the newest first; `trim` drops what a
 // page leaves out of each. The first row that no longer fits says where the next page begins.
 template <class Message, class Trim>
@@ -234,16 +242,16 @@ Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
         JobRecord& record = records.emplace_back();
         record.seq = row.integer(0);
         record.retries = static_cast<int>(row.integer(1));
-        record.cancel_reason = row.text(2);
-        record.last_event = row.integer(3);
-        record.steps_timed = row.integer(4);
-        record.step_seconds = row.real(5);
-        record.furthest_step = row.integer(6);
-        record.bank_limit = static_cast<int>(row.integer(7));
-        return parse(row, 8, record.job);
+        PM_TRY(parse(row, 2, record.stop));
+        record.last_event = row.integer(4);
+        record.steps_timed = row.integer(5);
+        record.step_seconds = row.real(6);
+        record.furthest_step = row.integer(7);
+        record.bank_limit = static_cast<int>(row.integer(8));
+        return parse(row, 9, record.job);
       },
-      "SELECT seq, retries, cancel_reason, last_event, steps_timed, step_seconds, furthest_step,"
-      " bank_limit, body FROM jobs"
+      "SELECT seq, retries, stop_code, stop_reason, last_event, steps_timed, step_seconds,"
+      " furthest_step, bank_limit, body FROM jobs"
       " WHERE state IN (?, ?, ?) ORDER BY seq",
       static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
       static_cast<int>(v1::JOB_STATE_RUNNING)));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/status.h"
 #include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 #include "prefixmem/v1/sweep.pb.h"
@@ -15,9 +16,9 @@ namespace prefixmem::store {
 struct JobRecord {
   int64_t seq = 0;  // order of submission, given by the store
   v1::Job job;
-  int retries = 0;            // attempts lost so far
-  std::string cancel_reason;  // empty: nobody asked
-  int64_t last_event = 0;     // number of the job's newest JobEvent
+  int retries = 0;         // attempts lost so far
+  Status stop = {};        // what the end of the placed attempt is to count as; OK: as it comes
+  int64_t last_event = 0;  // number of the job's newest JobEvent
   int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
   double step_seconds = 0;
   int64_t furthest_step = 0;  // that any attempt has done; tokens are counted up to it

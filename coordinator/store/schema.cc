@@ -101,9 +101,16 @@ CREATE TABLE sweeps (
 CREATE INDEX sweeps_by_state ON sweeps (state);
 )sql";
 
+// Before it, all that could be asked of a job was a cancel.
+constexpr const char* kVersion6 = R"sql(
+ALTER TABLE jobs RENAME COLUMN cancel_reason TO stop_reason;
+ALTER TABLE jobs ADD COLUMN stop_code TEXT NOT NULL DEFAULT 'OK';
+UPDATE jobs SET stop_code = 'CANCELLED' WHERE stop_reason <> '';
+)sql";
+
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
-                                                               kVersion4, kVersion5};
+                                                               kVersion4, kVersion5, kVersion6};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

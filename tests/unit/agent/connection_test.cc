@@ -166,6 +166,17 @@ TEST_F(ConnectionTest, PassesACancelOn) {
   EXPECT_EQ(ended.code() + ": " + ended.message(), "CANCELLED: the user asked");
 }
 
+TEST(Messages, ACancelMayGiveTime) {
+  v1::Cancel cancel;
+  EXPECT_FALSE(grace_of(cancel).has_value()) << "the worker's own time";
+  cancel.set_grace_seconds(-1);
+  EXPECT_FALSE(grace_of(cancel).has_value());
+  cancel.set_grace_seconds(2.5);
+  EXPECT_EQ(grace_of(cancel), Millis(2500));
+  cancel.set_grace_seconds(1e300);
+  EXPECT_EQ(grace_of(cancel), std::chrono::hours(1));
+}
+
 TEST_F(ConnectionTest, AFailureTravelsWithTheTailOfStderr) {
   connect_and_welcome("Rank(); say('weights are cut short'); sys.exit(14)");
   coordinator_.assign(kId);

@@ -206,6 +206,20 @@ TEST_F(RosterTest, ACancelledAttempt) {
   EXPECT_EQ(finish().status.to_string(), "CANCELLED: the user asked");
 }
 
+TEST_F(RosterTest, ACancelMaySayHowLongACheckpointMayTake) {
+  start_with(R"(
+rank = Rank()
+signal.signal(signal.SIGUSR1, lambda *_: rank.log("writes a checkpoint"))
+rank.log("runs")
+wait_for_signals()
+)");
+  roster_->assign(assignment());
+  await_saying("runs");
+  roster_->cancel(kKey, "room for another", kPatience);
+  await_saying("writes a checkpoint");  // the worker's own time is none at all
+  EXPECT_FALSE(roster_->running().empty());
+}
+
 TEST_F(RosterTest, ACancelOfAnUnknownAttemptIsAnswered) {
   start_with(kWell);
   roster_->cancel({"job-z", 3}, "the user asked");

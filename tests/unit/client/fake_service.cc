@@ -227,4 +227,33 @@ grpc::Status FakeService::ListWorkers(grpc::ServerContext*, const v1::ListWorker
   return grpc::Status::OK;
 }
 
+grpc::Status FakeService::change_worker(const std::string& id, const std::string& state,
+                                        v1::Worker* response) {
+  const std::lock_guard lock(mutex_);
+  for (v1::Worker& worker : workers) {
+    if (worker.id() != id) continue;
+    worker.set_state(state);
+    worker.set_cordoned(state != "connected");
+    *response = worker;
+    return grpc::Status::OK;
+  }
+  return {grpc::StatusCode::NOT_FOUND, "no worker has the id \"" + id + "\""};
+}
+
+grpc::Status FakeService::CordonWorker(grpc::ServerContext*, const v1::CordonWorkerRequest* request,
+                                       v1::Worker* response) {
+  return change_worker(request->worker(), "cordoned", response);
+}
+
+grpc::Status FakeService::DrainWorker(grpc::ServerContext*, const v1::DrainWorkerRequest* request,
+                                      v1::Worker* response) {
+  return change_worker(request->worker(), "draining", response);
+}
+
+grpc::Status FakeService::UncordonWorker(grpc::ServerContext*,
+                                         const v1::UncordonWorkerRequest* request,
+                                         v1::Worker* response) {
+  return change_worker(request->worker(), "connected", response);
+}
+
 }  // namespace prefixmem::client

@@ -83,7 +83,14 @@ class FakeService final : public v1::JobService::Service {
                                 grpc::ServerWriter<v1::DownloadArtifactResponse>* writer) override;
   grpc::Status ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest*,
                            v1::ListWorkersResponse* response) override;
+  grpc::Status CordonWorker(grpc::ServerContext*, const v1::CordonWorkerRequest* request,
+                            v1::Worker* response) override;
+  grpc::Status DrainWorker(grpc::ServerContext*, const v1::DrainWorkerRequest* request,
+                           v1::Worker* response) override;
+  grpc::Status UncordonWorker(grpc::ServerContext*, const v1::UncordonWorkerRequest* request,
+                              v1::Worker* response) override;
 
+  grpc::Status change_worker(const std::string& id, const std::string& state, v1::Worker* response);
   grpc::Status refusal(const std::string& method) const;
   std::optional<v1::Job> find(const std::string& id_or_name) const;
 

@@ -183,6 +183,29 @@ TEST_F(Listing, Workers) {
   EXPECT_EQ(pmt.run({"workers", "-o", "json"}).json()["workers"].size(), 0u);
 }
 
+TEST_F(Listing, AWorkerIsTakenOutOfServiceAndBack) {
+  for (const char* id : {"a", "b"}) pmt.service.workers.emplace_back().set_id(id);
+  const auto state = [](const Outcome& done) {
+    EXPECT_EQ(done.code, 0) << done.err;
+    const auto workers = done.json()["workers"];
+    EXPECT_EQ(workers.size(), 1u) << "the one that was asked for";
+    return workers[0]["id"].get<std::string>() + " " + workers[0]["state"].get<std::string>();
+  };
+  EXPECT_EQ(state(pmt.run({"workers", "cordon", "b", "-o", "json"})), "b cordoned");
+  EXPECT_EQ(state(pmt.run({"-o", "json", "workers", "drain", "b"})), "b draining");
+  EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("draining, cordoned")) << "why it drains";
+  EXPECT_EQ(state(pmt.run({"workers", "uncordon", "b", "-o", "json"})), "b connected");
+  EXPECT_THAT(pmt.run({"workers"}).out, Not(HasSubstr("cordoned")));
+}
+
+TEST_F(Listing, AWorkerThatIsNotThereCannotBeCordoned) {
+  const Outcome done = pmt.run({"workers", "cordon", "none"});
+  EXPECT_EQ(done.code, 12);
+  EXPECT_EQ(done.err, "pmt: no worker has the id \"none\"\n");
+  EXPECT_EQ(pmt.run({"workers", "drain"}).code, 2) << "no worker is named";
+  EXPECT_EQ(pmt.run({"workers", "cordn", "a"}).code, 2);
+}
+
 TEST_F(Listing, ResultsOfASweep) {
   job().set_state(v1::JOB_STATE_SUCCEEDED);
   pmt.service.add_file("job-1", "adapter/adapter_config.json", "adapter", "{}");

@@ -25,6 +25,10 @@ class Random {
   std::mt19937 bits_;
 };
 
+bool takes_work(const Worker& worker) {
+  return worker.connected && !worker.lost && !worker.draining && !worker.cordoned;
+}
+
 Device any_device(Random& random) {
   return std::array{Device::kAuto, Device::kCpu, Device::kCuda}[random.below(3)];
 }
@@ -37,6 +41,7 @@ std::vector<Worker> any_workers(Random& random) {
     one.lost = random.one_in(8);
     one.connected = !one.lost && !random.one_in(5);
     one.draining = random.one_in(8);
+    one.cordoned = random.one_in(8);
     workers.push_back(one);
   }
   return workers;
@@ -158,7 +163,7 @@ TEST_F(PlaceProperty, AGangLiesOnOneConnectedMatchingWorker) {
     for (const Start& start : placement.starts) {
       const Job& job = by_id(state.queue, start.job_ids.front());
       const Worker& on = by_id(state.workers, start.worker_id);
-      EXPECT_TRUE(on.connected && !on.lost && !on.draining) << start.worker_id;
+      EXPECT_TRUE(takes_work(on)) << start.worker_id;
       EXPECT_TRUE(job.device != Device::kCuda || on.device == Device::kCuda) << job.id;
     }
   });
@@ -213,7 +218,7 @@ TEST(PlaceBanksProperty, ASweepIsSpreadEvenly) {
     }
     int places = 0;
     for (const Worker& worker : state.workers) {
-      if (worker.connected && !worker.lost && !worker.draining) places += worker.slots / 2;
+      if (takes_work(worker)) places += worker.slots / 2;
     }
     std::set<size_t> sizes;
     const Placement placement = scheduler::place(state, {.bank_limit = 8});
@@ -277,8 +282,7 @@ TEST_F(PlaceProperty, NoJobWaitsThatAnIdleWorkerFits) {
   in_every_state([](const State& state, const Placement& placement) {
     const State next = after(state, placement);
     for (const Worker& worker : state.workers) {
-      if (used_slots(next)[worker.id] > 0 || worker.lost || !worker.connected || worker.draining)
-        continue;
+      if (used_slots(next)[worker.id] > 0 || !takes_work(worker)) continue;
       for (const Job& waiting : next.queue) {
         const bool fits = waiting.ranks <= worker.slots &&
                           (waiting.device != Device::kCuda || worker.device == Device::kCuda);

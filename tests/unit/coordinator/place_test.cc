@@ -140,6 +140,18 @@ TEST(Place, ADrainingWorkerTakesNothing) {
   EXPECT_THAT(waits_of(placement), ElementsAre("wide: waits for a worker to reconnect"));
 }
 
+TEST(Place, ACordonedWorkerTakesNothingAndIsNamed) {
+  State state{.workers = {worker("v", 4), worker("w", 4), worker("tiny", 1)},
+              .queue = {job("one", 1), job("wide", 2, 4)}};
+  state.workers[0].cordoned = state.workers[1].cordoned = true;
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("one>tiny"));
+  EXPECT_THAT(waits_of(placement), ElementsAre("wide: every worker that it fits is cordoned (v, w)"));
+  state.workers[0].cordoned = false;
+  state.workers[0].connected = false;
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("wide: waits for a worker to reconnect"));
+}
+
 TEST(Place, AWorkerThatHasShrunkTakesNothingMore) {
   const State state{.workers = {worker("w", 1)},
                     .queue = {job("j", 2)},

@@ -53,7 +53,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   record.job.set_state(v1::JOB_STATE_RUNNING);
   record.job.mutable_progress()->set_loss(0.1);
   record.retries = 2;
-  record.cancel_reason = "cancelled by a client";
+  record.stop = unavailable("worker w is drained");
   record.last_event = 17;
   record.steps_timed = 5;
   record.step_seconds = 1.25;
@@ -65,7 +65,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   EXPECT_EQ(back[0].seq, record.seq);
   EXPECT_EQ(back[0].job.SerializeAsString(), record.job.SerializeAsString());
   EXPECT_EQ(back[0].retries, 2);
-  EXPECT_EQ(back[0].cancel_reason, "cancelled by a client");
+  EXPECT_EQ(back[0].stop.to_string(), "UNAVAILABLE: worker w is drained");
   EXPECT_EQ(back[0].last_event, 17);
   EXPECT_EQ(back[0].steps_timed, 5);
   EXPECT_EQ(back[0].step_seconds, 1.25);

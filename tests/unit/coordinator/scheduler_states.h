@@ -30,7 +30,7 @@ inline Attempt placed(const Job& job, const std::string& worker_id, int attempt 
           .attempt = attempt,
           .worker_id = worker_id,
           .gang = gang.empty() ? job.id : gang,
-          .cancel_reason = {}};
+          .stop = {}};
 }
 
 // {"job>worker", "job+job>worker", …} in the order of the decisions.

@@ -3,11 +3,29 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "coordinator/store/schema.h"
 #include "tests/unit/coordinator/records.h"
 
 namespace prefixmem::store {
 namespace {
+
+// Makes a store as the program of that schema version left it.
+std::string back_to(int version) {
+  static constexpr std::array<const char*, kSchemaVersion - 1> kUndone = {
+      "DROP INDEX artifacts_by_digest;",              // from 2 to 1
+      "ALTER TABLE jobs DROP COLUMN furthest_step;",  // from 3 to 2, …
+      "ALTER TABLE attempts DROP COLUMN gang; ALTER TABLE jobs DROP COLUMN bank_limit;",
+      "DROP TABLE sweeps;",
+      "ALTER TABLE jobs RENAME COLUMN stop_reason TO cancel_reason;"
+      " ALTER TABLE jobs DROP COLUMN stop_code;"};
+  std::string script;
+  for (int from = kSchemaVersion; from > version; --from) {
+    script += kUndone.at(static_cast<size_t>(from) - 2);
+  }
+  return script + " PRAGMA user_version = " + std::to_string(version) + ";";
+}
 
 TEST_F(StoreTest, HasOneOwner) {
   const auto second = Store::open(path());
@@ -40,14 +58,7 @@ TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
   {
     auto other = Database::open(database());
     ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other
-                    ->execute("DROP INDEX artifacts_by_digest;"
-                              " ALTER TABLE jobs DROP COLUMN furthest_step;"
-                              " ALTER TABLE jobs DROP COLUMN bank_limit;"
-                              " ALTER TABLE attempts DROP COLUMN gang;"
-                              " DROP TABLE sweeps;"
-                              " PRAGMA user_version = 1;")
-                    .ok());
+    ASSERT_TRUE(other->execute(back_to(1)).ok());
   }
   reopen();
   EXPECT_EQ(reader().artifacts("job-1")->size(), 1u);
@@ -73,12 +84,7 @@ TEST_F(StoreTest, AnAttemptOfBeforeGangsWereNamedHasOneOfItsOwn) {
   {
     auto other = Database::open(database());
     ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other
-                    ->execute("ALTER TABLE attempts DROP COLUMN gang;"
-                              " ALTER TABLE jobs DROP COLUMN bank_limit;"
-                              " DROP TABLE sweeps;"
-                              " PRAGMA user_version = 3;")
-                    .ok());
+    ASSERT_TRUE(other->execute(back_to(3)).ok());
   }
   reopen();
   EXPECT_EQ((*reader().attempt("job-1", 2))->gang, "job-1/2");
@@ -96,7 +102,7 @@ TEST_F(StoreTest, AStoreOfBeforeSweepsHadRowsTakesThemAndKeepsItsJobs) {
   {
     auto other = Database::open(database());
     ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute("DROP TABLE sweeps; PRAGMA user_version = 4;").ok());
+    ASSERT_TRUE(other->execute(back_to(4)).ok());
   }
   reopen();
   EXPECT_FALSE(reader().sweep("sweep-1")->has_value());
@@ -105,6 +111,25 @@ TEST_F(StoreTest, AStoreOfBeforeSweepsHadRowsTakesThemAndKeepsItsJobs) {
   sweep.set_id("sweep-2");
   ASSERT_TRUE(write([&](Transaction& t) { t.insert_sweep(sweep); }).ok());
   EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
+}
+
+TEST_F(StoreTest, AJobThatWasToBeCancelledStillIs) {
+  ASSERT_TRUE(write([](Transaction& t) {
+                for (const char* id : {"job-1", "job-2"}) {
+                  JobRecord job = job_record(id);
+                  if (job.job.id() == "job-2") job.stop = cancelled("cancelled by a client");
+                  t.insert_job(job);
+                }
+              }).ok());
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute(back_to(5)).ok());
+  }
+  reopen();
+  const auto jobs = reader().unfinished_jobs();
+  EXPECT_EQ(jobs->at(0).stop.to_string(), "OK");
+  EXPECT_EQ(jobs->at(1).stop.to_string(), "CANCELLED: cancelled by a client");
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

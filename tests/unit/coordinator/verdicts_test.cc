@@ -157,7 +157,7 @@ TEST(Conclude, ADrainCountsAsNoRetryAndChangesNoOtherEnd) {
 
 TEST(Conclude, CancelWinsOverEveryFailure) {
   Attempt attempt = retried(0);
-  attempt.cancel_reason = "cancelled by a client";
+  attempt.stop = cancelled("cancelled by a client");
   for (const Status& status :
        {unavailable("gone"), internal_error("killed by signal 9"), cancelled("stopped")}) {
     const Conclusion end = concluded(attempt, status);
@@ -169,8 +169,30 @@ TEST(Conclude, CancelWinsOverEveryFailure) {
 
 TEST(Conclude, WhatFinishedBeforeTheCancelReachedItHasSucceeded) {
   Attempt attempt = retried(0);
-  attempt.cancel_reason = "cancelled by a client";
+  attempt.stop = cancelled("cancelled by a client");
   EXPECT_EQ(concluded(attempt, {}).outcome, Outcome::kSucceeded);
+}
+
+TEST(Conclude, WhatWasAskedToLeaveGoesOnElsewhereHoweverItEndedAndNoRetryIsCounted) {
+  Attempt attempt = retried(3);
+  attempt.stop = unavailable("worker w is drained");
+  for (const Status& status :
+       {unavailable("worker w was silent for 16.0 s"), cancelled("worker w is drained")}) {
+    const Conclusion end = concluded(attempt, status);
+    EXPECT_EQ(end.outcome, Outcome::kMove) << status.to_string();
+    EXPECT_EQ(end.reason, "worker w is drained; queued again");
+    EXPECT_EQ(end.bank_limit, 0) << "it may share a gang again";
+  }
+  EXPECT_EQ(concluded(attempt, {}).outcome, Outcome::kSucceeded) << "it had finished";
+}
+
+TEST(Conclude, WhatWasAskedToLeaveWithItsBankGoesOnInBanks) {
+  Attempt attempt = retried(0);
+  attempt.stop = unavailable("worker w is drained");
+  const Conclusion end =
+      conclude(attempt, {.status = internal_error("killed"), .shared_by = 4}, {.max_retries = 3});
+  EXPECT_EQ(end.outcome, Outcome::kMove);
+  EXPECT_EQ(end.bank_limit, 0);
 }
 
 TEST(Conclude, AnAgentThatStopsAJobByItselfSaysWhy) {

@@ -39,7 +39,7 @@ Attempt::~Attempt() {
   if (!removed.ok()) spdlog::warn("{}: {}", key().text(), removed.message());
 }
 
-void Attempt::stop(StopKind kind, const std::string& reason) {
+void Attempt::stop(StopKind kind, const std::string& reason, std::optional<Millis> grace) {
   {
     const MutexLock lock(mutex_);
     if (!stop_kind_ || kind == StopKind::kAbandon) {
@@ -49,7 +49,7 @@ void Attempt::stop(StopKind kind, const std::string& reason) {
   }
   starting_.request_stop();
   if (kind == StopKind::kAbandon) transfers_.request_stop();
-  host_.stop(*this, grace_of(kind, world_.options));
+  host_.stop(*this, grace.value_or(grace_of(kind, world_.options)));
   wake_relay();
 }
 

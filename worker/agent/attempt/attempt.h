@@ -58,7 +58,7 @@ struct AttemptReport {
 };
 
 enum class StopKind {
-  kCancel,    // the job's owner asked: ends CANCELLED
+  kCancel,    // the coordinator asked: ends CANCELLED
   kShutDown,  // this worker goes away: ends UNAVAILABLE, to go on elsewhere from its checkpoint
   kAbandon,   // not the job's current attempt any more: killed, and nobody is told
 };
@@ -101,7 +101,8 @@ class Attempt {
 
   // ---- for anybody
 
-  void stop(StopKind kind, const std::string& reason);
+  // `grace`: until it is killed; none: what its kind allows.
+  void stop(StopKind kind, const std::string& reason, std::optional<Millis> grace = std::nullopt);
   // Nobody wants what it still has.
   bool abandoned() const { return transfers_.stop_requested(); }
   bool closed() const;

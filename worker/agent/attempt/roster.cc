@@ -45,10 +45,10 @@ std::vector<std::string> Roster::gpus_for(int ranks) const {
   return choose_gpus(gpus, gangs_on, ranks);
 }
 
-void Roster::cancel(const AttemptKey& key, const std::string& reason) {
+void Roster::cancel(const AttemptKey& key, const std::string& reason, std::optional<Millis> grace) {
   spdlog::info("{} is to stop: {}", key.text(), reason);
   if (const auto attempt = find(key)) {
-    attempt->stop(StopKind::kCancel, reason);
+    attempt->stop(StopKind::kCancel, reason, grace);
     return;
   }
   {

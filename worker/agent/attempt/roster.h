@@ -25,8 +25,9 @@ class Roster {
   // Starts a gang with those of its attempts that are not known already.
   void assign(GangAssignment assignment);
   // An attempt that is not known is reported as ended all the same, so that the asker has an
-  // answer.
-  void cancel(const AttemptKey& key, const std::string& reason);
+  // answer. `grace`: until it is killed; none: AttemptOptions::cancel_grace.
+  void cancel(const AttemptKey& key, const std::string& reason,
+              std::optional<Millis> grace = std::nullopt);
   // Kills what is not current any more, without reports.
   void abandon(const std::vector<AttemptKey>& stale);
   // The worker goes away: stops all, and starts none any more.

@@ -105,7 +105,8 @@ class Session {
       case Message::kAssign:
         return roster.assign(assignment_of(message.assign()));
       case Message::kCancel:
-        return roster.cancel(key_of(message.cancel().id()), message.cancel().reason());
+        return roster.cancel(key_of(message.cancel().id()), message.cancel().reason(),
+                             grace_of(message.cancel()));
       case Message::kEventsAcknowledged:
         return roster.acknowledge_events(key_of(message.events_acknowledged().id()),
                                          message.events_acknowledged().up_to_number());

@@ -1,11 +1,15 @@
 #include "worker/agent/stream/messages.h"
 
+#include <algorithm>
+
 #include "common/proto/event_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/version.h"
 
 namespace prefixmem::agent {
 namespace {
+
+constexpr double kLongestGraceSeconds = 3600;
 
 void set(v1::AttemptId& id, const AttemptKey& key) {
   id.set_job_id(key.job_id);
@@ -68,6 +72,12 @@ v1::WorkerMessage report_message(const AttemptReport& report) {
 }
 
 AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
+
+std::optional<Millis> grace_of(const v1::Cancel& cancel) {
+  const double seconds = std::min(cancel.grace_seconds(), kLongestGraceSeconds);
+  if (!(seconds > 0)) return std::nullopt;
+  return Millis(static_cast<int64_t>(seconds * 1000));
+}
 
 GangAssignment assignment_of(const v1::Assign& assign) {
   GangAssignment gang;

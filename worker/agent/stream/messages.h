@@ -1,6 +1,7 @@
 // The agent's own words from and to the messages of WorkerService.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>&
 v1::WorkerMessage report_message(const AttemptReport& report);
 
 AttemptKey key_of(const v1::AttemptId& id);
+// None: as long as the worker itself gives a cancel.
+std::optional<Millis> grace_of(const v1::Cancel& cancel);
 GangAssignment assignment_of(const v1::Assign& assign);
 
 }  // namespace prefixmem::agent

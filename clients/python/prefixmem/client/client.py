@@ -166,6 +166,21 @@ class Client:
         response = self._channel.call("ListWorkers", job_service_pb2.ListWorkersRequest())
         return list(map(values.worker_of, response.workers))
 
+    def cordon(self, worker_id: str) -> Worker:
+        """Has nothing more placed on a worker, until `uncordon`; what runs there goes on."""
+        request = job_service_pb2.CordonWorkerRequest(worker=worker_id)
+        return values.worker_of(self._channel.call("CordonWorker", request))
+
+    def drain(self, worker_id: str) -> Worker:
+        """Cordons a worker; its jobs write a checkpoint and go on elsewhere."""
+        request = job_service_pb2.DrainWorkerRequest(worker=worker_id)
+        return values.worker_of(self._channel.call("DrainWorker", request))
+
+    def uncordon(self, worker_id: str) -> Worker:
+        """Has jobs placed on a worker again."""
+        request = job_service_pb2.UncordonWorkerRequest(worker=worker_id)
+        return values.worker_of(self._channel.call("UncordonWorker", request))
+
     def _found(self, job: JobName) -> str:
         """The id of a job that is there; names and prefixes are asked for."""
         return job.id if isinstance(job, Job) else self.get(job).id

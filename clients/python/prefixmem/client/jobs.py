@@ -99,7 +99,7 @@ class Artifact:
 class Worker:
     id: str
     host: str
-    state: str  # connected, draining or lost
+    state: str  # connected, cordoned, draining or lost
     slots: int
     used_slots: int
     device: str
@@ -108,6 +108,7 @@ class Worker:
     job_ids: tuple[str, ...]
     version: str
     metrics_address: str
+    cordoned: bool  # nothing more is placed there
 
 
 def job_of(message: Any) -> Job:

@@ -1,0 +1,53 @@
+// What operators ask of workers.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "common/spec/utf8.h"
+#include "coordinator/core/coordinator.h"
+
+namespace prefixmem {
+
+Result<v1::Worker> Coordinator::cordon(const std::string& worker_id) {
+  return set_cordoned(worker_id, true, /*leave=*/false);
+}
+
+Result<v1::Worker> Coordinator::drain(const std::string& worker_id) {
+  return set_cordoned(worker_id, true, /*leave=*/true);
+}
+
+Result<v1::Worker> Coordinator::uncordon(const std::string& worker_id) {
+  return set_cordoned(worker_id, false, /*leave=*/false);
+}
+
+Result<v1::Worker> Coordinator::set_cordoned(const std::string& worker_id, bool cordoned,
+                                             bool leave) {
+  const Announcer announcer(*this);
+  const MutexLock lock(mutex_);
+  PM_TRY(Status(failure_));
+  const auto found = live_.workers.find(worker_id);
+  if (found == live_.workers.end()) {
+    return not_found(
+        fmt::format("no worker has the id \"{}\"", spec::shortened(worker_id, 80)));
+  }
+  LiveWorker& worker = found->second;
+  worker.info.set_cordoned(cordoned);
+  journal_.worker_changed(worker_id);
+  spdlog::info("worker {} is {}", worker_id,
+               leave ? "to be drained" : (cordoned ? "cordoned" : "uncordoned"));
+  if (leave) empty_worker(worker_id);
+  to_place_ = true;
+  place_jobs();
+  const v1::Worker after = describe(worker, live_, environment_.clock.monotonic());
+  PM_TRY(flush());
+  return after;
+}
+
+void Coordinator::empty_worker(const std::string& worker_id) {
+  const std::string reason = fmt::format("worker {} is drained", worker_id);
+  for (auto& [id, job] : live_.jobs) {
+    if (!job.attempt || job.attempt->worker_id != worker_id) continue;
+    stop_attempt(job, unavailable(reason), "drain asked for");
+  }
+}
+
+}  // namespace prefixmem
