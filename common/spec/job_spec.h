@@ -205,6 +205,9 @@ struct ResourcesSpec {
   Device device = Device::kAuto;
   int64_t threads = 0;  // per rank, inside an operation; 0: the host's cores over its ranks
   Banking bank = Banking::kAuto;
+  // How long the job may hold its slots, over all attempts, as spec/duration.h reads it; none: as
+  // long as it takes.
+  std::optional<std::string> time_limit = {};
 };
 
 // ---- sweep --------------------------------------------------------------------------------------
@@ -324,6 +327,7 @@ struct JobSpec {
   EvalSpec eval;
   ResourcesSpec resources;
   int64_t priority = 0;
+  std::vector<std::string> after = {};  // jobs that must succeed first, by id or name
   std::map<std::string, std::string> labels;
   std::optional<SweepSpec> sweep;
 };

@@ -6,6 +6,7 @@
 // may be absent, variants are unions with a tag key `type` (or the tag alone: `method: lora`).
 #pragma once
 
+#include "common/spec/duration.h"
 #include "common/spec/job_spec.h"
 #include "common/spec/limit.h"
 
@@ -218,6 +219,11 @@ void describe(V& v, ResourcesSpec& s) {
           "auto: trials of one sweep that train adapters and share the model, train.dtype, "
           "resources and priority may train in one gang, at most the coordinator's --bank-limit, "
           "which loads the model once; never: the job has a gang of its own.");
+  v.field("time_limit", s.time_limit,
+          "Longest time that the job may hold its slots, all attempts together. When it is over the "
+          "job writes a checkpoint and fails with RESOURCE_EXHAUSTED. Where absent it runs as long "
+          "as it takes.",
+          duration_text());
 }
 
 inline constexpr const char* kWhen =
@@ -359,6 +365,9 @@ void describe(V& v, JobSpec& s) {
           "Jobs of higher priority start first; equal ones in the order submitted, but a trial may "
           "start early in the gang of an earlier one of its sweep.",
           between(-1000, 1000));
+  v.field("after", s.after,
+          "Ids or names of jobs that are there already and must succeed before this one starts; "
+          "where one of them fails or is cancelled, so is this one. Stored as ids.");
   v.field("labels", s.labels, "Text for finding jobs by; `pmt list --label key=value`.");
   v.field(
       "sweep", s.sweep,

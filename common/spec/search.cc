@@ -59,6 +59,10 @@ Status check_grid(const SearchSpace& space) {
 }
 
 Status check_kind(const SweepSpec& sweep) {
+  if (sweep.space.contains("after")) {
+    return invalid_argument(
+        "sweep.space.after is given; allowed: after beside sweep, for all of its trials");
+  }
   if (!sweep.grid.empty() || !sweep.trials.empty()) {
     return invalid_argument(std::string("sweep.") + (sweep.grid.empty() ? "trials" : "grid") +
                             " is given beside sweep.space; allowed: one of them");

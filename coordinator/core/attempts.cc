@@ -21,6 +21,7 @@ v1::JobState state_after(scheduler::Outcome outcome) {
     case scheduler::Outcome::kRetry:
     case scheduler::Outcome::kMove:
       return v1::JOB_STATE_QUEUED;
+    case scheduler::Outcome::kTimedOut:
     case scheduler::Outcome::kFailed:
       break;
   }
@@ -88,7 +89,29 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
                                      .worker_id = start.worker_id,
                                      .gang = gang,
                                      .start = now};
+  begin_clock(job, environment_.clock.monotonic());
   move_to(job, v1::JOB_STATE_STARTING, start.reason);
+}
+
+void Coordinator::begin_clock(LiveJob& job, MonotonicTime began) {
+  job.began = began;
+  const scheduler::TimeLimit limit = time_limit_of(job.record);
+  if (!limit.text.empty()) live_.deadlines[job.record.job.id()] = began + limit.left;
+}
+
+void Coordinator::stop_clock(LiveJob& job) {
+  job.record.run_time += environment_.clock.monotonic() - job.began;
+  live_.deadlines.erase(job.record.job.id());
+}
+
+void Coordinator::end_overdue_jobs() {
+  const MonotonicTime now = environment_.clock.monotonic();
+  for (const auto& [id, deadline] : live_.deadlines) {
+    if (now < deadline) continue;
+    LiveJob& job = live_.jobs.at(id);
+    const Status over = scheduler::time_is_up(time_limit_of(job.record));
+    stop_attempt(job, over, over.message());
+  }
 }
 
 // One that cannot be described ends here, the others start without it.
@@ -124,7 +147,7 @@ void Coordinator::send_cancel(const std::string& worker_id, const v1::AttemptId&
   *message.mutable_cancel()->mutable_id() = id;
   message.mutable_cancel()->set_reason(stop.message());
   if (stop.code() != Code::kCancelled) {
-    message.mutable_cancel()->set_grace_seconds(to_seconds(config_.scheduler.leave_grace));
+    message.mutable_cancel()->set_grace_seconds(to_seconds(scheduler::kLeaveGrace));
   }
   journal_.send(link_of(worker_id), std::move(message));
 }
@@ -159,10 +182,11 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
 
 void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail,
                               bool shared) {
+  stop_clock(job);
   const scheduler::End how{.status = end,
                            .draining = drains(job.attempt->worker_id),
                            .shared_by = shared ? job.record.job.gang_jobs() : 1};
-  const auto conclusion = scheduler::conclude(attempt_of(job), how, config_.scheduler);
+  auto conclusion = scheduler::conclude(attempt_of(job), how, config_.scheduler);
   job.attempt->end = environment_.clock.wall();
   job.attempt->code = code_name(end.code());
   job.attempt->message = end.message();
@@ -172,16 +196,25 @@ void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string
   if (conclusion.bank_limit > 0) job.record.bank_limit = conclusion.bank_limit;
   if (state_after(conclusion.outcome) == v1::JOB_STATE_QUEUED) {
     job.record.stop = {};
-    move_to(job, v1::JOB_STATE_QUEUED, retry_reason(job, conclusion.reason));
+    move_to(job, v1::JOB_STATE_QUEUED, conclusion.reason + resume_text(job));
   } else {
+    if (conclusion.outcome == scheduler::Outcome::kTimedOut) {
+      conclusion.reason += kept_text(job);
+    }
     end_job(job, conclusion, stderr_tail);
   }
 }
 
-std::string Coordinator::retry_reason(const LiveJob& job, const std::string& reason) {
+std::string Coordinator::resume_text(const LiveJob& job) {
   auto checkpoint = reader().newest_checkpoint(job.record.job.id());
-  if (!checkpoint.ok() || !*checkpoint) return reason + " from the beginning";
-  return fmt::format("{} from the checkpoint of step {}", reason, (*checkpoint)->step());
+  if (!checkpoint.ok() || !*checkpoint) return " from the beginning";
+  return fmt::format(" from the checkpoint of step {}", (*checkpoint)->step());
+}
+
+std::string Coordinator::kept_text(const LiveJob& job) {
+  auto checkpoint = reader().newest_checkpoint(job.record.job.id());
+  if (!checkpoint.ok() || !*checkpoint) return "; it has left no checkpoint";
+  return fmt::format("; its checkpoint of step {} is kept", (*checkpoint)->step());
 }
 
 void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
@@ -189,7 +222,7 @@ void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
   const WallTime now = environment_.clock.wall();
   v1::Job& shown = job.record.job;
   *shown.mutable_end_time() = to_timestamp(now);
-  if (conclusion.outcome == scheduler::Outcome::kFailed) {
+  if (state_after(conclusion.outcome) == v1::JOB_STATE_FAILED) {
     shown.set_failure_code(std::string(code_name(conclusion.code)));
     shown.set_stderr_tail(stderr_tail);
   }
@@ -200,6 +233,7 @@ void Coordinator::end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
   shown.mutable_progress()->clear_eta_seconds();
   move_to(job, state_after(conclusion.outcome), conclusion.reason);
   note_trial(job);
+  if (live_.dependents.contains(shown.id())) to_settle_.push_back(shown);
 }
 
 }  // namespace prefixmem

@@ -67,6 +67,7 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
     PM_ASSIGN(auto earlier, reader().submission(idempotency_key));
     if (earlier) return repeated(*earlier, submission);
   }
+  PM_TRY(name_dependencies(jobs, sweep));
   PM_TRY(insert(jobs, submission, std::move(sweep)));
   place_jobs();
   PM_TRY(flush());
@@ -83,6 +84,7 @@ Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& ear
 
 Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
                            std::optional<LiveSweep> sweep) {
+  for (LiveJob& job : jobs) PM_TRY(await_dependencies(job));
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   if (sweep) transaction.insert_sweep(sweep->shown);
@@ -100,7 +102,7 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
   for (LiveJob& job : jobs) {
     const std::string id = job.record.job.id();
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
-    live_.jobs[id] = std::move(job);
+    tell_dependencies(live_.jobs[id] = std::move(job));
   }
   to_place_ = true;
   return {};
@@ -166,6 +168,8 @@ Overview Coordinator::overview() {
     const v1::Job& shown = job.record.job;
     if (job.attempt) {
       overview.placed.push_back(shown);
+    } else if (!job.after.empty()) {
+      overview.dependents += 1;
     } else {
       overview.oldest_queued_seconds = std::max(
           overview.oldest_queued_seconds, to_seconds(now - from_timestamp(shown.create_time())));

@@ -53,7 +53,13 @@ Status Coordinator::load() {
       PM_ASSIGN(job.attempt, reader().attempt(job.record.job.id(), job.record.job.attempt()));
       if (!job.attempt) return data_loss(attempt_missing(job.record.job));
     }
-    live_.jobs[job.record.job.id()] = std::move(job);
+    LiveJob& live = live_.jobs[job.record.job.id()] = std::move(job);
+    if (!live.attempt) continue;
+    const Millis ran = environment_.clock.wall() - live.attempt->start;
+    begin_clock(live, now - std::max(ran, Millis(0)));
+  }
+  for (auto& [id, job] : live_.jobs) {
+    if (!job.attempt) PM_TRY(await_dependencies(job));
   }
   PM_TRY(load_sweeps());
   spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());
@@ -98,6 +104,7 @@ void Coordinator::tick() {
   give_up_silent_workers();
   forget_lost_workers();
   advance_sweeps();
+  end_overdue_jobs();
   place_jobs();
   if (Status status = flush(); !status.ok()) spdlog::error("tick: {}", status.message());
 }
@@ -154,6 +161,7 @@ void Coordinator::forget_lost_workers() {
 }
 
 void Coordinator::place_jobs() {
+  settle_dependents();
   if (!std::exchange(to_place_, false)) return;
   const auto placement = scheduler::place(state_of(live_), config_.scheduler);
   for (const auto& start : placement.starts) start_gang(start);

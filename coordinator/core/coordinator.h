@@ -142,6 +142,15 @@ class Coordinator {
       PM_EXCLUDES(mutex_);
   void empty_worker(const std::string& worker_id) PM_REQUIRES(mutex_);
 
+  // dependencies.cc
+  Status name_dependencies(std::vector<LiveJob>& jobs, std::optional<LiveSweep>& sweep)
+      PM_REQUIRES(mutex_);
+  Result<std::string> name_dependency(const std::string& id_or_name) PM_REQUIRES(mutex_);
+  Status await_dependencies(LiveJob& job) PM_REQUIRES(mutex_);
+  void settle_dependents() PM_REQUIRES(mutex_);
+  void tell_dependencies(LiveJob& job) PM_REQUIRES(mutex_);
+  void settle(LiveJob& dependent, const v1::Job& ended) PM_REQUIRES(mutex_);
+
   // sweeps.cc
   Status load_sweeps() PM_REQUIRES(mutex_);
   LiveSweep* sweep_of(const LiveJob& job) PM_REQUIRES(mutex_);
@@ -155,6 +164,10 @@ class Coordinator {
   // attempts.cc
   void move_to(LiveJob& job, v1::JobState state, const std::string& reason) PM_REQUIRES(mutex_);
   void add_event(LiveJob& job, v1::JobEvent event) PM_REQUIRES(mutex_);
+  // Time that counts against a job's limit.
+  void begin_clock(LiveJob& job, MonotonicTime began) PM_REQUIRES(mutex_);
+  void stop_clock(LiveJob& job) PM_REQUIRES(mutex_);
+  void end_overdue_jobs() PM_REQUIRES(mutex_);
   void start_gang(const scheduler::Start& start) PM_REQUIRES(mutex_);
   void start_attempt(LiveJob& job, const scheduler::Start& start, const std::string& gang)
       PM_REQUIRES(mutex_);
@@ -168,7 +181,9 @@ class Coordinator {
   // `shared`: its gang failed as a whole.
   void end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail = "",
                    bool shared = false) PM_REQUIRES(mutex_);
-  std::string retry_reason(const LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
+  // Where it stands, as the rest of a reason.
+  std::string resume_text(const LiveJob& job) PM_REQUIRES(mutex_);
+  std::string kept_text(const LiveJob& job) PM_REQUIRES(mutex_);
   void end_job(LiveJob& job, const scheduler::Conclusion& conclusion,
                const std::string& stderr_tail) PM_REQUIRES(mutex_);
 
@@ -194,6 +209,7 @@ class Coordinator {
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
   std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
+  std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store

@@ -5,6 +5,8 @@
 #include <set>
 #include <string_view>
 
+#include "common/spec/duration.h"
+
 namespace prefixmem {
 namespace {
 
@@ -22,9 +24,9 @@ std::string bank_of(const store::JobRecord& record) {
   const v1::ResourcesSpec& resources = spec.resources();
   if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
   if (resources.bank() == "never") return {};
-  return fmt::format("{} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
-                     resources.ranks(), resources.device(), resources.threads(), spec.priority(),
-                     record.bank_limit, spec.model());
+  return fmt::format("{} {} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
+                     resources.ranks(), resources.device(), resources.threads(),
+                     resources.time_limit(), spec.priority(), record.bank_limit, spec.model());
 }
 
 scheduler::Job job_of(const store::JobRecord& record) {
@@ -34,7 +36,8 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .ranks = record.job.ranks(),
           .device = device_of(record.job.spec().resources().device()),
           .retries = record.retries,
-          .bank_limit = record.bank_limit};
+          .bank_limit = record.bank_limit,
+          .time = time_limit_of(record)};
 }
 
 scheduler::Worker worker_of(const LiveWorker& worker) {
@@ -56,6 +59,14 @@ LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
   const store::AttemptRecord& attempt = *found->second.attempt;
   const bool same = attempt.attempt == id.attempt() && attempt.worker_id == worker_id;
   return same ? &found->second : nullptr;
+}
+
+// What cannot be read was written by no version of ours: the schema accepts durations alone.
+scheduler::TimeLimit time_limit_of(const store::JobRecord& record) {
+  const v1::ResourcesSpec& resources = record.job.spec().resources();
+  const auto limit = spec::parse_duration(resources.time_limit());
+  if (!limit) return {};
+  return {.text = resources.time_limit(), .left = *limit - record.run_time};
 }
 
 scheduler::Attempt attempt_of(const LiveJob& job) {
@@ -91,7 +102,7 @@ scheduler::State state_of(const Live& live) {
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt) {
       state.attempts.push_back(attempt_of(job));
-    } else if (job.record.job.state() == v1::JOB_STATE_QUEUED) {
+    } else if (job.record.job.state() == v1::JOB_STATE_QUEUED && job.after.empty()) {
       state.queue.push_back(job_of(job.record));
       state.queue.back().bank = bank_of(job.record);
     }

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "common/clock.h"
 #include "coordinator/core/worker_link.h"
@@ -19,6 +21,8 @@ namespace prefixmem {
 struct LiveJob {
   store::JobRecord record;
   std::optional<store::AttemptRecord> attempt;  // while starting or running
+  MonotonicTime began = {};                     // of that attempt
+  std::set<std::string> after = {};             // ids of jobs that are to succeed first
 };
 
 struct LiveWorker {
@@ -44,17 +48,23 @@ struct Live {
   std::map<std::string, LiveSweep> sweeps;    // by id; those that have not ended
   std::map<std::string, LiveWorker> workers;  // by id
   MonotonicTime grace_end{};
+  // When the time limit of a placed job is used up, of those that have one; by id.
+  std::map<std::string, MonotonicTime> deadlines;
+  // By the id of a job that has not ended: those that wait for it.
+  std::map<std::string, std::vector<std::string>> dependents;
 
   // The job that `id` is the current attempt of, on that worker; null where there is none.
   LiveJob* current(const std::string& worker_id, const v1::AttemptId& id);
 };
 
+scheduler::TimeLimit time_limit_of(const store::JobRecord& record);
 scheduler::Attempt attempt_of(const LiveJob& job);  // of a placed one
 scheduler::AttemptKey key_of(const v1::AttemptId& id);
 v1::AttemptId id_of(const scheduler::AttemptKey& key);
 v1::AttemptId id_of(const store::AttemptRecord& attempt);
 
-// The scheduler's view.
+// The scheduler's view, in which a job waits for its turn only once those that it comes after have
+// succeeded.
 scheduler::State state_of(const Live& live);
 // Without its jobs: what expired_leases looks at.
 scheduler::State workers_of(const Live& live);

@@ -23,7 +23,8 @@ struct Overview {
   std::map<std::string, Counts> sweeps = {};  // of which a job has not ended, by id
   std::vector<v1::Worker> workers = {};
   std::vector<v1::Job> placed = {};  // starting or running
-  double oldest_queued_seconds = 0;  // since the first job that waits was submitted; 0: none waits
+  int64_t dependents = 0;            // queued, but for others to succeed
+  double oldest_queued_seconds = 0;  // since the first job that waits for slots was submitted; 0: none
   DiskSpace disk = {};               // where the store lies
 };
 

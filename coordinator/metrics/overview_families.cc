@@ -1,5 +1,6 @@
 #include "coordinator/metrics/overview_families.h"
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 
@@ -88,9 +89,11 @@ MetricFamily labels_family(const Overview& overview) {
 }
 
 MetricFamily queue_family(const Overview& overview) {
-  auto family = gauge("prefixmem_queue_depth", "Jobs that wait to be placed.");
+  auto family = gauge("prefixmem_queue_depth",
+                      "Jobs that wait to be placed, without those that wait for other jobs.");
   const auto found = overview.jobs.find(v1::JOB_STATE_QUEUED);
-  add(family, found == overview.jobs.end() ? 0 : static_cast<double>(found->second));
+  const int64_t queued = found == overview.jobs.end() ? 0 : found->second;
+  add(family, static_cast<double>(std::max<int64_t>(queued - overview.dependents, 0)));
   return family;
 }
 

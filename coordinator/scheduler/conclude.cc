@@ -20,12 +20,10 @@ Conclusion moved(const Status& why) {
 Conclusion stopped(const Status& stop) {
   if (stop.code() == Code::kCancelled) return {Outcome::kCancelled, Code::kOk, stop.message()};
   if (stop.code() == Code::kUnavailable) return moved(stop);
-  return {Outcome::kFailed, stop.code(), stop.message()};
+  return {Outcome::kTimedOut, stop.code(), stop.message()};
 }
 
-}  // namespace
-
-Conclusion conclude(const Attempt& attempt, const End& end, const Config& config) {
+Conclusion by_cause(const Attempt& attempt, const End& end, const Config& config) {
   const Status& status = end.status;
   if (status.ok()) return {Outcome::kSucceeded, Code::kOk, "finished"};
   if (!attempt.stop.ok()) return stopped(attempt.stop);
@@ -43,6 +41,21 @@ Conclusion conclude(const Attempt& attempt, const End& end, const Config& config
   }
   return {Outcome::kRetry, status.code(),
           fmt::format("{}; retry {} of {}", status.message(), retries + 1, config.max_retries)};
+}
+
+}  // namespace
+
+Status time_is_up(const TimeLimit& limit) {
+  return resource_exhausted(fmt::format("the time limit of {} is used up", limit.text));
+}
+
+Conclusion conclude(const Attempt& attempt, const End& end, const Config& config) {
+  Conclusion conclusion = by_cause(attempt, end, config);
+  const TimeLimit& limit = attempt.job.time;
+  const bool goes_on =
+      conclusion.outcome == Outcome::kRetry || conclusion.outcome == Outcome::kMove;
+  if (!goes_on || limit.text.empty() || limit.left > Millis(0)) return conclusion;
+  return stopped(time_is_up(limit));
 }
 
 }  // namespace prefixmem::scheduler

@@ -8,7 +8,7 @@
 
 namespace prefixmem::scheduler {
 
-enum class Outcome { kSucceeded, kFailed, kCancelled, kRetry, kMove };
+enum class Outcome { kSucceeded, kFailed, kTimedOut, kCancelled, kRetry, kMove };
 
 struct Conclusion {
   Outcome outcome = Outcome::kFailed;
@@ -28,7 +28,11 @@ struct End {
 // let it go, the job moves on and no retry is counted. A gang that failed as a whole may have
 // failed for another job's sake, so each goes on apart: alone, or where something ran out with half
 // as many; no retry is counted, as the gangs only get smaller. An attempt that was asked to stop
-// counts as that says however it ended, unless it had finished. Pure.
+// counts as that says however it ended, unless it had finished. What would go on but has no time
+// left has timed out. Pure.
 Conclusion conclude(const Attempt& attempt, const End& end, const Config& config);
+
+// What a job whose time limit is used up ends with.
+Status time_is_up(const TimeLimit& limit);
 
 }  // namespace prefixmem::scheduler

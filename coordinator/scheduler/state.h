@@ -12,11 +12,13 @@
 
 namespace prefixmem::scheduler {
 
+// From the request to leave to the kill: time for a checkpoint.
+inline constexpr Millis kLeaveGrace{30000};
+
 struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
   int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
   int bank_limit = 1;   // jobs that one gang is started with, at most
-  Millis leave_grace{30000};  // from the request to leave to the kill, for a checkpoint
 };
 
 struct Worker {
@@ -30,6 +32,12 @@ struct Worker {
   MonotonicTime last_heard{};  // the newest message
 };
 
+// How long a job may hold slots.
+struct TimeLimit {
+  std::string text = {};  // as its spec has it, "2h"; empty: none
+  Millis left{0};         // once its ended attempts are taken off; at most 0: none is left
+};
+
 struct Job {
   std::string id;
   int64_t priority = 0;
@@ -41,6 +49,7 @@ struct Job {
   // Empty: it has a gang of its own.
   std::string bank = {};
   int bank_limit = 0;  // jobs of a gang that it may be in, at most; 0: as many as any
+  TimeLimit time = {};
 };
 
 // A placed attempt. Those of one gang hold `job.ranks` slots of their worker together, until the
@@ -51,7 +60,8 @@ struct Attempt {
   std::string worker_id;
   std::string gang;
   // What its end counts as unless it has finished, where it was asked to stop; OK: it was not.
-  // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere.
+  // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere; RESOURCE_EXHAUSTED: its
+  // time limit.
   Status stop = {};
 };
 

@@ -247,11 +247,12 @@ Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
         record.steps_timed = row.integer(5);
         record.step_seconds = row.real(6);
         record.furthest_step = row.integer(7);
-        record.bank_limit = static_cast<int>(row.integer(8));
-        return parse(row, 9, record.job);
+        record.run_time = Millis(row.integer(8));
+        record.bank_limit = static_cast<int>(row.integer(9));
+        return parse(row, 10, record.job);
       },
       "SELECT seq, retries, stop_code, stop_reason, last_event, steps_timed, step_seconds,"
-      " furthest_step, bank_limit, body FROM jobs"
+      " furthest_step, run_ms, bank_limit, body FROM jobs"
       " WHERE state IN (?, ?, ?) ORDER BY seq",
       static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
       static_cast<int>(v1::JOB_STATE_RUNNING)));

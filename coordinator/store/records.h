@@ -22,6 +22,7 @@ struct JobRecord {
   int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
   double step_seconds = 0;
   int64_t furthest_step = 0;  // that any attempt has done; tokens are counted up to it
+  Millis run_time{0};         // for which its ended attempts have held slots
   int bank_limit = 0;         // jobs that its next gang may have, at most; 0: as many as any
 };
 

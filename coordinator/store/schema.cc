@@ -108,9 +108,15 @@ ALTER TABLE jobs ADD COLUMN stop_code TEXT NOT NULL DEFAULT 'OK';
 UPDATE jobs SET stop_code = 'CANCELLED' WHERE stop_reason <> '';
 )sql";
 
+constexpr const char* kVersion7 =
+    "ALTER TABLE jobs ADD COLUMN run_ms INTEGER NOT NULL DEFAULT 0;"
+    " UPDATE jobs SET run_ms = coalesce((SELECT sum(max(end_ms - start_ms, 0)) FROM attempts"
+    " WHERE job_id = jobs.id AND end_ms <> 0), 0);";
+
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
-                                                               kVersion4, kVersion5, kVersion6};
+                                                               kVersion4, kVersion5, kVersion6,
+                                                               kVersion7};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -42,7 +42,7 @@ TEST(BadSpec, UnknownKeys) {
       {"sweep: {gird: {}}", "sweep.gird is not a key; did you mean grid?"},
       {"<<: {name: a}",
        "<< is not a key; allowed: name, model, benchmark, method, objective, data, train, eval, "
-       "resources, priority, labels, sweep"},
+       "resources, priority, after, labels, sweep"},
       {"train: {learning_rat: 1, seed: -1}",
        "train.learning_rat is not a key; did you mean learning_rate?"},
   });
@@ -99,6 +99,18 @@ TEST(BadSpec, WrongTypes) {
        "sweep.trials is a map; allowed: a list of maps of dotted paths to values"},
       {"sweep: {trials: [a]}", "sweep.trials[0] is a; allowed: a map of dotted paths to values"},
   });
+}
+
+TEST(BadSpec, TimeLimits) {
+  const std::string allowed = "; allowed: a time such as 90s, 45m, 1h30m or 2d, from 1s to 366d";
+  std::vector<Case> cases;
+  for (const char* text : {"3600", "1.5h", "-1h", "0s", "367d", "1m1h", "1h1h", "h", "1w",
+                           "99999999999999999999s", "4294967295d"}) {
+    cases.push_back({"resources: {time_limit: " + std::string(text) + "}",
+                     "resources.time_limit is " + std::string(text) + allowed});
+  }
+  cases.push_back({"resources: {time_limit: ''}", "resources.time_limit is \"\"" + allowed});
+  expect_refused(cases);
 }
 
 TEST(BadSpec, OutOfRange) {

@@ -27,7 +27,9 @@ class SpecMaker {
                      spec.data.format == DataFormat::kPreference);
     if (coin()) spec.benchmark = text();
     spec.resources = {1 + below(1024), static_cast<Device>(below(3)), below(4097)};
+    if (coin()) spec.resources.time_limit = std::to_string(1 + below(366)) + "d";
     spec.priority = below(2001) - 1000;
+    for (int64_t i = below(3); i > 0; --i) spec.after.push_back(text());
     for (int64_t i = below(4); i > 0; --i) spec.labels[text()] = text();
     if (coin()) spec.sweep = sweep();
     return spec;

@@ -86,6 +86,8 @@ TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
        "key but sweep"},
       {"{space: {train.seed: [1]}, grid: {eval.seed: [1]}}",
        "sweep.grid is given beside sweep.space; allowed: one of them"},
+      {"{space: {after: [[a], [b]]}}",
+       "sweep.space.after is given; allowed: after beside sweep, for all of its trials"},
       {"{grid: {train.seed: [1]}, search: asha}",
        "sweep.search is asha without sweep.space; required: space"},
       {"{search: grid, space: {train.weight_decay: {type: uniform}}}",

@@ -50,6 +50,12 @@ TEST(Metrics, EveryStateHasASeries) {
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 0")));
 }
 
+TEST(Metrics, JobsThatWaitForOthersDoNotWaitToBePlaced) {
+  const std::string text =
+      Metrics().text({.jobs = {{v1::JOB_STATE_QUEUED, 5}}, .workers = {}, .dependents = 2});
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 3")));
+}
+
 TEST(Metrics, WorkersAndTheQueueAreThoseOfTheMoment) {
   const Metrics metrics;
   const std::string text = metrics.text(

@@ -58,6 +58,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   record.steps_timed = 5;
   record.step_seconds = 1.25;
   record.furthest_step = 4;
+  record.run_time = Millis(1500);
   ASSERT_TRUE(write([&](Transaction& t) { t.update_job(record); }).ok());
 
   const auto back = *reader().unfinished_jobs();
@@ -70,6 +71,7 @@ TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
   EXPECT_EQ(back[0].steps_timed, 5);
   EXPECT_EQ(back[0].step_seconds, 1.25);
   EXPECT_EQ(back[0].furthest_step, 4);
+  EXPECT_EQ(back[0].run_time, Millis(1500));
   EXPECT_EQ((*reader().job("job-1"))->SerializeAsString(), record.job.SerializeAsString());
 }
 

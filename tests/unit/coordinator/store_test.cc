@@ -19,7 +19,8 @@ std::string back_to(int version) {
       "ALTER TABLE attempts DROP COLUMN gang; ALTER TABLE jobs DROP COLUMN bank_limit;",
       "DROP TABLE sweeps;",
       "ALTER TABLE jobs RENAME COLUMN stop_reason TO cancel_reason;"
-      " ALTER TABLE jobs DROP COLUMN stop_code;"};
+      " ALTER TABLE jobs DROP COLUMN stop_code;",
+      "ALTER TABLE jobs DROP COLUMN run_ms;"};
   std::string script;
   for (int from = kSchemaVersion; from > version; --from) {
     script += kUndone.at(static_cast<size_t>(from) - 2);
@@ -130,6 +131,36 @@ TEST_F(StoreTest, AJobThatWasToBeCancelledStillIs) {
   const auto jobs = reader().unfinished_jobs();
   EXPECT_EQ(jobs->at(0).stop.to_string(), "OK");
   EXPECT_EQ(jobs->at(1).stop.to_string(), "CANCELLED: cancelled by a client");
+}
+
+TEST_F(StoreTest, TheTimeOfEndedAttemptsIsCounted) {
+  ASSERT_TRUE(write([](Transaction& t) {
+                for (const char* id : {"job-1", "job-2"}) {
+                  JobRecord job = job_record(id);
+                  t.insert_job(job);
+                }
+                const auto at = [](int64_t seconds) { return from_unix_millis(seconds * 1000); };
+                AttemptRecord attempt{.job_id = "job-1", .attempt = 1, .worker_id = "w"};
+                attempt.start = at(100);
+                attempt.end = at(130);
+                t.put_attempt(attempt);
+                attempt.attempt = 2;
+                attempt.start = at(200);
+                attempt.end = at(190);  // the clock was set
+                t.put_attempt(attempt);
+                attempt.attempt = 3;
+                attempt.start = at(300);
+                attempt.end = {};
+                t.put_attempt(attempt);
+              }).ok());
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute(back_to(6)).ok());
+  }
+  reopen();
+  EXPECT_EQ(reader().unfinished_jobs()->at(0).run_time, Millis(30000));
+  EXPECT_EQ(reader().unfinished_jobs()->at(1).run_time, Millis(0));
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

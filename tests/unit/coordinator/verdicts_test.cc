@@ -195,6 +195,25 @@ TEST(Conclude, WhatWasAskedToLeaveWithItsBankGoesOnInBanks) {
   EXPECT_EQ(end.bank_limit, 0);
 }
 
+TEST(Conclude, WhatReachesItsTimeLimitHasTimedOut) {
+  Attempt attempt = retried(0);
+  attempt.job.time = {.text = "2h", .left = Millis(0)};
+  const auto expect_timed_out = [](const Conclusion& end) {
+    EXPECT_EQ(end.outcome, Outcome::kTimedOut);
+    EXPECT_EQ(end.code, Code::kResourceExhausted);
+    EXPECT_EQ(end.reason, "the time limit of 2h is used up");
+  };
+  expect_timed_out(concluded(attempt, unavailable("worker w is gone")));
+  expect_timed_out(conclude(attempt, {.status = internal_error("x"), .shared_by = 2}, {}));
+  EXPECT_EQ(concluded(attempt, {}).outcome, Outcome::kSucceeded);
+  EXPECT_EQ(concluded(attempt, not_found("no model")).reason, "no model") << "its own failure";
+  attempt.stop = time_is_up(attempt.job.time);
+  expect_timed_out(concluded(attempt, cancelled("stopped")));
+  attempt.stop = {};
+  attempt.job.time.left = Millis(1);
+  EXPECT_EQ(concluded(attempt, unavailable("worker w is gone")).outcome, Outcome::kRetry);
+}
+
 TEST(Conclude, AnAgentThatStopsAJobByItselfSaysWhy) {
   const Conclusion end = concluded(retried(0), cancelled("the agent shuts down"));
   EXPECT_EQ(end.outcome, Outcome::kCancelled);

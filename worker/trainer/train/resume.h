@@ -32,7 +32,7 @@ Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
                                          bool deterministic = false);
 
 // Dotted paths at which two specs differ, of those that training depends on: name, labels,
-// priority, resources, eval and the two "every" settings may change between attempts.
+// priority, after, resources, eval and the two "every" settings may change between attempts.
 std::vector<std::string> differing_keys(const std::string& yaml_a, const std::string& yaml_b);
 
 }  // namespace prefixmem::trainer
