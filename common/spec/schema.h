@@ -219,11 +219,12 @@ void describe(V& v, ResourcesSpec& s) {
           "auto: trials of one sweep that train adapters and share the model, train.dtype, "
           "resources and priority may train in one gang, at most the coordinator's --bank-limit, "
           "which loads the model once; never: the job has a gang of its own.");
-  v.field("time_limit", s.time_limit,
-          "Longest time that the job may hold its slots, all attempts together. When it is over the "
-          "job writes a checkpoint and fails with RESOURCE_EXHAUSTED. Where absent it runs as long "
-          "as it takes.",
-          duration_text());
+  v.field(
+      "time_limit", s.time_limit,
+      "Longest time that the job may hold its slots, all attempts together. When it is over the "
+      "job writes a checkpoint and fails with RESOURCE_EXHAUSTED. Where absent it runs as long "
+      "as it takes.",
+      duration_text());
 }
 
 inline constexpr const char* kWhen =
@@ -361,10 +362,13 @@ void describe(V& v, JobSpec& s) {
   v.field("train", s.train, "The optimisation.");
   v.field("eval", s.eval, "How held-out rows are scored.");
   v.field("resources", s.resources, "What the job needs to run.");
-  v.field("priority", s.priority,
-          "Jobs of higher priority start first; equal ones in the order submitted, but a trial may "
-          "start early in the gang of an earlier one of its sweep.",
-          between(-1000, 1000));
+  v.field(
+      "priority", s.priority,
+      "Jobs of higher priority start first; equal ones in the order submitted, but a trial may "
+      "start early in the gang of an earlier one of its sweep, and a short job ahead of one that "
+      "it does not delay. Where slots are lacking, jobs of lower priority that run write a "
+      "checkpoint and go back into the queue.",
+      between(-1000, 1000));
   v.field("after", s.after,
           "Ids or names of jobs that are there already and must succeed before this one starts; "
           "where one of them fails or is cancelled, so is this one. Stored as ids.");

@@ -38,6 +38,20 @@ Status add_files_to_resume(store::Reader& reader, v1::AssignedAttempt& attempt) 
   return {};
 }
 
+// Of two things asked of an attempt the higher counts: its owner's wish, its time limit, a move.
+int precedence(const Status& stop) {
+  switch (stop.code()) {
+    case Code::kOk:
+      return 0;
+    case Code::kUnavailable:
+      return 1;
+    case Code::kCancelled:
+      return 3;
+    default:
+      return 2;
+  }
+}
+
 }  // namespace
 
 void Coordinator::add_event(LiveJob& job, v1::JobEvent event) {
@@ -152,14 +166,19 @@ void Coordinator::send_cancel(const std::string& worker_id, const v1::AttemptId&
   journal_.send(link_of(worker_id), std::move(message));
 }
 
-// A cancel comes before a wish to move, and what was asked for once is not asked for again.
+// What was asked for once is not asked for again.
 void Coordinator::stop_attempt(LiveJob& job, const Status& stop, const std::string& said) {
-  const Code asked = job.record.stop.code();
-  if (asked != Code::kOk && (asked != Code::kUnavailable || stop.code() == asked)) return;
+  if (precedence(stop) <= precedence(job.record.stop)) return;
   job.record.stop = stop;
   const std::string& worker_id = job.attempt->worker_id;
   move_to(job, job.record.job.state(), fmt::format("{}; worker {} stops it", said, worker_id));
   send_cancel(worker_id, id_of(*job.attempt), stop);
+}
+
+void Coordinator::ask_to_leave(const scheduler::Leave& leave) {
+  for (const std::string& id : leave.job_ids) {
+    stop_attempt(live_.jobs.at(id), unavailable(leave.reason), leave.reason);
+  }
 }
 
 void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
@@ -167,9 +186,8 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   if (job.record.job.state() == v1::JOB_STATE_STARTING) {
     const bool stopping = !job.record.stop.ok();
     move_to(job, v1::JOB_STATE_RUNNING,
-            stopping
-                ? job.record.job.reason()
-                : fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
+            stopping ? job.record.job.reason()
+                     : fmt::format("attempt {} on worker {}", attempt.attempt, attempt.worker_id));
   }
   attempt.last_event += 1;
   v1::JobEvent event;

@@ -163,7 +163,9 @@ void Coordinator::forget_lost_workers() {
 void Coordinator::place_jobs() {
   settle_dependents();
   if (!std::exchange(to_place_, false)) return;
-  const auto placement = scheduler::place(state_of(live_), config_.scheduler);
+  const MonotonicTime now = environment_.clock.monotonic();
+  const auto placement = scheduler::place(now, state_of(live_), config_.scheduler);
+  for (const auto& leave : placement.leaves) ask_to_leave(leave);
   for (const auto& start : placement.starts) start_gang(start);
   for (const auto& wait : placement.waits) {
     move_to(live_.jobs.at(wait.job_id), v1::JOB_STATE_QUEUED, wait.reason);

@@ -175,6 +175,7 @@ class Coordinator {
   Status add_to_assignment(const LiveJob& job, v1::Assign& assign) PM_REQUIRES(mutex_);
   void send_cancel(const std::string& worker_id, const v1::AttemptId& id, const Status& stop)
       PM_REQUIRES(mutex_);
+  void ask_to_leave(const scheduler::Leave& leave) PM_REQUIRES(mutex_);
   // Of a placed job; `said`: why, for people.
   void stop_attempt(LiveJob& job, const Status& stop, const std::string& said) PM_REQUIRES(mutex_);
   void apply(LiveJob& job, const v1::SpooledEvent& event) PM_REQUIRES(mutex_);
@@ -209,7 +210,7 @@ class Coordinator {
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
   std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
-  std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
+  std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);   // ended; others wait to hear how
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store

@@ -30,7 +30,8 @@ std::string wait_of(const LiveJob& job, const Live& live) {
       names.push_back(fmt::format("{} more", job.after.size() - kJobsNamed));
       break;
     }
-    names.push_back(name_of(live.jobs.at(id).record.job));
+    const auto found = live.jobs.find(id);  // not there: it has ended, which is settled next
+    names.push_back(found == live.jobs.end() ? id : name_of(found->second.record.job));
   }
   return fmt::format("waits for {} to succeed", fmt::join(names, ", "));
 }
@@ -68,12 +69,13 @@ Status Coordinator::name_dependencies(std::vector<LiveJob>& jobs, std::optional<
 Status Coordinator::await_dependencies(LiveJob& job) {
   for (const std::string& id : job.record.job.spec().after()) {
     const auto live = live_.jobs.find(id);
-    if (live == live_.jobs.end() || has_ended(live->second.record.job.state())) {
+    if (live != live_.jobs.end() && !has_ended(live->second.record.job.state())) {
+      job.after.insert(id);
+    } else {
       PM_ASSIGN(const v1::Job ended, find_job(reader(), id));
       if (!ended_badly(ended)) continue;
       to_settle_.push_back(ended);
     }
-    job.after.insert(id);
     live_.dependents[id].push_back(job.record.job.id());
   }
   return {};

@@ -70,11 +70,16 @@ scheduler::TimeLimit time_limit_of(const store::JobRecord& record) {
 }
 
 scheduler::Attempt attempt_of(const LiveJob& job) {
+  const scheduler::TimeLimit limit = time_limit_of(job.record);
+  std::optional<MonotonicTime> end_by;
+  if (!limit.text.empty()) end_by = job.began + limit.left + scheduler::kLeaveGrace;
   return {.job = job_of(job.record),
           .attempt = job.attempt->attempt,
           .worker_id = job.attempt->worker_id,
           .gang = job.attempt->gang,
-          .stop = job.record.stop};
+          .stop = job.record.stop,
+          .began = job.began,
+          .end_by = end_by};
 }
 
 scheduler::AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }

@@ -26,8 +26,7 @@ Result<v1::Worker> Coordinator::set_cordoned(const std::string& worker_id, bool 
   PM_TRY(Status(failure_));
   const auto found = live_.workers.find(worker_id);
   if (found == live_.workers.end()) {
-    return not_found(
-        fmt::format("no worker has the id \"{}\"", spec::shortened(worker_id, 80)));
+    return not_found(fmt::format("no worker has the id \"{}\"", spec::shortened(worker_id, 80)));
   }
   LiveWorker& worker = found->second;
   worker.info.set_cordoned(cordoned);

@@ -24,8 +24,9 @@ struct Overview {
   std::vector<v1::Worker> workers = {};
   std::vector<v1::Job> placed = {};  // starting or running
   int64_t dependents = 0;            // queued, but for others to succeed
-  double oldest_queued_seconds = 0;  // since the first job that waits for slots was submitted; 0: none
-  DiskSpace disk = {};               // where the store lies
+  double oldest_queued_seconds =
+      0;                // since the first job that waits for slots was submitted; 0: none
+  DiskSpace disk = {};  // where the store lies
 };
 
 // Thread-safe.

@@ -15,7 +15,8 @@ size_t Banks::limit_of(const Job& job) const {
   return static_cast<size_t>(std::max(limit, 1));
 }
 
-std::vector<const Job*> Banks::start(const Job& first, int places) {
+std::vector<const Job*> Banks::start(const Job& first, int places,
+                                     const std::function<bool(const Job&)>& may_join) {
   std::vector<const Job*> members = {&first};
   if (!first.bank.empty()) {
     std::vector<const Job*>& waiting = waiting_[first.bank];
@@ -25,7 +26,7 @@ std::vector<const Job*> Banks::start(const Job& first, int places) {
     const size_t size = std::min(share, limit_of(first));
     for (const Job* job : waiting) {
       if (members.size() >= size) break;
-      if (job != &first) members.push_back(job);
+      if (job != &first && may_join(*job)) members.push_back(job);
     }
   }
   for (const Job* member : members) started_.insert(member->id);

@@ -1,6 +1,7 @@
 // Which waiting jobs start in one gang.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -18,9 +19,10 @@ class Banks {
   Banks(const std::vector<const Job*>& in_turn, int limit);
 
   bool has_started(const Job& job) const { return started_.contains(job.id); }
-  // Starts `first` and, in turn, those with its key that have not started: their number divided by
-  // `places`, rounded up, at most the limit of the service and of the job.
-  std::vector<const Job*> start(const Job& first, int places);
+  // Starts `first` and, in turn, those with its key that have not started and may join: their
+  // number divided by `places`, rounded up, at most the limit of the service and of the job.
+  std::vector<const Job*> start(const Job& first, int places,
+                                const std::function<bool(const Job&)>& may_join);
 
  private:
   size_t limit_of(const Job& job) const;

@@ -1,36 +1,17 @@
 #include "coordinator/scheduler/place.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <tuple>
 
 #include "coordinator/scheduler/banks.h"
+#include "coordinator/scheduler/preempt.h"
+#include "coordinator/scheduler/reasons.h"
+#include "coordinator/scheduler/room.h"
 
 namespace prefixmem::scheduler {
 namespace {
-
-struct Room {
-  const Worker* worker = nullptr;
-  int free = 0;
-  bool kept = false;  // for a job further ahead
-};
-
-std::vector<Room> rooms_of(const State& state) {
-  std::map<std::string_view, int> used;
-  std::set<std::string_view> gangs;
-  for (const Attempt& attempt : state.attempts) {
-    if (gangs.insert(attempt.gang).second) used[attempt.worker_id] += attempt.job.ranks;
-  }
-  std::vector<Room> rooms;
-  for (const Worker& worker : state.workers) {
-    if (!worker.lost) rooms.push_back({&worker, worker.slots - used[worker.id]});
-  }
-  return rooms;
-}
 
 std::vector<const Job*> in_turn(const std::vector<Job>& queue) {
   std::vector<const Job*> jobs;
@@ -42,22 +23,23 @@ std::vector<const Job*> in_turn(const std::vector<Job>& queue) {
   return jobs;
 }
 
-// A cpu job runs on any worker; only a cuda job is choosy.
-bool matches(const Job& job, const Worker& worker) {
-  return job.device != Device::kCuda || worker.device == Device::kCuda;
+// When its slots are free again if it starts now; none: it has no time limit.
+std::optional<MonotonicTime> end_by(const Job& job, MonotonicTime now) {
+  if (job.time.text.empty()) return std::nullopt;
+  return now + std::max(job.time.left, Millis(0)) + kLeaveGrace;
 }
 
-bool could_ever_hold(const Room& room, const Job& job) {
-  return matches(job, *room.worker) && room.worker->slots >= job.ranks;
+// A start that the keeper of its worker allows because it ends in time.
+bool ends_in_time(const Room& room, const Job& job, MonotonicTime now) {
+  const auto end = end_by(job, now);
+  return end && room.keeper_starts_by && *end <= *room.keeper_starts_by;
 }
 
-bool takes_work(const Worker& worker) {
-  return worker.connected && !worker.draining && !worker.cordoned;
-}
-
-bool holds_now(const Room& room, const Job& job) {
-  return could_ever_hold(room, job) && takes_work(*room.worker) && !room.kept &&
-         room.free >= job.ranks;
+// Slots of the room that the job may take now.
+int allowance(const Room& room, const Job& job, MonotonicTime now) {
+  if (!could_ever_hold(room, job) || !takes_work(*room.worker) || room.free < job.ranks) return 0;
+  if (room.keeper == nullptr || ends_in_time(room, job, now)) return room.free;
+  return std::min(room.free, room.spare);
 }
 
 auto preference(const Room& room, const Job& job) {
@@ -65,103 +47,165 @@ auto preference(const Room& room, const Job& job) {
   return std::tuple(room.worker->device != wanted, room.free, room.worker->id);
 }
 
-Room* best_room(std::vector<Room>& rooms, const Job& job) {
-  Room* best = nullptr;
-  for (Room& room : rooms) {
-    if (!holds_now(room, job)) continue;
-    if (best == nullptr || preference(room, job) < preference(*best, job)) best = &room;
+Start start_of(const std::vector<const Job*>& members, const Room& room) {
+  Start start{.job_ids = {}, .worker_id = room.worker->id, .reason = {}};
+  for (const Job* member : members) start.job_ids.push_back(member->id);
+  start.reason =
+      fmt::format("{} on worker {}", ranks_text(members.front()->ranks), room.worker->id);
+  if (members.size() > 1) start.reason += fmt::format(", shared by {} jobs", members.size());
+  if (room.keeper != nullptr) {
+    start.reason += fmt::format(", ahead of {}, which it does not delay", room.keeper->id);
   }
-  return best;
-}
-
-// How many gangs of such a job could start now on workers like the best one.
-int places_like(const Room& best, const std::vector<Room>& rooms, const Job& job) {
-  int places = 0;
-  for (const Room& room : rooms) {
-    if (room.worker->device == best.worker->device && holds_now(room, job)) {
-      places += room.free / job.ranks;
-    }
-  }
-  return places;
-}
-
-std::string ranks_text(int ranks) {
-  return fmt::format("{} {}", ranks, ranks == 1 ? "rank" : "ranks");
-}
-
-std::string slots_text(int slots) {
-  return fmt::format("{} {}", slots, slots == 1 ? "slot" : "slots");
-}
-
-// Why no worker that is here can ever hold the job.
-std::string never_fits(const std::vector<Room>& rooms, const Job& job) {
-  if (rooms.empty()) return "no worker is connected";
-  int largest = 0;
-  for (const Room& room : rooms) {
-    if (matches(job, *room.worker)) largest = std::max(largest, room.worker->slots);
-  }
-  if (largest == 0) return "needs device cuda, no connected worker has it";
-  return fmt::format(
-      "needs {}, the largest worker has {} (a gang over several workers is not possible yet)",
-      ranks_text(job.ranks), slots_text(largest));
-}
-
-// Why none of those that could hold the job takes any now.
-std::string none_takes_work(const std::vector<Room>& rooms, const Job& job) {
-  std::set<std::string_view> cordoned;
-  for (const Room& room : rooms) {
-    if (!could_ever_hold(room, job)) continue;
-    if (!room.worker->cordoned) return "waits for a worker to reconnect";
-    cordoned.insert(room.worker->id);
-  }
-  return fmt::format("every worker that it fits is cordoned ({})", fmt::join(cordoned, ", "));
-}
-
-// Keeps the workers that the job could run on later, and says what it waits for.
-std::string wait_in_turn(std::vector<Room>& rooms, const Job& job) {
-  bool possible = false;
-  bool first = false;
-  bool here = false;
-  for (Room& room : rooms) {
-    if (!could_ever_hold(room, job)) continue;
-    possible = true;
-    first |= !room.kept;
-    here |= takes_work(*room.worker);
-    room.kept = true;
-  }
-  if (!possible) return never_fits(rooms, job);
-  if (!first) return "waits behind earlier jobs";
-  if (!here) return none_takes_work(rooms, job);
-  return fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
-}
-
-Start start_of(const std::vector<const Job*>& jobs, const Worker& worker) {
-  Start start{.job_ids = {}, .worker_id = worker.id, .reason = {}};
-  for (const Job* job : jobs) start.job_ids.push_back(job->id);
-  start.reason = fmt::format("{} on worker {}", ranks_text(jobs.front()->ranks), worker.id);
-  if (jobs.size() > 1) start.reason += fmt::format(", shared by {} jobs", jobs.size());
   return start;
 }
 
+Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
+  const Job& first = *members.front();
+  Gang gang{.id = first.id, .ranks = first.ranks, .priority = first.priority, .began = now};
+  gang.end_by = end_by(first, now);
+  for (const Job* member : members) {
+    gang.job_ids.push_back(member->id);
+    const auto end = end_by(*member, now);
+    gang.end_by = end && gang.end_by ? std::max(end, gang.end_by) : std::nullopt;
+  }
+  return gang;
+}
+
+// One placement from its state to its decisions.
+class Placing {
+ public:
+  Placing(MonotonicTime now, const State& state, const Config& config)
+      : now_(now),
+        rooms_(rooms_of(state)),
+        jobs_(in_turn(state.queue)),
+        banks_(jobs_, config.bank_limit) {}
+
+  Placement run() {
+    for (const Job* job : jobs_) {
+      if (banks_.has_started(*job)) continue;
+      if (Room* room = best_room(*job)) {
+        start(*job, *room);
+      } else {
+        placement_.waits.push_back({job->id, wait_in_turn(*job)});
+      }
+    }
+    return std::move(placement_);
+  }
+
+ private:
+  bool holds_now(const Room& room, const Job& job) const {
+    return allowance(room, job, now_) >= job.ranks;
+  }
+
+  Room* best_room(const Job& job) {
+    Room* best = nullptr;
+    for (Room& room : rooms_) {
+      if (!holds_now(room, job)) continue;
+      if (best == nullptr || preference(room, job) < preference(*best, job)) best = &room;
+    }
+    return best;
+  }
+
+  // How many gangs of such a job could start now on workers like the best one.
+  int places_like(const Room& best, const Job& job) const {
+    int places = 0;
+    for (const Room& room : rooms_) {
+      if (room.worker->device != best.worker->device) continue;
+      places += allowance(room, job, now_) / job.ranks;
+    }
+    return places;
+  }
+
+  void start(const Job& first, Room& room) {
+    const bool bound = room.keeper != nullptr && ends_in_time(room, first, now_);
+    const auto members = banks_.start(first, places_like(room, first), [&](const Job& member) {
+      return !bound || ends_in_time(room, member, now_);
+    });
+    placement_.starts.push_back(start_of(members, room));
+    room.free -= first.ranks;
+    room.gangs.push_back(gang_of(members, now_));
+    if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+  }
+
+  // Keeps the workers that the job could run on later, and says what it waits for.
+  std::string wait_in_turn(const Job& job) {
+    std::vector<Room*> own;
+    bool possible = false;
+    for (Room& room : rooms_) {
+      if (!could_ever_hold(room, job)) continue;
+      possible = true;
+      if (room.keeper == nullptr) own.push_back(&room);
+    }
+    if (!possible) return never_fits(rooms_, job);
+    if (own.empty()) return "waits behind earlier jobs";
+    if (auto reason = none_takes_work(rooms_, job)) {
+      keep(job, own, std::nullopt);
+      return *std::move(reason);
+    }
+    // What is left by others may be free at any moment, so that no limit is short enough.
+    auto reason = make_room(job, own);
+    keep(job, own, reason ? std::nullopt : starts_by(job, own));
+    return reason ? *std::move(reason)
+                  : fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
+  }
+
+  static void keep(const Job& job, const std::vector<Room*>& own,
+                   std::optional<MonotonicTime> starts_by) {
+    for (Room* room : own) {
+      room->keeper = &job;
+      room->keeper_starts_by = starts_by;
+      room->spare = spare_slots(*room, job.ranks);
+    }
+  }
+
+  // The latest start by time limits; none: they do not say.
+  std::optional<MonotonicTime> starts_by(const Job& job, const std::vector<Room*>& own) const {
+    std::optional<MonotonicTime> soonest;
+    for (const Room* room : own) {
+      if (!takes_work(*room->worker)) continue;
+      const auto free = free_by(*room, job.ranks, now_);
+      if (free) soonest = std::min(*free, soonest.value_or(*free));
+    }
+    return soonest;
+  }
+
+  // Where the job fits once others have left, who are asked to unless they are leaving already: how
+  // it comes to start. None: nowhere.
+  std::optional<std::string> make_room(const Job& job, const std::vector<Room*>& own) {
+    for (const Room* room : own) {
+      if (!takes_work(*room->worker) || free_once_left(*room) < job.ranks) continue;
+      return fmt::format("waits for {} of worker {}, which is being left", slots_text(job.ranks),
+                         room->worker->id);
+    }
+    const Victims victims = choose_victims(rooms_, job);
+    if (victims.room == nullptr) return std::nullopt;
+    return evict(job, victims);
+  }
+
+  std::string evict(const Job& job, const Victims& victims) {
+    const std::string& worker_id = victims.room->worker->id;
+    std::vector<std::string> ids;
+    for (const Gang* gang : victims.gangs) {
+      ids.insert(ids.end(), gang->job_ids.begin(), gang->job_ids.end());
+      placement_.leaves.push_back(
+          {gang->job_ids, worker_id, job.id,
+           fmt::format("preempted by {} of priority {}", job.id, job.priority)});
+    }
+    return fmt::format("{} of lower priority {} asked to leave worker {}", some_of(ids),
+                       ids.size() == 1 ? "is" : "are", worker_id);
+  }
+
+  const MonotonicTime now_;
+  std::vector<Room> rooms_;
+  const std::vector<const Job*> jobs_;
+  Banks banks_;
+  Placement placement_;
+};
+
 }  // namespace
 
-Placement place(const State& state, const Config& config) {
-  Placement placement;
-  std::vector<Room> rooms = rooms_of(state);
-  const std::vector<const Job*> jobs = in_turn(state.queue);
-  Banks banks(jobs, config.bank_limit);
-  for (const Job* job : jobs) {
-    if (banks.has_started(*job)) continue;
-    Room* room = best_room(rooms, *job);
-    if (room == nullptr) {
-      placement.waits.push_back({job->id, wait_in_turn(rooms, *job)});
-      continue;
-    }
-    const auto members = banks.start(*job, places_like(*room, rooms, *job));
-    room->free -= job->ranks;
-    placement.starts.push_back(start_of(members, *room->worker));
-  }
-  return placement;
+Placement place(MonotonicTime now, const State& state, const Config& config) {
+  return Placing(now, state, config).run();
 }
 
 }  // namespace prefixmem::scheduler

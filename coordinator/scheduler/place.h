@@ -1,4 +1,4 @@
-// Which waiting job starts where, and why each of the others waits.
+// Which waiting job starts where, why each of the others waits, and who makes room for whom.
 #pragma once
 
 #include <string>
@@ -20,21 +20,38 @@ struct Wait {
   std::string reason;
 };
 
+// A gang that is asked to write a checkpoint and go back into the queue.
+struct Leave {
+  std::vector<std::string> job_ids;
+  std::string worker_id;
+  std::string for_job;  // which takes its slots
+  std::string reason;
+};
+
 struct Placement {
   std::vector<Start> starts;
   std::vector<Wait> waits;
+  std::vector<Leave> leaves;
 };
 
 // Jobs are looked at by priority, then in the order submitted. A job starts when all its ranks fit
 // on one connected worker of the right device that is neither draining nor cordoned, and never
-// partly. One that does not fit now keeps every worker that it could ever run on from the jobs behind it, so nothing
-// overtakes it there; one that no worker is big enough for keeps none. Among workers that fit, the
-// device wanted comes first (auto: cuda; cpu: cpu), then the one with the fewest slots left.
+// partly. Among workers that fit, the device wanted comes first (auto: cuda; cpu: cpu), then the
+// one with the fewest slots left.
+//
+// One that does not fit now keeps every worker that it could ever run on and that no job before it
+// keeps; one that no worker is big enough for keeps none. A job behind it starts on such a worker
+// only where it does not delay it: it ends, by its time limit, before the one that keeps the worker
+// starts by the limits of what runs, or it takes slots that that one will not need, in whatever
+// order gangs end.
+//
+// One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
+// fewest of them leave (preempt.h), unless what is leaving already makes room enough.
 //
 // A job that starts takes those with its `bank` into its gang, in turn: an even share of what the
 // free places of that device would get, and no more than the limits allow. They take nothing from
 // the jobs that they pass, for which the gang holds the slots of one job. None joins a gang that
 // has started. Pure.
-Placement place(const State& state, const Config& config);
+Placement place(MonotonicTime now, const State& state, const Config& config);
 
 }  // namespace prefixmem::scheduler

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,9 +61,12 @@ struct Attempt {
   std::string worker_id;
   std::string gang;
   // What its end counts as unless it has finished, where it was asked to stop; OK: it was not.
-  // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere; RESOURCE_EXHAUSTED: its
-  // time limit.
+  // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere; RESOURCE_EXHAUSTED:
+  // its time limit.
   Status stop = {};
+  MonotonicTime began{};
+  // When its slots are free at the latest, where its job has a time limit.
+  std::optional<MonotonicTime> end_by = {};
 };
 
 struct State {

@@ -16,10 +16,10 @@ namespace prefixmem::store {
 struct JobRecord {
   int64_t seq = 0;  // order of submission, given by the store
   v1::Job job;
-  int retries = 0;         // attempts lost so far
-  Status stop = {};        // what the end of the placed attempt is to count as; OK: as it comes
-  int64_t last_event = 0;  // number of the job's newest JobEvent
-  int64_t steps_timed = 0;    // of all attempts, for the mean behind eta_seconds
+  int retries = 0;          // attempts lost so far
+  Status stop = {};         // what the end of the placed attempt is to count as; OK: as it comes
+  int64_t last_event = 0;   // number of the job's newest JobEvent
+  int64_t steps_timed = 0;  // of all attempts, for the mean behind eta_seconds
   double step_seconds = 0;
   int64_t furthest_step = 0;  // that any attempt has done; tokens are counted up to it
   Millis run_time{0};         // for which its ended attempts have held slots

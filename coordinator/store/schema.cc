@@ -114,9 +114,8 @@ constexpr const char* kVersion7 =
     " WHERE job_id = jobs.id AND end_ms <> 0), 0);";
 
 // Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
-                                                               kVersion4, kVersion5, kVersion6,
-                                                               kVersion7};
+constexpr std::array<const char*, kSchemaVersion> kVersions = {
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

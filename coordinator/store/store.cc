@@ -90,8 +90,8 @@ void Transaction::insert_job(JobRecord& record) {
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()), record.retries,
       code_name(record.stop.code()), record.stop.message(), record.last_event, record.steps_timed,
-      record.step_seconds, record.furthest_step, record.run_time.count(),
-      record.bank_limit, Blob{job.SerializeAsString()});
+      record.step_seconds, record.furthest_step, record.run_time.count(), record.bank_limit,
+      Blob{job.SerializeAsString()});
   record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -102,10 +102,9 @@ void Transaction::update_job(const JobRecord& record) {
   run("UPDATE jobs SET state = ?, retries = ?, stop_code = ?, stop_reason = ?, last_event = ?,"
       " steps_timed = ?, step_seconds = ?, furthest_step = ?, run_ms = ?, bank_limit = ?, body = ?"
       " WHERE seq = ?",
-      static_cast<int>(record.job.state()), record.retries,
-      code_name(record.stop.code()), record.stop.message(), record.last_event,
-      record.steps_timed, record.step_seconds, record.furthest_step,
-      record.run_time.count(), record.bank_limit,
+      static_cast<int>(record.job.state()), record.retries, code_name(record.stop.code()),
+      record.stop.message(), record.last_event, record.steps_timed, record.step_seconds,
+      record.furthest_step, record.run_time.count(), record.bank_limit,
       Blob{record.job.SerializeAsString()}, record.seq);
 }
 

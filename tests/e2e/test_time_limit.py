@@ -26,5 +26,5 @@ def test_the_limit_ends_a_job_in_order(lab, cluster):
         f"the time limit of 8s is used up; its checkpoint of step {last} is kept"
     )
     assert shown["attempt"] == 1, "it is not tried again"
-    assert f"checkpoints/step-{last}" in cluster.pmt("show", job).out
+    assert f"checkpoints/step-{last:08}.safetensors" in cluster.pmt("show", job).out
     assert descendants(worker.pid) == []

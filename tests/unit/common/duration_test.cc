@@ -20,9 +20,9 @@ TEST(Duration, IsReadAsPeopleWriteIt) {
 }
 
 TEST(Duration, NothingElseIsOne) {
-  for (const char* text : {"", "0s", "0d0s", "1", "s", "1h30", "30m1h", "1h1h", "-1s", "+1s", "1.5h",
-                           "1 s", "1s ", "1S", "1w", "366d1s", "4294967295d",
-                           "99999999999999999999s"}) {
+  for (const char* text :
+       {"", "0s", "0d0s", "1", "s", "1h30", "30m1h", "1h1h", "-1s", "+1s", "1.5h", "1 s", "1s ",
+        "1S", "1w", "366d1s", "4294967295d", "99999999999999999999s"}) {
     EXPECT_FALSE(parse_duration(text).has_value()) << text;
   }
 }

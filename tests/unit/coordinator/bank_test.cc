@@ -85,12 +85,28 @@ TEST_F(BankTest, WhatDiffersInBaseOrResourcesStaysApart) {
   submit("filler");
   submit("t",
          "sweep: {trials: [{}, {model: /other}, {train.dtype: fp32}, {resources.threads: 2}, "
-         "{priority: 1}, {train.learning_rate: 0.5}]}");
+         "{priority: -1}, {train.learning_rate: 0.5}]}");
   ASSERT_TRUE(connect("v", 1).ok());
-  EXPECT_THAT(heard("v"), ElementsAre("registered", "assign t-5/1"));
-  ASSERT_TRUE(ended("v", "t-5/1", "OK").ok());
-  EXPECT_THAT(heard("v"), ElementsAre("assign t-1/1, t-6/1", "end of t-5/1"));
+  EXPECT_THAT(heard("v"), ElementsAre("registered", "assign t-1/1, t-6/1"));
   EXPECT_EQ(state("t-2"), "queued: waits for 1 slot of one worker to be free");
+}
+
+TEST_F(BankTest, IsPreemptedAsAWhole) {
+  heard("w");
+  submit("urgent", "resources: {ranks: 2}\npriority: 5");
+  const std::string why = "preempted by " + job("urgent").id() + " of priority 5";
+  EXPECT_THAT(heard("w"), testing::UnorderedElementsAre("cancel s-1/1: " + why,
+                                                        "cancel s-2/1: " + why,
+                                                        "cancel s-3/1: " + why));
+  for (const char* attempt : {"s-1/1", "s-2/1"}) {
+    ASSERT_TRUE(ended("w", attempt, "CANCELLED", why).ok());
+    EXPECT_THAT(state("urgent"), testing::StartsWith("queued")) << "the gang still holds its slots";
+  }
+  ASSERT_TRUE(ended("w", "s-3/1", "CANCELLED", why).ok());
+  EXPECT_EQ(state("urgent"), "starting: 2 ranks on worker w");
+  heard("w");
+  ASSERT_TRUE(ended("w", "urgent/1", "OK").ok());
+  EXPECT_THAT(heard("w"), ElementsAre("assign s-1/2, s-2/2, s-3/2", "end of urgent/1"));
 }
 
 TEST_F(BankTest, ACancelIsOfOneJob) {

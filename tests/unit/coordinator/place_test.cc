@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 constexpr Config kConfig{.bank_limit = 16};
 
-Placement place(const State& state) { return scheduler::place(state, kConfig); }
+Placement place(const State& state) { return scheduler::place({}, state, kConfig); }
 
 TEST(Place, FirstInFirstOut) {
   const State state{.workers = {worker("w", 2)}, .queue = {job("c", 3), job("a", 1), job("b", 2)}};
@@ -146,7 +146,8 @@ TEST(Place, ACordonedWorkerTakesNothingAndIsNamed) {
   state.workers[0].cordoned = state.workers[1].cordoned = true;
   const Placement placement = place(state);
   EXPECT_THAT(starts_of(placement), ElementsAre("one>tiny"));
-  EXPECT_THAT(waits_of(placement), ElementsAre("wide: every worker that it fits is cordoned (v, w)"));
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("wide: every worker that it fits is cordoned (v, w)"));
   state.workers[0].cordoned = false;
   state.workers[0].connected = false;
   EXPECT_THAT(waits_of(place(state)), ElementsAre("wide: waits for a worker to reconnect"));
@@ -176,8 +177,8 @@ TEST(PlaceBanks, SpreadEvenlyOverTheFreePlaces) {
 TEST(PlaceBanks, KeepToTheLimitsOfTheServiceAndOfTheJobs) {
   State state{.workers = {worker("w", 1)}};
   for (int i = 1; i <= 5; ++i) state.queue.push_back(trial(std::to_string(i), i, "x"));
-  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 4})), ElementsAre("1+2+3+4>w"));
-  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 1})), ElementsAre("1>w"));
+  EXPECT_THAT(starts_of(scheduler::place({}, state, {.bank_limit = 4})), ElementsAre("1+2+3+4>w"));
+  EXPECT_THAT(starts_of(scheduler::place({}, state, {.bank_limit = 1})), ElementsAre("1>w"));
   for (Job& job : state.queue) job.bank_limit = 2;
   EXPECT_THAT(starts_of(place(state)), ElementsAre("1+2>w"));
 }
@@ -215,7 +216,7 @@ TEST(PlaceBanks, AGangHoldsItsSlotsOnce) {
 TEST(PlaceBanks, FillTheWantedDeviceBeforeAnother) {
   State state{.workers = {worker("cpu", 4), worker("gpu", 1, Device::kCuda)}};
   for (int i = 1; i <= 3; ++i) state.queue.push_back(trial(std::to_string(i), i, "x"));
-  EXPECT_THAT(starts_of(scheduler::place(state, {.bank_limit = 2})),
+  EXPECT_THAT(starts_of(scheduler::place({}, state, {.bank_limit = 2})),
               ElementsAre("1+2>gpu", "3>cpu"));
   EXPECT_THAT(starts_of(place(state)), ElementsAre("1+2+3>gpu"));
 }

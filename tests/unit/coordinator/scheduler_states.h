@@ -51,4 +51,15 @@ inline std::vector<std::string> waits_of(const Placement& placement) {
   return texts;
 }
 
+// {"job+job for job", …}
+inline std::vector<std::string> leaves_of(const Placement& placement) {
+  std::vector<std::string> texts;
+  for (const Leave& leave : placement.leaves) {
+    std::string ids;
+    for (const std::string& id : leave.job_ids) ids += (ids.empty() ? "" : "+") + id;
+    texts.push_back(ids + " for " + leave.for_job);
+  }
+  return texts;
+}
+
 }  // namespace prefixmem::scheduler

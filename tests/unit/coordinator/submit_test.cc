@@ -78,7 +78,7 @@ TEST_F(SubmitTest, AWaitingJobWritesNothingWhileItsReasonStays) {
 
 TEST_F(SubmitTest, PriorityComesFirst) {
   ASSERT_TRUE(connect("w", 1).ok());
-  submit("first");
+  submit("first", "priority: 5");
   submit("plain");
   submit("urgent", "priority: 5");
   ASSERT_TRUE(ended("w", "first/1", "OK").ok());

@@ -95,6 +95,15 @@ TEST_F(TimeLimitTest, ACancelComesFirst) {
   EXPECT_EQ(state("a"), "cancelled: cancelled by a client");
 }
 
+TEST_F(TimeLimitTest, AJobThatIsOverItsLimitCanStillBeCancelled) {
+  run_job();
+  pass(seconds(11));
+  ASSERT_TRUE(coordinator().cancel("a").ok());
+  EXPECT_EQ(link("w")->sent.back().cancel().grace_seconds(), 0) << "it has no 30 s any more";
+  ASSERT_TRUE(ended("w", "a/1", "CANCELLED").ok());
+  EXPECT_EQ(state("a"), "cancelled: cancelled by a client");
+}
+
 TEST_F(TimeLimitTest, ADrainDoesNotGiveMoreTime) {
   run_job();
   ASSERT_TRUE(coordinator().drain("w").ok());

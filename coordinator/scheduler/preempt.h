@@ -1,0 +1,22 @@
+// Which gangs make room for a job of higher priority.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coordinator/scheduler/room.h"
+
+namespace prefixmem::scheduler {
+
+// Gangs of one worker.
+struct Victims {
+  const Room* room = nullptr;  // null: there is no way
+  std::vector<const Gang*> gangs = {};
+};
+
+// The fewest gangs of strictly lower priority without which the job fits on one of the rooms, among
+// them the ones of lowest priority, then the youngest. Rooms that are kept for another job, take no
+// work or could never hold it are passed over. The job is not to fit anywhere as it is. Pure.
+Victims choose_victims(const std::vector<Room>& rooms, const Job& job);
+
+}  // namespace prefixmem::scheduler

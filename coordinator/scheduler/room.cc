@@ -1,0 +1,97 @@
+#include "coordinator/scheduler/room.h"
+
+#include <algorithm>
+#include <map>
+
+namespace prefixmem::scheduler {
+namespace {
+
+void add(const Attempt& attempt, Gang& gang) {
+  const bool first = gang.job_ids.empty();
+  gang.id = attempt.gang;
+  gang.job_ids.push_back(attempt.job.id);
+  gang.ranks = attempt.job.ranks;
+  gang.priority = attempt.job.priority;
+  gang.began = first ? attempt.began : std::min(gang.began, attempt.began);
+  const bool bounded = attempt.end_by && (first || gang.end_by);
+  gang.end_by = bounded ? std::max(attempt.end_by, gang.end_by) : std::nullopt;
+  gang.leaving = (first || gang.leaving) && !attempt.stop.ok();
+}
+
+// The most slots that some of the gangs can hold together, up to `bound`.
+int fullest(const std::vector<Gang>& gangs, int bound) {
+  std::vector<char> reachable(static_cast<size_t>(bound) + 1, 0);
+  reachable[0] = 1;
+  int most = 0;
+  for (const Gang& gang : gangs) {
+    for (int sum = bound; sum >= gang.ranks; --sum) {
+      if (reachable[static_cast<size_t>(sum - gang.ranks)] == 0) continue;
+      reachable[static_cast<size_t>(sum)] = 1;
+      most = std::max(most, sum);
+    }
+  }
+  return most;
+}
+
+}  // namespace
+
+std::vector<Room> rooms_of(const State& state) {
+  std::map<std::string_view, std::map<std::string_view, Gang>> gangs;  // by worker and id
+  for (const Attempt& attempt : state.attempts) {
+    add(attempt, gangs[attempt.worker_id][attempt.gang]);
+  }
+  std::vector<Room> rooms;
+  for (const Worker& worker : state.workers) {
+    if (worker.lost) continue;
+    Room& room = rooms.emplace_back(Room{.worker = &worker, .free = worker.slots});
+    for (auto& [id, gang] : gangs[worker.id]) {
+      std::sort(gang.job_ids.begin(), gang.job_ids.end());
+      room.free -= gang.ranks;
+      room.gangs.push_back(std::move(gang));
+    }
+  }
+  std::sort(rooms.begin(), rooms.end(),
+            [](const Room& a, const Room& b) { return a.worker->id < b.worker->id; });
+  return rooms;
+}
+
+bool takes_work(const Worker& worker) {
+  return worker.connected && !worker.draining && !worker.cordoned;
+}
+
+// A cpu job runs on any worker; only a cuda job is choosy.
+bool has_device(const Room& room, const Job& job) {
+  return job.device != Device::kCuda || room.worker->device == Device::kCuda;
+}
+
+bool could_ever_hold(const Room& room, const Job& job) {
+  return has_device(room, job) && room.worker->slots >= job.ranks;
+}
+
+int free_once_left(const Room& room) {
+  int slots = room.free;
+  for (const Gang& gang : room.gangs) slots += gang.leaving ? gang.ranks : 0;
+  return slots;
+}
+
+std::optional<MonotonicTime> free_by(const Room& room, int ranks, MonotonicTime now) {
+  std::vector<std::pair<MonotonicTime, int>> ends;  // and the slots that they free
+  for (const Gang& gang : room.gangs) {
+    if (gang.end_by) ends.emplace_back(std::max(*gang.end_by, now), gang.ranks);
+  }
+  std::sort(ends.begin(), ends.end());
+  int free = room.free;
+  MonotonicTime when = now;
+  for (auto end = ends.begin(); free < ranks && end != ends.end(); ++end) {
+    when = end->first;
+    free += end->second;
+  }
+  return free < ranks ? std::nullopt : std::optional(when);
+}
+
+int spare_slots(const Room& room, int ranks) {
+  const int beside = room.worker->slots - ranks;
+  return beside - fullest(room.gangs, beside);
+}
+
+}  // namespace prefixmem::scheduler

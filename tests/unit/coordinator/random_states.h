@@ -1,0 +1,158 @@
+// Random clusters for the scheduler's property tests. A seed gives the same one always.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/unit/coordinator/scheduler_states.h"
+
+namespace prefixmem::scheduler {
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : bits_(seed) {}
+  int below(int end) { return static_cast<int>(bits_() % static_cast<unsigned>(end)); }
+  bool one_in(int count) { return below(count) == 0; }
+
+ private:
+  std::mt19937 bits_;
+};
+
+inline bool is_open(const Worker& worker) {
+  return worker.connected && !worker.lost && !worker.draining && !worker.cordoned;
+}
+
+inline Device any_device(Random& random) {
+  return std::array{Device::kAuto, Device::kCpu, Device::kCuda}[random.below(3)];
+}
+
+inline std::vector<Worker> any_workers(Random& random) {
+  std::vector<Worker> workers;
+  for (int i = random.below(6); i > 0; --i) {
+    Worker one = worker("w" + std::to_string(i), 1 + random.below(8),
+                        random.one_in(2) ? Device::kCuda : Device::kCpu);
+    one.lost = random.one_in(8);
+    one.connected = !one.lost && !random.one_in(5);
+    one.draining = random.one_in(8);
+    one.cordoned = random.one_in(8);
+    workers.push_back(one);
+  }
+  return workers;
+}
+
+inline TimeLimit any_limit(Random& random) {
+  if (random.one_in(2)) return {};
+  return {.text = "some", .left = std::chrono::seconds(1 + random.below(300))};
+}
+
+inline Job any_job(Random& random, int order) {
+  Job one = job("j" + std::to_string(order), order, 1 + random.below(10), any_device(random));
+  one.priority = random.below(3) - 1;
+  one.time = any_limit(random);
+  return one;
+}
+
+// A trial of one of a few sweeps: those of one are alike in what their gang needs.
+inline Job any_trial(Random& random, int order) {
+  const int sweep = random.below(3);
+  Job one = job("j" + std::to_string(order), order, 1 + 2 * sweep, Device::kAuto);
+  one.priority = sweep - 1;
+  one.bank = "sweep-" + std::to_string(sweep);
+  if (sweep == 1) one.time = {.text = "some", .left = std::chrono::seconds(1 + random.below(90))};
+  return one;
+}
+
+inline std::optional<MonotonicTime> end_of(const Job& job, MonotonicTime began) {
+  if (job.time.text.empty()) return std::nullopt;
+  return began + job.time.left + kLeaveGrace;
+}
+
+// Gangs fit their workers, as they would have come to be.
+inline State any_state(unsigned seed) {
+  Random random(seed);
+  State state{.workers = any_workers(random)};
+  int order = 0;
+  for (const Worker& on : state.workers) {
+    int free = on.lost ? 0 : on.slots;
+    for (int tries = random.below(4); tries > 0; --tries) {
+      const Job one = any_job(random, ++order);
+      if (one.ranks > free || (one.device == Device::kCuda && on.device != Device::kCuda)) continue;
+      free -= one.ranks;
+      Attempt attempt = placed(one, on.id);
+      attempt.began = MonotonicTime(std::chrono::seconds(-random.below(20)));
+      attempt.end_by = end_of(one, attempt.began);
+      if (random.one_in(6)) attempt.stop = unavailable("it is to leave");
+      state.attempts.push_back(attempt);
+      for (; random.one_in(2); ++order) {
+        attempt.job.id = "m" + std::to_string(order);
+        state.attempts.push_back(attempt);
+      }
+    }
+  }
+  for (int i = random.below(12); i > 0; --i) {
+    ++order;
+    state.queue.push_back(random.one_in(2) ? any_job(random, order) : any_trial(random, order));
+  }
+  std::shuffle(state.queue.begin(), state.queue.end(), std::mt19937(seed));
+  return state;
+}
+
+template <class T>
+const T& by_id(const std::vector<T>& all, const std::string& id) {
+  return *std::find_if(all.begin(), all.end(), [&](const T& one) { return one.id == id; });
+}
+
+inline bool before(const Job& a, const Job& b) {
+  return std::tuple(-a.priority, a.order) < std::tuple(-b.priority, b.order);
+}
+
+// Adds a gang as it starts.
+inline void apply(const Start& start, MonotonicTime now, State& state) {
+  const std::string gang =
+      start.job_ids.front() + "/" + std::to_string(now.time_since_epoch().count());
+  for (const std::string& id : start.job_ids) {
+    Attempt attempt = placed(by_id(state.queue, id), start.worker_id, 1, gang);
+    attempt.began = now;
+    attempt.end_by = end_of(attempt.job, now);
+    state.attempts.push_back(attempt);
+    std::erase_if(state.queue, [&](const Job& job) { return job.id == id; });
+  }
+}
+
+// The state once the decisions have taken effect.
+inline State after(const State& state, const Placement& placement, MonotonicTime now = {}) {
+  State next = state;
+  for (const Start& start : placement.starts) apply(start, now, next);
+  for (const Leave& leave : placement.leaves) {
+    for (Attempt& attempt : next.attempts) {
+      const auto& ids = leave.job_ids;
+      if (std::find(ids.begin(), ids.end(), attempt.job.id) == ids.end()) continue;
+      attempt.stop = unavailable(leave.reason);
+    }
+  }
+  return next;
+}
+
+// It passes a job that waits.
+inline bool is_ahead(const Start& start) {
+  return start.reason.find("ahead of") != std::string::npos;
+}
+
+// Slots that gangs hold, by worker.
+inline std::map<std::string, int> used_slots(const State& state) {
+  std::map<std::string, int> used;
+  std::set<std::string> gangs;
+  for (const Attempt& attempt : state.attempts) {
+    if (gangs.insert(attempt.gang).second) used[attempt.worker_id] += attempt.job.ranks;
+  }
+  return used;
+}
+
+}  // namespace prefixmem::scheduler
