@@ -80,10 +80,25 @@ void Coordinator::start_gang(const scheduler::Start& start) {
   std::vector<LiveJob*> jobs;
   for (const std::string& id : start.job_ids) jobs.push_back(&live_.jobs.at(id));
   const v1::Job& first = jobs.front()->record.job;
-  const std::string gang = fmt::format("{}/{}", first.id(), first.attempt() + 1);
+  const bool joins = !start.gang.empty();
+  const std::string gang =
+      joins ? start.gang : fmt::format("{}/{}", first.id(), first.attempt() + 1);
   for (LiveJob* job : jobs) start_attempt(*job, start, gang);
-  environment_.metrics.gang_started(jobs.size());
+  count_jobs_of(gang);
+  if (!joins) environment_.metrics.gang_started(jobs.size());
   send_assignment(jobs);
+}
+
+// Each job of a gang says how many share it now.
+void Coordinator::count_jobs_of(const std::string& gang) {
+  std::vector<LiveJob*> jobs;
+  for (auto& [id, job] : live_.jobs) {
+    if (job.attempt && job.attempt->gang == gang) jobs.push_back(&job);
+  }
+  for (LiveJob* job : jobs) {
+    job->record.job.set_gang_jobs(static_cast<int>(jobs.size()));
+    journal_.job_changed(job->record.job.id());
+  }
 }
 
 void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
@@ -93,7 +108,6 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
   shown.set_attempt(shown.attempt() + 1);
   shown.set_worker_id(start.worker_id);
   shown.set_gang(gang);
-  shown.set_gang_jobs(static_cast<int>(start.job_ids.size()));
   if (!shown.has_start_time()) {
     *shown.mutable_start_time() = to_timestamp(now);
     environment_.metrics.job_started(to_seconds(now - from_timestamp(shown.create_time())));
@@ -134,6 +148,9 @@ void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
   v1::Assign& assign = *message.mutable_assign();
   const std::string worker_id = gang.front()->attempt->worker_id;
   assign.set_ranks(gang.front()->record.job.ranks());
+  if (may_share(gang.front()->record, config_.scheduler)) {
+    assign.set_gang(gang.front()->attempt->gang);
+  }
   for (LiveJob* job : gang) {
     const Status status = add_to_assignment(*job, assign);
     if (!status.ok()) end_attempt(*job, status);

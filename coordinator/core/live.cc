@@ -36,6 +36,8 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .ranks = record.job.ranks(),
           .device = device_of(record.job.spec().resources().device()),
           .retries = record.retries,
+          .bank = {},
+          .resumes = record.job.attempt() > 0,
           .bank_limit = record.bank_limit,
           .time = time_limit_of(record)};
 }
@@ -82,6 +84,10 @@ scheduler::Attempt attempt_of(const LiveJob& job) {
           .end_by = end_by};
 }
 
+bool may_share(const store::JobRecord& job, const scheduler::Config& config) {
+  return config.bank_limit > 1 && !bank_of(job).empty();
+}
+
 scheduler::AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
 
 v1::AttemptId id_of(const scheduler::AttemptKey& key) {
@@ -107,6 +113,7 @@ scheduler::State state_of(const Live& live) {
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt) {
       state.attempts.push_back(attempt_of(job));
+      state.attempts.back().job.bank = bank_of(job.record);
     } else if (job.record.job.state() == v1::JOB_STATE_QUEUED && job.after.empty()) {
       state.queue.push_back(job_of(job.record));
       state.queue.back().bank = bank_of(job.record);

@@ -63,6 +63,9 @@ scheduler::AttemptKey key_of(const v1::AttemptId& id);
 v1::AttemptId id_of(const scheduler::AttemptKey& key);
 v1::AttemptId id_of(const store::AttemptRecord& attempt);
 
+// Others may train in its gang.
+bool may_share(const store::JobRecord& job, const scheduler::Config& config);
+
 // The scheduler's view, in which a job waits for its turn only once those that it comes after have
 // succeeded.
 scheduler::State state_of(const Live& live);

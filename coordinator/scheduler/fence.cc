@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-#include <string_view>
 
 namespace prefixmem::scheduler {
 namespace {
@@ -33,17 +31,12 @@ Reconciliation reconcile(const std::vector<AttemptKey>& reported, const std::vec
         std::any_of(held.begin(), held.end(), [&](const Held& h) { return is(key, h.attempt); });
     (current ? result.kept : result.stale).push_back(key);
   }
-  std::set<std::string_view> begun;  // gangs
-  std::vector<const Held*> missing;
   for (const Held& h : held) {
     const bool known = std::any_of(reported.begin(), reported.end(),
                                    [&](const AttemptKey& key) { return is(key, h.attempt); });
-    if (known || h.began) begun.insert(h.attempt.gang);
-    if (!known) missing.push_back(&h);
-  }
-  for (const Held* h : missing) {
-    auto& fate = begun.contains(h->attempt.gang) ? result.gone : result.resent;
-    fate.push_back({h->attempt.job.id, h->attempt.attempt});
+    if (known) continue;
+    auto& fate = h.began ? result.gone : result.resent;
+    fate.push_back({h.attempt.job.id, h.attempt.attempt});
   }
   return result;
 }

@@ -21,11 +21,10 @@ Status fence(const AttemptKey& reported, const Attempt* current);
 
 // What follows from the attempts that a worker reports when it registers.
 struct Reconciliation {
-  std::vector<AttemptKey> stale;  // to be killed: not current
-  std::vector<AttemptKey> kept;   // go on
-  // Of a gang that was assigned and never heard of: the assignment was lost on its way.
-  std::vector<AttemptKey> resent;
-  std::vector<AttemptKey> gone;  // its gang had begun, and the worker does not run it any more
+  std::vector<AttemptKey> stale;   // to be killed: not current
+  std::vector<AttemptKey> kept;    // go on
+  std::vector<AttemptKey> resent;  // never heard of: the assignment was lost on its way
+  std::vector<AttemptKey> gone;    // it had begun, and the worker does not run it any more
 };
 
 // A placed attempt with what has been heard of it.
@@ -34,8 +33,7 @@ struct Held {
   bool began = false;  // events have come from it
 };
 
-// `held` are the attempts placed on that worker. A gang has begun when an attempt of it has, or is
-// reported. Pure.
+// `held` are the attempts placed on that worker. Pure.
 Reconciliation reconcile(const std::vector<AttemptKey>& reported, const std::vector<Held>& held);
 
 }  // namespace prefixmem::scheduler

@@ -47,21 +47,26 @@ auto preference(const Room& room, const Job& job) {
   return std::tuple(room.worker->device != wanted, room.free, room.worker->id);
 }
 
-Start start_of(const std::vector<const Job*>& members, const Room& room) {
-  Start start{.job_ids = {}, .worker_id = room.worker->id, .reason = {}};
-  for (const Job* member : members) start.job_ids.push_back(member->id);
-  start.reason =
-      fmt::format("{} on worker {}", ranks_text(members.front()->ranks), room.worker->id);
-  if (members.size() > 1) start.reason += fmt::format(", shared by {} jobs", members.size());
+std::string start_reason(int ranks, size_t jobs, const Room& room) {
+  std::string reason = fmt::format("{} on worker {}", ranks_text(ranks), room.worker->id);
+  if (jobs > 1) reason += fmt::format(", shared by {} jobs", jobs);
   if (room.keeper != nullptr) {
-    start.reason += fmt::format(", ahead of {}, which it does not delay", room.keeper->id);
+    reason += fmt::format(", ahead of {}, which it does not delay", room.keeper->id);
   }
+  return reason;
+}
+
+Start start_of(const std::vector<const Job*>& members, const Room& room) {
+  Start start{.job_ids = {}, .worker_id = room.worker->id, .gang = {}, .reason = {}};
+  for (const Job* member : members) start.job_ids.push_back(member->id);
+  start.reason = start_reason(members.front()->ranks, members.size(), room);
   return start;
 }
 
 Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
   const Job& first = *members.front();
   Gang gang{.id = first.id, .ranks = first.ranks, .priority = first.priority, .began = now};
+  gang.bank = first.bank;
   gang.end_by = end_by(first, now);
   for (const Job* member : members) {
     gang.job_ids.push_back(member->id);
@@ -85,6 +90,8 @@ class Placing {
       if (banks_.has_started(*job)) continue;
       if (Room* room = best_room(*job)) {
         start(*job, *room);
+      } else if (const Company company = company_for(*job); company.gang != nullptr) {
+        join(*job, company);
       } else {
         placement_.waits.push_back({job->id, wait_in_turn(*job)});
       }
@@ -124,7 +131,55 @@ class Placing {
     placement_.starts.push_back(start_of(members, room));
     room.free -= first.ranks;
     room.gangs.push_back(gang_of(members, now_));
+    room.gangs.back().start = placement_.starts.size() - 1;
     if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+  }
+
+  struct Company {
+    Room* room = nullptr;
+    Gang* gang = nullptr;
+  };
+
+  // The fullest gang of the job's bank with a place left, on a worker that no job ahead waits for:
+  // the gang would keep it waiting. One that runs takes in no job that resumes: its checkpoint has
+  // to be fetched first.
+  Company company_for(const Job& job) {
+    Company best;
+    if (job.bank.empty()) return best;
+    for (Room& room : rooms_) {
+      if (room.keeper != nullptr || !takes_work(*room.worker)) continue;
+      for (Gang& gang : room.gangs) {
+        const bool open = gang.bank == job.bank && !gang.leaving &&
+                          gang.job_ids.size() < banks_.limit_of(job) &&
+                          (gang.start || !job.resumes);
+        if (!open) continue;
+        if (best.gang == nullptr || gang.job_ids.size() > best.gang->job_ids.size()) {
+          best = {&room, &gang};
+        }
+      }
+    }
+    return best;
+  }
+
+  void join(const Job& job, const Company& company) {
+    const auto& [room, gang] = company;
+    banks_.joined(job);
+    if (gang->start) {
+      Start& start = placement_.starts[*gang->start];
+      start.job_ids.push_back(job.id);
+      start.reason = start_reason(job.ranks, start.job_ids.size(), *room);
+    } else {
+      placement_.starts.push_back(
+          {.job_ids = {job.id},
+           .worker_id = room->worker->id,
+           .gang = gang->id,
+           .reason = fmt::format("{} on worker {}, joins a gang of {}", ranks_text(job.ranks),
+                                 room->worker->id, gang->job_ids.size())});
+    }
+    gang->job_ids.insert(std::lower_bound(gang->job_ids.begin(), gang->job_ids.end(), job.id),
+                         job.id);
+    const auto end = end_by(job, now_);
+    gang->end_by = end && gang->end_by ? std::max(end, gang->end_by) : std::nullopt;
   }
 
   // Keeps the workers that the job could run on later, and says what it waits for.

@@ -8,10 +8,11 @@
 
 namespace prefixmem::scheduler {
 
-// One gang.
+// One gang, or a job that joins one.
 struct Start {
   std::vector<std::string> job_ids;  // one, or those of a bank
   std::string worker_id;
+  std::string gang;  // that runs there, which they join; empty: a new one
   std::string reason;
 };
 
@@ -50,8 +51,9 @@ struct Placement {
 //
 // A job that starts takes those with its `bank` into its gang, in turn: an even share of what the
 // free places of that device would get, and no more than the limits allow. They take nothing from
-// the jobs that they pass, for which the gang holds the slots of one job. None joins a gang that
-// has started. Pure.
+// the jobs that they pass, for which the gang holds the slots of one job. One that no worker has
+// room for joins a gang of its `bank` that runs, unless a job further ahead waits for that worker:
+// the gang would keep it waiting. Pure.
 Placement place(MonotonicTime now, const State& state, const Config& config);
 
 }  // namespace prefixmem::scheduler

@@ -10,6 +10,7 @@ void add(const Attempt& attempt, Gang& gang) {
   const bool first = gang.job_ids.empty();
   gang.id = attempt.gang;
   gang.job_ids.push_back(attempt.job.id);
+  gang.bank = attempt.job.bank;
   gang.ranks = attempt.job.ranks;
   gang.priority = attempt.job.priority;
   gang.began = first ? attempt.began : std::min(gang.began, attempt.began);

@@ -19,6 +19,8 @@ struct Gang {
   std::optional<MonotonicTime> end_by =
       {};                // the latest end, by time limits; none: it has no bound
   bool leaving = false;  // each of its attempts was asked to stop
+  std::string bank = {};
+  std::optional<size_t> start = {};  // of a placement's starts, where it starts in this one
 };
 
 struct Room {

@@ -46,10 +46,11 @@ struct Job {
   int ranks = 1;
   Device device = Device::kAuto;
   int retries = 0;  // so far
-  // Jobs with the same one may start in one gang, as a bank: equal in ranks, device and priority.
+  // Jobs with the same one may train in one gang, as a bank: equal in ranks, device and priority.
   // Empty: it has a gang of its own.
   std::string bank = {};
-  int bank_limit = 0;  // jobs of a gang that it may be in, at most; 0: as many as any
+  bool resumes = false;  // it has been placed before
+  int bank_limit = 0;    // jobs of a gang that it may be in, at most; 0: as many as any
   TimeLimit time = {};
 };
 

@@ -58,6 +58,26 @@ def test_each_trial_of_a_bank_is_as_if_alone(lab, banking):
     assert json.loads((out / "result.json").read_text())["steps"] == 12
 
 
+def test_trials_join_the_gang_as_others_leave_it(lab, cluster):
+    """Of two places one is held by a trial that never ends; the others have the second in turn."""
+    cluster.start_coordinator(bank_limit=2, **COORDINATOR)
+    cluster.start_worker()
+    spec = json.loads(lab.spec("row").read_text())
+    seeds = [{"train.max_steps": 1_000_000}, *({"train.seed": seed} for seed in [*SEEDS, 3])]
+    spec["sweep"] = {"trials": seeds}
+    file = lab.folder / "row.yaml"
+    file.write_text(json.dumps(spec))
+    endless, *jobs = submit_all(cluster, file)
+    shared = [losses(succeeded(cluster, job)) for job in jobs]
+    assert state(cluster, endless) == "running"
+    assert cluster.pmt("cancel", endless).code == 0
+    assert cluster.pmt("watch", endless).code == 3
+    assert len(gangs(cluster, [endless, *jobs])) == 1
+    for seed, seen in zip([*SEEDS, 3], shared, strict=True):
+        alone = lab.spec(f"alone-{seed}", train__seed=seed)
+        assert seen == pytest.approx(losses(succeeded(cluster, submit(cluster, alone))), rel=1e-6)
+
+
 def test_a_cancelled_trial_leaves_the_others(lab, banking):
     jobs = submit_sweep(banking, lab, "endless-bank", train__max_steps=1_000_000)
     with banking.watch(jobs[1]) as other:

@@ -175,6 +175,58 @@ class StoppingAgent(Agent):
             connection.sendall(b'{"stop":{"trial":%d}}\n' % self.trial)
 
 
+class JoiningAgent(Agent):
+    """Brings in another trial once one has told a step; the ranks hear of it one by one."""
+
+    def __init__(self, path, after, files):
+        self.after = after
+        self.line = json.dumps({"join": files}).encode() + b"\n"
+        super().__init__(path)
+
+    def take(self, line, connection):
+        super().take(line, connection)
+        if line.get("trial") == 0 and line.get("step", {}).get("step") == self.after:
+            for rank in reversed(self.connections):
+                rank.sendall(self.line)
+
+
+def join(workspace, bank, ranks, after, out, **changes):
+    """Runs the bank; the job of these changes joins it after that step of trial 0."""
+    spec = workspace.spec("joining", **changes)
+    agent = JoiningAgent(workspace.folder / "s", after, {"spec": str(spec), "out": str(out)})
+    errors = bank.run(ranks, ["--events", agent.path])
+    agent.close()
+    return agent.lines, errors
+
+
+def test_one_that_joins_is_as_alone_and_outlives_the_others(workspace, ranks):
+    exact = {"train__deterministic": True}
+    changes = trials(workspace)[:3]
+    changes[0] |= {"train__max_steps": LONG, "train__eval_every": LONG}
+    changes[2] |= {"train__max_steps": LONG + 50, "train__eval_every": LONG}
+    alone = each_alone(workspace, ranks, changes, exact)
+    bank = Bank(workspace, "open", changes[:2], **exact)
+    out = workspace.folder / "joined"
+    lines, _ = join(workspace, bank, ranks, 2, out, **changes[2], **exact)
+    for got, want in zip([*bank.outs, out], alone, strict=True):
+        assert_same_bits(got, want)
+    told = [line for line in lines if line.get("trial") == 2]
+    assert told[0]["phase"]["phase"] == "loading"
+    assert told[-1]["result"]["steps"] == LONG + 50
+    end_of_first = next(x for x in lines if x.get("trial") == 0 and "result" in x)
+    assert lines.index(told[0]) < lines.index(end_of_first) < lines.index(told[-1])
+
+
+def test_one_that_does_not_fit_joins_in_vain(workspace, ranks):
+    changes = {"train__max_steps": LONG, "train__eval_every": LONG}
+    bank = Bank(workspace, "fixed", [changes])
+    out = workspace.folder / "joined"
+    _, errors = join(workspace, bank, ranks, 2, out, method="full")
+    assert "pmt-trainer: trial 1: method is full; allowed in a bank: methods that" in errors
+    assert result(bank.outs[0])["status"] == "OK"
+    assert losses(bank.outs[0]) == losses(workspace.train("plain", ranks=ranks, **changes))
+
+
 def test_one_is_stopped_and_goes_on_alone_or_in_company(workspace, ranks):
     exact = {"train__deterministic": True, "train__max_steps": LONG, "train__eval_every": LONG}
     changes = trials(workspace)[:3]

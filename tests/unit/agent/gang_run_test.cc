@@ -60,7 +60,7 @@ class GangRunTest : public AgentWorldTest {
     until([&] { return std::find(said_.begin(), said_.end(), text) != said_.end(); });
   }
   void until_all_end() {
-    until([&] { return ends_.size() == run_->attempts().size(); });
+    until([&] { return ends_.size() == run_->attempts().size() && !run_->holds_slots(); });
   }
   std::string end_of(int job) { return ends_.at(name_of(job)).status.to_string(); }
   // Makes the file that a script waits for.
@@ -266,6 +266,97 @@ TEST_F(GangRunTest, AnAbandonedTrialVanishesWithoutAWord) {
   EXPECT_EQ(end_of(1), "OK");
   EXPECT_FALSE(ends_.contains("job-a"));
   EXPECT_FALSE(run_->holds_slots()) << "the other's end is the last";
+}
+
+TEST_F(GangRunTest, AnotherJoinsWhileTheGangRuns) {
+  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  start_with(R"(
+other = Rank(1)
+rank.log("runs", 0)
+joins = [r.hear()["join"] for r in (rank, other)]
+assert joins[0] == joins[1]
+finish(0)
+rank.log("joined", 1)
+wait_for()" + go_path() +
+                 R"()
+pathlib.Path(joins[0]["out"], "result.json").write_text("of b")
+rank.result(1)
+)",
+             1);
+  until_said("job-a: runs");
+  ASSERT_NE(run_->join(assigned({"job-b", 1})), nullptr);
+  until_said("job-b: joined");
+  until([&] { return ends_.contains("job-a"); });
+  EXPECT_TRUE(run_->holds_slots()) << "an end is not held back for those that joined";
+  go();
+  until_all_end();
+  EXPECT_EQ(end_of(0), "OK");
+  EXPECT_EQ(end_of(1), "OK");
+  EXPECT_EQ(run_->join(assigned({"job-c", 1})), nullptr) << "the gang is gone";
+  EXPECT_THAT(store_.uploads(),
+              UnorderedElementsAre("result result.json 0", "result result.json of b"));
+}
+
+// The ranks leave without it: the next mpirun is its own.
+TEST_F(GangRunTest, OneThatCameTooLateTrainsInTheNextGang) {
+  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  start_with(R"(
+rank.log("runs", 0)
+if "job-a" in trials()[0]["out"]:
+    rank.hear()
+finish(0)
+)",
+             1);
+  until_said("job-a: runs");
+  ASSERT_NE(run_->join(assigned({"job-b", 1})), nullptr);
+  until_all_end();
+  EXPECT_EQ(end_of(0), "OK");
+  EXPECT_EQ(end_of(1), "OK");
+  EXPECT_THAT(said_, ElementsAre("job-a: runs", "job-b: runs"));
+  EXPECT_FALSE(run_->holds_slots());
+}
+
+TEST_F(GangRunTest, OneThatJoinsAGangThatDiesIsTriedByItself) {
+  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  start_with(R"(
+rank.log("runs", 0)
+if "job-a" in trials()[0]["out"]:
+    rank.hear()
+    os.kill(os.getpid(), signal.SIGKILL)
+finish(0)
+)",
+             1);
+  until_said("job-a: runs");
+  ASSERT_NE(run_->join(assigned({"job-b", 1})), nullptr);
+  until_all_end();
+  EXPECT_THAT(end_of(0), HasSubstr("killed by signal 9"));
+  EXPECT_FALSE(ends_.at("job-a").shared) << "it was alone";
+  EXPECT_EQ(end_of(1), "OK");
+}
+
+TEST_F(GangRunTest, NobodyJoinsAGangThatIsToStop) {
+  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  start_with(R"(
+def leave(*_):
+    wait_for()" + go_path() +
+                 R"()
+    rank.fail(0, "CANCELLED", "stopped")
+    sys.exit(17)
+signal.signal(signal.SIGUSR1, leave)
+rank.log("runs", 0)
+if "job-a" in trials()[0]["out"]:
+    wait_for_signals()
+finish(0)
+)",
+             1);
+  until_said("job-a: runs");
+  attempt(0).stop(StopKind::kCancel, "the user asked");
+  ASSERT_NE(run_->join(assigned({"job-b", 1})), nullptr);
+  go();
+  until_all_end();
+  EXPECT_EQ(end_of(0), "CANCELLED: the user asked");
+  EXPECT_EQ(end_of(1), "OK");
+  EXPECT_THAT(said_, ElementsAre("job-a: runs", "job-b: runs"));
 }
 
 TEST_F(GangRunTest, FoldersLiveAsLongAsTheRun) {

@@ -74,7 +74,7 @@ class TrainerCommandTest : public testing::Test {
 
   const TempFolder temp_;
   const GangFolder folder_ = *GangFolder::create(temp_.path(), {"job-a", 1});
-  const std::vector<TrialFiles> one_ = {{"/w/a/spec.yaml", "/w/a/out"}};
+  const TrialFiles one_ = {"/w/a/spec.yaml", "/w/a/out"};
   const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer", "/w/cache"};
 };
 
@@ -92,8 +92,8 @@ TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
 }
 
 TEST_F(TrainerCommandTest, OfABankNamesTheFileThatListsItsTrials) {
-  const std::vector<TrialFiles> two = {one_[0], {"/w/b/spec.yaml", "/w/b/out"}};
-  const Command command = trainer_command(programs_, folder_, 2, two, {});
+  const std::vector<TrialFiles> two = {one_, {"/w/b/spec.yaml", "/w/b/out"}};
+  const Command command = trainer_command(programs_, folder_, 2, std::nullopt, {});
   const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
   EXPECT_THAT((std::vector<std::string>(trainer, command.argv.end())),
               ElementsAre("/opt/pmt-trainer", "--bank", folder_.bank().string(), "--events",

@@ -24,6 +24,17 @@ TEST(Trials, EndWithTheirResultOrFailure) {
   EXPECT_TRUE(trials.all_ended());
 }
 
+TEST(Trials, OneThatIsAddedCountsFromItsFirstEventOn) {
+  Trials trials(1);
+  trials.add();
+  trials.note(result_of(0));
+  EXPECT_TRUE(trials.all_ended()) << "the gang may leave without it";
+  trials.note({1, LogEvent{0, "info", "here"}});
+  EXPECT_FALSE(trials.all_ended());
+  trials.note(result_of(1));
+  EXPECT_TRUE(trials.all_ended());
+}
+
 TEST(Trials, AGangThatIsNoBankHasNone) {
   Trials none(0);
   none.note(result_of(TrialEvent::kWholeGang));

@@ -95,9 +95,9 @@ TEST_F(BankTest, IsPreemptedAsAWhole) {
   heard("w");
   submit("urgent", "resources: {ranks: 2}\npriority: 5");
   const std::string why = "preempted by " + job("urgent").id() + " of priority 5";
-  EXPECT_THAT(heard("w"), testing::UnorderedElementsAre("cancel s-1/1: " + why,
-                                                        "cancel s-2/1: " + why,
-                                                        "cancel s-3/1: " + why));
+  EXPECT_THAT(heard("w"),
+              testing::UnorderedElementsAre("cancel s-1/1: " + why, "cancel s-2/1: " + why,
+                                            "cancel s-3/1: " + why));
   for (const char* attempt : {"s-1/1", "s-2/1"}) {
     ASSERT_TRUE(ended("w", attempt, "CANCELLED", why).ok());
     EXPECT_THAT(state("urgent"), testing::StartsWith("queued")) << "the gang still holds its slots";
@@ -177,8 +177,15 @@ TEST_F(BankTest, AWorkerThatHasForgottenItsGangStartsANewOne) {
   coordinator().tick();
   heard("w");
   ASSERT_TRUE(connect("w", 3).ok());
-  EXPECT_THAT(heard("w"), ElementsAre("registered", "assign s-1/2, s-2/2, s-3/2"));
-  EXPECT_THAT(history("s-1").at(2), HasSubstr("worker w no longer runs attempt 1; retry 1 of 3"));
+  EXPECT_THAT(heard("w"), ElementsAre("registered", "assign s-1/1, s-3/1"));
+  EXPECT_THAT(history("s-2").at(4), HasSubstr("worker w no longer runs attempt 1; retry 1 of 3"));
+}
+
+TEST_F(BankTest, AnAssignmentNamesTheGangThatOthersMayJoin) {
+  EXPECT_EQ(link("w")->sent.back().assign().gang(), job("s-1").id() + "/1");
+  submit("alone");
+  ASSERT_TRUE(connect("v", 1).ok());
+  EXPECT_EQ(link("v")->sent.back().assign().gang(), "");
 }
 
 TEST_F(BankTest, NobodyElsesFilesAreTaken) {

@@ -100,6 +100,36 @@ TEST_F(PlaceProperty, ABankIsOfOneKeyWithinTheLimitAndInTurn) {
   EXPECT_GT(banks, kStates / 8u) << "too few banks to say much";
 }
 
+TEST_F(PlaceProperty, AJobJoinsAGangOfItsKeyThatKeepsNobodyAheadWaiting) {
+  size_t joined = 0;
+  in_every_state([&](const State& state, const Placement& placement) {
+    const State next = after(state, placement);
+    for (const Start& start : placement.starts) {
+      if (start.gang.empty()) continue;
+      ++joined;
+      ASSERT_EQ(start.job_ids.size(), 1u);
+      const Job& joiner = by_id(state.queue, start.job_ids.front());
+      EXPECT_FALSE(joiner.resumes);
+      int members = 0;
+      for (const Attempt& attempt : next.attempts) {
+        if (attempt.gang != start.gang) continue;
+        ++members;
+        EXPECT_EQ(attempt.job.bank, joiner.bank);
+        EXPECT_EQ(attempt.worker_id, start.worker_id);
+      }
+      EXPECT_LE(members, kConfig.bank_limit);
+      const Worker& on = by_id(state.workers, start.worker_id);
+      for (const Wait& wait : placement.waits) {
+        const Job& ahead = by_id(state.queue, wait.job_id);
+        const bool there = on.slots >= ahead.ranks &&
+                           (ahead.device != Device::kCuda || on.device == Device::kCuda);
+        EXPECT_FALSE(before(ahead, joiner) && there) << ahead.id << " waits for " << on.id;
+      }
+    }
+  });
+  EXPECT_GT(joined, kStates / 50u) << "too few to say much";
+}
+
 // One sweep alone fills the free places of a device, and no two gangs differ by more than one.
 TEST(PlaceBanksProperty, ASweepIsSpreadEvenly) {
   for (unsigned seed = 0; seed < 1000; ++seed) {

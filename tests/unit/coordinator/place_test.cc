@@ -198,11 +198,40 @@ TEST(PlaceBanks, ALaterTrialPassesAWaitingJobAndTakesNothingFromIt) {
               ElementsAre("between: waits for 1 slot of one worker to be free"));
 }
 
-TEST(PlaceBanks, NoneJoinsAGangThatRuns) {
+TEST(PlaceBanks, ATrialThatNoWorkerHasRoomForJoinsAGangThatRuns) {
+  State state{.workers = {worker("w", 1)},
+              .queue = {trial("b", 2, "x"), trial("c", 3, "x"), trial("d", 4, "y")},
+              .attempts = {placed(trial("a", 1, "x"), "w", 1, "g")}};
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("b>w in g", "c>w in g"));
+  EXPECT_EQ(placement.starts[1].reason, "1 rank on worker w, joins a gang of 2");
+  EXPECT_THAT(starts_of(scheduler::place({}, state, {.bank_limit = 2})), ElementsAre("b>w in g"));
+  EXPECT_THAT(starts_of(scheduler::place({}, state, {.bank_limit = 1})), IsEmpty());
+  state.workers.push_back(worker("v", 1));
+  EXPECT_THAT(starts_of(place(state)), ElementsAre("b+c>v")) << "room is better than company";
+}
+
+TEST(PlaceBanks, NoneJoinsWhereAnotherJobAheadWaitsForTheWorker) {
   const State state{.workers = {worker("w", 1)},
-                    .queue = {trial("b", 2, "x")},
-                    .attempts = {placed(trial("a", 1, "x"), "w")}};
+                    .queue = {job("ahead", 2), trial("b", 3, "x")},
+                    .attempts = {placed(trial("a", 1, "x"), "w", 1, "g")}};
   EXPECT_THAT(starts_of(place(state)), IsEmpty());
+}
+
+TEST(PlaceBanks, NoneJoinsAGangThatIsToStopOrADrainingWorkersOrWhenItResumes) {
+  const State open{.workers = {worker("w", 1)},
+                   .queue = {trial("b", 2, "x")},
+                   .attempts = {placed(trial("a", 1, "x"), "w", 1, "g")}};
+  EXPECT_THAT(starts_of(place(open)), ElementsAre("b>w in g"));
+  State stops = open;
+  stops.attempts[0].stop = cancelled("cancelled by a client");
+  EXPECT_THAT(starts_of(place(stops)), IsEmpty());
+  State drains = open;
+  drains.workers[0].draining = true;
+  EXPECT_THAT(starts_of(place(drains)), IsEmpty());
+  State resumes = open;
+  resumes.queue[0].resumes = true;
+  EXPECT_THAT(starts_of(place(resumes)), IsEmpty());
 }
 
 TEST(PlaceBanks, AGangHoldsItsSlotsOnce) {

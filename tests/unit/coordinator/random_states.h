@@ -65,6 +65,7 @@ inline Job any_trial(Random& random, int order) {
   Job one = job("j" + std::to_string(order), order, 1 + 2 * sweep, Device::kAuto);
   one.priority = sweep - 1;
   one.bank = "sweep-" + std::to_string(sweep);
+  one.resumes = random.one_in(4);
   if (sweep == 1) one.time = {.text = "some", .left = std::chrono::seconds(1 + random.below(90))};
   return one;
 }
@@ -82,7 +83,8 @@ inline State any_state(unsigned seed) {
   for (const Worker& on : state.workers) {
     int free = on.lost ? 0 : on.slots;
     for (int tries = random.below(4); tries > 0; --tries) {
-      const Job one = any_job(random, ++order);
+      ++order;
+      const Job one = random.one_in(2) ? any_job(random, order) : any_trial(random, order);
       if (one.ranks > free || (one.device == Device::kCuda && on.device != Device::kCuda)) continue;
       free -= one.ranks;
       Attempt attempt = placed(one, on.id);
@@ -115,8 +117,9 @@ inline bool before(const Job& a, const Job& b) {
 
 // Adds a gang as it starts.
 inline void apply(const Start& start, MonotonicTime now, State& state) {
-  const std::string gang =
-      start.job_ids.front() + "/" + std::to_string(now.time_since_epoch().count());
+  const std::string gang = !start.gang.empty() ? start.gang
+                                               : start.job_ids.front() + "/" +
+                                                     std::to_string(now.time_since_epoch().count());
   for (const std::string& id : start.job_ids) {
     Attempt attempt = placed(by_id(state.queue, id), start.worker_id, 1, gang);
     attempt.began = now;

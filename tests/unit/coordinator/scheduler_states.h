@@ -33,13 +33,13 @@ inline Attempt placed(const Job& job, const std::string& worker_id, int attempt 
           .stop = {}};
 }
 
-// {"job>worker", "job+job>worker", …} in the order of the decisions.
+// {"job>worker", "job+job>worker", "job>worker in gang", …} in the order of the decisions.
 inline std::vector<std::string> starts_of(const Placement& placement) {
   std::vector<std::string> texts;
   for (const Start& start : placement.starts) {
     std::string ids;
     for (const std::string& id : start.job_ids) ids += (ids.empty() ? "" : "+") + id;
-    texts.push_back(ids + ">" + start.worker_id);
+    texts.push_back(ids + ">" + start.worker_id + (start.gang.empty() ? "" : " in " + start.gang));
   }
   return texts;
 }

@@ -16,6 +16,7 @@
 namespace prefixmem {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 using testing::StartsWith;
@@ -254,6 +255,44 @@ TEST_F(SweepTest, AGridEndsWithItsTrials) {
   EXPECT_EQ(state_of(id), "running: submitted");
   finish(id);
   EXPECT_EQ(state_of(id), "finished: all 4 trials have ended");
+}
+
+TEST_F(SweepTest, TheNextTrialJoinsTheGangOfTheOneThatHasEnded) {
+  config_.scheduler.bank_limit = 4;
+  restart();
+  ASSERT_TRUE(connect("w", 1).ok());
+  submit_sweep(search("random", 6));
+  coordinator().tick();
+  listen();
+  const std::string gang = job("s-1").gang();
+  EXPECT_EQ(job("s-4").gang(), gang);
+  ASSERT_TRUE(ended("w", "s-2/1", "OK").ok());
+  coordinator().tick();
+  EXPECT_EQ(link("w")->sent.back().assign().gang(), gang);
+  listen();
+  EXPECT_EQ(state("s-5"), "starting: 1 rank on worker w, joins a gang of 3");
+  EXPECT_EQ(job("s-5").gang(), gang);
+  EXPECT_EQ(job("s-1").gang_jobs(), 4);
+  EXPECT_EQ(coordinator().workers().at(0).used_slots(), 1);
+  for (const char* name : {"s-1", "s-3", "s-4"}) {
+    ASSERT_TRUE(ended("w", std::string(name) + "/1", "OK").ok());
+  }
+  EXPECT_EQ(coordinator().workers().at(0).used_slots(), 1) << "s-5 holds the gang's slot";
+}
+
+// The assignment is lost on its way: the worker knows the gang, but not who was to join it.
+TEST_F(SweepTest, ATrialThatWasToJoinIsSentAgain) {
+  config_.scheduler.bank_limit = 4;
+  restart();
+  ASSERT_TRUE(connect("w", 1).ok());
+  submit_sweep(search("random", 6));
+  coordinator().tick();
+  ASSERT_TRUE(ended("w", "s-2/1", "OK").ok());
+  coordinator().tick();
+  const std::string gang = job("s-1").gang();
+  ASSERT_TRUE(connect("w", 1, {"s-1/1", "s-3/1", "s-4/1"}).ok());
+  EXPECT_EQ(link("w")->sent.back().assign().gang(), gang);
+  EXPECT_THAT(heard("w"), ElementsAre("registered", "assign s-5/1"));
 }
 
 TEST_F(SweepTest, ATrialThatSomebodyCancelsGivesItsPlaceToTheNext) {

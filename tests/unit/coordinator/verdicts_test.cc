@@ -81,17 +81,16 @@ TEST(Reconcile, SortsWhatAWorkerReports) {
   EXPECT_THAT(texts(found.gone), ElementsAre("vanished/3"));
 }
 
-TEST(Reconcile, AGangHasBegunWithAnyOfItsAttempts) {
+// One may have been on its way to join a gang whose others are known.
+TEST(Reconcile, EachAttemptOfAGangIsJudgedByItself) {
   const std::vector<Held> held = {{placed(job("heard", 1), "w", 1, "g"), true},
                                   {placed(job("unheard", 2), "w", 1, "g"), false},
                                   {placed(job("reported", 3), "w", 1, "h"), false},
-                                  {placed(job("missing", 4), "w", 1, "h"), false},
-                                  {placed(job("lost-1", 5), "w", 1, "i"), false},
-                                  {placed(job("lost-2", 6), "w", 4, "i"), false}};
+                                  {placed(job("missing", 4), "w", 4, "h"), false}};
   const Reconciliation found = reconcile({{"reported", 1}}, held);
   EXPECT_THAT(texts(found.kept), ElementsAre("reported/1"));
-  EXPECT_THAT(texts(found.gone), ElementsAre("heard/1", "unheard/1", "missing/1"));
-  EXPECT_THAT(texts(found.resent), ElementsAre("lost-1/1", "lost-2/4"));
+  EXPECT_THAT(texts(found.gone), ElementsAre("heard/1"));
+  EXPECT_THAT(texts(found.resent), ElementsAre("unheard/1", "missing/4"));
 }
 
 TEST(Reconcile, NothingReportedAndNothingHeld) {

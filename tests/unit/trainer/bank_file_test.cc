@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/trainer/scratch_folder.h"
-#include "worker/trainer/train/trial_stops.h"
+#include "worker/trainer/train/agent_requests.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -51,16 +51,24 @@ TEST_F(BankFile, SaysWhatIsWrong) {
               HasSubstr("trial 1: out is ./b, that of another trial"));
 }
 
-TEST(TrialStops, TakesTheAgentsLines) {
-  TrialStops stops;
-  EXPECT_TRUE(stops.take_line(R"({"stop":{"trial":3}})").ok());
-  EXPECT_TRUE(stops.requested(3));
-  EXPECT_FALSE(stops.requested(2));
+TEST(AgentRequests, TakesTheAgentsLines) {
+  AgentRequests requests;
+  EXPECT_TRUE(requests.take_line(R"({"stop":{"trial":3}})").ok());
+  EXPECT_TRUE(requests.stop_asked(3));
+  EXPECT_FALSE(requests.stop_asked(2));
+  EXPECT_TRUE(requests.take_line(R"({"join":{"spec":"/a","out":"/b","resume":true}})").ok());
+  EXPECT_TRUE(requests.take_line(R"({"join":{"spec":"/c","out":"/d"}})").ok());
+  ASSERT_EQ(requests.joining(), 2u);
+  EXPECT_EQ(requests.joining(0).out, "/b");
+  EXPECT_TRUE(requests.joining(0).resume);
+  EXPECT_EQ(requests.joining(1).spec, "/c");
   for (const char* line : {"", "{", "3", R"({"stop":3})", R"({"stop":{"trial":-1}})",
-                           R"({"stop":{"trial":1},"more":1})", R"({"stop":{}})"}) {
-    EXPECT_EQ(stops.take_line(line).code(), Code::kInvalidArgument) << line;
+                           R"({"stop":{"trial":1},"more":1})", R"({"stop":{}})", R"({"join":{}})",
+                           R"({"join":{"spec":"/a"}})", R"({"join":[]})"}) {
+    EXPECT_EQ(requests.take_line(line).code(), Code::kInvalidArgument) << line;
   }
-  EXPECT_FALSE(stops.requested(1));
+  EXPECT_FALSE(requests.stop_asked(1));
+  EXPECT_EQ(requests.joining(), 2u);
 }
 
 }  // namespace

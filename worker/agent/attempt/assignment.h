@@ -38,8 +38,10 @@ struct Assignment {
   std::optional<Artifact> resume_metrics;  // metrics.jsonl of the steps before, and maybe of more
 };
 
-// One mpirun and the attempts that train in it; above one they are a bank.
+// One mpirun and the attempts that train in it. They are a bank where there are several, or where
+// the gang has a name, by which later assignments join it.
 struct GangAssignment {
+  std::string gang = {};
   int ranks = 0;
   std::vector<Assignment> attempts;
 };

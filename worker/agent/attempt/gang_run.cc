@@ -11,27 +11,63 @@ namespace prefixmem::agent {
 
 GangRun::GangRun(GangAssignment assignment, std::vector<std::string> gpus,
                  const AttemptWorld& world, std::function<void()> changed)
-    : ranks_(assignment.ranks),
+    : name_(std::move(assignment.gang)),
+      ranks_(assignment.ranks),
       gpus_(std::move(gpus)),
       world_(world),
       changed_(std::move(changed)) {
-  AttemptHost& host = *this;
-  for (Assignment& one : assignment.attempts) {
-    attempts_.push_back(std::make_unique<Attempt>(std::move(one), world_, host));
-    open_[attempts_.back().get()];
+  {
+    const MutexLock lock(mutex_);
+    for (Assignment& one : assignment.attempts) add(std::move(one));
   }
   body_ = std::thread([this] { live(); });
 }
 
 GangRun::~GangRun() {
-  for (const auto& attempt : attempts_) {
+  for (Attempt* attempt : attempts()) {
     attempt->stop(StopKind::kAbandon, "the worker agent ends");
   }
   body_.join();
-  attempts_.clear();
+  std::vector<std::unique_ptr<Attempt>> ended;  // their threads may still call this
+  {
+    const MutexLock lock(mutex_);
+    ended = std::exchange(attempts_, {});
+  }
+  ended.clear();
   if (!folder_) return;
   const Status removed = folder_->remove();
   if (!removed.ok()) spdlog::warn("{}: {}", folder_->path().string(), removed.message());
+}
+
+Attempt* GangRun::add(Assignment assignment) {
+  AttemptHost& host = *this;
+  attempts_.push_back(std::make_unique<Attempt>(std::move(assignment), world_, host));
+  Attempt* const added = attempts_.back().get();
+  waiting_.push_back(added);
+  open_[added];
+  return added;
+}
+
+Attempt* GangRun::join(const Assignment& assignment) {
+  Attempt* joined = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    if (name_.empty() || gone_) return nullptr;
+    joined = add(assignment);
+    if (stop_) stop_->knock();
+  }
+  // An end that was held back for the slots: they are the joined one's now.
+  for (Attempt* attempt : attempts()) {
+    if (attempt->closed()) attempt->release();
+  }
+  return joined;
+}
+
+std::vector<Attempt*> GangRun::attempts() const {
+  const MutexLock lock(mutex_);
+  std::vector<Attempt*> all;
+  for (const auto& attempt : attempts_) all.push_back(attempt.get());
+  return all;
 }
 
 bool GangRun::holds_slots() const {
@@ -47,7 +83,7 @@ void GangRun::stop(const Attempt& attempt, Millis grace) {
   auto& [trial, leave_by] = member->second;
   leave_by = std::min(leave_by.value_or(now + grace), now + grace);
   if (!trial) return;  // muster() leaves it out
-  if (!stop_where_all_leave()) stop_.request_trial(*trial, grace);
+  if (!stop_where_all_leave()) stop_->request_trial(*trial, grace);
 }
 
 // When the last of them is due.
@@ -55,41 +91,73 @@ bool GangRun::stop_where_all_leave() {
   const MonotonicTime now = real_clock().monotonic();
   MonotonicTime last = now;
   for (const auto& [attempt, member] : open_) {
-    if (!member.leave_by || !member.trial) return false;
+    if (!member.leave_by) return false;
     last = std::max(last, *member.leave_by);
   }
-  if (!open_.empty()) stop_.request(last - now);
-  return !open_.empty();
+  if (open_.empty() || !stop_) return false;
+  stop_->request(last - now);
+  return true;
 }
 
 void GangRun::live() {
-  prepare();
-  close_all(guarded([this] { return run(); }));
+  while (StopRequest* const stop = next_round()) {
+    close_round(guarded([&] { return run(*stop); }));
+  }
+  for (Attempt* attempt : attempts()) attempt->release();
+}
+
+StopRequest* GangRun::next_round() {
+  trials_.clear();
+  const MutexLock lock(mutex_);
+  for (auto& [attempt, member] : open_) member.trial.reset();
+  gone_ = waiting_.empty() && unheard_.empty();
+  if (gone_) return nullptr;
+  stop_ = std::make_unique<StopRequest>();
+  return stop_.get();
+}
+
+Status GangRun::run(StopRequest& stop) {
+  for (Attempt* attempt : std::exchange(unheard_, {})) place(*attempt);
+  muster();
+  if (trials_.empty()) return {};
+  PM_ASSIGN(const GangPlan gang, plan());
+  const GangListener listener{.on_event =
+                                  [this](const TrialEvent& event) {
+                                    on_event(event);
+                                    return Status();
+                                  },
+                              .on_hang = [this](const std::optional<Hang>& hang) { on_hang(hang); },
+                              .take_joining = [this] { return take_joining(); }};
+  GangEnd end = run_gang(gang, world_.gang, stop, listener);
+  stderr_tail_ = std::move(end.output_tail);
+  PM_TRY(explain_end(end));
+  if (!bank_) return {};
+  return internal_error("the gang ended well but told no end of this trial");
+}
+
+void GangRun::muster() {
+  std::vector<Attempt*> waiting;
   {
     const MutexLock lock(mutex_);
-    gone_ = true;
+    waiting = std::exchange(waiting_, {});
   }
-  for (const auto& attempt : attempts_) attempt->release();
-}
-
-void GangRun::prepare() {
-  for (const auto& attempt : attempts_) {
+  for (Attempt* attempt : waiting) {
     Status status = guarded([&] { return attempt->prepare(); });
-    if (!status.ok()) close(*attempt, {std::move(status), ""});
-  }
-}
-
-std::vector<Attempt*> GangRun::muster() {
-  std::vector<Attempt*> trials;
-  for (const auto& attempt : attempts_) {
-    if (attempt->closed()) continue;
-    if (takes_part(*attempt, static_cast<int>(trials.size()))) {
-      trials.push_back(attempt.get());
+    if (status.ok()) {
+      place(*attempt);
     } else {
-      close(*attempt, {cancelled("stopped before the start"), ""});
+      close(*attempt, {std::move(status), ""});
     }
   }
-  return trials;
+}
+
+void GangRun::place(Attempt& attempt) {
+  if (attempt.closed()) return;
+  if (takes_part(attempt, static_cast<int>(trials_.size()))) {
+    trials_.push_back(&attempt);
+  } else {
+    close(attempt, {cancelled("stopped before the start"), ""});
+  }
 }
 
 bool GangRun::takes_part(const Attempt& attempt, int trial) {
@@ -100,63 +168,67 @@ bool GangRun::takes_part(const Attempt& attempt, int trial) {
   return true;
 }
 
-Status GangRun::run() {
-  const std::vector<Attempt*> trials = muster();
-  if (trials.empty()) return {};
-  PM_ASSIGN(const GangPlan gang, plan(trials));
-  const GangListener listener{
-      .on_event =
-          [&](const TrialEvent& event) {
-            on_event(trials, event);
-            return Status();
-          },
-      .on_hang = [&](const std::optional<Hang>& hang) { on_hang(trials, hang); }};
-  GangEnd end = run_gang(gang, world_.gang, stop_, listener);
-  stderr_tail_ = std::move(end.output_tail);
-  PM_TRY(explain_end(end));
-  if (!bank_) return {};
-  return internal_error("the gang ended well but told no end of this trial");
-}
-
-Result<GangPlan> GangRun::plan(const std::vector<Attempt*>& trials) {
+Result<GangPlan> GangRun::plan() {
   if (ranks_ < 1) {
     return invalid_argument("ranks is " + std::to_string(ranks_) + "; allowed: at least 1");
   }
-  bank_ = trials.size() > 1;
-  PM_ASSIGN(folder_, GangFolder::create(world_.options.work_dir, trials.front()->key()));
+  bank_ = !name_.empty() || trials_.size() > 1;
+  if (folder_) PM_TRY(folder_->remove());
+  PM_ASSIGN(folder_, GangFolder::create(world_.options.work_dir, trials_.front()->key()));
   std::vector<TrialFiles> files;
-  for (const Attempt* trial : trials) files.push_back(trial->files());
+  for (const Attempt* trial : trials_) files.push_back(trial->files());
   if (bank_) PM_TRY(write_file_atomic(folder_->bank(), bank_file(files)));
-  const bool uses_gpu = trials.front()->spec().uses_gpu;
+  const bool uses_gpu = trials_.front()->spec().uses_gpu;
   GangPlan gang;
-  gang.command = trainer_command(world_.options.programs, *folder_, ranks_, files,
+  gang.command = trainer_command(world_.options.programs, *folder_, ranks_,
+                                 bank_ ? std::nullopt : std::optional(files.front()),
                                  uses_gpu ? gpus_ : std::vector<std::string>());
   gang.socket = folder_->socket();
   gang.output_file = folder_->output_file();
   gang.mark = folder_->mark();
-  gang.trials = bank_ ? static_cast<int>(trials.size()) : 0;
+  gang.trials = bank_ ? static_cast<int>(trials_.size()) : 0;
   return gang;
 }
 
-// What concerns the whole gang is told to every trial that still trains.
-void GangRun::on_event(const std::vector<Attempt*>& trials, const TrialEvent& event) {
+// Nobody comes into a gang that is to stop: who waits has the next one.
+std::vector<std::string> GangRun::take_joining() {
+  {
+    const MutexLock lock(mutex_);
+    if (waiting_.empty() || stop_->kill_at()) return {};
+  }
+  const size_t before = trials_.size();
+  muster();
+  std::vector<std::string> lines;
+  for (size_t i = before; i < trials_.size(); ++i) {
+    unheard_.insert(trials_[i]);
+    lines.push_back(join_line(trials_[i]->files()));
+  }
+  return lines;
+}
+
+// What concerns the whole gang is told to every trial that trains.
+void GangRun::on_event(const TrialEvent& event) {
   if (event.trial == TrialEvent::kWholeGang) {
-    for (Attempt* trial : trials) tell(*trial, event.event);
-  } else if (bank_ && static_cast<size_t>(event.trial) < trials.size()) {
-    take(*trials.at(static_cast<size_t>(event.trial)), event.event);
+    for (Attempt* trial : trials_) {
+      if (!unheard_.contains(trial)) tell(*trial, event.event);
+    }
+  } else if (bank_ && static_cast<size_t>(event.trial) < trials_.size()) {
+    Attempt* const trial = trials_[static_cast<size_t>(event.trial)];
+    unheard_.erase(trial);
+    take(*trial, event.event);
   } else {
     spdlog::warn("{}: an event of trial {}, which is not in the gang", folder_->path().string(),
                  event.trial);
   }
 }
 
-void GangRun::on_hang(const std::vector<Attempt*>& trials, const std::optional<Hang>& hang) {
+void GangRun::on_hang(const std::optional<Hang>& hang) {
   std::vector<HangingRank> ranks;
   if (hang && hang->absent.empty()) ranks.push_back({"all", world_.gang.host, hang->call.name});
   for (const auto& absent : hang ? hang->absent : std::vector<Hang::Absent>()) {
     ranks.push_back({std::to_string(absent.rank), world_.gang.host, hang->call.name});
   }
-  for (const Attempt* trial : trials) world_.metrics.set_hanging(trial->key().job_id, ranks);
+  for (const Attempt* trial : trials_) world_.metrics.set_hanging(trial->key().job_id, ranks);
 }
 
 void GangRun::take(Attempt& trial, const Event& event) {
@@ -173,20 +245,25 @@ void GangRun::tell(Attempt& attempt, const Event& event) {
   close(attempt, {std::move(status), ""});
 }
 
-// The last one's end frees the slots, so it waits for the gang's.
+// The last one's end frees the slots, so it waits for the gang's. Asked after closing: an attempt
+// that joins meanwhile lets go of all that are closed.
 void GangRun::close(Attempt& attempt, AttemptEnd end) {
-  const bool held = std::none_of(attempts_.begin(), attempts_.end(), [&](const auto& other) {
-    return other.get() != &attempt && !other->closed() && !other->abandoned();
+  attempt.close(std::move(end), true);
+  const std::vector<Attempt*> all = attempts();
+  const bool last = std::none_of(all.begin(), all.end(), [&](const Attempt* other) {
+    return other != &attempt && !other->closed() && !other->abandoned();
   });
-  attempt.close(std::move(end), held);
+  if (!last) attempt.release();
   const MutexLock lock(mutex_);
   open_.erase(&attempt);
   stop_where_all_leave();
 }
 
-void GangRun::close_all(const Status& status) {
-  for (const auto& attempt : attempts_) {
-    if (!attempt->closed()) close(*attempt, {status, stderr_tail_, bank_ && !status.ok()});
+void GangRun::close_round(const Status& status) {
+  const bool shared = trials_.size() - unheard_.size() > 1;
+  for (Attempt* trial : trials_) {
+    if (trial->closed() || unheard_.contains(trial)) continue;
+    close(*trial, {status, stderr_tail_, shared && !status.ok()});
   }
 }
 

@@ -1,11 +1,13 @@
 // One mpirun and the attempts that train in it, from their assignment until the gang is gone: one
-// attempt, or those of a bank, each of which ends by itself.
+// attempt, or those of a bank, each of which ends by itself. Others may join a bank while it runs;
+// where its ranks have left without them, the next mpirun is theirs.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,8 +28,12 @@ class GangRun final : private AttemptHost {
   // Kills what still runs, breaks off transfers, waits for the threads, removes the folders.
   ~GangRun() override;
 
-  // As assigned; live as long as the run.
-  const std::vector<std::unique_ptr<Attempt>>& attempts() const { return attempts_; }
+  // One more; null where the gang is gone, or has no name.
+  Attempt* join(const Assignment& assignment);
+
+  // As assigned, in that order; live as long as the run.
+  std::vector<Attempt*> attempts() const;
+  const std::string& name() const { return name_; }
   int ranks() const { return ranks_; }
   const std::vector<std::string>& gpus() const { return gpus_; }
   bool holds_slots() const;  // its processes may still live
@@ -35,10 +41,11 @@ class GangRun final : private AttemptHost {
  private:
   // Of an attempt that is not closed.
   struct Member {
-    std::optional<int> trial;               // once it has a place in the gang
+    std::optional<int> trial;               // once it has a place among the ranks
     std::optional<MonotonicTime> leave_by;  // it is to stop
   };
 
+  Attempt* add(Assignment assignment) PM_REQUIRES(mutex_);
   void changed() override { changed_(); }
   // Its trial alone where others go on.
   void stop(const Attempt& attempt, Millis grace) override;
@@ -47,36 +54,44 @@ class GangRun final : private AttemptHost {
 
   // Body thread.
   void live();
-  void prepare();
-  // Those that are to start; closes those that were stopped before.
-  std::vector<Attempt*> muster();
-  // Gives it its place, from where on a stop goes to the gang; false where it was stopped before.
+  // Begins the next mpirun; null where nobody waits for one, and then the gang is gone.
+  StopRequest* next_round();
+  // Prepares those that wait and gives them their places; a failure ends the attempt.
+  void muster();
+  // Among the ranks; one that was stopped before is closed.
+  void place(Attempt& attempt);
+  // From there on a stop goes to the gang; false where it was stopped before.
   bool takes_part(const Attempt& attempt, int trial);
-  Status run();
-  Result<GangPlan> plan(const std::vector<Attempt*>& trials);
-  void on_event(const std::vector<Attempt*>& trials, const TrialEvent& event);
-  void on_hang(const std::vector<Attempt*>& trials, const std::optional<Hang>& hang);
+  Status run(StopRequest& stop);
+  Result<GangPlan> plan();
+  std::vector<std::string> take_joining();
+  void on_event(const TrialEvent& event);
+  void on_hang(const std::optional<Hang>& hang);
   void take(Attempt& trial, const Event& event);
   void tell(Attempt& attempt, const Event& event);
   void close(Attempt& attempt, AttemptEnd end);
-  void close_all(const Status& status);
+  void close_round(const Status& status);
 
   // Constant after construction.
+  const std::string name_;
   const int ranks_;
   const std::vector<std::string> gpus_;
   const AttemptWorld& world_;
   const std::function<void()> changed_;
-  std::vector<std::unique_ptr<Attempt>> attempts_;
 
-  // Body thread.
+  // Body thread; of one mpirun but for those that it has left out.
   std::optional<GangFolder> folder_;
-  bool bank_ = false;  // it was started with several trials
+  bool bank_ = false;             // it has a name, or was started with several
+  std::vector<Attempt*> trials_;  // by number
+  std::set<Attempt*> unheard_;    // joined it, and no event of theirs has come
   std::string stderr_tail_;
 
-  StopRequest stop_;  // thread-safe by itself
-
   mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Attempt>> attempts_ PM_GUARDED_BY(mutex_);
+  std::vector<Attempt*> waiting_ PM_GUARDED_BY(mutex_);  // for a place
   std::map<const Attempt*, Member> open_ PM_GUARDED_BY(mutex_);
+  std::unique_ptr<StopRequest> stop_
+      PM_GUARDED_BY(mutex_);  // of this mpirun, thread-safe by itself
   bool gone_ PM_GUARDED_BY(mutex_) = false;
 
   std::thread body_;  // last: uses all of the above

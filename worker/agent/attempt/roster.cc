@@ -18,10 +18,25 @@ void Roster::assign(GangAssignment assignment) {
         answers_.push_back({one.key, AttemptEnd{unavailable(*closed_), ""}});
       }
     } else {
-      start(std::move(assignment));
+      join(assignment);
+      if (!assignment.attempts.empty()) start(std::move(assignment));
     }
   }
   bell_.ring();
+}
+
+void Roster::join(GangAssignment& assignment) {
+  if (assignment.gang.empty()) return;
+  for (const auto& run : holding_slots()) {
+    if (run->name() != assignment.gang) continue;
+    std::erase_if(assignment.attempts, [&](const Assignment& one) {
+      Attempt* const joined = run->join(one);
+      if (joined == nullptr) return false;
+      spdlog::info("{} ({}) joins the gang {}", one.key.text(), one.job_name, run->name());
+      attempts_[one.key] = {run, joined};
+      return true;
+    });
+  }
 }
 
 void Roster::start(GangAssignment assignment) {
@@ -32,7 +47,7 @@ void Roster::start(GangAssignment assignment) {
   auto gpus = gpus_for(assignment.ranks);
   const auto run = std::make_shared<GangRun>(std::move(assignment), std::move(gpus), world_,
                                              [this] { bell_.ring(); });
-  for (const auto& attempt : run->attempts()) attempts_[attempt->key()] = {run, attempt.get()};
+  for (Attempt* attempt : run->attempts()) attempts_[attempt->key()] = {run, attempt};
 }
 
 std::vector<std::string> Roster::gpus_for(int ranks) const {

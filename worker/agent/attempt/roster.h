@@ -22,7 +22,8 @@ class Roster {
  public:
   explicit Roster(AttemptWorld world) : world_(std::move(world)) {}
 
-  // Starts a gang with those of its attempts that are not known already.
+  // Starts those of its attempts that are not known already, in the gang of that name where it runs
+  // and otherwise in a gang of their own.
   void assign(GangAssignment assignment);
   // An attempt that is not known is reported as ended all the same, so that the asker has an
   // answer. `grace`: until it is killed; none: AttemptOptions::cancel_grace.
@@ -60,6 +61,8 @@ class Roster {
   std::shared_ptr<Attempt> find(const AttemptKey& key) const;
   std::vector<std::shared_ptr<Attempt>> all() const;
   std::set<std::shared_ptr<GangRun>> holding_slots() const PM_REQUIRES(mutex_);
+  // Takes those out that a gang has taken in.
+  void join(GangAssignment& assignment) PM_REQUIRES(mutex_);
   void start(GangAssignment assignment) PM_REQUIRES(mutex_);
   std::vector<std::string> gpus_for(int ranks) const PM_REQUIRES(mutex_);
 

@@ -8,6 +8,15 @@
 #include "common/spec/spec_io.h"
 
 namespace prefixmem::agent {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json to_json(const TrialFiles& trial) {
+  return {{"spec", trial.spec.string()}, {"out", trial.out.string()}, {"resume", true}};
+}
+
+}  // namespace
 
 Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& device,
                                 int threads_per_rank) {
@@ -28,7 +37,7 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
 }
 
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
-                        const std::vector<TrialFiles>& trials,
+                        const std::optional<TrialFiles>& alone,
                         const std::vector<std::string>& gpus) {
   Command command;
   command.folder = ".";  // relative paths of a spec are the agent's
@@ -49,8 +58,8 @@ Command trainer_command(const TrainerPrograms& programs, const GangFolder& folde
   add({"--mca", "orte_tmpdir_base", folder.run().string()});
   add({"--mca", "btl_vader_backing_directory", folder.run().string()});
   add({programs.trainer.string()});
-  if (trials.size() == 1) {
-    add({trials[0].spec.string(), "--out", trials[0].out.string(), "--resume"});
+  if (alone) {
+    add({alone->spec.string(), "--out", alone->out.string(), "--resume"});
   } else {
     add({"--bank", folder.bank().string()});
   }
@@ -59,11 +68,13 @@ Command trainer_command(const TrainerPrograms& programs, const GangFolder& folde
 }
 
 std::string bank_file(const std::vector<TrialFiles>& trials) {
-  auto list = nlohmann::ordered_json::array();
-  for (const TrialFiles& trial : trials) {
-    list.push_back({{"spec", trial.spec.string()}, {"out", trial.out.string()}, {"resume", true}});
-  }
-  return nlohmann::ordered_json{{"trials", std::move(list)}}.dump(2) + "\n";
+  auto list = ordered_json::array();
+  for (const TrialFiles& trial : trials) list.push_back(to_json(trial));
+  return ordered_json{{"trials", std::move(list)}}.dump(2) + "\n";
+}
+
+std::string join_line(const TrialFiles& trial) {
+  return ordered_json{{"join", to_json(trial)}}.dump() + "\n";
 }
 
 std::vector<std::string> choose_gpus(const std::vector<Gpu>& gpus,

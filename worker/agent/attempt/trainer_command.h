@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,15 +37,17 @@ struct TrialFiles {
   std::filesystem::path spec, out;
 };
 
-// mpirun with the trainer's ranks. `trials`: one, which is named on the command line, or those of a
-// bank, which folder.bank() lists (bank_file). `gpus`: ids that the gang may see; empty: as the
-// agent. Pure but for the question whether this is root.
+// mpirun with the trainer's ranks. `alone`: the job that is named on the command line; none: a
+// bank's trials, which folder.bank() lists. `gpus`: ids that the gang may see; empty: as the agent.
+// Pure but for the question whether this is root.
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
-                        const std::vector<TrialFiles>& trials,
+                        const std::optional<TrialFiles>& alone,
                         const std::vector<std::string>& gpus);
 
 // Content of the file that lists a bank's trials. Pure.
 std::string bank_file(const std::vector<TrialFiles>& trials);
+// {"join": TRIAL}, newline included: what the ranks are told of one that comes in later. Pure.
+std::string join_line(const TrialFiles& trial);
 
 // The `ranks` GPUs with the fewest gangs on them, in the host's order; all of them where there are
 // not so many. `gangs_on`: gangs by GPU id. Pure.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -73,7 +74,7 @@ class Gang final : private EventServer::Listener {
   // Until mpirun has ended or everything was killed.
   void watch() {
     while (end_.trouble.ok()) {
-      obey_stops();
+      obey();
       if (const auto deadline = kill_at(); deadline && now() >= *deadline) return;
       std::vector<pollfd> polled = {
           {alive_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
@@ -140,14 +141,27 @@ class Gang final : private EventServer::Listener {
     if (end_.trouble.ok()) end_.trouble = std::move(status);
   }
 
-  void obey_stops() {
+  // What was asked since the last look.
+  void obey() {
     for (const TrialStop& stop : stop_.take_trials()) trials_.ask_to_leave(stop);
+    for (std::string& line : listener_.take_joining()) {
+      joining_.push_back(std::move(line));
+      trials_.add();
+    }
+    name_joining_trials();
     if (leader_joined_) name_leaving_trials();
     for (const int trial : trials_.late(now())) leave_behind(trial);
     if (asked_ || !stop_.kill_at()) return;
     asked_ = true;
     // Only mpirun itself: its forwarding reaches every rank.
     if (joined_) kill(pid_, SIGUSR1);
+  }
+
+  // To each rank all of them, in turn.
+  void name_joining_trials() {
+    for (auto& [rank, told] : told_) {
+      while (told < joining_.size() && server_->tell(rank, joining_[told])) ++told;
+    }
   }
 
   void name_leaving_trials() {
@@ -243,12 +257,14 @@ class Gang final : private EventServer::Listener {
   }
   void on_rank_joined(int rank, pid_t pid) override {
     roll_call_.joined(rank, pid);
+    told_.emplace(rank, 0);
     joined_ = true;
     leader_joined_ |= rank == 0;
   }
   void on_rank_call(int rank, const RankCall& call) override { roll_call_.answered(rank, call); }
   void on_rank_left(int rank) override {
     roll_call_.left(rank);
+    told_.erase(rank);
     if (!end_.first_lost_rank) end_.first_lost_rank = rank;
   }
 
@@ -269,6 +285,8 @@ class Gang final : private EventServer::Listener {
   RollCall roll_call_;
   std::optional<Hang> hang_;
   Trials trials_;
+  std::vector<std::string> joining_;  // lines
+  std::map<int, size_t> told_;        // how many of them, by rank
   bool joined_ = false;  // a rank has said hello: it takes SIGUSR1, but may still wait for others
   bool leader_joined_ = false;  // rank 0 has
   bool began_ = false;          // an event has come

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/event/event.h"
@@ -55,6 +56,10 @@ struct GangListener {
   // A collective call hangs, in another way than before, or none does any more. What there is to
   // say of it comes as a log event too.
   std::function<void(const std::optional<Hang>&)> on_hang = [](const std::optional<Hang>&) {};
+  // Somebody has knocked: the trials that are to join the bank, each as one line for the ranks.
+  std::function<std::vector<std::string>()> take_joining = [] {
+    return std::vector<std::string>();
+  };
 };
 
 // Returns when mpirun has ended and no process of the gang is left. `stop` asks the ranks with
@@ -64,6 +69,9 @@ struct GangListener {
 // A trial that is to stop is named to rank 0 in a line on its socket. One that has not told its end
 // in time is left behind: the listener gets a failure in its name, CANCELLED, and may hear from it
 // still. The failure of a trial is not the gang's.
+//
+// One that joins is named to every rank. It has the next number, and is in the gang once it has
+// sent an event; the ranks may leave before they have taken it in.
 GangEnd run_gang(const GangPlan& plan, const GangWorld& world, StopRequest& stop,
                  const GangListener& listener);
 

@@ -31,6 +31,8 @@ void StopRequest::request_trial(int trial, Millis grace) {
   eventfd_write(event_.get(), 1);
 }
 
+void StopRequest::knock() { eventfd_write(event_.get(), 1); }
+
 std::optional<MonotonicTime> StopRequest::kill_at() const {
   const MutexLock lock(mutex_);
   return kill_at_;

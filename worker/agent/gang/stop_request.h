@@ -27,6 +27,9 @@ class StopRequest {
   // That trial may checkpoint and leave until `grace` has passed, then nobody waits for it.
   void request_trial(int trial, Millis grace);
 
+  // Somebody wants to come in: fd() becomes readable, and that is all.
+  void knock();
+
   // When to kill; none: nobody has asked for the whole gang's end.
   std::optional<MonotonicTime> kill_at() const;
   // What was asked of trials since the last call. Quiets fd(), so kill_at() is looked at after it.

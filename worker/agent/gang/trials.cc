@@ -7,9 +7,11 @@
 namespace prefixmem::agent {
 
 void Trials::note(const TrialEvent& event) {
+  if (event.trial < 0 || event.trial >= count_) return;
+  begun_ = std::max(begun_, event.trial + 1);
   const bool end = std::holds_alternative<ResultEvent>(event.event) ||
                    std::holds_alternative<FailureEvent>(event.event);
-  if (!end || event.trial < 0 || event.trial >= count_) return;
+  if (!end) return;
   ended_.insert(event.trial);
   leaving_.erase(event.trial);
 }

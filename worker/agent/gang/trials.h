@@ -1,5 +1,5 @@
 // The trials of a bank as its gang sees them: which have told their end, which are to leave and by
-// when.
+// when, which are to come in.
 #pragma once
 
 #include <map>
@@ -20,9 +20,14 @@ class Trials {
   // None of a gang that is no bank.
   explicit Trials(int count) : count_(count) {}
 
+  // One more, which is in the gang from its first event on.
+  void add() { ++count_; }
+  int count() const { return count_; }
+
   // A result or a failure of a trial is its end.
   void note(const TrialEvent& event);
-  bool all_ended() const { return count_ > 0 && static_cast<int>(ended_.size()) == count_; }
+  // Of those that are in the gang.
+  bool all_ended() const { return begun_ > 0 && static_cast<int>(ended_.size()) == begun_; }
 
   // One that has ended is not asked; of several requests for one the earliest counts.
   void ask_to_leave(const TrialStop& stop);
@@ -34,7 +39,8 @@ class Trials {
   std::vector<int> late(MonotonicTime now) const;
 
  private:
-  const int count_;
+  int count_;
+  int begun_ = count_;  // they begin in turn
   std::set<int> ended_;
   std::map<int, MonotonicTime> leaving_;  // asked, not ended
   std::vector<int> untold_;

@@ -81,6 +81,7 @@ std::optional<Millis> grace_of(const v1::Cancel& cancel) {
 
 GangAssignment assignment_of(const v1::Assign& assign) {
   GangAssignment gang;
+  gang.gang = assign.gang();
   gang.ranks = assign.ranks();
   for (const v1::AssignedAttempt& one : assign.attempts()) {
     Assignment& attempt = gang.attempts.emplace_back();

@@ -26,12 +26,14 @@ Result<JobSpec> read_spec(const std::filesystem::path& file) {
 
 }  // namespace
 
-Bank::Bank(Base& base, const std::vector<TrialFiles>& files, bool numbered) : base_(base) {
-  for (const TrialFiles& trial : files) {
-    const int index = numbered ? static_cast<int>(trials_.size()) : TrialEvent::kWholeGang;
-    trials_.push_back(std::make_unique<Trial>(
-        Trial{Session(base, index, trial), read_spec(trial.spec), nullptr, {}}));
-  }
+Bank::Bank(Base& base, const std::vector<TrialFiles>& files, bool open) : base_(base), open_(open) {
+  for (const TrialFiles& trial : files) add(trial);
+}
+
+void Bank::add(const TrialFiles& files) {
+  const int index = open_ ? static_cast<int>(trials_.size()) : TrialEvent::kWholeGang;
+  trials_.push_back(std::make_unique<Trial>(
+      Trial{Session(base_, index, files), read_spec(files.spec), nullptr, {}}));
 }
 
 Device Bank::device() const {
@@ -49,8 +51,8 @@ Status Bank::run() {
   while (true) {
     PM_TRY(each([this](Trial& trial) { return prepare(trial); }));
     const auto trials = running();
-    if (trials.empty()) return {};
-    PM_TRY(step(trials));
+    PM_ASSIGN(const bool joined, step(trials));
+    if (trials.empty() && !joined) return {};
   }
 }
 
@@ -71,7 +73,7 @@ Status Bank::admit(Trial& trial) {
   Session& session = trial.session;
   PM_TRY(session.agree(trial.spec.status()));
   session.spec = std::move(*trial.spec);
-  PM_TRY(session.agree(check_method(session.spec, trials_.size() == 1)));
+  PM_TRY(session.agree(check_method(session.spec, !open_)));
   PM_TRY(session.agree(session.leads() ? prepare_output(session.files.out, session.files.resume)
                                        : Status()));
   return session.emit(PhaseEvent{});
@@ -95,28 +97,41 @@ Status Bank::prepare(Trial& trial) {
   return {};
 }
 
-Status Bank::step(const std::vector<Trial*>& trials) {
+Result<bool> Bank::step(const std::vector<Trial*>& trials) {
   std::vector<Trainer*> trainers;
   for (Trial* trial : trials) trainers.push_back(&trial->loop->trainer());
-  PM_ASSIGN(auto made, step_together(*base_.model, trainers));
+  std::vector<Result<StepEvent>> made;
+  if (!trials.empty()) {
+    PM_ASSIGN(made, step_together(*base_.model, trainers));
+  }
   PM_ASSIGN(const Votes votes, vote(trials));
   for (size_t i = 0; i < trials.size(); ++i) {
     Trial& trial = *trials[i];
     PM_TRY(settle(trial, finish(trial, std::move(made[i]), votes.stops[i], votes.resident_bytes)));
   }
-  return {};
+  if (votes.join) PM_TRY(join());
+  return votes.join;
+}
+
+Status Bank::join() {
+  add(base_.requests.joining(joined_++));
+  Trial& trial = *trials_.back();
+  PM_TRY(settle(trial, admit(trial)));
+  return trial.end ? Status() : settle(trial, load(trial));
 }
 
 Result<Bank::Votes> Bank::vote(const std::vector<Trial*>& trials) {
   if (steps_++ % kStepsBetweenMemoryReadings == 0) own_bytes_ = proportional_bytes();
-  std::vector<double> sums = {stop_requested() ? 1.0 : 0.0, static_cast<double>(own_bytes_)};
+  std::vector<double> sums = {stop_requested() ? 1.0 : 0.0, static_cast<double>(own_bytes_),
+                              open_ && base_.requests.joining() > joined_ ? 1.0 : 0.0};
   for (const Trial* trial : trials) {
-    sums.push_back(base_.stops.requested(trial->session.trial) ? 1 : 0);
+    sums.push_back(base_.requests.stop_asked(trial->session.trial) ? 1 : 0);
   }
   PM_TRY(base_.gang->all_reduce_sum(sums));
-  Votes votes{static_cast<int64_t>(sums[1]), {}};
+  const bool known = sums[2] == static_cast<double>(base_.gang->size());
+  Votes votes{static_cast<int64_t>(sums[1]), {}, sums[0] == 0 && known};
   for (size_t i = 0; i < trials.size(); ++i) {
-    const Stop own = sums[2 + i] > 0 ? Stop::kRequest : Stop::kNo;
+    const Stop own = sums[3 + i] > 0 ? Stop::kRequest : Stop::kNo;
     votes.stops.push_back(sums[0] > 0 ? Stop::kSignal : own);
   }
   return votes;

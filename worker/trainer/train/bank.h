@@ -18,8 +18,9 @@ namespace prefixmem::trainer {
 
 class Bank {
  public:
-  // Reads the trials' specs; a failure is that trial's. `numbered`: events name their trial.
-  Bank(Base& base, const std::vector<TrialFiles>& files, bool numbered);
+  // Reads the trials' specs; a failure is that trial's. `open`: events name their trial, and others
+  // may join, as base.requests says.
+  Bank(Base& base, const std::vector<TrialFiles>& files, bool open);
 
   // Of the first spec that could be read.
   Device device() const;
@@ -43,8 +44,10 @@ class Bank {
   struct Votes {
     int64_t resident_bytes = 0;
     std::vector<Stop> stops;  // of each trial that voted
+    bool join = false;        // every rank knows of a trial that is to come in
   };
 
+  void add(const TrialFiles& files);
   std::vector<Trial*> running() const;
   // Does this for every trial that has not ended, each failure ending its own.
   Status each(const std::function<Status(Trial&)>& work);
@@ -52,7 +55,9 @@ class Bank {
   Status load(Trial& trial);
   // Ends a trial that has no step left.
   Status prepare(Trial& trial);
-  Status step(const std::vector<Trial*>& trials);
+  // With no trials a vote alone. True: a trial has joined.
+  Result<bool> step(const std::vector<Trial*>& trials);
+  Status join();
   Result<Votes> vote(const std::vector<Trial*>& trials);
   Status finish(Trial& trial, Result<StepEvent> made, Stop stop, int64_t resident_bytes) const;
   // Makes a failure that all ranks hold the end of the trial; any other is the gang's.
@@ -60,7 +65,9 @@ class Bank {
   void end(Trial& trial, const Status& status);
 
   Base& base_;
+  const bool open_;
   std::vector<std::unique_ptr<Trial>> trials_;
+  size_t joined_ = 0;      // trials that came in later
   int64_t steps_ = 0;      // of this process
   int64_t own_bytes_ = 0;  // this process's memory when last measured
 };

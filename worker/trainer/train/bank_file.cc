@@ -21,7 +21,20 @@ Result<std::filesystem::path> path_of(const json& trial, const char* key) {
                           "; allowed: a path");
 }
 
-Result<TrialFiles> trial_of(const json& trial) {
+Result<json> trials_of(const std::filesystem::path& file) {
+  PM_ASSIGN(const std::string text, read_file(file));
+  auto bank = parse_strict_json(text, 4);
+  PM_TRY(bank.status().with_context(file.string()));
+  const auto trials = bank->find("trials");
+  if (bank->size() == 1 && trials != bank->end() && trials->is_array() && !trials->empty()) {
+    return *trials;
+  }
+  return invalid_argument(file.string() + " holds no bank; allowed: one key, trials, a list");
+}
+
+}  // namespace
+
+Result<TrialFiles> trial_files(const nlohmann::json& trial) {
   if (!trial.is_object()) return invalid_argument("it is " + shown(trial) + ", not an object");
   for (const auto& [key, value] : trial.items()) {
     if (key == "spec" || key == "out" || key == "resume") continue;
@@ -39,26 +52,13 @@ Result<TrialFiles> trial_of(const json& trial) {
   return files;
 }
 
-Result<json> trials_of(const std::filesystem::path& file) {
-  PM_ASSIGN(const std::string text, read_file(file));
-  auto bank = parse_strict_json(text, 4);
-  PM_TRY(bank.status().with_context(file.string()));
-  const auto trials = bank->find("trials");
-  if (bank->size() == 1 && trials != bank->end() && trials->is_array() && !trials->empty()) {
-    return *trials;
-  }
-  return invalid_argument(file.string() + " holds no bank; allowed: one key, trials, a list");
-}
-
-}  // namespace
-
 Result<std::vector<TrialFiles>> read_bank_file(const std::filesystem::path& file) {
   PM_ASSIGN(const json trials, trials_of(file));
   std::vector<TrialFiles> bank;
   std::set<std::filesystem::path> folders;
   for (const json& trial : trials) {
     const std::string where = file.string() + ", trial " + std::to_string(bank.size());
-    auto files = trial_of(trial);
+    auto files = trial_files(trial);
     PM_TRY(files.status().with_context(where));
     if (!folders.insert(files->out.lexically_normal()).second) {
       return invalid_argument(where + ": out is " + files->out.string() +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <vector>
 
 #include "common/status.h"
@@ -15,9 +16,12 @@ struct TrialFiles {
   bool resume = false;
 };
 
-// {"trials": [{"spec": FILE, "out": DIR, "resume": true|false}, …]}, at least one, each with a
-// folder of its own; `resume` may be missing. INVALID_ARGUMENT naming file and trial otherwise,
-// DATA_LOSS where it is no JSON.
+// {"spec": FILE, "out": DIR, "resume": true|false}; `resume` may be missing. INVALID_ARGUMENT for
+// anything else.
+Result<TrialFiles> trial_files(const nlohmann::json& trial);
+
+// {"trials": [TRIAL, …]}, at least one, each with a folder of its own. INVALID_ARGUMENT naming file
+// and trial otherwise, DATA_LOSS where it is no JSON.
 Result<std::vector<TrialFiles>> read_bank_file(const std::filesystem::path& file);
 
 }  // namespace prefixmem::trainer

@@ -12,14 +12,14 @@
 #include "worker/trainer/collective/collective.h"
 #include "worker/trainer/data/dataset.h"
 #include "worker/trainer/model/decoder.h"
+#include "worker/trainer/train/agent_requests.h"
 #include "worker/trainer/train/agreement.h"
 #include "worker/trainer/train/event_sink.h"
-#include "worker/trainer/train/trial_stops.h"
 
 namespace prefixmem::trainer {
 
 struct Base {
-  TrialStops stops;                 // outlives the sink, which writes to it
+  AgentRequests requests;           // outlives the sink, which writes to it
   std::unique_ptr<EventSink> sink;  // outlives the gang, which may have to report to it
   std::unique_ptr<Collective> gang;
   std::unique_ptr<TextCodec> codec;

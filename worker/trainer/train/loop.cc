@@ -103,7 +103,7 @@ Status TrainingLoop::evaluate_now() {
                             .any_ranks = session_.spec.train.deterministic,
                             .should_stop = [this] {
                               return stop_requested() ||
-                                     session_.base.stops.requested(session_.trial);
+                                     session_.base.requests.stop_asked(session_.trial);
                             }};
   auto event = evaluate(context, steps_done());
   if (event.status().code() == Code::kCancelled) {

@@ -24,7 +24,7 @@ Status join_gang(const RunOptions& options, Base& base, std::optional<Bank>& ban
   if (started_by_mpi() || !options.events.empty()) die_with_parent();
   base.sink = make_console_sink(rank);
   if (!options.events.empty()) {
-    PM_ASSIGN(base.sink, connect_event_sink(options.events, rank, base.stops));
+    PM_ASSIGN(base.sink, connect_event_sink(options.events, rank, base.requests));
   }
   const auto trials = trials_of(options);
   if (trials.ok()) bank.emplace(base, *trials, !options.bank.empty());

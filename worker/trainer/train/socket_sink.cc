@@ -24,8 +24,8 @@ constexpr timeval kSendLimit{30, 0};
 
 class SocketSink final : public EventSink {
  public:
-  SocketSink(int socket, TrialStops& stops)
-      : socket_(socket), stops_(stops), watcher_([this] { watch(); }) {}
+  SocketSink(int socket, AgentRequests& requests)
+      : socket_(socket), requests_(requests), watcher_([this] { watch(); }) {}
   ~SocketSink() override {
     closing_ = true;
     shutdown(socket_, SHUT_RDWR);
@@ -72,7 +72,7 @@ class SocketSink final : public EventSink {
   }
 
   void take(const std::string& line) {
-    const Status taken = is_question(line) ? send_line(call_line()) : stops_.take_line(line);
+    const Status taken = is_question(line) ? send_line(call_line()) : requests_.take_line(line);
     if (!taken.ok()) std::fprintf(stderr, "pmt-trainer: %s\n", taken.message().c_str());
   }
 
@@ -94,7 +94,7 @@ class SocketSink final : public EventSink {
   }
 
   const int socket_;
-  TrialStops& stops_;
+  AgentRequests& requests_;
   std::atomic<bool> closing_ = false;
   std::mutex mutex_;  // one line at a time
   std::thread watcher_;
@@ -103,7 +103,7 @@ class SocketSink final : public EventSink {
 }  // namespace
 
 Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank,
-                                                      TrialStops& stops) {
+                                                      AgentRequests& requests) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof address.sun_path) {
@@ -119,7 +119,7 @@ Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_
     return status;
   }
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof kSendLimit);
-  auto sink = std::make_unique<SocketSink>(socket, stops);
+  auto sink = std::make_unique<SocketSink>(socket, requests);
   const nlohmann::json hello = {{"hello", {{"rank", rank}, {"pid", getpid()}}}};
   PM_TRY(sink->send_line(hello.dump()));
   return std::unique_ptr<EventSink>(std::move(sink));
