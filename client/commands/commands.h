@@ -30,6 +30,7 @@ Command add_sweeps(CLI::App& app);
 Command add_workers(CLI::App& app);
 Command add_verify(CLI::App& app);
 Command add_export(CLI::App& app);
+Command add_diagnose(CLI::App& app);
 Command add_benchmarks(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_version(CLI::App& app);

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -83,10 +84,38 @@ def test_verify_and_export(lora_job, service, tmp_path):
     assert not list(tmp_path.glob("merged.*"))
 
 
-def test_a_prefix_memory_is_verified_but_not_merged(lab, service, tmp_path):
+@pytest.fixture(scope="module")
+def memory_job(lab, service):
     job = submit(service, lab.spec("memory", train__max_steps=2))
     succeeded(service, job)
-    adapter = downloaded(service, job, tmp_path / "job")
+    return job
+
+
+def test_what_a_memory_does_to_attention(memory_job, service, tmp_path):
+    """By the job with its rows, and by the adapter's folder with rows of ours."""
+    plot = tmp_path / "attention.svg"
+    done = service.pmt("diagnose", memory_job, "--rows", 3, "--plot", plot, "-o", "json")
+    assert done.code == 0, done
+    assert (done.json["method"], done.json["rows"]) == ("prefix_memory", 3)
+    first, second = done.json["layers"]
+    assert [head["map_change"] for head in first["heads"]] == [0] * 4
+    assert all(head["map_change"] > 0 for head in second["heads"])
+    assert all(1 < head["effective_rank"] <= 8 for head in first["terms"][0]["heads"])
+    drawn = ElementTree.parse(plot).getroot()
+    titles = [text.text for text in drawn.iter() if text.get("font-size") == "14"]
+    assert titles == ["Change of attention", "Eigenvalues of the term memory, over the largest"]
+
+    adapter = downloaded(service, memory_job, tmp_path / "job")
+    done = service.pmt("diagnose", adapter, "--text", "card lost", "--text", "top up")
+    assert done.code == 0, done
+    assert done.out.startswith("prefix_memory: 2 rows, 17 tokens"), "with <s>, one a character"
+    refused = service.pmt("diagnose", adapter)
+    assert refused.code == 11
+    assert "no rows are given; allowed: --spec" in refused.err
+
+
+def test_a_prefix_memory_is_verified_but_not_merged(memory_job, service, tmp_path):
+    adapter = downloaded(service, memory_job, tmp_path / "job")
     assert said(service.pmt("verify", adapter)) == (0, "APPLIED")
     refused = service.pmt("export", adapter, "--out", tmp_path / "merged")
     assert refused.code == 11

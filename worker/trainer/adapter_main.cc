@@ -1,9 +1,13 @@
-// pmt-adapter verify|export: what is done with a trained adapter's folder, without a job.
+// pmt-adapter verify|export|diagnose: what is done with a trained adapter's folder, without a job.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
+#include "common/files.h"
 #include "common/version.h"
+#include "worker/trainer/diagnosis/diagnose.h"
+#include "worker/trainer/diagnosis/diagnosis_json.h"
 #include "worker/trainer/export/export.h"
 #include "worker/trainer/proof/verify.h"
 #include "worker/trainer/train/guard.h"
@@ -12,7 +16,8 @@ namespace prefixmem::trainer {
 namespace {
 
 struct Arguments {
-  std::string folder, model, out;
+  std::string folder, model, out, spec;
+  DiagnoseOptions diagnose;
 };
 
 constexpr int kNotApplied = 1;
@@ -28,6 +33,20 @@ Result<int> verify(const Arguments& arguments) {
 Result<int> export_model(const Arguments& arguments) {
   PM_TRY(export_folder(arguments.folder, arguments.model, arguments.out));
   std::printf("%s\n", arguments.out.c_str());
+  return 0;
+}
+
+Result<int> diagnose(const Arguments& arguments) {
+  DiagnoseOptions options = arguments.diagnose;
+  options.base_model = arguments.model;
+  options.spec = arguments.spec;
+  PM_ASSIGN(const Diagnosis diagnosis, diagnose_folder(arguments.folder, options));
+  const std::string json = diagnosis_json(diagnosis);
+  if (arguments.out.empty()) {
+    std::fputs(json.c_str(), stdout);
+  } else {
+    PM_TRY(write_file_atomic(std::filesystem::absolute(arguments.out), json));
+  }
   return 0;
 }
 
@@ -51,6 +70,15 @@ int run(int argc, char** argv) {
   CLI::App* const verifying = add("verify", "Say whether the adapter is really applied");
   CLI::App* const exporting = add("export", "Merge the adapter into its base model");
   exporting->add_option("--out", arguments.out, "New Hugging Face folder")->required();
+  CLI::App* const diagnosing = add("diagnose", "Compare the attention with and without it");
+  diagnosing->add_option("--spec", arguments.spec, "Job spec whose held-out rows to look at");
+  diagnosing->add_option("--rows", arguments.diagnose.rows, "At most so many of them")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  diagnosing
+      ->add_option("--text", arguments.diagnose.texts, "A row of its own instead; may be repeated")
+      ->allow_extra_args(false);
+  diagnosing->add_option("--out", arguments.out, "JSON file to write; default: stdout");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -58,7 +86,9 @@ int run(int argc, char** argv) {
   }
   int code = 0;
   const Status status = torch_guarded([&]() -> Status {
-    code = report(verifying->parsed() ? verify(arguments) : export_model(arguments));
+    code = report(verifying->parsed()   ? verify(arguments)
+                  : exporting->parsed() ? export_model(arguments)
+                                        : diagnose(arguments));
     return {};
   });
   return status.ok() ? code : report(status);

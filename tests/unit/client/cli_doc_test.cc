@@ -59,7 +59,7 @@ Names commands_of(const std::string& help) {
 TEST(CliPage, NamesEveryCommand) {
   Pmt pmt;
   const Names commands = commands_of(pmt.run_as_is({"--help"}).out);
-  EXPECT_EQ(commands.size(), 16U);
+  EXPECT_EQ(commands.size(), 17U);
   EXPECT_EQ(all_matches(page(), "\n### ([a-z]+)\n"), commands);
   EXPECT_EQ(all_matches(section(page(), "## Output"), "\n\\| ([a-z]+) \\|"), commands);
 }

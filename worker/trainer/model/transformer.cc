@@ -70,10 +70,15 @@ void begin_with(const std::vector<Prefix>& prefixes, RowCache& cache) {
 
 Result<std::unique_ptr<Decoder>> Decoder::load(const std::filesystem::path& folder,
                                                const DecoderOptions& options) {
+  PM_ASSIGN(std::unique_ptr<Decoder> decoder, Transformer::load(folder, options));
+  return decoder;
+}
+
+Result<std::unique_ptr<Transformer>> Transformer::load(const std::filesystem::path& folder,
+                                                       const DecoderOptions& options) {
   PM_ASSIGN(ModelConfig config, load_model_config(folder));
   PM_ASSIGN(ModelWeights weights, load_weights(folder, config, options));
-  return std::unique_ptr<Decoder>(
-      std::make_unique<Transformer>(std::move(config), options, std::move(weights)));
+  return std::make_unique<Transformer>(std::move(config), options, std::move(weights));
 }
 
 Transformer::Transformer(ModelConfig config, const DecoderOptions& options, ModelWeights weights)
@@ -97,6 +102,20 @@ std::vector<Parameter> Transformer::unfreeze() {
 
 torch::Tensor Transformer::hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
                                   const torch::Tensor& sources) {
+  return forward(batch, adapters, sources, {});
+}
+
+void Transformer::observe(const RaggedBatch& batch, Adapter* adapter,
+                          const AttentionObserver& observer) {
+  const torch::NoGradGuard no_grad;
+  const int64_t count = batch.token_count();
+  forward(batch, AdapterSpans({{adapter, count}}), at::arange(count, batch.tokens.options()),
+          observer);
+}
+
+torch::Tensor Transformer::forward(const RaggedBatch& batch, const AdapterSpans& adapters,
+                                   const torch::Tensor& sources,
+                                   const AttentionObserver& observer) const {
   const auto prefixes = adapters.prefixes(options_.dtype);
   const auto plans = plan_layers(config_, [&](int64_t window) {
     return plan_attention(batch.segments, {window, spans_of(prefixes), options_.device});
@@ -110,6 +129,7 @@ torch::Tensor Transformer::hidden(const RaggedBatch& batch, const AdapterSpans& 
                          plans.at(config_.layers[layer].sliding_window), config_.attention_scale);
       });
   pass.dropout_keys = batch.dropout_keys;
+  pass.observer = observer;
   const auto [rows, where] = at::_unique(sources, true, true);
   return run(std::move(pass), batch.tokens, rows).index_select(0, where);
 }
@@ -156,7 +176,7 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
 
 Transformer::Pass Transformer::start_pass(AdapterSpans adapters, const torch::Tensor& positions,
                                           Attend attend) const {
-  Pass pass{std::move(adapters), {}, std::move(attend), {}};
+  Pass pass{std::move(adapters), {}, std::move(attend), {}, {}};
   for (size_t i = 0; i < config_.ropes.size(); ++i) {
     pass.tables.push_back(
         rotary_tables(positions, inverse_frequencies_[i], config_.ropes[i].attention_factor));
@@ -197,8 +217,8 @@ torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor
   const auto by_head = [&](size_t i) { return projected[i].unflatten(-1, {-1, config_.head_dim}); };
   torch::Tensor unrotated = norm(by_head(0), weights.query_norm);
   torch::Tensor query = rotate(unrotated, tables);
-  const torch::Tensor key = rotate(norm(by_head(1), weights.key_norm), tables);
-  torch::Tensor mixed = pass.attend(layer, query, key, by_head(2));
+  const torch::Tensor key = rotate(norm(by_head(1), weights.key_norm), tables), value = by_head(2);
+  torch::Tensor mixed = pass.attend(layer, query, key, value);
   if (rows.defined()) {
     for (torch::Tensor* tensor : {&mixed, &query, &unrotated, &pass.dropout_keys}) {
       if (tensor->defined()) *tensor = tensor->index_select(0, rows);
@@ -207,8 +227,11 @@ torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor
   }
   mixed = pass.adapters.add_attention_delta(layer, {unrotated, query}, mixed);
   torch::Tensor out = linear(layer, {Site::kO}, pass, mixed.flatten(1))[0];
-  if (pass.adapters.empty()) return out;
-  return pass.adapters.add_block_delta(layer, rows.defined() ? x.index_select(0, rows) : x, out);
+  if (!pass.adapters.empty()) {
+    out = pass.adapters.add_block_delta(layer, rows.defined() ? x.index_select(0, rows) : x, out);
+  }
+  if (pass.observer) pass.observer({layer, x, {unrotated, query}, key, value, mixed, out});
+  return out;
 }
 
 torch::Tensor Transformer::mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const {

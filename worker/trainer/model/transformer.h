@@ -12,8 +12,23 @@
 
 namespace prefixmem::trainer {
 
+// One layer's attention at work on a stream of T tokens; what it refers to lives for the call.
+struct AttentionView {
+  int64_t layer;
+  const torch::Tensor& x;      // [T, hidden], what q_proj, k_proj and v_proj read
+  Queries queries;             // [T, heads, head_dim] each
+  const torch::Tensor& key;    // [T, key heads, head_dim], rotated; without an adapter's prefix
+  const torch::Tensor& value;  // [T, key heads, head_dim]
+  const torch::Tensor& mixed;  // [T, heads, head_dim], what o_proj reads: with the adapter's delta
+  const torch::Tensor& out;    // [T, hidden], what the block gives
+};
+using AttentionObserver = std::function<void(const AttentionView&)>;
+
 class Transformer final : public Decoder {
  public:
+  // As Decoder::load.
+  static Result<std::unique_ptr<Transformer>> load(const std::filesystem::path& folder,
+                                                   const DecoderOptions& options);
   Transformer(ModelConfig config, const DecoderOptions& options, ModelWeights weights);
 
   const ModelConfig& config() const override { return config_; }
@@ -33,6 +48,9 @@ class Transformer final : public Decoder {
                             const std::vector<std::vector<int32_t>>& tokens,
                             Adapter* adapter) override;
 
+  // Runs the whole stream without gradients, and shows each layer's attention as it goes by.
+  void observe(const RaggedBatch& batch, Adapter* adapter, const AttentionObserver& observer);
+
  private:
   // (layer, query [T, heads, d], key, value [T, key heads, d]) → [T, heads, d]
   using Attend = std::function<torch::Tensor(int64_t, const torch::Tensor&, const torch::Tensor&,
@@ -43,8 +61,11 @@ class Transformer final : public Decoder {
     std::vector<RotaryTables> tables;  // by rope
     Attend attend;
     torch::Tensor dropout_keys;  // of the tokens that the layer at hand computes; may be undefined
+    AttentionObserver observer = {};  // may be empty
   };
 
+  torch::Tensor forward(const RaggedBatch& batch, const AdapterSpans& adapters,
+                        const torch::Tensor& sources, const AttentionObserver& observer) const;
   Pass start_pass(AdapterSpans adapters, const torch::Tensor& positions, Attend attend) const;
   torch::Tensor embed(const torch::Tensor& tokens) const;
   // All layers, then the final norm; [rows.numel(), hidden] for distinct stream indices `rows`.

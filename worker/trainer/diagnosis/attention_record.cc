@@ -1,0 +1,39 @@
+#include "worker/trainer/diagnosis/attention_record.h"
+
+#include <ATen/ATen.h>
+#include <torch/autograd.h>
+
+namespace prefixmem::trainer {
+namespace {
+
+// Behind what the adapter lets the layer's tokens see first.
+torch::Tensor behind(const std::vector<Prefix>& prefix, int64_t layer, torch::Tensor Prefix::* part,
+                     const torch::Tensor& own) {
+  return prefix.empty() ? own : at::cat({prefix[layer].*part, own});
+}
+
+}  // namespace
+
+std::vector<AttentionRecord> record_attention(Transformer& model, Adapter* adapter,
+                                              std::span<const int32_t> ids) {
+  const torch::NoGradGuard no_grad;
+  RaggedBuilder builder;
+  builder.add({ids.begin(), ids.end()});
+  std::vector<Prefix> prefix;
+  if (adapter != nullptr) prefix = adapter->prefix(model.options().dtype);
+  std::vector<AttentionRecord> layers;
+  model.observe(std::move(builder).build(), adapter, [&](const AttentionView& seen) {
+    AttentionRecord& record = layers.emplace_back();
+    record.query = seen.queries.after_rotary;
+    record.key = behind(prefix, seen.layer, &Prefix::key, seen.key);
+    record.value = behind(prefix, seen.layer, &Prefix::value, seen.value);
+    record.attended = seen.mixed;
+    record.out = seen.out;
+    if (adapter == nullptr) return;
+    record.head_term = adapter->attention_delta(seen.layer, seen.queries);
+    record.hidden_term = adapter->block_delta(seen.layer, seen.x);
+  });
+  return layers;
+}
+
+}  // namespace prefixmem::trainer
