@@ -14,7 +14,12 @@ import torch
 
 BAR = 1e-5
 MODELS = ["llama-grouped", "qwen2", "gemma3_text"]
-MEMORIES = ["elu", "mlp, pre_rope", "two layers", "hidden mlp"]
+MEMORIES = [  # each setting on one model
+    ("llama-grouped", "mlp, pre_rope"),
+    ("qwen2", "two layers"),
+    ("qwen2", "hidden mlp"),
+    ("gemma3_text", "elu"),
+]
 ROWS = [
     "The card that I ordered last week has not arrived yet.\nIntent:",  # longer than any window
     "Where is it?\nIntent:",
@@ -64,8 +69,7 @@ def hold(model, adapter, adapted, tmp_path, prefix=0):
     return answer
 
 
-@pytest.mark.parametrize("setting", MEMORIES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "setting"), MEMORIES)
 def test_a_memory(name, setting, model_named, tmp_path):
     model = model_named(name)
     values = test_prefix_memory.SETTINGS[setting]
