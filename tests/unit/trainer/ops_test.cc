@@ -111,6 +111,28 @@ TEST(Ops, TokenLogProbsOfATrainedHead) {
   compare(token_log_probs(hidden, head, ids), plain, {hidden, head});
 }
 
+// Another word than the one that came is likely; all others together are what the sum must not
+// lose.
+TEST(Ops, TokenLogProbsOfATrainedHeadBesideALikelyWord) {
+  torch::manual_seed(4);
+  const int64_t vocab = int64_t{1} << 18;
+  const auto hidden = torch::randn({3, 64}).requires_grad_();
+  auto words = torch::randn({vocab, 64}) * 0.1 + 0.05;
+  words.index_put_({torch::tensor({5, 70000, 200000}, torch::kLong)},
+                   hidden.detach() * 19 / hidden.detach().square().sum(1, true));
+  const auto head = words.requires_grad_();
+  const auto ids = torch::tensor({6, 70001, 200001}, torch::kLong);
+  const auto wide = hidden.detach().to(torch::kDouble).requires_grad_();
+  const auto wide_head = head.detach().to(torch::kDouble).requires_grad_();
+  const auto plain = at::linear(wide, wide_head).log_softmax(1).gather(1, ids.unsqueeze(1)).sum();
+  const auto want = torch::autograd::grad({plain}, {wide, wide_head});
+  const auto got =
+      torch::autograd::grad({token_log_probs(hidden, head, ids).sum()}, {hidden, head});
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_LT((got[i] - want[i]).norm().item<double>(), 1e-5 * want[i].norm().item<double>()) << i;
+  }
+}
+
 TEST(Ops, TokenLogProbsOfNothing) {
   const auto hidden = torch::randn({0, 4}).requires_grad_();
   const auto scores =

@@ -40,6 +40,12 @@ torch::Tensor slope_of(const torch::Tensor& softmax, const torch::Tensor& column
   return softmax.mul_(-above).scatter_add_(1, columns, above);
 }
 
+// Over the vocabulary, of fp32 logits, which it overwrites. at::softmax adds up a whole vocabulary
+// one after another in each lane: beside a likely word the others are lost, and all are 1e-4 off.
+torch::Tensor softmax_of(torch::Tensor& logits, const torch::Tensor& normaliser) {
+  return logits.sub_(normaliser).exp_();
+}
+
 Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
                   bool with_gradient) {
   torch::Tensor logits = at::linear(hidden, head).to(torch::kFloat);
@@ -47,7 +53,7 @@ Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const 
   const torch::Tensor normaliser = logits.logsumexp(1, true);
   Block block{(logits.gather(1, columns) - normaliser).squeeze(1), {}};
   if (!with_gradient) return block;
-  const torch::Tensor softmax = logits.sub_(normaliser).exp_();
+  const torch::Tensor softmax = softmax_of(logits, normaliser);
   const torch::Tensor slope = slope_of(softmax, columns, torch::ones_like(normaliser));
   block.gradient = through_head(slope.to(head.scalar_type()), head);
   return block;
@@ -121,7 +127,8 @@ class TrainedHead : public torch::autograd::Function<TrainedHead> {
         return x.slice(0, begin, begin + block_rows(head));
       };
       const torch::Tensor above = block(gradients[0]).unsqueeze(1);
-      const torch::Tensor softmax = at::linear(block(hidden), head).to(torch::kFloat).softmax(1);
+      torch::Tensor logits = at::linear(block(hidden), head).to(torch::kFloat);
+      const torch::Tensor softmax = softmax_of(logits, logits.logsumexp(1, true));
       const torch::Tensor slope =
           slope_of(softmax, block(ids).unsqueeze(1), above).to(head.scalar_type());
       block(of_hidden).copy_(through_head(slope, head));
