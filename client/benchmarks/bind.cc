@@ -47,6 +47,7 @@ class Binder {
     Tree* sweep = spec_.find("sweep");
     if (sweep == nullptr || !sweep->is_map()) return {};
     if (Tree* grid = sweep->find("grid")) PM_TRY(bind_grid(*grid));
+    if (const Tree* space = sweep->find("space")) PM_TRY(check_space(*space));
     if (Tree* trials = sweep->find("trials")) {
       for (size_t i = 0; i < trials->items.size(); ++i) {
         PM_TRY(bind_trial(trials->items[i], "sweep.trials[" + std::to_string(i) + "]."));
@@ -133,6 +134,17 @@ class Binder {
       if (axis.key == kJobKey || axis.key == kEvalKey) PM_TRY(bind_axis(axis.key, axis.value));
       if (axis.key != "eval") continue;
       for (Tree& value : axis.value.items) PM_TRY(bind_eval(&value, "sweep.grid.eval.benchmark"));
+    }
+    return {};
+  }
+
+  // A search chooses what is best on a benchmark, not the benchmark.
+  static Status check_space(const Tree& space) {
+    for (const char* key : {kJobKey, kEvalKey}) {
+      if (space.find(key) == nullptr) continue;
+      return invalid_argument(std::string("sweep.space.") + key +
+                              " is given; allowed: sweep.grid." + key +
+                              ", each of whose benchmarks has a search of its own");
     }
     return {};
   }

@@ -23,8 +23,8 @@ using FindBenchmark = std::function<Result<std::vector<BenchmarkSettings>>(const
 // Wherever `spec` has the key `benchmark` or `eval.benchmark`, itself or in its sweep, puts the
 // settings beneath the keys that are given there; those of the spec itself stay above the settings
 // of its sweep's benchmarks. In a grid the name of a suite stands for its tasks, and a spec whose
-// `benchmark` is a suite becomes a sweep over them. What is no name is left for the coordinator to
-// refuse. INVALID_ARGUMENT with the key's path; failures of `find`.
+// `benchmark` is a suite becomes a sweep over them. sweep.tune_on keeps the names. What is no name
+// is left for the coordinator to refuse. INVALID_ARGUMENT with the key's path; failures of `find`.
 Status bind_benchmarks(const FindBenchmark& find, spec::Tree& spec);
 
 }  // namespace prefixmem::client

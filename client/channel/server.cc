@@ -107,9 +107,7 @@ Result<v1::Sweep> Server::cancel_sweep(const std::string& id) {
   return call(*connection_, &v1::JobService::Stub::CancelSweep, request);
 }
 
-Result<v1::SweepResults> Server::sweep_results(const std::string& id) {
-  v1::GetSweepResultsRequest request;
-  request.set_sweep(id);
+Result<v1::SweepResults> Server::sweep_results(const v1::GetSweepResultsRequest& request) {
   return call(*connection_, &v1::JobService::Stub::GetSweepResults, request);
 }
 

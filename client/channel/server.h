@@ -34,7 +34,7 @@ class Server {
   Result<v1::Job> cancel(const std::string& id_or_name);
   Result<v1::ListSweepsResponse> sweeps(const v1::ListSweepsRequest& request);
   Result<v1::Sweep> cancel_sweep(const std::string& id);
-  Result<v1::SweepResults> sweep_results(const std::string& id);
+  Result<v1::SweepResults> sweep_results(const v1::GetSweepResultsRequest& request);
   Result<v1::ListArtifactsResponse> artifacts(const std::string& id_or_name);
   Result<v1::ListWorkersResponse> workers();
   Result<v1::Worker> cordon(const std::string& worker_id);

@@ -4,30 +4,10 @@
 #include <optional>
 
 #include "client/benchmarks/prepare.h"
+#include "client/benchmarks/settings.h"
 
 namespace prefixmem::client {
-namespace {
-
 namespace fs = std::filesystem;
-using spec::Tree;
-
-BenchmarkSettings settings_of(const Benchmark& benchmark, const fs::path& data) {
-  const auto file = [&](const Split& split) {
-    return Tree::text(prepared_path(data, benchmark, split).string());
-  };
-  BenchmarkSettings settings{benchmark.name, benchmark.settings, Tree::map()};
-  if (settings.job.find("data") == nullptr) settings.job.set("data", Tree::map());
-  Tree& rows = *settings.job.find("data");
-  rows.set("eval", file(*benchmark.test));
-  Tree held_out = rows;
-  std::erase_if(held_out.entries, [](const Tree::Entry& entry) { return entry.key == "few_shot"; });
-  if (benchmark.train) rows.set("train", file(*benchmark.train));
-  if (const Tree* eval = benchmark.settings.find("eval")) settings.held_out = *eval;
-  settings.held_out.set("data", std::move(held_out));
-  return settings;
-}
-
-}  // namespace
 
 Result<Registry> BenchmarkOptions::open(const Session& session) const {
   std::vector<fs::path> folders;

@@ -7,6 +7,7 @@
 #include "client/commands/lookup.h"
 #include "client/exit_codes.h"
 #include "client/render/json.h"
+#include "client/render/sweep_answer.h"
 #include "client/render/sweep_results.h"
 
 namespace prefixmem::client {
@@ -15,6 +16,9 @@ namespace {
 struct Options {
   std::vector<std::string> jobs;
   bool by_job = false;
+  bool by_setting = false;
+  bool by_method = false;
+  std::string baseline;
 };
 
 // "<job>/adapter": the folders of the store that hold the job's adapter files.
@@ -29,7 +33,7 @@ std::string adapter_place(const std::string& job, const v1::ListArtifactsRespons
   return text;
 }
 
-Result<std::string> text_of(const v1::SweepResults& results, Form form) {
+Result<std::string> settings_text(const v1::SweepResults& results, Form form) {
   switch (form) {
     case Form::kJson:
       return json_document(results);
@@ -43,10 +47,29 @@ Result<std::string> text_of(const v1::SweepResults& results, Form form) {
   return setting_table(results).text() + "\n" + sweep_summary(results);
 }
 
-Result<int> by_setting(const std::string& sweep, Session& session) {
+Result<std::string> methods_text(const v1::SweepResults& results, Form form) {
+  switch (form) {
+    case Form::kJson:
+      return json_document(results);
+    case Form::kMarkdown:
+      return answer_markdown(results);
+    case Form::kCsv:
+      return answer_csv(results.answer());
+    case Form::kTable:
+      break;
+  }
+  return answer_text(results);
+}
+
+Result<int> of_sweep(const Options& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const auto results, server->sweep_results(sweep));
-  PM_ASSIGN(const std::string text, text_of(results, session.form));
+  v1::GetSweepResultsRequest request;
+  request.set_sweep(options.jobs.front());
+  request.set_baseline(options.baseline);
+  PM_ASSIGN(const auto results, server->sweep_results(request));
+  const bool methods = options.by_method || (has_answer(results) && !options.by_setting);
+  PM_ASSIGN(const std::string text,
+            methods ? methods_text(results, session.form) : settings_text(results, session.form));
   PM_TRY(session.print(text));
   return kExitDone;
 }
@@ -71,7 +94,11 @@ Result<int> by_job(const Options& options, Session& session) {
 
 Result<int> results(const Options& options, Session& session) {
   const bool one_sweep = options.jobs.size() == 1 && is_sweep_id(options.jobs.front());
-  if (one_sweep && !options.by_job) return by_setting(options.jobs.front(), session);
+  if (one_sweep && !options.by_job) return of_sweep(options, session);
+  if (options.by_method || options.by_setting || !options.baseline.empty()) {
+    return invalid_argument(
+        "--by-method, --by-setting and --baseline are given with jobs; allowed: with one sweep id");
+  }
   return by_job(options, session);
 }
 
@@ -81,11 +108,21 @@ Command add_results(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("results",
-                         "Of a sweep: mean, deviation and cost of each setting. Of jobs: scores "
-                         "before and after, loss, "
+                         "Of a sweep: methods by benchmarks, or mean, deviation and cost of each "
+                         "setting. Of jobs: scores before and after, loss, "
                          "speed, size, time, and adapters as `pmt download JOB` places them");
   command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
-  command->add_flag("--by-job", options->by_job, "Of a sweep: a row for each of its jobs");
+  auto* by_job =
+      command->add_flag("--by-job", options->by_job, "Of a sweep: a row for each of its jobs");
+  auto* by_setting =
+      command->add_flag("--by-setting", options->by_setting, "Of a sweep: a row for each setting");
+  auto* by_method = command->add_flag(
+      "--by-method", options->by_method,
+      "Of a sweep: a row for each method; the default where there are several benchmarks or tests");
+  by_job->excludes(by_setting)->excludes(by_method);
+  by_setting->excludes(by_method);
+  command->add_option("--baseline", options->baseline,
+                      "Of a sweep: method that the others are compared with; default: the first");
   return {command, [options](Session& session) { return results(*options, session); }};
 }
 

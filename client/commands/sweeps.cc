@@ -71,6 +71,10 @@ Result<int> sweeps(const Options& options, Session& session) {
     PM_TRY(session.print(text));
   } else {
     PM_TRY(session.print(table_of(response, session).text()));
+    if (!response.next_page_token().empty()) {
+      session.note("there are more than these " + std::to_string(response.sweeps_size()) +
+                   " sweeps; --limit asks for more");
+    }
   }
   return kExitDone;
 }

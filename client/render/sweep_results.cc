@@ -3,6 +3,7 @@
 #include <set>
 #include <vector>
 
+#include "client/render/csv.h"
 #include "client/render/numbers.h"
 #include "common/spec/limit.h"
 
@@ -32,34 +33,28 @@ std::string finished_text(const v1::TrialCounts& counts) {
   return std::to_string(counts.succeeded()) + "/" + std::to_string(all_trials(counts));
 }
 
+// What a row's figures are of; its own where trials of the sweep differ in it.
+std::string metric_of(const v1::SweepResults& results, const v1::SettingResult& row) {
+  const std::string& common = results.sweep().goal().metric();
+  return common.empty() ? row.metric() : common;
+}
+
 std::string mean_text(const v1::SweepResults& results, const v1::SettingResult& row) {
-  return row.has_mean() ? score(results.sweep().goal().metric(), row.mean()) : "";
+  if (!row.has_mean()) return "";
+  const bool named = results.sweep().goal().metric().empty();
+  const std::string text = score(metric_of(results, row), row.mean());
+  return named ? row.metric() + " " + text : text;
 }
 
 std::string sd_text(const v1::SweepResults& results, const v1::SettingResult& row) {
-  return row.has_sd() ? score(results.sweep().goal().metric(), row.sd()) : "";
+  return row.has_sd() ? score(metric_of(results, row), row.sd()) : "";
 }
 
-// RFC 4180.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == text.npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  quoted += '"';
-  return quoted;
-}
-
-std::string csv_line(const std::vector<std::string>& cells) {
-  std::string line;
-  for (size_t i = 0; i < cells.size(); ++i) {
-    if (i > 0) line += ',';
-    line += csv_cell(cells[i]);
-  }
-  line += '\n';
-  return line;
+std::string spent_text(const v1::SweepResults& results) {
+  const v1::SweepCost& cost = results.cost();
+  return short_count(static_cast<double>(cost.tokens())) + " tokens, " +
+         short_seconds(cost.seconds()) + " of trials, " + short_seconds(cost.device_seconds()) +
+         " of devices";
 }
 
 }  // namespace
@@ -68,7 +63,8 @@ Table setting_table(const v1::SweepResults& results) {
   const auto paths = paths_of(results);
   std::vector<Column> columns;
   for (const std::string& path : paths) columns.push_back({path});
-  columns.push_back({results.sweep().goal().metric() + " mean", Align::kRight});
+  const std::string& metric = results.sweep().goal().metric();
+  columns.push_back({metric.empty() ? "mean" : metric + " mean", Align::kRight});
   columns.push_back({"sd", Align::kRight});
   columns.push_back({"finished", Align::kRight});
   columns.push_back({"tokens", Align::kRight});
@@ -99,30 +95,33 @@ std::string sweep_summary(const v1::SweepResults& results) {
       const std::string value = value_at(row, path);
       if (!value.empty()) best += (best.empty() ? "" : ", ") + path + " " + value;
     }
-    best += " (" + results.sweep().goal().metric() + " " + mean_text(results, row);
+    const std::string& metric = results.sweep().goal().metric();
+    best += " (" + (metric.empty() ? "" : metric + " ") + mean_text(results, row);
     if (row.has_sd()) best += " ± " + sd_text(results, row);
     best += ", " + row.best_job_id() + ")";
   }
-  const v1::SweepCost& cost = results.cost();
-  const std::string spent = short_count(static_cast<double>(cost.tokens())) + " tokens, " +
-                            short_seconds(cost.seconds()) + " of trials, " +
-                            short_seconds(cost.device_seconds()) + " of devices";
   return fields({{"best", best},
-                 {"cost", spent},
+                 {"cost", spent_text(results)},
+                 {"finished", finished_text(results.sweep().trials()) + " trials"}});
+}
+
+std::string cost_summary(const v1::SweepResults& results) {
+  return fields({{"cost", spent_text(results)},
                  {"finished", finished_text(results.sweep().trials()) + " trials"}});
 }
 
 std::string setting_csv(const v1::SweepResults& results) {
   const auto paths = paths_of(results);
   std::vector<std::string> titles(paths.begin(), paths.end());
-  for (const char* title :
-       {"mean", "sd", "trials", "finished", "tokens", "seconds", "device_seconds", "best_job_id"}) {
+  for (const char* title : {"metric", "mean", "sd", "trials", "finished", "tokens", "seconds",
+                            "device_seconds", "best_job_id"}) {
     titles.emplace_back(title);
   }
   std::string text = csv_line(titles);
   for (const v1::SettingResult& row : results.settings()) {
     std::vector<std::string> cells;
     for (const std::string& path : paths) cells.push_back(value_at(row, path));
+    cells.push_back(metric_of(results, row));
     cells.push_back(row.has_mean() ? spec::number_text(row.mean()) : "");
     cells.push_back(row.has_sd() ? spec::number_text(row.sd()) : "");
     cells.push_back(std::to_string(all_trials(row.trials())));

@@ -12,6 +12,8 @@ namespace prefixmem::client {
 Table setting_table(const v1::SweepResults& results);
 // The best setting and what everything has cost, in two lines.
 std::string sweep_summary(const v1::SweepResults& results);
+// The cost and how many have finished.
+std::string cost_summary(const v1::SweepResults& results);
 // The same rows with whole numbers, for programs; absent values are empty.
 std::string setting_csv(const v1::SweepResults& results);
 

@@ -13,8 +13,8 @@ constexpr std::string_view kAxis = "sweep.grid.";
 constexpr std::string_view kDomain = "sweep.space.";
 
 bool is_path_key(std::string_view key) {
-  return key == "model" || key == "data.train" || key == "data.eval" || key == "eval.data.eval" ||
-         key == "method.init";
+  return key == "model" || key == "data.train" || key == "data.validation" || key == "data.eval" ||
+         key == "eval.data.eval" || key == "method.init";
 }
 
 void make_absolute(Tree& value, const fs::path& folder) {

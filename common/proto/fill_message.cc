@@ -49,6 +49,8 @@ void fill_list(const Tree& tree, const FieldDescriptor& field, Message& message)
   for (const Tree& item : tree.items) {
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
       fill_message(item, *reflection.AddMessage(&message, &field));
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_INT64) {
+      reflection.AddInt64(&message, &field, number_of<int64_t>(item, message));
     } else {
       reflection.AddString(&message, &field, item.scalar);
     }

@@ -26,7 +26,7 @@ class Value {
       case FieldDescriptor::CPPTYPE_STRING:
         return Tree::text(text());
       case FieldDescriptor::CPPTYPE_INT64:
-        return Tree::plain(std::to_string(reflection().GetInt64(message_, &field_)));
+        return Tree::plain(std::to_string(whole()));
       case FieldDescriptor::CPPTYPE_DOUBLE:
         return Tree::plain(number_text(reflection().GetDouble(message_, &field_)));
       case FieldDescriptor::CPPTYPE_BOOL:
@@ -43,6 +43,10 @@ class Value {
   std::string text() const {
     return index_ < 0 ? reflection().GetString(message_, &field_)
                       : reflection().GetRepeatedString(message_, &field_, index_);
+  }
+  int64_t whole() const {
+    return index_ < 0 ? reflection().GetInt64(message_, &field_)
+                      : reflection().GetRepeatedInt64(message_, &field_, index_);
   }
 
  private:

@@ -88,6 +88,16 @@ struct Spellings<Dtype> {
       {{Dtype::kBf16, "bf16"}, {Dtype::kFp32, "fp32"}}};
 };
 template <>
+struct Spellings<Output> {
+  static constexpr SpellingRows<Output, 3> kRows = {
+      {{Output::kAll, "all"}, {Output::kAdapter, "adapter"}, {Output::kNone, "none"}}};
+};
+template <>
+struct Spellings<EvalSplit> {
+  static constexpr SpellingRows<EvalSplit, 2> kRows = {
+      {{EvalSplit::kTest, "test"}, {EvalSplit::kValidation, "validation"}}};
+};
+template <>
 struct Spellings<EvalMode> {
   static constexpr SpellingRows<EvalMode, 4> kRows = {
       {{EvalMode::kLabelLikelihood, "label_likelihood"},

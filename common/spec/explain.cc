@@ -99,6 +99,8 @@ constexpr std::string_view kTail = R"(
   contains `{label}`.
 - `eval.metric` is one of its mode's: label_likelihood accuracy or macro_f1; generate exact_match or math_answer; loss
   and preference their own. `eval.stop` goes with generate.
+- Under `eval.split: validation` there is `data.validation` or `data.holdout`; `eval.data` is of test rows, so it is not
+  read then.
 - With `eval.data` the rules on held-out rows are on its format, not on data's; under `eval.mode: loss` both or
   neither are preference.
 - The objectives `dpo` and `simpo` and `eval.mode: preference` need `data.format: preference`, and that format
@@ -130,10 +132,18 @@ sweep:
     - {name: prefix-memory, method: prefix_memory, train.learning_rate: 1e-2}
 ```
 
+With `seeds` (a list, or how many) each of them is a trial for every seed, which becomes `train.seed` and, where
+`data.few_shot` samples rows, `data.few_shot.seed`; method `none`, which no seed changes, has one. `pmt results SWEEP`
+shows the mean and the sample standard deviation over seeds.
+
 ## Searches
 
 With `space`, trials are not all made at once: each is chosen when a place is free, from what the others have
 reported. A trial's score is its last evaluation of `goal.metric`.
+
+Each combination of `grid` and `trials` has a search of its own in `space`, with a `budget.trials` of its own: with
+`method` in `trials` and `benchmark` in `grid` the best setting is found for each method on each benchmark. `tune_on`
+names values of an axis on which one search for the whole axis tries its settings.
 
 ```yaml
 train: {max_steps: 81, eval_every: 1}
@@ -146,11 +156,21 @@ sweep:
   budget: {trials: 200}
 ```
 
-- A trial leaves a key whose `when` it does not meet as the spec has it. Keys that `when` names are choices of the space.
+- A trial leaves a key whose `when` it does not meet as the spec has it. Keys that `when` names are choices of the space, or
+  of `grid` and `trials`. A combination for which no key is left has one setting.
+- A setting is tried with each of `seeds`, and with `tune_on` on each of its values; its score is the mean over the trials
+  that have finished, of the means over seeds where there are several values. All of them must then have a score.
+- With `test` a search compares settings by validation rows (`eval.split: validation`): `data.validation`, or
+  `data.holdout`, a part of the training rows that nobody trains on. When it has ended, its best setting is trained anew
+  with each of `test.seeds`, on every combination, and scored on the test rows. Without `test` the scores that are
+  shown are those that settings were chosen by, which makes them look better than they are.
+- Searches take turns: the next setting is of the one that has tried the fewest. What was begun is finished first.
 - `grid` needs choices and whole numbers. `tpe` ranks finished trials by their score, stopped ones behind them.
 - Under `asha` and `hyperband` a trial that comes to a rung is stopped unless its value is among the best
   1/`reduction_factor` of those that have come there so far; none is paused. They need `train.eval_every`. A stopped
-  trial's job is cancelled, with the rung and the value as its reason.
+  trial's job is cancelled, with the rung and the value as its reason. Of several trials of a setting the first is
+  judged; the others begin when it has finished and are never stopped, so that a mean is over whole trials.
+- `budget.tokens`, `seconds` and `devices` and `max_concurrent` are of the whole sweep.
 - A search ends with its budget, with a grid's last setting, or when ten trials in a row have failed.
 - The same spec, seed and results in the same order give the same trials. What was chosen is stored before it runs: a
   coordinator that is killed goes on where it was.

@@ -66,7 +66,23 @@ Metric metric_of(const EvalSpec& eval) {
 }
 
 const DataSpec& eval_data(const JobSpec& spec) {
-  return spec.eval.data ? *spec.eval.data : spec.data;
+  const bool own = spec.eval.data && spec.eval.split == EvalSplit::kTest;
+  return own ? *spec.eval.data : spec.data;
+}
+
+std::string eval_file(const JobSpec& spec) {
+  return spec.eval.split == EvalSplit::kValidation ? spec.data.validation : eval_data(spec).eval;
+}
+
+std::string eval_key(const JobSpec& spec) {
+  if (scores_holdout(spec)) return "data.holdout";
+  if (spec.eval.split == EvalSplit::kValidation) return "data.validation";
+  return spec.eval.data ? "eval.data.eval" : "data.eval";
+}
+
+bool scores_holdout(const JobSpec& spec) {
+  return spec.eval.split == EvalSplit::kValidation && spec.data.validation.empty() &&
+         spec.data.holdout.has_value();
 }
 
 }  // namespace prefixmem

@@ -130,9 +130,17 @@ struct FewShotSpec {
   int64_t seed = 0;
 };
 
+// Training rows set apart as validation rows; the same for every few-shot sample.
+struct HoldoutSpec {
+  int64_t rows = 100;  // at most: each label keeps few_shot.per_class rows
+  int64_t seed = 0;
+};
+
 struct DataSpec {
-  std::string train;  // .jsonl, .csv, .tsv or .parquet; may be empty only with method none
-  std::string eval;   // the same; empty: no evaluation
+  std::string train;       // .jsonl, .csv, .tsv or .parquet; may be empty only with method none
+  std::string validation;  // the same; rows that settings are chosen by
+  std::optional<HoldoutSpec> holdout;  // where there is no file `validation`
+  std::string eval;                    // the same; empty: no evaluation
   DataFormat format = DataFormat::kPromptCompletion;
   // text_label: prompt = template with {text} (and {labels}) replaced; completion likewise with
   // {label}. prompt_completion: prompt = template with {text} replaced by the row's prompt.
@@ -153,6 +161,8 @@ std::string prompt_pattern(const DataSpec& data);
 
 enum class Schedule { kConstant, kLinear, kCosine };
 enum class Dtype { kBf16, kFp32 };
+// What a job leaves in the store besides its scores.
+enum class Output { kAll, kAdapter, kNone };
 
 struct TrainSpec {
   std::optional<int64_t> max_steps;  // exactly one of max_steps and epochs (method none: neither)
@@ -170,6 +180,7 @@ struct TrainSpec {
   int64_t eval_every = 0;        // steps; 0: only at the end
   int64_t checkpoint_every = 0;  // steps; 0: only at the end
   bool deterministic = false;    // bitwise as alone in a bank; refuses to resume elsewhere
+  Output output = Output::kAll;
 };
 
 // ---- eval ---------------------------------------------------------------------------------------
@@ -177,11 +188,14 @@ struct TrainSpec {
 enum class EvalMode { kLabelLikelihood, kGenerate, kLoss, kPreference };
 enum class Metric { kAccuracy, kMacroF1, kExactMatch, kMathAnswer, kLoss, kPreferenceAccuracy };
 EvalMode mode_of(Metric metric);  // the only one that can give it
+// Which held-out rows are scored.
+enum class EvalSplit { kTest, kValidation };
 
 struct EvalSpec {
   EvalMode mode = EvalMode::kLoss;
   std::optional<Metric> metric = {};  // none: the mode's own (metric_of)
-  int64_t max_rows = 0;               // 0: all; otherwise a seeded sample
+  EvalSplit split = EvalSplit::kTest;
+  int64_t max_rows = 0;  // 0: all; otherwise a seeded sample
   int64_t seed = 0;
   bool before = false;             // also evaluate before the first step
   bool length_normalized = false;  // label_likelihood: mean instead of sum of log-probabilities
@@ -300,13 +314,28 @@ struct BudgetSpec {
   int64_t devices = 0;  // ranks at once
 };
 
-// Without `space`: trials = (each entry of `trials`, or one empty entry) × (the product of all
-// `grid` axes). With it: trials that `search` chooses while others run.
+// Distinct seeds; in YAML also their count: 3 is [0, 1, 2].
+struct Seeds {
+  std::vector<int64_t> values = {};
+};
+
+// What becomes of the setting that a search has found.
+struct TestSpec {
+  Seeds seeds = {{0}};
+};
+
+// Combinations = (each entry of `trials`, or one empty entry) × (the product of all `grid` axes).
+// Without `space` each is a trial. With it each has a search, whose settings are tried while others
+// run. Every setting is tried with each of `seeds`.
 struct SweepSpec {
   std::map<std::string, std::vector<std::string>> grid = {};    // path → YAML values
   std::vector<std::map<std::string, std::string>> trials = {};  // path → YAML value
+  Seeds seeds = {};                                             // none: those of the spec
   SearchSpec search = RandomSearch{};
   SearchSpace space = {};
+  // Axis of the grid → values of it (YAML) on which one search for all of them tries its settings.
+  std::map<std::string, std::vector<std::string>> tune_on = {};
+  std::optional<TestSpec> test = {};
   std::optional<GoalSpec> goal =
       {};  // none: what eval.mode reports, the most (loss: the least) of it
   BudgetSpec budget;
@@ -332,7 +361,14 @@ struct JobSpec {
   std::optional<SweepSpec> sweep;
 };
 
-// How held-out rows are read, their file in its `eval`: eval.data where it is given, else data.
+// How the held-out rows that are scored are read: test rows as eval.data says where it is given;
+// otherwise, and validation rows always, as data says.
 const DataSpec& eval_data(const JobSpec& spec);
+// Their file, and the key that names it; empty where there are none, or where they are rows of
+// data.train that data.holdout sets apart.
+std::string eval_file(const JobSpec& spec);
+std::string eval_key(const JobSpec& spec);
+// Whether the rows scored are rows of data.train set apart.
+bool scores_holdout(const JobSpec& spec);
 
 }  // namespace prefixmem

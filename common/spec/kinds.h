@@ -56,7 +56,7 @@ template <class T>
 concept Leaf = Enumeration<T> || std::same_as<T, std::string> || std::same_as<T, int64_t> ||
                std::same_as<T, double> || std::same_as<T, bool> || std::same_as<T, TextList> ||
                std::same_as<T, TextMap> || std::same_as<T, Grid> || std::same_as<T, Trials> ||
-               std::same_as<T, YamlList>;
+               std::same_as<T, YamlList> || std::same_as<T, Seeds>;
 template <class T>
 concept Section = !Leaf<T> && !Optional<T> && !Union<T> && !UnionList<T> && !UnionMap<T>;
 
@@ -106,6 +106,8 @@ std::string allowed_text(const Limit& limit) {
     return "a map of dotted paths to lists of values";
   else if constexpr (std::same_as<T, YamlList>)
     return "a list of at least one value";
+  else if constexpr (std::same_as<T, Seeds>)
+    return "a list of distinct whole numbers of at least 0, or how many: 3 is [0, 1, 2]";
   else if constexpr (std::same_as<T, Trials>)
     return "a list of maps of dotted paths to values";
   else

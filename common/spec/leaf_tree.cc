@@ -33,6 +33,12 @@ Tree leaf_tree(const YamlList& value) {
   return list;
 }
 
+Tree leaf_tree(const Seeds& value) {
+  Tree list = Tree::list();
+  for (const int64_t seed : value.values) list.items.push_back(leaf_tree(seed));
+  return list;
+}
+
 Tree leaf_tree(const Grid& value) {
   Tree map = Tree::map();
   for (const auto& [key, values] : value) {

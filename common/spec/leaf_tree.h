@@ -16,6 +16,7 @@ Tree leaf_tree(const TextMap& value);
 Tree leaf_tree(const Grid& value);
 Tree leaf_tree(const Trials& value);
 Tree leaf_tree(const YamlList& value);
+Tree leaf_tree(const Seeds& value);
 
 template <Enumeration E>
 Tree leaf_tree(E value) {

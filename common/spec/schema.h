@@ -98,11 +98,24 @@ void describe(V& v, FewShotSpec& s) {
 }
 
 template <class V>
+void describe(V& v, HoldoutSpec& s) {
+  v.field("rows", s.rows, "At most so many rows: each label keeps few_shot.per_class for training.",
+          at_least(1));
+  v.field("seed", s.seed, "Chooses the rows.", at_least(0));
+}
+
+template <class V>
 void describe(V& v, DataSpec& s) {
   v.field(
       "train", s.train,
       "File of training rows, by its ending JSONL (any other), .csv, .tsv or .parquet; required "
       "unless method is none.");
+  v.field("validation", s.validation,
+          "File of validation rows, likewise: those that settings are chosen by (eval.split), so "
+          "that the test rows of data.eval stay unseen.");
+  v.field("holdout", s.holdout,
+          "Where there is no file of validation rows: a seeded sample of data.train that nobody "
+          "trains on, whatever the few-shot sample.");
   v.field("eval", s.eval, "File of held-out rows, likewise; empty: no evaluation.");
   v.field("format", s.format,
           "What a row holds: {prompt, completion, answer}, {text, label}, {messages} for the "
@@ -175,6 +188,10 @@ void describe(V& v, TrainSpec& s) {
           "are then computed in shapes of their own and gradients summed exactly, which is slower. "
           "Also refuses to resume on another kind of machine, with other threads, or, of method "
           "full, on another number of ranks.");
+  v.field("output", s.output,
+          "What the job leaves in the store besides metrics and scores: all, its adapter and last "
+          "checkpoint; adapter; none, where only the score counts. Of method full a checkpoint has "
+          "12 bytes a weight.");
 }
 
 template <class V>
@@ -190,6 +207,9 @@ void describe(V& v, EvalSpec& s) {
           "of the whole text but for blanks around it, or math_answer, the same number or formula "
           "in \\boxed{} or behind \"####\" or \"the answer is\". Where absent: accuracy, "
           "exact_match, loss or preference_accuracy, by the mode.");
+  v.field("split", s.split,
+          "Which held-out rows are scored: test, those of data.eval (or eval.data); validation, "
+          "those of data.validation or data.holdout.");
   v.field("max_rows", s.max_rows, "Rows of a seeded sample; 0: all.", at_least(0));
   v.field("seed", s.seed, "Chooses the sample.", at_least(0));
   v.field("before", s.before, "Evaluate before the first step as well.");
@@ -202,8 +222,9 @@ void describe(V& v, EvalSpec& s) {
           "Name of a benchmark to test a model on that was tuned on other rows; `pmt submit` fills "
           "in its rows and metric, as with the job's benchmark.");
   v.field("data", s.data,
-          "Held-out rows that are read in another way than the training rows: the keys of data but "
-          "train and few_shot, with `eval` the file. Then data.eval is not read.");
+          "Test rows that are read in another way than the training rows: the keys of data but "
+          "train, few_shot, validation and holdout, with `eval` the file. Then data.eval is not "
+          "read.");
 }
 
 template <class V>
@@ -228,8 +249,9 @@ void describe(V& v, ResourcesSpec& s) {
 }
 
 inline constexpr const char* kWhen =
-    "Other keys of the space, each with a list of values: the key is set only in trials where each "
-    "of them has one of its values. A block stands for its type: {method: [lora]}.";
+    "Other keys of the space, the grid or the trials, each with a list of values: the key is set "
+    "only where each of them has one of its values. A block stands for its type: {method: "
+    "[lora]}.";
 
 template <class V>
 void describe(V& v, ChoiceDomain& s) {
@@ -306,7 +328,7 @@ void describe(V& v, GoalSpec& s) {
 
 template <class V>
 void describe(V& v, BudgetSpec& s) {
-  v.field("trials", s.trials, "Most trials.", between(1, 10000));
+  v.field("trials", s.trials, "Most settings of each search.", between(1, 10000));
   v.field("tokens", s.tokens,
           "Tokens of all trials together; when they are spent, trials that run are stopped; 0: no "
           "bound.",
@@ -319,6 +341,11 @@ void describe(V& v, BudgetSpec& s) {
 }
 
 template <class V>
+void describe(V& v, TestSpec& s) {
+  v.field("seeds", s.seeds, "Seeds of what is tested, as sweep.seeds.");
+}
+
+template <class V>
 void describe(V& v, SweepSpec& s) {
   v.field(
       "grid", s.grid,
@@ -328,14 +355,25 @@ void describe(V& v, SweepSpec& s) {
       "trials", s.trials,
       "A list of maps from dotted path to value: trials given one by one. Each is combined with "
       "the whole grid.");
+  v.field("seeds", s.seeds,
+          "Every setting is tried with each of these as train.seed and, where rows are sampled, as "
+          "data.few_shot.seed; each is a trial of its own. Method none is tried with the first.");
   v.field("search", s.search,
           "How trials are chosen from space: grid takes every combination in turn; random draws; "
           "tpe draws near the better ones; asha draws and stops the worse trials early, in rungs; "
           "hyperband does so with several first rungs.");
   v.field("space", s.space,
-          "Dotted path of a key to where its value is looked for. Not beside grid and trials.");
+          "Dotted path of a key to where its value is looked for. Each combination of grid and "
+          "trials has a search of its own.");
+  v.field("tune_on", s.tune_on,
+          "Axis of the grid to some of its values: one search serves all values of the axis and "
+          "tries its settings on these, by the mean of their scores, e.g. {benchmark: [banking77, "
+          "bbh/navigate]}.");
+  v.field("test", s.test,
+          "Then a search compares its settings by validation rows (eval.split), and the best of "
+          "each is trained anew and scored on the test rows.");
   v.field("goal", s.goal,
-          "What makes a trial good, by its last evaluation; unless given, what eval.mode reports, "
+          "What makes a trial good, by its last evaluation; unless given, what its eval reports, "
           "the most of it (of a loss, the least).");
   v.field("budget", s.budget, "Bounds of a search.");
   v.field("max_concurrent", s.max_concurrent, "Most trials of a search that wait or run at once.",

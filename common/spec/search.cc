@@ -4,6 +4,7 @@
 
 #include "common/spec/enums.h"
 #include "common/spec/limit.h"
+#include "common/spec/search_scope.h"
 #include "common/spec/search_space.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
@@ -12,7 +13,7 @@ namespace prefixmem::spec {
 namespace {
 
 constexpr size_t kMostValues = 1000;  // each costs the check of a whole spec
-constexpr size_t kMostGridTrials = 10000;
+constexpr size_t kMostTrials = 10000;
 
 std::string path_of(const std::string& key) { return "sweep.space." + shortened(key, 80); }
 
@@ -39,33 +40,44 @@ Status check_domain(const std::string& key, const Domain& domain) {
 }
 
 // Most settings that a grid can have: conditions only take some away.
-Status check_grid(const SearchSpace& space) {
+double grid_size(const SearchSpace& space) {
   double count = 1;
   for (const auto& [key, domain] : space) {
     if (const auto* choice = std::get_if<ChoiceDomain>(&domain)) {
       count *= static_cast<double>(choice->values.items.size());
     } else if (const auto* whole = std::get_if<IntDomain>(&domain)) {
       count *= static_cast<double>(whole->high) - static_cast<double>(whole->low) + 1;
-    } else {
-      return invalid_argument(path_of(key) +
-                              " has no list of values; allowed with sweep.search "
-                              "grid: choice, int");
     }
   }
-  if (count <= static_cast<double>(kMostGridTrials)) return {};
-  return invalid_argument("sweep.space gives more than " + std::to_string(kMostGridTrials) +
+  return count;
+}
+
+Status check_grid(const SearchSpace& space) {
+  for (const auto& [key, domain] : space) {
+    const bool listed =
+        std::holds_alternative<ChoiceDomain>(domain) || std::holds_alternative<IntDomain>(domain);
+    if (listed) continue;
+    return invalid_argument(path_of(key) +
+                            " has no list of values; allowed with sweep.search "
+                            "grid: choice, int");
+  }
+  if (grid_size(space) <= static_cast<double>(kMostTrials)) return {};
+  return invalid_argument("sweep.space gives more than " + std::to_string(kMostTrials) +
                           " settings; allowed with sweep.search grid: at most " +
-                          std::to_string(kMostGridTrials));
+                          std::to_string(kMostTrials));
 }
 
 Status check_kind(const SweepSpec& sweep) {
-  if (sweep.space.contains("after")) {
-    return invalid_argument(
-        "sweep.space.after is given; allowed: after beside sweep, for all of its trials");
-  }
-  if (!sweep.grid.empty() || !sweep.trials.empty()) {
-    return invalid_argument(std::string("sweep.") + (sweep.grid.empty() ? "trials" : "grid") +
-                            " is given beside sweep.space; allowed: one of them");
+  const bool in_trials =
+      std::any_of(sweep.trials.begin(), sweep.trials.end(),
+                  [](const Setting& trial) { return trial.contains("after"); });
+  std::string given;
+  if (in_trials) given = "trials";
+  if (sweep.grid.contains("after")) given = "grid";
+  if (sweep.space.contains("after")) given = "space";
+  if (!given.empty()) {
+    return invalid_argument("sweep." + given + (in_trials ? " has after" : ".after is given") +
+                            "; allowed: after beside sweep, for all of its trials");
   }
   if (std::holds_alternative<GridSearch>(sweep.search)) return check_grid(sweep.space);
   const auto* hyperband = std::get_if<HyperbandSearch>(&sweep.search);
@@ -84,7 +96,7 @@ bool stops_early(const SearchSpec& search) {
 
 // What the search must be able to see of a trial.
 Status check_observed(const JobSpec& trial, const SweepSpec& sweep) {
-  if (eval_data(trial).eval.empty()) {
+  if (eval_file(trial).empty() && !scores_holdout(trial)) {
     return invalid_argument("data.eval is missing; required: rows that a search compares by");
   }
   const std::string metric(spelling(metric_of(trial.eval)));
@@ -99,32 +111,112 @@ Status check_observed(const JobSpec& trial, const SweepSpec& sweep) {
                             "; allowed: 0, or at least resources.ranks (" +
                             std::to_string(trial.resources.ranks) + ")");
   }
-  if (!stops_early(sweep.search) || trial.train.eval_every > 0) return {};
+  const bool untrained = std::holds_alternative<NoMethod>(trial.method);
+  if (!stops_early(sweep.search) || trial.train.eval_every > 0 || untrained) return {};
   return invalid_argument(
       "train.eval_every is 0; required: a number of steps, as sweep.search stops trials by their "
       "evaluations");
 }
 
-Status check_trials(const JobSpec& spec, const std::vector<std::string>& order) {
-  const SweepSpec& sweep = *spec.sweep;
-  for (const std::string& key : order) {
-    for (const std::string& value : outer_values(sweep.space.at(key))) {
-      PM_ASSIGN(const Setting setting, setting_with(sweep.space, order, key, value));
-      const auto trial = make_trial(spec, setting, 1);
-      const Status status = trial.ok() ? check_observed(*trial, sweep) : trial.status();
-      PM_TRY(status.with_context("sweep trial with " + shortened(key, 80) + " " +
+// A sweep whose scopes are looked at one by one.
+class SearchCheck {
+ public:
+  SearchCheck(const JobSpec& spec, const std::vector<Setting>& combinations)
+      : spec_(spec), sweep_(*spec.sweep), combinations_(combinations) {}
+
+  Status check(const Scope& scope) const {
+    PM_ASSIGN(const auto order, decision_order(scope.space));
+    for (const std::string& key : order) {
+      for (const std::string& value : outer_values(scope.space.at(key))) {
+        PM_ASSIGN(const Setting setting, setting_with(scope.space, order, key, value));
+        PM_TRY(trial(scope.combinations.front(), setting, false)
+                   .status()
+                   .with_context("sweep trial with " + shortened(key, 80) + " " +
                                  shortened(value, 80)));
+      }
     }
+    Setting first;
+    if (!order.empty()) {
+      const std::string& key = order.front();
+      PM_ASSIGN(first,
+                setting_with(scope.space, order, key, outer_values(scope.space.at(key)).front()));
+    }
+    PM_TRY(check_combinations(scope, first));
+    return check_goals(scope, first);
   }
-  return {};
+
+ private:
+  Result<JobSpec> trial(size_t combination, const Setting& setting, bool test) const {
+    PM_ASSIGN(JobSpec made,
+              make_trial(spec_, whole_setting(sweep_, combinations_[combination], setting, test), 1,
+                         seed(test)));
+    PM_TRY(check_observed(made, sweep_));
+    return made;
+  }
+
+  std::optional<int64_t> seed(bool test) const {
+    const Seeds& seeds = test ? sweep_.test->seeds : sweep_.seeds;
+    return seeds.values.empty() ? std::nullopt : std::optional(seeds.values.front());
+  }
+
+  Status check_combinations(const Scope& scope, const Setting& setting) const {
+    const bool searched = !sweep_.test || !scope.space.empty();
+    for (const size_t combination : scope.combinations) {
+      const std::string context = "sweep combination " + std::to_string(combination + 1);
+      if (searched) PM_TRY(trial(combination, setting, false).status().with_context(context));
+      if (sweep_.test) PM_TRY(trial(combination, setting, true).status().with_context(context));
+    }
+    return {};
+  }
+
+  // Scores that are averaged must be better in one direction.
+  Status check_goals(const Scope& scope, const Setting& setting) const {
+    std::optional<GoalSpec> first;
+    for (const size_t combination : scope.tuned_on) {
+      PM_ASSIGN(const JobSpec made, trial(combination, setting, sweep_.test.has_value()));
+      const GoalSpec goal = trial_goal(sweep_, made);
+      if (!first) first = goal;
+      if (first->mode == goal.mode) continue;
+      return invalid_argument("sweep.tune_on averages " + first->metric + " and " + goal.metric +
+                              "; allowed: metrics of which more is better, or loss alone");
+    }
+    return {};
+  }
+
+  const JobSpec& spec_;
+  const SweepSpec& sweep_;
+  const std::vector<Setting>& combinations_;
+};
+
+// That no more trials can begin, and no more specs are made to check them, than is bearable.
+Status check_size(const SweepSpec& sweep, const std::vector<Scope>& scopes, size_t values) {
+  const bool grid = std::holds_alternative<GridSearch>(sweep.search);
+  const auto seeds = static_cast<double>(std::max<size_t>(1, sweep.seeds.values.size()));
+  double trials = 0;
+  double checks = 0;
+  for (const Scope& scope : scopes) {
+    double settings = scope.space.empty() ? 1 : static_cast<double>(sweep.budget.trials);
+    if (grid) settings = std::min(settings, grid_size(scope.space));
+    if (sweep.test && scope.space.empty()) settings = 0;
+    trials += settings * seeds * static_cast<double>(scope.tuned_on.size());
+    if (sweep.test) {
+      trials += static_cast<double>(sweep.test->seeds.values.size() * scope.combinations.size());
+    }
+    checks += static_cast<double>(values + 3 * scope.combinations.size());
+  }
+  if (std::max(trials, checks) <= static_cast<double>(kMostTrials)) return {};
+  return invalid_argument("sweep gives " + std::to_string(scopes.size()) + " searches with " +
+                          number_text(trials) + " trials and " + number_text(checks) +
+                          " settings to check; allowed: at most " + std::to_string(kMostTrials) +
+                          " of each");
 }
 
 }  // namespace
 
 Status check_search(const JobSpec& spec) {
-  const SearchSpace& space = spec.sweep->space;
+  const SweepSpec& sweep = *spec.sweep;
   size_t values = 0;
-  for (const auto& [key, domain] : space) {
+  for (const auto& [key, domain] : sweep.space) {
     PM_TRY(check_domain(key, domain));
     values += outer_values(domain).size();
   }
@@ -132,14 +224,25 @@ Status check_search(const JobSpec& spec) {
     return invalid_argument("sweep.space has " + std::to_string(values) +
                             " values; allowed: at most " + std::to_string(kMostValues));
   }
-  PM_TRY(check_kind(*spec.sweep));
-  PM_ASSIGN(const auto order, decision_order(space));
-  return check_trials(spec, order);
+  PM_TRY(check_kind(sweep));
+  if (!sweep.tune_on.empty() && !sweep.test) {
+    return invalid_argument("sweep.tune_on is given without sweep.test; required: test");
+  }
+  if (sweep.test && sweep.test->seeds.values.empty()) {
+    return invalid_argument("sweep.test.seeds is empty; allowed: a list of at least one seed");
+  }
+  PM_ASSIGN(const auto combinations, combinations_of(sweep));
+  PM_TRY(check_seeds(sweep, combinations));
+  PM_ASSIGN(const auto scopes, scopes_of(sweep, combinations));
+  PM_TRY(check_size(sweep, scopes, values));
+  const SearchCheck check(spec, combinations);
+  for (const Scope& scope : scopes) PM_TRY(check.check(scope));
+  return {};
 }
 
-GoalSpec goal_of(const JobSpec& spec) {
-  if (spec.sweep && spec.sweep->goal) return *spec.sweep->goal;
-  const Metric metric = metric_of(spec.eval);
+GoalSpec trial_goal(const SweepSpec& sweep, const JobSpec& trial) {
+  if (sweep.goal) return *sweep.goal;
+  const Metric metric = metric_of(trial.eval);
   const bool loss = metric == Metric::kLoss;
   return {.metric = std::string(spelling(metric)),
           .mode = loss ? GoalSpec::Mode::kMin : GoalSpec::Mode::kMax};

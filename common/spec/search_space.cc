@@ -10,20 +10,6 @@
 namespace prefixmem::spec {
 namespace {
 
-// What a value is called in a condition: itself, or the type of a block.
-std::string name_of(const std::string& yaml) {
-  const auto tree = parse_tree(yaml);
-  if (!tree.ok()) return yaml;
-  const Tree* type = tree->find("type");
-  const Tree& named = type != nullptr ? *type : *tree;
-  return named.is_scalar() ? named.scalar : print_flow(named);
-}
-
-bool has_value(const std::vector<std::string>& allowed, const std::string& value) {
-  return std::any_of(allowed.begin(), allowed.end(),
-                     [&](const std::string& one) { return name_of(one) == name_of(value); });
-}
-
 std::string key_path(const std::string& path) { return "sweep.space." + shortened(path, 80); }
 
 Status check_conditions(const SearchSpace& space, const std::string& path) {
@@ -33,7 +19,7 @@ Status check_conditions(const SearchSpace& space, const std::string& path) {
     const std::string when = key_path(path) + ".when";
     if (choice == nullptr) {
       return invalid_argument(when + " names " + shortened(other, 80) +
-                              "; allowed: keys of sweep.space of type choice");
+                              "; allowed: " + kConditionKeys);
     }
     for (const std::string& value : values) {
       if (has_value(choice->values.items, value)) continue;
@@ -61,6 +47,21 @@ Status want(const SearchSpace& space, const std::string& path, Setting& wanted) 
 }
 
 }  // namespace
+
+std::string value_name(const std::string& yaml) {
+  const auto tree = parse_tree(yaml);
+  if (!tree.ok()) return yaml;
+  const Tree* name = tree->find("type");
+  if (name == nullptr) name = tree->find("name");
+  const Tree& named = name != nullptr ? *name : *tree;
+  return named.is_scalar() ? named.scalar : print_flow(named);
+}
+
+bool has_value(const std::vector<std::string>& allowed, const std::string& value) {
+  const std::string name = value_name(value);
+  return std::any_of(allowed.begin(), allowed.end(),
+                     [&](const std::string& one) { return value_name(one) == name; });
+}
 
 const Conditions& conditions_of(const Domain& domain) {
   return std::visit([](const auto& one) -> const Conditions& { return one.when; }, domain);

@@ -11,6 +11,16 @@ namespace prefixmem::spec {
 
 const Conditions& conditions_of(const Domain& domain);
 
+// What a value (YAML) is called in a condition: itself, the type of a block, or the name of a
+// benchmark that was looked up.
+std::string value_name(const std::string& yaml);
+// Whether `value` is called as one of `allowed`.
+bool has_value(const std::vector<std::string>& allowed, const std::string& value);
+
+// What a condition may name, for messages.
+inline constexpr const char* kConditionKeys =
+    "keys of sweep.space of type choice, of sweep.grid or of sweep.trials";
+
 // Every path of the space, each after those that its `when` names, otherwise sorted.
 // INVALID_ARGUMENT where a condition names no choice of the space, none of its values, or leads
 // back to its own key.

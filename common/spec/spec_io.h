@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,14 +29,16 @@ std::string to_yaml(const JobSpec& spec);
 // The trials of a spec with a `sweep` block, in a fixed order (docs/job-spec.md, "Sweeps"): each a
 // valid spec without `sweep`, named "<name>-<number from 1>" unless the trial gives a name, with a
 // label sweep.<path> for each overridden path. A spec without one is its own only trial. Failures
-// name the trial and the path; at most 10,000 trials. Not for a search, whose trials are not known.
+// name the trial and the path; at most 10,000 trials. Of method none one seed is enough. Not for a
+// search, whose trials are not known.
 Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec);
 // Before the path, in the label of a trial that says what its sweep has set there.
 inline constexpr std::string_view kSweepLabel = "sweep.";
 
-// Trial `number` (from 1) of a search, named and labelled likewise. INVALID_ARGUMENT where the
-// setting makes no valid spec.
-Result<JobSpec> make_trial(const JobSpec& spec, const Setting& setting, int number);
+// Trial `number` (from 1) of a search, named and labelled likewise; `seed` is one of sweep.seeds.
+// INVALID_ARGUMENT where the setting makes no valid spec.
+Result<JobSpec> make_trial(const JobSpec& spec, const Setting& setting, int number,
+                           std::optional<int64_t> seed = std::nullopt);
 
 // What `pmt explain [path]` prints: meaning, allowed values and default of a key and the list of
 // the keys below it; for an empty path the list of all. INVALID_ARGUMENT for a path that is no key.

@@ -4,6 +4,7 @@
 
 #include "common/spec/limit.h"
 #include "common/spec/override.h"
+#include "common/spec/search_scope.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/spec_tree.h"
 
@@ -42,12 +43,38 @@ std::string label_value(const Override& override) {
   return value.is_scalar() ? value.scalar : override.yaml;
 }
 
-Result<JobSpec> trial_of(const Tree& base, const std::vector<Override>& overrides, size_t number) {
+std::vector<Override> overrides_of(const Setting& setting) {
+  std::vector<Override> overrides;
+  for (const auto& [path, yaml] : setting) overrides.push_back({path, yaml});
+  return overrides;
+}
+
+// Those that the seed is given by, in what the other overrides have made of the spec.
+std::vector<Override> seed_overrides(const Tree& tree, int64_t seed) {
+  const std::string text = std::to_string(seed);
+  std::vector<Override> overrides = {{"train.seed", text}};
+  const Tree* data = tree.find("data");
+  const Tree* few_shot = data == nullptr ? nullptr : data->find("few_shot");
+  if (few_shot != nullptr && few_shot->is_map()) {
+    overrides.push_back({"data.few_shot.seed", text});
+  }
+  return overrides;
+}
+
+Result<JobSpec> trial_of(const Tree& base, const Setting& setting, size_t number,
+                         std::optional<int64_t> seed) {
   Tree tree = base;
   tree.set("name", Tree::text(base.find("name")->scalar + "-" + std::to_string(number)));
-  for (const Override& override : in_order(overrides)) {
+  std::vector<Override> overrides = in_order(overrides_of(setting));
+  for (const Override& override : overrides) {
     PM_TRY(check_path(override.path));
     PM_TRY(spec::apply_override(override, tree));
+  }
+  if (seed) {
+    for (Override& override : seed_overrides(tree, *seed)) {
+      PM_TRY(spec::apply_override(override, tree));
+      overrides.push_back(std::move(override));
+    }
   }
   PM_ASSIGN(JobSpec trial, spec::read_tree(tree));
   for (const Override& override : overrides) {
@@ -71,27 +98,16 @@ Status check_base(const JobSpec& spec) {
 
 // What belongs to a search does nothing beside grid and trials, so it is refused there.
 Status check_no_search(const SweepSpec& sweep) {
+  if (sweep.grid.empty() && sweep.trials.empty() && sweep.seeds.values.empty()) {
+    return invalid_argument("sweep is empty; required: grid, trials, seeds or space");
+  }
   const std::string type = std::visit([](const auto& one) { return one.kType; }, sweep.search);
-  if (type == RandomSearch::kType || type == GridSearch::kType) return {};
-  return invalid_argument("sweep.search is " + type + " without sweep.space; required: space");
-}
-
-Result<size_t> count_trials(const SweepSpec& sweep) {
-  if (sweep.grid.empty() && sweep.trials.empty()) {
-    return invalid_argument("sweep is empty; required: grid, trials or space");
-  }
-  size_t count = std::max<size_t>(1, sweep.trials.size());
-  for (const auto& [path, values] : sweep.grid) {
-    if (values.empty()) {
-      return invalid_argument("sweep.grid." + path +
-                              " is a list; allowed: a list of at least one value");
-    }
-    count *= std::min(values.size(), kMaxTrials + 1);
-    if (count > kMaxTrials) break;
-  }
-  if (count <= kMaxTrials) return count;
-  return invalid_argument("sweep gives more than " + std::to_string(kMaxTrials) +
-                          " trials; allowed: at most " + std::to_string(kMaxTrials));
+  std::string given;
+  if (type != RandomSearch::kType && type != GridSearch::kType) given = "search is " + type;
+  if (!sweep.tune_on.empty()) given = "tune_on is given";
+  if (sweep.test) given = "test is given";
+  if (given.empty()) return {};
+  return invalid_argument("sweep." + given + " without sweep.space; required: space");
 }
 
 Status check_size(const Tree& base, size_t count) {
@@ -102,37 +118,23 @@ Status check_size(const Tree& base, size_t count) {
                           std::to_string(kMaxExpandedBytes));
 }
 
-Status check_disjoint(const SweepSpec& sweep) {
-  for (size_t i = 0; i < sweep.trials.size(); ++i) {
-    for (const auto& [path, yaml] : sweep.trials[i]) {
-      if (!sweep.grid.contains(path)) continue;
-      return invalid_argument("sweep.trials[" + std::to_string(i) + "]." + path +
-                              " is given in sweep.grid too; allowed: one of them");
-    }
-  }
-  return {};
+std::vector<std::optional<int64_t>> seeds_of(const Seeds& seeds) {
+  if (seeds.values.empty()) return {std::nullopt};
+  return {seeds.values.begin(), seeds.values.end()};
 }
 
-// Trial `index` of the product; the last axis of the grid changes fastest.
-std::vector<Override> overrides_of(const SweepSpec& sweep, size_t index) {
-  std::vector<Override> overrides;
-  for (auto axis = sweep.grid.rbegin(); axis != sweep.grid.rend(); ++axis) {
-    const auto& [path, values] = *axis;
-    overrides.push_back({path, values[index % values.size()]});
-    index /= values.size();
-  }
-  if (sweep.trials.empty()) return overrides;
-  for (const auto& [path, yaml] : sweep.trials[index]) overrides.push_back({path, yaml});
-  return overrides;
+Status check_count(size_t trials) {
+  if (trials <= kMaxTrials) return {};
+  return invalid_argument("sweep gives " + std::to_string(trials) + " trials; allowed: at most " +
+                          std::to_string(kMaxTrials));
 }
 
 }  // namespace
 
-Result<JobSpec> make_trial(const JobSpec& spec, const Setting& setting, int number) {
+Result<JobSpec> make_trial(const JobSpec& spec, const Setting& setting, int number,
+                           std::optional<int64_t> seed) {
   PM_TRY(check_base(spec));
-  std::vector<Override> overrides;
-  for (const auto& [path, yaml] : setting) overrides.push_back({path, yaml});
-  return trial_of(base_of(spec), overrides, static_cast<size_t>(number));
+  return trial_of(base_of(spec), setting, static_cast<size_t>(number), seed);
 }
 
 Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
@@ -141,25 +143,31 @@ Result<std::vector<JobSpec>> expand_sweep(const JobSpec& spec) {
     return std::vector<JobSpec>{spec};
   }
   PM_TRY(check_base(spec));
-  if (spec.sweep->is_search()) {
+  const SweepSpec& sweep = *spec.sweep;
+  if (sweep.is_search()) {
     return invalid_argument("sweep.space is given; its trials are chosen one by one");
   }
-  PM_TRY(check_no_search(*spec.sweep));
-  PM_ASSIGN(const size_t count, count_trials(*spec.sweep));
-  PM_TRY(check_disjoint(*spec.sweep));
+  PM_TRY(check_no_search(sweep));
+  PM_ASSIGN(const auto combinations, spec::combinations_of(sweep));
+  PM_TRY(spec::check_seeds(sweep, combinations));
+  const auto seeds = seeds_of(sweep.seeds);
+  PM_TRY(check_count(combinations.size() * seeds.size()));
   const Tree tree = base_of(spec);
-  PM_TRY(check_size(tree, count));
+  PM_TRY(check_size(tree, combinations.size() * seeds.size()));
   std::vector<JobSpec> trials;
   std::set<std::string> names;
-  for (size_t i = 0; i < count; ++i) {
-    const std::string context = "sweep trial " + std::to_string(i + 1);
-    auto trial = trial_of(tree, overrides_of(*spec.sweep, i), i + 1);
-    if (!trial.ok()) return trial.status().with_context(context);
-    if (!names.insert(trial->name).second) {
-      return invalid_argument(context + ": name " + trial->name +
-                              " is that of an earlier trial; allowed: a name of its own");
+  for (const Setting& combination : combinations) {
+    for (const auto& seed : seeds) {
+      const std::string context = "sweep trial " + std::to_string(trials.size() + 1);
+      auto trial = trial_of(tree, combination, trials.size() + 1, seed);
+      if (!trial.ok()) return trial.status().with_context(context);
+      if (!names.insert(trial->name).second) {
+        return invalid_argument(context + ": name " + trial->name +
+                                " is that of an earlier trial; allowed: a name of its own");
+      }
+      trials.push_back(std::move(trial).value());
+      if (std::holds_alternative<NoMethod>(trials.back().method)) break;  // seeds change nothing
     }
-    trials.push_back(std::move(trial).value());
   }
   return trials;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "common/spec/kinds.h"
 #include "common/spec/schema.h"
@@ -160,6 +161,29 @@ Status read_yaml_list(const Tree& tree, YamlList& value) {
   return {};
 }
 
+constexpr int64_t kMostSeeds = 1000;
+
+// False: neither distinct seeds nor a count of them.
+bool read_seeds(const Tree& tree, Seeds& value) {
+  value.values.clear();
+  int64_t number = 0;
+  const auto read = [&](const Tree& item) {
+    return item.is_scalar() && !item.quoted && parse_number(item.scalar, number) && number >= 0;
+  };
+  if (!tree.is_list()) {
+    if (!read(tree) || number < 1 || number > kMostSeeds) return false;
+    for (int64_t seed = 0; seed < number; ++seed) value.values.push_back(seed);
+    return true;
+  }
+  for (const Tree& item : tree.items) {
+    if (!read(item)) return false;
+    value.values.push_back(number);
+  }
+  const std::set<int64_t> distinct(value.values.begin(), value.values.end());
+  return distinct.size() == value.values.size() &&
+         value.values.size() <= static_cast<size_t>(kMostSeeds);
+}
+
 template <UnionMap T>
 Status read_union_map(const Tree& tree, const std::string& path, T& value) {
   value.clear();
@@ -225,6 +249,8 @@ Status read_value(const Tree& tree, const std::string& path, const Limit& limit,
     return tree.is_map() ? read_union_map(tree, path, value) : refused();
   } else if constexpr (std::same_as<T, YamlList>) {
     return tree.is_list() && !tree.items.empty() ? read_yaml_list(tree, value) : refused();
+  } else if constexpr (std::same_as<T, Seeds>) {
+    return read_seeds(tree, value) ? Status() : refused();
   } else if constexpr (std::same_as<T, TextMap>) {
     return tree.is_map() ? read_text_map(tree, path, value) : refused();
   } else if constexpr (std::same_as<T, Grid>) {

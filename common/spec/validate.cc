@@ -59,7 +59,8 @@ struct DataBlock {
 };
 
 DataBlock eval_block(const JobSpec& spec) {
-  return {spec.eval.data ? "eval.data" : "data", eval_data(spec)};
+  const DataSpec& data = eval_data(spec);
+  return {&data == &spec.data ? "data" : "eval.data", data};
 }
 
 Status refuse_format(const DataBlock& block, const std::string& what, const std::string& allowed) {
@@ -133,11 +134,28 @@ Status check_eval_block(const JobSpec& spec) {
   if (data.eval.empty()) {
     return invalid_argument("eval.data.eval is missing; required: a file of held-out rows");
   }
-  if (!data.train.empty() || data.few_shot) {
-    return invalid_argument("eval.data." + std::string(data.few_shot ? "few_shot" : "train") +
-                            " is given; allowed: keys of held-out rows");
+  std::string given;
+  if (!data.train.empty()) given = "train";
+  if (data.few_shot) given = "few_shot";
+  if (!data.validation.empty()) given = "validation";
+  if (data.holdout) given = "holdout";
+  if (!given.empty()) {
+    return invalid_argument("eval.data." + given + " is given; allowed: keys of held-out rows");
   }
-  return check_block(eval_block(spec));
+  return check_block({"eval.data", data});
+}
+
+// That there are the validation rows that are to be scored.
+Status check_split(const JobSpec& spec) {
+  if (spec.eval.split == EvalSplit::kTest) return {};
+  if (spec.data.validation.empty() && !spec.data.holdout) {
+    return invalid_argument(
+        "eval.split is validation without validation rows; required: data.validation or "
+        "data.holdout");
+  }
+  if (!spec.data.validation.empty() || !spec.data.train.empty()) return {};
+  return invalid_argument(
+      "data.holdout is given without data.train; required: the file whose rows it sets apart");
 }
 
 Status check_metric(const EvalSpec& eval) {
@@ -160,6 +178,7 @@ Status check_eval(const JobSpec& spec) {
   const DataBlock block = eval_block(spec);
   const EvalMode mode = spec.eval.mode;
   PM_TRY(check_eval_block(spec));
+  PM_TRY(check_split(spec));
   PM_TRY(check_metric(spec.eval));
   PM_TRY(check_format(block, DataFormat::kTextLabel, mode == EvalMode::kLabelLikelihood,
                       "eval.mode is label_likelihood"));

@@ -28,7 +28,7 @@ v1::JobEvent submitted_event(const v1::Job& job) {
 // A job by itself, all trials of a grid, or those that a search begins with.
 Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveSweep>& sweep,
                                         WallTime now) {
-  if (sweep && sweep->plan) {
+  if (sweep && sweep->is_search()) {
     Advance step = advance(*sweep, now);
     if (!step.begun.empty()) return std::move(step.begun);
     return invalid_argument(step.reason);
@@ -38,10 +38,8 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
   for (const JobSpec& one : specs) {
     const int trial = sweep ? static_cast<int>(jobs.size()) + 1 : 0;
     jobs.push_back(new_job(one, sweep ? sweep->shown.id() : "", trial, now));
-    if (sweep) {
-      sweep->history.trials.push_back(trial_of(jobs.back().record.job, sweep->goal.metric));
-    }
   }
+  if (sweep) add_grid(jobs, *sweep);
   return jobs;
 }
 

@@ -13,8 +13,8 @@
 #include "coordinator/scheduler/fence.h"
 #include "coordinator/scheduler/state.h"
 #include "coordinator/store/records.h"
-#include "coordinator/sweep/history.h"
 #include "coordinator/sweep/plan.h"
+#include "coordinator/sweep/record.h"
 
 namespace prefixmem {
 
@@ -36,11 +36,13 @@ struct LiveWorker {
 
 struct LiveSweep {
   v1::Sweep shown;  // without the counts
-  GoalSpec goal;
-  // Of a search; a grid has nothing to decide.
+  // Of one that searches; a grid has nothing to decide.
   JobSpec spec = {};
-  std::optional<sweep::Plan> plan = std::nullopt;
-  sweep::History history = {};  // of all its trials, ended ones too
+  sweep::SweepPlan plan = {};
+  sweep::Record record = {};  // of all its trials, ended ones too
+  bool changed = true;        // since `advance` last looked at it
+
+  bool is_search() const { return !plan.searches.empty(); }
 };
 
 struct Live {

@@ -34,26 +34,27 @@ LiveSweep* Coordinator::sweep_of(const LiveJob& job) {
 // What the sweep's decisions see of the job from now on.
 void Coordinator::note_trial(const LiveJob& job) {
   LiveSweep* sweep = sweep_of(job);
-  if (sweep == nullptr) return;
-  const auto index = static_cast<size_t>(job.record.job.trial().number() - 1);
-  sweep->history.trials.at(index) = trial_of(job.record.job, sweep->goal.metric);
+  if (sweep != nullptr) note(job.record.job, *sweep);
 }
 
 void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
   LiveSweep* sweep = sweep_of(job);
   if (sweep == nullptr || !(event.has_eval() || event.has_step())) return;
-  const auto index = static_cast<size_t>(job.record.job.trial().number() - 1);
-  sweep::Trial& trial = sweep->history.trials.at(index);
-  trial.tokens = job.record.job.progress().tokens();
-  if (!event.has_eval() || event.eval().metric() != sweep->goal.metric) return;
+  const int number = job.record.job.trial().number();
+  sweep->record.count_tokens(number, job.record.job.progress().tokens());
+  if (sweep->is_search() && sweep->plan.sweep.budget.tokens > 0) sweep->changed = true;
+  if (!event.has_eval()) return;
+  if (event.eval().metric() != goal_of(sweep->shown, job.record.job).metric) return;
   note_trial(job);
+  const sweep::Run& run = sweep->record.runs().at(static_cast<size_t>(number - 1));
   const bool stopping = job.record.stop.code() == Code::kCancelled;
-  if (!sweep->plan || stopping || trial.reports.back().step != event.eval().step()) return;
-  const sweep::Verdict verdict = sweep::judge(*sweep->plan, sweep->history, index);
-  job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict.rungs.begin(),
-                                                          verdict.rungs.end());
-  trial.rungs = verdict.rungs;
-  if (verdict.stop) stop_job(job, "stopped by its sweep: " + verdict.reason);
+  if (!sweep->is_search() || stopping || run.reports.back().step != event.eval().step()) return;
+  const auto verdict = sweep::judge(sweep->plan, sweep->record, run);
+  if (!verdict) return;
+  job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict->rungs.begin(),
+                                                          verdict->rungs.end());
+  note_trial(job);
+  if (verdict->stop) stop_job(job, "stopped by its sweep: " + verdict->reason);
 }
 
 // Trials that follow from what is durable, so that a coordinator that dies at any moment decides

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/id.h"
 #include "common/proto/job_state.h"
@@ -11,9 +12,9 @@
 #include "common/proto/timestamps.h"
 #include "common/spec/enums.h"
 #include "common/spec/search.h"
+#include "common/spec/search_scope.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/sweep/decide.h"
-#include "coordinator/sweep/results.h"
 
 namespace prefixmem {
 namespace {
@@ -45,6 +46,16 @@ GoalSpec goal_from_proto(const v1::GoalSpec& shown) {
           .mode = spec::from_spelling<GoalSpec::Mode>(shown.mode()).value_or(GoalSpec::Mode::kMax)};
 }
 
+// The goal that all have; where they differ one without a metric.
+GoalSpec common_goal(const std::vector<GoalSpec>& goals) {
+  GoalSpec common;
+  for (const GoalSpec& goal : goals) {
+    if (&goal == &goals.front()) common = goal;
+    if (goal.metric != common.metric || goal.mode != common.mode) return {};
+  }
+  return common;
+}
+
 Status add_plan(const JobSpec& spec, LiveSweep& live) {
   live.spec = spec;
   PM_ASSIGN(live.plan, sweep::plan_of(spec));
@@ -60,44 +71,34 @@ Advance ended(v1::SweepState state, std::string reason) {
 
 // All trials of a grid are jobs from the beginning.
 Advance advance_grid(const LiveSweep& sweep) {
-  const auto& trials = sweep.history.trials;
-  const bool open = std::any_of(trials.begin(), trials.end(), [](const sweep::Trial& trial) {
-    return trial.state == TrialState::kOpen;
+  const auto& trials = sweep.record.runs();
+  const bool open = std::any_of(trials.begin(), trials.end(), [](const sweep::Run& run) {
+    return run.state == TrialState::kOpen;
   });
   if (open) return {};
   return ended(v1::SWEEP_STATE_FINISHED, fmt::format("all {} trials have ended", trials.size()));
 }
 
-sweep::Outcome outcome_of(const v1::Job& job, const std::string& metric) {
-  const sweep::Trial trial = trial_of(job, metric);
-  const double seconds = job.progress().wall_seconds();
-  const int shared_by = std::max(job.gang_jobs(), 1);
-  return {.job_id = job.id(),
-          .setting = sweep_settings(job.spec()),
-          .state = trial.state,
-          .score = score(trial),
-          .cost = {trial.tokens, seconds, seconds * job.ranks() / shared_by}};
+std::optional<int64_t> seed_of(const SweepSpec& sweep, const sweep::Run& run) {
+  const std::vector<int64_t>& seeds = run.test ? sweep.test->seeds.values : sweep.seeds.values;
+  if (seeds.empty()) return std::nullopt;
+  return seeds.at(run.place.seed);
 }
 
-v1::SweepCost cost_of(const sweep::Cost& cost) {
-  v1::SweepCost shown;
-  shown.set_tokens(cost.tokens);
-  shown.set_seconds(cost.seconds);
-  shown.set_device_seconds(cost.device_seconds);
-  return shown;
-}
-
-v1::SettingResult setting_result(const sweep::Group& group, const std::vector<v1::Job>& jobs) {
-  v1::SettingResult shown;
-  shown.mutable_setting()->insert(group.setting.begin(), group.setting.end());
-  if (group.mean) shown.set_mean(*group.mean);
-  if (group.sd) shown.set_sd(*group.sd);
-  for (const size_t member : group.members) {
-    add_to(*shown.mutable_trials(), jobs[member].state(), 1);
-  }
-  shown.set_best_job_id(group.best_job);
-  *shown.mutable_cost() = cost_of(group.cost);
-  return shown;
+Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, WallTime now) {
+  const SweepSpec& spec = sweep.plan.sweep;
+  const Setting& combination = sweep.plan.combinations.at(run.place.combination);
+  PM_ASSIGN(const JobSpec trial,
+            make_trial(sweep.spec, spec::whole_setting(spec, combination, run.setting, run.test),
+                       run.number, seed_of(spec, run)));
+  LiveJob job = new_job(trial, sweep.shown.id(), run.number, now);
+  v1::Trial& shown = *job.record.job.mutable_trial();
+  shown.mutable_setting()->insert(run.setting.begin(), run.setting.end());
+  shown.set_combination(static_cast<int>(run.place.combination));
+  shown.set_candidate(run.candidate);
+  shown.set_seed_index(static_cast<int>(run.place.seed));
+  shown.set_test(run.test);
+  return job;
 }
 
 }  // namespace
@@ -117,57 +118,88 @@ LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, Wal
   return job;
 }
 
-sweep::Trial trial_of(const v1::Job& job, const std::string& metric) {
+GoalSpec goal_of(const v1::Sweep& sweep, const v1::Job& job) {
+  const v1::SweepSpec& given = sweep.spec().sweep();
+  if (given.has_goal()) return goal_from_proto(given.goal());
+  const v1::EvalSpec& shown = job.spec().eval();
+  JobSpec trial;
+  trial.eval.mode = spec::from_spelling<EvalMode>(shown.mode()).value_or(EvalMode::kLoss);
+  if (shown.has_metric()) trial.eval.metric = spec::from_spelling<Metric>(shown.metric());
+  return spec::trial_goal({}, trial);
+}
+
+sweep::Run run_of(const v1::Job& job, const GoalSpec& goal) {
   const v1::Trial& known = job.trial();
-  sweep::Trial trial{.number = known.number(),
-                     .setting = {known.setting().begin(), known.setting().end()},
-                     .state = state_of(job.state()),
-                     .reports = {},
-                     .rungs = {known.rungs().begin(), known.rungs().end()},
-                     .tokens = job.progress().tokens(),
-                     .ranks = job.ranks()};
+  const int candidate = known.candidate() > 0 || known.test() ? known.candidate() : known.number();
+  sweep::Run run{
+      .number = known.number(),
+      .place = {static_cast<size_t>(known.combination()), static_cast<size_t>(known.seed_index())},
+      .candidate = candidate,
+      .test = known.test(),
+      .setting = {known.setting().begin(), known.setting().end()},
+      .state = state_of(job.state()),
+      .rungs = {known.rungs().begin(), known.rungs().end()},
+      .tokens = job.progress().tokens(),
+      .ranks = job.ranks()};
   for (const v1::EvalEvent& eval : job.progress().evals()) {
-    if (eval.metric() == metric) trial.reports.push_back({eval.step(), eval.value()});
+    if (eval.metric() == goal.metric) run.reports.push_back({eval.step(), eval.value()});
   }
-  std::stable_sort(trial.reports.begin(), trial.reports.end(),
+  std::stable_sort(run.reports.begin(), run.reports.end(),
                    [](const sweep::Report& a, const sweep::Report& b) { return a.step < b.step; });
-  return trial;
+  return run;
+}
+
+void note(const v1::Job& job, LiveSweep& sweep) {
+  sweep.record.put(sweep.plan, run_of(job, goal_of(sweep.shown, job)));
+  sweep.changed = true;
 }
 
 Result<LiveSweep> new_sweep(const JobSpec& spec, WallTime now) {
-  v1::Sweep shown;
+  LiveSweep live;
+  v1::Sweep& shown = live.shown;
   shown.set_id(new_id("sweep"));
   shown.set_name(spec.name);
   *shown.mutable_spec() = job_spec_to_proto(spec);
   shown.set_state(v1::SWEEP_STATE_RUNNING);
   shown.set_reason("submitted");
   *shown.mutable_create_time() = to_timestamp(now);
-  *shown.mutable_goal() = goal_to_proto(spec::goal_of(spec));
-  LiveSweep live{.shown = std::move(shown), .goal = spec::goal_of(spec)};
-  if (spec.sweep->is_search()) PM_TRY(add_plan(spec, live));
+  if (spec.sweep->is_search()) {
+    PM_TRY(add_plan(spec, live));
+    *shown.mutable_goal() = goal_to_proto(common_goal(live.plan.goals));
+  }
   return live;
 }
 
+void add_grid(const std::vector<LiveJob>& jobs, LiveSweep& sweep) {
+  std::vector<GoalSpec> goals;
+  for (const LiveJob& job : jobs) {
+    goals.push_back(goal_of(sweep.shown, job.record.job));
+    note(job.record.job, sweep);
+  }
+  *sweep.shown.mutable_goal() = goal_to_proto(common_goal(goals));
+}
+
 Result<LiveSweep> restored_sweep(v1::Sweep stored, const std::vector<v1::Job>& jobs) {
-  LiveSweep live{.shown = std::move(stored), .goal = {}};
-  live.goal = goal_from_proto(live.shown.goal());
+  LiveSweep live{.shown = std::move(stored)};
   if (!live.shown.spec().sweep().space().empty()) {
     const auto spec = job_spec_from_proto(live.shown.spec());
     const Status planned = spec.ok() ? add_plan(*spec, live) : spec.status();
     PM_TRY(planned.with_context("store: " + live.shown.id()));
   }
-  for (const v1::Job& job : jobs) live.history.trials.push_back(trial_of(job, live.goal.metric));
+  for (const v1::Job& job : jobs) note(job, live);
   return live;
 }
 
 Advance advance(LiveSweep& sweep, WallTime now) {
-  if (!sweep.plan) return advance_grid(sweep);
-  sweep.history.seconds = to_seconds(now - from_timestamp(sweep.shown.create_time()));
+  const bool timed = sweep.is_search() && sweep.plan.sweep.budget.seconds > 0;
+  if (!std::exchange(sweep.changed, false) && !timed) return {};
+  if (!sweep.is_search()) return advance_grid(sweep);
+  sweep.record.seconds = to_seconds(now - from_timestamp(sweep.shown.create_time()));
   Advance step;
-  step.stop_open = sweep::spent(*sweep.plan, sweep.history);
+  step.stop_open = sweep::spent(sweep.plan, sweep.record);
   const int ranks = static_cast<int>(sweep.spec.resources.ranks);
   while (true) {
-    sweep::Next next = sweep::next(*sweep.plan, sweep.history, ranks);
+    sweep::Next next = sweep::next(sweep.plan, sweep.record, ranks);
     if (next.kind == sweep::Next::Kind::kWait) return step;
     if (next.kind != sweep::Next::Kind::kTrial) {
       step.state =
@@ -175,33 +207,15 @@ Advance advance(LiveSweep& sweep, WallTime now) {
       step.reason = std::move(next.reason);
       return step;
     }
-    const int number = static_cast<int>(sweep.history.trials.size()) + 1;
-    const auto spec = make_trial(sweep.spec, next.setting, number);
-    if (!spec.ok()) {
+    auto job = job_of(sweep, next.run, now);
+    if (!job.ok()) {
       step.state = v1::SWEEP_STATE_FAILED;
-      step.reason = fmt::format("trial {}: {}", number, spec.status().message());
+      step.reason = fmt::format("trial {}: {}", next.run.number, job.status().message());
       return step;
     }
-    LiveJob job = new_job(*spec, sweep.shown.id(), number, now);
-    job.record.job.mutable_trial()->mutable_setting()->insert(next.setting.begin(),
-                                                              next.setting.end());
-    sweep.history.trials.push_back(trial_of(job.record.job, sweep.goal.metric));
-    step.begun.push_back(std::move(job));
+    note(job->record.job, sweep);
+    step.begun.push_back(std::move(job).value());
   }
-}
-
-v1::SweepResults results_of(v1::Sweep sweep, const std::vector<v1::Job>& jobs) {
-  const GoalSpec goal = goal_from_proto(sweep.goal());
-  std::vector<sweep::Outcome> outcomes;
-  for (const v1::Job& job : jobs) outcomes.push_back(outcome_of(job, goal.metric));
-  const auto groups = sweep::group_by_setting(goal, outcomes);
-  v1::SweepResults results;
-  *results.mutable_sweep() = std::move(sweep);
-  for (const sweep::Group& group : groups) {
-    *results.add_settings() = setting_result(group, jobs);
-  }
-  *results.mutable_cost() = cost_of(total(groups));
-  return results;
 }
 
 }  // namespace prefixmem

@@ -13,24 +13,28 @@ namespace prefixmem {
 // A queued job that nobody has heard of yet. `trial`: its number in its sweep, 0 outside one.
 LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, WallTime now);
 
-// `metric`: what the sweep compares its trials by.
-sweep::Trial trial_of(const v1::Job& job, const std::string& metric);
+// What the sweep compares the job by: its own goal, or what the job's evaluation reports.
+GoalSpec goal_of(const v1::Sweep& sweep, const v1::Job& job);
 
-// A sweep that has just been submitted; its history is empty. INVALID_ARGUMENT.
+// As the sweep's decisions see the job.
+sweep::Run run_of(const v1::Job& job, const GoalSpec& goal);
+// The job as it stands, from now on.
+void note(const v1::Job& job, LiveSweep& sweep);
+
+// A sweep that has just been submitted; its record is empty. INVALID_ARGUMENT.
 Result<LiveSweep> new_sweep(const JobSpec& spec, WallTime now);
+// All trials of a grid, which begin together.
+void add_grid(const std::vector<LiveJob>& jobs, LiveSweep& sweep);
 // The same from the store, with the jobs that it has.
 Result<LiveSweep> restored_sweep(v1::Sweep stored, const std::vector<v1::Job>& jobs);
 
 // What a sweep does now.
 struct Advance {
-  std::vector<LiveJob> begun = {};                      // of a search, already in the history
+  std::vector<LiveJob> begun = {};                      // of a search, already in the record
   v1::SweepState state = v1::SWEEP_STATE_RUNNING;       // from now on
   std::string reason = {};                              // of an end
   std::optional<std::string> stop_open = std::nullopt;  // why trials that run are to stop
 };
 Advance advance(LiveSweep& sweep, WallTime now);
-
-// As the API shows it, from the jobs of the sweep in their order.
-v1::SweepResults results_of(v1::Sweep sweep, const std::vector<v1::Job>& jobs);
 
 }  // namespace prefixmem

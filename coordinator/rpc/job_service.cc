@@ -7,7 +7,7 @@
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/find_job.h"
-#include "coordinator/core/trials.h"
+#include "coordinator/core/sweep_results.h"
 #include "coordinator/rpc/blob_source.h"
 #include "coordinator/rpc/event_source.h"
 #include "coordinator/rpc/list_request.h"
@@ -138,7 +138,7 @@ grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContex
   return reply(call, response, [&]() -> Result<v1::SweepResults> {
     PM_ASSIGN(v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
     PM_ASSIGN(const auto jobs, context_.coordinator.reader().trials(sweep.id()));
-    return results_of(std::move(sweep), jobs);
+    return results_of(std::move(sweep), jobs, request->baseline());
   });
 }
 

@@ -95,21 +95,29 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
   return page;
 }
 
-Status Reader::count_trials(v1::Sweep& sweep) {
-  v1::TrialCounts& counts = *sweep.mutable_trials();
+// One query for all of them.
+Status Reader::count_trials(std::vector<v1::Sweep>& sweeps) {
+  std::map<std::string, v1::TrialCounts*> counts;
+  for (v1::Sweep& sweep : sweeps) counts[sweep.id()] = sweep.mutable_trials();
+  nlohmann::json ids = nlohmann::json::array();
+  for (const auto& [id, trials] : counts) ids.push_back(id);
   const MutexLock lock(mutex_);
   return database_.query(
       [&](const Row& row) {
-        add_to(counts, static_cast<v1::JobState>(row.integer(0)), static_cast<int>(row.integer(1)));
+        add_to(*counts.at(row.text(0)), static_cast<v1::JobState>(row.integer(1)),
+               static_cast<int>(row.integer(2)));
         return Status();
       },
-      "SELECT state, count(*) FROM jobs WHERE sweep_id = ? GROUP BY state", sweep.id());
+      "SELECT sweep_id, state, count(*) FROM jobs"
+      " WHERE sweep_id IN (SELECT value FROM json_each(?)) GROUP BY sweep_id, state",
+      ids.dump());
 }
 
 Result<std::optional<v1::Sweep>> Reader::sweep(const std::string& id) {
-  PM_ASSIGN(auto found, one<v1::Sweep>("SELECT body FROM sweeps WHERE id = ?", id));
-  if (found) PM_TRY(count_trials(*found));
-  return found;
+  PM_ASSIGN(auto found, messages<v1::Sweep>("SELECT body FROM sweeps WHERE id = ?", id));
+  if (found.empty()) return std::optional<v1::Sweep>();
+  PM_TRY(count_trials(found));
+  return std::optional<v1::Sweep>(std::move(found.front()));
 }
 
 Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {
@@ -121,7 +129,7 @@ Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {
         "SELECT seq, body FROM sweeps WHERE (?1 = 0 OR seq < ?1) ORDER BY seq DESC LIMIT ?2",
         before_seq, limit + 1));
   }
-  for (v1::Sweep& sweep : page.sweeps) PM_TRY(count_trials(sweep));
+  PM_TRY(count_trials(page.sweeps));
   return page;
 }
 

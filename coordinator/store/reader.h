@@ -87,7 +87,7 @@ class Reader {
   static constexpr size_t kPageBytes = size_t{2} << 20;
 
  private:
-  Status count_trials(v1::Sweep& sweep) PM_EXCLUDES(mutex_);
+  Status count_trials(std::vector<v1::Sweep>& sweeps) PM_EXCLUDES(mutex_);
   template <class Message, class... Values>
   Result<std::vector<Message>> messages(std::string_view sql, const Values&... values)
       PM_EXCLUDES(mutex_);

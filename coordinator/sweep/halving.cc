@@ -51,10 +51,10 @@ int bracket_of(const HyperbandSearch& search, const std::string& name, int numbe
 }
 
 std::optional<Ladder> ladder_of(const Plan& plan, int number) {
-  if (const auto* asha = std::get_if<AshaSearch>(&plan.sweep.search)) {
+  if (const auto* asha = std::get_if<AshaSearch>(&plan.search)) {
     return Ladder{static_cast<double>(asha->min_steps), asha->reduction_factor, 0};
   }
-  if (const auto* hyperband = std::get_if<HyperbandSearch>(&plan.sweep.search)) {
+  if (const auto* hyperband = std::get_if<HyperbandSearch>(&plan.search)) {
     Ladder ladder{static_cast<double>(hyperband->min_steps), hyperband->reduction_factor,
                   bracket_of(*hyperband, plan.name, number)};
     ladder.first_steps = ladder.steps(static_cast<size_t>(ladder.bracket));
@@ -81,7 +81,7 @@ std::vector<double> competing(const Plan& plan, const History& history, size_t t
 }  // namespace
 
 int bracket_of(const Plan& plan, int number) {
-  const auto* hyperband = std::get_if<HyperbandSearch>(&plan.sweep.search);
+  const auto* hyperband = std::get_if<HyperbandSearch>(&plan.search);
   return hyperband == nullptr ? 0 : bracket_of(*hyperband, plan.name, number);
 }
 
@@ -109,6 +109,14 @@ Verdict judge(const Plan& plan, const History& history, size_t trial) {
     return verdict;
   }
   return verdict;
+}
+
+std::optional<Verdict> judge(const SweepPlan& plan, const Record& record, const Run& run) {
+  const size_t index = plan.search_of.at(run.place.combination);
+  const Search& search = plan.searches[index];
+  const bool first = run.place == search.tried.front() && !run.test;
+  if (!search.plan.stops_early() || !first) return std::nullopt;
+  return judge(search.plan, record.history(index), static_cast<size_t>(run.candidate - 1));
 }
 
 }  // namespace prefixmem::sweep

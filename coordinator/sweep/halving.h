@@ -1,11 +1,13 @@
 // Successive halving: which trials are stopped before their end.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "coordinator/sweep/history.h"
 #include "coordinator/sweep/plan.h"
+#include "coordinator/sweep/record.h"
 
 namespace prefixmem::sweep {
 
@@ -23,6 +25,9 @@ struct Verdict {
 // its number, bracket b begins at rung b, and trials are compared within theirs. Of the other
 // searches no trial is stopped. `trial` is an index into the history; it has a report. Pure.
 Verdict judge(const Plan& plan, const History& history, size_t trial);
+
+// The same of a job that has a report; none where it is not judged (record.h).
+std::optional<Verdict> judge(const SweepPlan& plan, const Record& record, const Run& run);
 
 // Bracket of a trial, from 0; 0 where there are none.
 int bracket_of(const Plan& plan, int number);

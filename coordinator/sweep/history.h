@@ -1,4 +1,5 @@
-// What a sweep knows of its trials: all that its decisions follow from, besides the plan.
+// What a search knows of the settings that it has tried: all that its choices follow from, besides
+// the plan.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +19,17 @@ struct Report {
   double value = 0;
 };
 
+// A setting that is tried, in one job or several (record.h).
 struct Trial {
   int number = 1;  // from 1, in the order chosen
   Setting setting = {};
   TrialState state = TrialState::kOpen;
   std::vector<Report> reports = {};  // by step
   std::vector<double> rungs = {};    // the value with which it came to each rung
-  int64_t tokens = 0;
-  int ranks = 1;
 };
 
 struct History {
   std::vector<Trial> trials = {};  // by number, without gaps
-  double seconds = 0;              // since the submission
 };
 
 // The newest report.

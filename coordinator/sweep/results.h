@@ -18,15 +18,24 @@ struct Cost {
 // A trial as it stands.
 struct Outcome {
   std::string job_id;
-  Setting setting;  // seeds included
+  GoalSpec goal = {};
+  std::string method = {};      // as people call it
+  std::string trained_on = {};  // benchmark; empty: none
+  std::string tested_on = {};   // the same where it is not tested on another
+  bool test = false;            // of a setting that a search has found
+  Setting setting = {};         // seeds included
+  Setting chosen = {};          // the part of it that was chosen among others
   TrialState state = TrialState::kOpen;
-  std::optional<double> score;
-  Cost cost;
+  std::optional<double> score = {};
+  Cost cost = {};
+
+  bool counts() const { return state == TrialState::kFinished && score.has_value(); }
 };
 
 // Trials that differ in nothing but seeds.
 struct Group {
   Setting setting = {};              // without seeds
+  GoalSpec goal = {};                // of the first
   std::vector<size_t> members = {};  // indices of the outcomes
   std::optional<double> mean = {};   // over the finished ones
   std::optional<double> sd = {};     // of the sample; none below two
@@ -35,8 +44,19 @@ struct Group {
 };
 
 // The best mean first, those without one last, in the order of their first trials. Pure.
-std::vector<Group> group_by_setting(const GoalSpec& goal, const std::vector<Outcome>& outcomes);
+std::vector<Group> group_by_setting(const std::vector<Outcome>& outcomes);
 
+void add(const Cost& cost, Cost& sum);
 Cost total(const std::vector<Group>& groups);
+
+// The part of a setting that says with which seeds a trial runs, and the rest.
+Setting seeds_in(const Setting& setting);
+Setting without_seeds(Setting setting);
+
+struct Spread {
+  std::optional<double> mean = {};
+  std::optional<double> sd = {};  // of the sample; none below two
+};
+Spread spread(const std::vector<double>& values);
 
 }  // namespace prefixmem::sweep

@@ -20,7 +20,7 @@ std::vector<std::string> all_values(const Domain& domain) {
 bool find_combination(const Plan& plan, size_t depth, int64_t& left, Setting& setting) {
   if (depth == plan.order.size()) return left-- == 0;
   const std::string& path = plan.order[depth];
-  const Domain& domain = plan.sweep.space.at(path);
+  const Domain& domain = plan.space.at(path);
   if (!spec::is_active(domain, setting)) return find_combination(plan, depth + 1, left, setting);
   for (const std::string& value : all_values(domain)) {
     setting[path] = value;
@@ -50,16 +50,16 @@ std::optional<Setting> grid_setting(const Plan& plan, int64_t index) {
 Setting random_setting(const Plan& plan, Draws& draws) {
   Setting setting;
   for (const std::string& path : plan.order) {
-    const Domain& domain = plan.sweep.space.at(path);
+    const Domain& domain = plan.space.at(path);
     if (spec::is_active(domain, setting)) setting[path] = random_value(domain, draws);
   }
   return setting;
 }
 
 std::optional<Setting> next_setting(const Plan& plan, const History& history, int number) {
-  const SearchSpec& search = plan.sweep.search;
+  const SearchSpec& search = plan.search;
   if (std::holds_alternative<GridSearch>(search)) return grid_setting(plan, number - 1);
-  Draws draws(plan.sweep.seed, number);
+  Draws draws(plan.seed, number);
   if (const auto* tpe = std::get_if<TpeSearch>(&search)) {
     return tpe_setting(plan, *tpe, history, draws);
   }

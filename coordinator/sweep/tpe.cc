@@ -74,7 +74,7 @@ Setting most_promising(const SearchSpace& space, const std::vector<std::string>&
 std::vector<std::string> next_level(const Plan& plan, const Setting& setting) {
   std::vector<std::string> level;
   for (const std::string& path : plan.order) {
-    if (!setting.contains(path) && spec::is_active(plan.sweep.space.at(path), setting)) {
+    if (!setting.contains(path) && spec::is_active(plan.space.at(path), setting)) {
       level.push_back(path);
     }
   }
@@ -97,7 +97,7 @@ Setting tpe_setting(const Plan& plan, const TpeSearch& tpe, const History& histo
   const Split parts = split(plan, ended, open);
   Setting setting;
   for (auto level = next_level(plan, setting); !level.empty(); level = next_level(plan, setting)) {
-    setting.merge(most_promising(plan.sweep.space, level, parts, tpe.candidates, draws));
+    setting.merge(most_promising(plan.space, level, parts, tpe.candidates, draws));
   }
   return setting;
 }

@@ -1,12 +1,15 @@
 """A benchmark of one's own: prepared from where it is published, named in a spec, scored by it."""
 
+import csv
 import hashlib
+import io
 import json
 
 import pytest
 import tiny
 import yaml
 from jobs import show, submit, succeeded
+from programs import eventually
 
 ROWS = list(tiny.labelled_rows())
 
@@ -119,6 +122,66 @@ def test_a_suite_gives_each_task_and_the_average(lab, service, places):
     (average,) = found["averages"]
     assert average["suite"] == "pair" and average["tasks"] == 2
     assert average["after"] == pytest.approx(sum(j["after"] for j in found["jobs"]) / 2)
+
+
+def test_a_sweep_compares_methods_on_benchmarks(lab, service, places):
+    spec = lab.spec(
+        "answers",
+        data={"holdout": {"rows": 5}},
+        eval=None,
+        train__max_steps=3,
+        train__learning_rate=None,
+        train__output="none",
+        resources__ranks=1,
+        sweep={
+            "trials": [
+                {"method": "none", "train.max_steps": None},
+                {"method": {"type": "lora", "r": 2}},
+            ],
+            "grid": {"benchmark": ["pair"]},
+            "search": "grid",
+            "space": {
+                "train.learning_rate": {
+                    "type": "choice",
+                    "values": [1e-3, 1e-2],
+                    "when": {"method": ["lora"]},
+                }
+            },
+            "tune_on": {"benchmark": ["pair/two"]},
+            "seeds": [9],
+            "test": {"seeds": 2},
+        },
+    )
+    submitted = service.pmt("submit", spec, "-o", "json", *places)
+    assert submitted.code == 0, submitted
+    sweep = submitted.json["sweep_id"]
+    ended = lambda: service.pmt("sweeps", "-o", "json").json["sweeps"][0]  # noqa: E731
+    eventually(lambda: ended()["state"] != "SWEEP_STATE_RUNNING", 240, "the sweep is over")
+    assert ended()["reason"] == "all 8 trials were begun", ended()
+    jobs = service.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"]
+    searched = [job["spec"] for job in jobs if not job["trial"]["test"]]
+    assert {spec["benchmark"] for spec in searched} == {"pair/two"}
+    assert {spec["eval"]["split"] for spec in searched} == {"validation"}
+    assert {int(spec["train"]["seed"]) for spec in searched} == {9}
+    tested = [job["spec"] for job in jobs if job["trial"]["test"]]
+    assert {spec["eval"]["split"] for spec in tested} == {"test"}
+    assert all(job["state"] == "JOB_STATE_SUCCEEDED" for job in jobs), jobs
+
+    answer = service.pmt("results", sweep, "-o", "json").json["answer"]
+    none, lora = answer["methods"]
+    assert answer["tested"] and answer["baseline"] == "none"
+    assert [one["metric"] for one in lora["benchmarks"]] == ["macro_f1", "accuracy"]
+    assert [one["seeds"] for one in none["benchmarks"] + lora["benchmarks"]] == [1, 1, 2, 2]
+    assert "validation_mean" in lora["benchmarks"][1]
+    (suite,) = lora["suites"]
+    means = [one["mean"] for one in lora["benchmarks"]]
+    assert suite["mean"] == pytest.approx(sum(means) / 2)
+    assert lora["against_baseline"]["pairs"] == 4
+    rows = list(csv.DictReader(io.StringIO(service.pmt("results", sweep, "-o", "csv").out)))
+    shown = [float(row["mean"]) for row in rows if row["tested_on"] == "pair"]
+    assert shown == pytest.approx([none["suites"][0]["mean"], suite["mean"]])
+    table = service.pmt("results", sweep, "--baseline", "lora (r: 2)").out
+    assert "vs lora (r: 2)" in table and "pair (2 tasks)" in table, table
 
 
 def test_an_unprepared_benchmark_is_refused(lab, service, registry, tmp_path):

@@ -54,12 +54,12 @@ class Probe {
 
 int run(const std::string& file) {
   const auto spec = load_job_spec(file);
-  auto plan = spec.ok() ? plan_of(*spec) : Result<Plan>(spec.status());
+  auto plan = spec.ok() ? plan_of(*spec) : Result<SweepPlan>(spec.status());
   if (!plan.ok()) {
     std::cerr << plan.status().to_string() << "\n";
     return exit_code(plan.status());
   }
-  Probe probe(std::move(plan).value());
+  Probe probe(std::move(plan->searches.front().plan));
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << probe.answer(Json::parse(line)).dump() << std::endl;
   }

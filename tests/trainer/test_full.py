@@ -49,6 +49,14 @@ def test_what_was_trained_is_a_model_to_start_from(workspace):
     assert losses(again)[0] < 0.7 * losses(out)[0]
 
 
+@pytest.mark.parametrize("output", ["all", "adapter", "none"])
+def test_leaves_what_it_is_asked_for(workspace, output):
+    out = workspace.train(output, **CHANGES, train__output=output)
+    assert any((out / "checkpoints").iterdir()) == (output == "all")
+    assert (out / "adapter").exists() == (output != "none")
+    assert (out / "result.json").exists() and losses(out)
+
+
 def test_a_gguf_file_is_refused(workspace):
     base = workspace.model / "base.gguf"
     base.write_bytes(b"GGUF")

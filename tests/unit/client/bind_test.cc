@@ -108,5 +108,18 @@ TEST(Bind, RefusesWhatIsNoOneBenchmark) {
             "them");
 }
 
+TEST(Bind, ASearchForEachBenchmarkIsOfTheGrid) {
+  EXPECT_EQ(
+      bound("{data: {template: x}, sweep: {grid: {benchmark: [s]}, tune_on: {benchmark: [s/1]}, "
+            "space: {train.learning_rate: [1]}}}"),
+      "{data: {template: x}, sweep: {grid: {benchmark: [{name: s/1, data: {train: /s/1/t, "
+      "eval: /s/1/e}, objective: dpo, eval: {mode: generate, stop: [y]}}, {name: s/2, data: "
+      "{train: /s/2/t, eval: /s/2/e}, objective: dpo, eval: {mode: generate, stop: [y]}}]}, "
+      "tune_on: {benchmark: [s/1]}, space: {train.learning_rate: [1]}}}");
+  EXPECT_EQ(refusal("{sweep: {space: {benchmark: [a]}}}"),
+            "sweep.space.benchmark is given; allowed: sweep.grid.benchmark, each of whose "
+            "benchmarks has a search of its own");
+}
+
 }  // namespace
 }  // namespace prefixmem::client

@@ -139,7 +139,11 @@ grpc::Status FakeService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
 grpc::Status FakeService::ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
                                      v1::ListSweepsResponse* response) {
   for (const v1::Sweep& sweep : sweeps) {
-    if (response->sweeps_size() < request->page_size()) *response->add_sweeps() = sweep;
+    if (response->sweeps_size() < request->page_size()) {
+      *response->add_sweeps() = sweep;
+    } else {
+      response->set_next_page_token("more");
+    }
   }
   return grpc::Status::OK;
 }
@@ -162,6 +166,7 @@ grpc::Status FakeService::GetSweepResults(grpc::ServerContext*,
   if (found == sweep_results.end()) {
     return {grpc::StatusCode::NOT_FOUND, "no sweep has the id \"" + request->sweep() + "\""};
   }
+  asked_baseline = request->baseline();
   *response = found->second;
   return grpc::Status::OK;
 }

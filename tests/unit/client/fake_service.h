@@ -35,6 +35,7 @@ class FakeService final : public v1::JobService::Service {
   std::vector<v1::Worker> workers;
   std::vector<v1::Sweep> sweeps;
   std::map<std::string, v1::SweepResults> sweep_results;  // by sweep id
+  std::string asked_baseline;                             // of the last results of a sweep
   size_t largest_page = 1000;
   std::map<std::string, std::vector<v1::JobEvent>> events;
   std::deque<size_t> breaks;  // the next watch streams fail after so many events each

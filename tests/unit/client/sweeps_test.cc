@@ -70,6 +70,15 @@ TEST_F(Sweeps, AreListed) {
   EXPECT_EQ(json["sweeps"][0]["trials"]["cancelled"], 4);
 }
 
+TEST_F(Sweeps, SaysThatThereAreMore) {
+  v1::Sweep older = sweep();
+  older.set_id("sweep-0");
+  pmt.service.sweeps.push_back(older);
+  EXPECT_EQ(pmt.run({"sweeps"}).err, "");
+  const Outcome done = pmt.run({"sweeps", "--limit", "1"});
+  EXPECT_EQ(done.err, "pmt: there are more than these 1 sweeps; --limit asks for more\n");
+}
+
 TEST_F(Sweeps, ResultsAreATableOfSettings) {
   const Outcome done = pmt.run({"results", "sweep-1"});
   EXPECT_EQ(done.code, 0) << done.err;
@@ -96,10 +105,10 @@ TEST_F(Sweeps, ResultsAreAlsoMarkdownAndCsv) {
             "| {type: lora, r: 8} | 0.001 | 75.0% | 1.2% | 3/3 | 1.50k | 12.5s | 25.0s | job-3 |\n"
             "| none\\|base | - | - | - | 0/1 | 1.50k | 12.5s | 25.0s | - |\n");
   EXPECT_EQ(pmt.run({"results", "sweep-1", "-o", "csv"}).out,
-            "method,train.learning_rate,mean,sd,trials,finished,tokens,seconds,device_seconds,"
-            "best_job_id\n"
-            "\"{type: lora, r: 8}\",0.001,0.75,0.0125,3,3,1500,12.5,25,job-3\n"
-            "none|base,,,,1,0,1500,12.5,25,\n");
+            "method,train.learning_rate,metric,mean,sd,trials,finished,tokens,seconds,"
+            "device_seconds,best_job_id\n"
+            "\"{type: lora, r: 8}\",0.001,accuracy,0.75,0.0125,3,3,1500,12.5,25,job-3\n"
+            "none|base,,accuracy,,,1,0,1500,12.5,25,\n");
   EXPECT_EQ(pmt.run({"results", "sweep-1", "-o", "json"}).json()["settings"][0]["mean"], 0.75);
 }
 

@@ -28,7 +28,8 @@ TEST(BadSpec, UnknownKeys) {
       {"train: {learning_rat: 1}", "train.learning_rat is not a key; did you mean learning_rate?"},
       {"nam: a", "nam is not a key; did you mean name?"},
       {"data: {x: 1}",
-       "data.x is not a key; allowed: train, eval, format, template, completion, columns, labels, "
+       "data.x is not a key; allowed: train, validation, holdout, eval, format, template, "
+       "completion, columns, labels, "
        "label_words, few_shot, max_tokens, overflow"},
       {"method: {type: lora, rank: 8}",
        "method.rank is not a key of lora; allowed: type, r, alpha, target_modules, dropout, bias, "
@@ -284,6 +285,9 @@ TEST(BadSpec, RulesOfEvaluations) {
        "eval.data.train is given; allowed: keys of held-out rows"},
       {other + "text_label, few_shot: {}}}",
        "eval.data.few_shot is given; allowed: keys of held-out rows"},
+      {head + "eval: {split: validation}",
+       "eval.split is validation without validation rows; required: data.validation or "
+       "data.holdout"},
       {other + "text_label, completion: x}}",
        "eval.data.completion is \"x\"; allowed: text that contains {label}"},
       {other + "messages}, mode: label_likelihood}",

@@ -45,13 +45,13 @@ TEST(SearchSpec, SurvivesYaml) {
 TEST(SearchSpec, TheGoalFollowsFromTheEvaluation) {
   const auto loss = parse_job_spec(kHead + "sweep: {space: " + kSpace + "}");
   ASSERT_TRUE(loss.ok()) << loss.status().message();
-  EXPECT_EQ(spec::goal_of(*loss).metric, "loss");
-  EXPECT_EQ(spec::goal_of(*loss).mode, GoalSpec::Mode::kMin);
+  EXPECT_EQ(spec::trial_goal(*loss->sweep, *loss).metric, "loss");
+  EXPECT_EQ(spec::trial_goal(*loss->sweep, *loss).mode, GoalSpec::Mode::kMin);
   const auto match =
       parse_job_spec(kHead + "eval: {mode: generate}\nsweep: {space: " + kSpace + "}");
   ASSERT_TRUE(match.ok()) << match.status().message();
-  EXPECT_EQ(spec::goal_of(*match).metric, "exact_match");
-  EXPECT_EQ(spec::goal_of(*match).mode, GoalSpec::Mode::kMax);
+  EXPECT_EQ(spec::trial_goal(*match->sweep, *match).metric, "exact_match");
+  EXPECT_EQ(spec::trial_goal(*match->sweep, *match).mode, GoalSpec::Mode::kMax);
 }
 
 TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
@@ -84,10 +84,43 @@ TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
       {"{space: {sweep.seed: [1]}}",
        "sweep trial with sweep.seed 1: sweep path sweep.seed is not a key of a trial; allowed: any "
        "key but sweep"},
-      {"{space: {train.seed: [1]}, grid: {eval.seed: [1]}}",
-       "sweep.grid is given beside sweep.space; allowed: one of them"},
       {"{space: {after: [[a], [b]]}}",
        "sweep.space.after is given; allowed: after beside sweep, for all of its trials"},
+      {"{space: {train.seed: [1]}, trials: [{after: [a]}]}",
+       "sweep.trials has after; allowed: after beside sweep, for all of its trials"},
+      {"{space: {train.learning_rate: [1]}, grid: {train.learning_rate: [2]}}",
+       "sweep.space.train.learning_rate is given in sweep.grid or sweep.trials too; allowed: one "
+       "of them"},
+      {"{space: {train.weight_decay: [0]}, seeds: 2, grid: {train.seed: [1]}}",
+       "sweep.seeds is given beside train.seed in the sweep; allowed: one of them"},
+      {"{space: {train.weight_decay: [0]}, seeds: [1, 1]}",
+       "sweep.seeds is a list; allowed: a list of distinct whole numbers of at least 0, or how "
+       "many: 3 is [0, 1, 2]"},
+      {"{space: {train.weight_decay: [0]}, seeds: 0}",
+       "sweep.seeds is 0; allowed: a list of distinct whole numbers of at least 0, or how many: 3 "
+       "is [0, 1, 2]"},
+      {"{space: {train.weight_decay: [0]}, test: {}}",
+       "sweep trial with train.weight_decay 0: eval.split is validation without validation rows; "
+       "required: data.validation or data.holdout"},
+      {"{space: {train.weight_decay: [0]}, test: {seeds: []}}",
+       "sweep.test.seeds is empty; allowed: a list of at least one seed"},
+      {"{grid: {train.weight_decay: [0]}, test: {}}",
+       "sweep.test is given without sweep.space; required: space"},
+      {"{space: {train.weight_decay: [0]}, grid: {eval.seed: [1]}, tune_on: {eval.seed: [1]}}",
+       "sweep.tune_on is given without sweep.test; required: test"},
+      {"{space: {train.weight_decay: [0]}, grid: {eval.seed: [1]}, tune_on: {eval.seed: [2]}, "
+       "test: {}}",
+       "sweep.tune_on.eval.seed has 2; allowed: values of sweep.grid.eval.seed"},
+      {"{space: {train.weight_decay: [0]}, tune_on: {eval.seed: [2]}, test: {}}",
+       "sweep.tune_on.eval.seed is no axis; allowed: keys of sweep.grid"},
+      {"{space: {train.weight_decay: {type: choice, values: [0], when: {method: [full]}}}, grid: "
+       "{method: [lora]}}",
+       "sweep.space.train.weight_decay.when.method has full; allowed: values that sweep.grid or "
+       "sweep.trials give it"},
+      {"{space: {train.weight_decay: {type: int, low: 0, high: 1}}, budget: {trials: 101}, grid: "
+       "{eval.seed: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}, seeds: 10}",
+       "sweep gives 10 searches with 10100 trials and 50 settings to check; allowed: at most 10000 "
+       "of each"},
       {"{grid: {train.seed: [1]}, search: asha}",
        "sweep.search is asha without sweep.space; required: space"},
       {"{search: grid, space: {train.weight_decay: {type: uniform}}}",
@@ -111,7 +144,8 @@ TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
       {"{space: {train.seed: [1]}, budget: {trials: 0}}",
        "sweep.budget.trials is 0; allowed: a whole number of at least 1 and at most 10000"},
       {"{space: {train.seed: {type: choice, values: [1], when: {method: [lora]}}}}",
-       "sweep.space.train.seed.when names method; allowed: keys of sweep.space of type choice"},
+       "sweep.space.train.seed.when names method; allowed: keys of sweep.space of type choice, of "
+       "sweep.grid or of sweep.trials"},
       {"{space: {method: [lora, none], train.seed: {type: choice, values: [1], when: {method: "
        "[full]}}}}",
        "sweep.space.train.seed.when.method has full; allowed: values of sweep.space.method"},

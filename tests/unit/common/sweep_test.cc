@@ -80,6 +80,25 @@ TEST(Sweep, AnAbsentSectionIsMade) {
   EXPECT_EQ(trials[1].data.few_shot->per_class, 2);
 }
 
+TEST(Sweep, EachCombinationHasATrialForEachSeed) {
+  const std::string labelled =
+      "name: a\nmodel: /m\ntrain: {max_steps: 1}\n"
+      "data: {train: t, format: text_label, few_shot: {per_class: 1}}\n";
+  const auto trials = trials_of(
+      labelled +
+      "sweep: {seeds: [3, 5], trials: [{method: lora}, {method: none, train.max_steps: null}, "
+      "{data.few_shot: null}]}");
+  ASSERT_EQ(trials.size(), 5u);
+  EXPECT_EQ(trials[1].train.seed, 5);
+  EXPECT_EQ(trials[1].data.few_shot->seed, 5);
+  EXPECT_EQ(trials[1].labels.at("sweep.train.seed"), "5");
+  EXPECT_EQ(trials[1].labels.at("sweep.data.few_shot.seed"), "5");
+  EXPECT_TRUE(std::holds_alternative<NoMethod>(trials[2].method)) << "no seed changes it";
+  EXPECT_EQ(trials[4].train.seed, 5);
+  EXPECT_FALSE(trials[4].data.few_shot) << "nothing is sampled";
+  EXPECT_EQ(trials_of(kMinimalSpec + "sweep: {seeds: 3}").size(), 3u);
+}
+
 TEST(Sweep, TheBaseNeedNotBeWhole) {
   const auto trials =
       trials_of("name: a\ndata: {train: t}\nsweep: {grid: {model: [/m, /n], train.epochs: [1]}}");
@@ -96,7 +115,7 @@ TEST(Sweep, TextStaysText) {
 
 TEST(Sweep, FailuresNameTrialAndPath) {
   const std::pair<const char*, const char*> cases[] = {
-      {"sweep: {}", "sweep is empty; required: grid, trials or space"},
+      {"sweep: {}", "sweep is empty; required: grid, trials, seeds or space"},
       {"sweep: {grid: {train.seed: [1, x]}}",
        "sweep trial 2: train.seed is x; allowed: a whole number of at least 0"},
       {"sweep: {grid: {train.sed: [1]}}",
@@ -118,6 +137,10 @@ TEST(Sweep, FailuresNameTrialAndPath) {
        "feature_dim, query, scope, layers, feature_lr_ratio, init"},
       {"sweep: {trials: [{train.seed: 1}], grid: {train.seed: [1]}}",
        "sweep.trials[0].train.seed is given in sweep.grid too; allowed: one of them"},
+      {"sweep: {grid: {train.seed: [1]}, seeds: 2}",
+       "sweep.seeds is given beside train.seed in the sweep; allowed: one of them"},
+      {"sweep: {seeds: 2, tune_on: {train.seed: [1]}}",
+       "sweep.tune_on is given without sweep.space; required: space"},
       {"sweep: {trials: [{name: x}, {name: x}]}",
        "sweep trial 2: name x is that of an earlier trial; allowed: a name of its own"},
   };

@@ -9,6 +9,7 @@
 #include "common/spec/spec_io.h"
 #include "coordinator/sweep/history.h"
 #include "coordinator/sweep/plan.h"
+#include "coordinator/sweep/record.h"
 
 namespace prefixmem::sweep {
 
@@ -22,10 +23,16 @@ inline JobSpec search_spec(const std::string& sweep) {
   return spec.ok() ? *spec : JobSpec();
 }
 
-inline Plan plan(const std::string& sweep) {
+inline SweepPlan whole_plan(const std::string& sweep) {
   auto planned = plan_of(search_spec(sweep));
   EXPECT_TRUE(planned.ok()) << planned.status().message();
-  return planned.ok() ? std::move(planned).value() : Plan();
+  return planned.ok() ? std::move(planned).value() : SweepPlan();
+}
+
+// Of the first search.
+inline Plan plan(const std::string& sweep) {
+  const SweepPlan whole = whole_plan(sweep);
+  return whole.searches.empty() ? Plan() : whole.searches.front().plan;
 }
 
 inline const std::string kMixedSpace =

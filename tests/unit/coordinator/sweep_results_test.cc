@@ -8,23 +8,24 @@
 namespace prefixmem::sweep {
 namespace {
 
+const GoalSpec kAccuracy{.metric = "accuracy", .mode = GoalSpec::Mode::kMax};
+const GoalSpec kLoss{.metric = "loss", .mode = GoalSpec::Mode::kMin};
+
 Outcome outcome(const std::string& id, const std::string& rate, const std::string& seed,
                 std::optional<double> score, TrialState state = TrialState::kFinished) {
   return {.job_id = id,
+          .goal = kAccuracy,
           .setting = {{"train.learning_rate", rate}, {"train.seed", seed}},
           .state = state,
           .score = score,
           .cost = {100, 10, 20}};
 }
 
-const GoalSpec kAccuracy{.metric = "accuracy", .mode = GoalSpec::Mode::kMax};
-
 TEST(Results, MeanAndDeviationAreOfFinishedTrialsThatDifferInSeedsOnly) {
-  const auto groups =
-      group_by_setting(kAccuracy, {outcome("a", "1e-3", "1", 0.4), outcome("b", "1e-2", "1", 0.5),
-                                   outcome("c", "1e-2", "2", 0.7),
-                                   outcome("d", "1e-2", "3", 0.9, TrialState::kStopped),
-                                   outcome("e", "1e-1", "1", std::nullopt, TrialState::kFailed)});
+  const auto groups = group_by_setting(
+      {outcome("a", "1e-3", "1", 0.4), outcome("b", "1e-2", "1", 0.5),
+       outcome("c", "1e-2", "2", 0.7), outcome("d", "1e-2", "3", 0.9, TrialState::kStopped),
+       outcome("e", "1e-1", "1", std::nullopt, TrialState::kFailed)});
   ASSERT_EQ(groups.size(), 3u);
   EXPECT_EQ(groups[0].setting, (Setting{{"train.learning_rate", "1e-2"}}));
   EXPECT_DOUBLE_EQ(*groups[0].mean, 0.6);
@@ -38,9 +39,10 @@ TEST(Results, MeanAndDeviationAreOfFinishedTrialsThatDifferInSeedsOnly) {
 }
 
 TEST(Results, OfALossTheLeastIsBest) {
-  const auto groups = group_by_setting(
-      {.metric = "loss", .mode = GoalSpec::Mode::kMin},
-      {outcome("a", "1", "1", 2), outcome("b", "2", "1", 1), outcome("c", "2", "2", std::nan(""))});
+  std::vector<Outcome> losses = {outcome("a", "1", "1", 2), outcome("b", "2", "1", 1),
+                                 outcome("c", "2", "2", std::nan(""))};
+  for (Outcome& one : losses) one.goal = kLoss;
+  const auto groups = group_by_setting(losses);
   EXPECT_EQ(groups[0].best_job, "a") << "a mean that is no number is worst";
   EXPECT_EQ(groups[1].best_job, "b");
 }

@@ -67,15 +67,16 @@ struct Outcome {
 
 class Cluster {
  public:
-  explicit Cluster(Plan plan) : plan_(std::move(plan)), top_(top_twentieth(plan_)) {}
+  explicit Cluster(SweepPlan plan)
+      : plan_(std::move(plan)), top_(top_twentieth(plan_.searches.front().plan)) {}
 
   Outcome run() {
     for (int64_t now = 0; !fill(); ++now) {
-      for (size_t i = 0; i < history_.trials.size(); ++i) {
+      for (size_t i = 0; i < record_.runs().size(); ++i) {
         // Trials differ in speed, so that reports come mixed.
-        const bool slow = history_.trials[i].number % 3 == 0;
-        if (history_.trials[i].state == TrialState::kOpen && !(slow && now % 2 == 0)) {
-          step(i, now + 1);
+        const bool slow = record_.runs()[i].number % 3 == 0;
+        if (record_.runs()[i].state == TrialState::kOpen && !(slow && now % 2 == 0)) {
+          step(record_.runs()[i], now + 1);
         }
       }
     }
@@ -87,52 +88,48 @@ class Cluster {
   // Whether the search is over.
   bool fill() {
     while (true) {
-      const Next decision = next(plan_, history_, 1);
+      const Next decision = next(plan_, record_, 1);
       if (decision.kind != Next::Kind::kTrial) return decision.kind == Next::Kind::kDone;
-      Trial begun = trial(static_cast<int>(history_.trials.size()) + 1, TrialState::kOpen);
-      begun.setting = decision.setting;
-      history_.trials.push_back(std::move(begun));
+      record_.put(plan_, decision.run);
     }
   }
 
-  void step(size_t index, int64_t now) {
-    Trial& running = history_.trials[index];
+  void step(Run running, int64_t now) {
     const int64_t at = running.reports.empty() ? 1 : running.reports.back().step + 1;
     outcome_.steps += 1;
     running.reports.push_back({at, accuracy(running.setting, at, noise_)});
-    Verdict verdict = judge(plan_, history_, index);
-    running.rungs = std::move(verdict.rungs);
-    if (verdict.stop) {
+    record_.put(plan_, running);
+    const auto verdict = judge(plan_, record_, running);
+    if (verdict) running.rungs = verdict->rungs;
+    if (verdict && verdict->stop) {
       running.state = TrialState::kStopped;
     } else if (at == kSteps) {
       running.state = TrialState::kFinished;
       const bool top = quality(running.setting) >= top_;
       if (top && outcome_.time_to_top == 0) outcome_.time_to_top = now;
     }
+    record_.put(plan_, std::move(running));
   }
 
   void finish() {
-    const Trial* best = nullptr;
-    for (const Trial& one : history_.trials) {
-      if (one.state != TrialState::kFinished) continue;
-      if (best == nullptr || *score(one) > *score(*best)) best = &one;
-    }
-    outcome_.best = best == nullptr ? 0 : quality(best->setting);
-    outcome_.trials = static_cast<int>(history_.trials.size());
+    const History& history = record_.history(0);
+    const auto best = best_candidate(plan_.searches.front().plan, history);
+    outcome_.best = best ? quality(history.trials[static_cast<size_t>(*best - 1)].setting) : 0;
+    outcome_.trials = static_cast<int>(record_.runs().size());
   }
 
-  const Plan plan_;
+  const SweepPlan plan_;
   const double top_;
-  History history_;
+  Record record_;
   Draws noise_{7, 7};
   Outcome outcome_;
 };
 
-Plan search(const std::string& search, int seed) {
+SweepPlan search(const std::string& search, int seed) {
   const std::string space = search == "grid" ? kGridSpace : kSpace;
-  return plan("{search: " + search + ", seed: " + std::to_string(seed) + ", budget: {trials: " +
-              std::to_string(kTrials) + "}, max_concurrent: " + std::to_string(kWorkers) +
-              ", goal: {metric: loss, mode: max}, " + space + "}");
+  return whole_plan("{search: " + search + ", seed: " + std::to_string(seed) +
+                    ", budget: {trials: " + std::to_string(kTrials) + "}, max_concurrent: " +
+                    std::to_string(kWorkers) + ", goal: {metric: loss, mode: max}, " + space + "}");
 }
 
 const std::string kAsha = "{type: asha, min_steps: 1, reduction_factor: 3}";
@@ -143,10 +140,11 @@ TEST(SweepSimulation, EverySearchEndsInTheTopTwentieth) {
        {std::string("grid"), std::string("random"), std::string("tpe"), kAsha, kHyperband}) {
     const int seeds = kind == "grid" ? 1 : kSeeds;
     for (int seed = 0; seed < seeds; ++seed) {
-      const Plan plan = search(kind, seed);
+      const SweepPlan plan = search(kind, seed);
       const Outcome outcome = Cluster(plan).run();
       EXPECT_EQ(outcome.trials, kTrials);
-      EXPECT_GE(outcome.best, top_twentieth(plan)) << kind << ", seed " << seed;
+      EXPECT_GE(outcome.best, top_twentieth(plan.searches.front().plan))
+          << kind << ", seed " << seed;
     }
   }
 }

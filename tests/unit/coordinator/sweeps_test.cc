@@ -10,7 +10,7 @@
 
 #include "common/proto/sweep_state.h"
 #include "common/spec/spec_io.h"
-#include "coordinator/core/trials.h"
+#include "coordinator/core/sweep_results.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -63,9 +63,9 @@ class SweepTest : public CoordinatorTest {
   }
   static Result<JobSpec> parse(const std::string& sweep) {
     return parse_job_spec(
-        "name: s\nmodel: /m\ndata: {train: t, eval: e}\n"
-        "train: {max_steps: 9, eval_every: 1}\n" +
-        sweep);
+        "name: s\nmodel: /m\n" +
+        std::string(sweep.starts_with("data:") ? "" : "data: {train: t, eval: e}\n") +
+        "train: {max_steps: 9, eval_every: 1}\n" + sweep);
   }
 
   v1::Sweep sweep(const std::string& id) {
@@ -331,6 +331,68 @@ TEST_F(SweepTest, SurvivesBeingKilledAtAnyMoment) {
       EXPECT_TRUE(stopped || jobs[i].progress().evals_size() == kSteps) << jobs[i].reason();
       EXPECT_EQ(jobs[i].attempt(), 1) << "no crash of the coordinator restarts a trial";
     }
+  }
+}
+
+// Seeds, searches by combination and tests: what each job is to be.
+std::vector<std::string> descriptions(const std::vector<v1::Job>& jobs) {
+  std::vector<std::string> all;
+  for (const v1::Job& job : jobs) {
+    const v1::Trial& trial = job.trial();
+    all.push_back(fmt::format("{}/{} {} {} seed {} {}", trial.combination(), trial.candidate(),
+                              job.spec().train().weight_decay(),
+                              job.spec().train().global_batch_size(), job.spec().train().seed(),
+                              job.spec().eval().split()));
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+const std::string kTested =
+    "data: {train: t, validation: v, eval: e}\n"
+    "sweep: {search: grid, seeds: [4, 5], test: {seeds: [7, 8, 9]}, max_concurrent: 4,"
+    " grid: {train.global_batch_size: [1, 2]}, space: {train.weight_decay: [0.5, 0.25]}}";
+
+TEST_F(SweepTest, TestsWhatEachOfItsSearchesHasFound) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(kTested);
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: all 14 trials were begun");
+  std::vector<std::string> expected;
+  for (int combination = 0; combination < 2; ++combination) {
+    for (const int seed : {4, 5}) {
+      expected.push_back(
+          fmt::format("{}/1 0.5 {} seed {} validation", combination, combination + 1, seed));
+      expected.push_back(
+          fmt::format("{}/2 0.25 {} seed {} validation", combination, combination + 1, seed));
+    }
+    for (const int seed : {7, 8, 9}) {
+      expected.push_back(
+          fmt::format("{}/2 0.25 {} seed {} test", combination, combination + 1, seed));
+    }
+  }
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(descriptions(trials(id)), expected);
+  const auto results = results_of(sweep(id), trials(id));
+  EXPECT_TRUE(results.answer().tested());
+  const v1::BenchmarkScore& score = results.answer().methods(0).benchmarks(0);
+  EXPECT_EQ(score.setting().at("train.weight_decay"), "0.25");
+  EXPECT_EQ(score.validation_mean(), 0.25);
+}
+
+TEST_F(SweepTest, TestsSurviveBeingKilledAtAnyMoment) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string whole = submit_sweep(kTested);
+  finish(whole);
+  const auto expected = descriptions(trials(whole));
+  for (unsigned seed = 0; seed < 6; ++seed) {
+    std::mt19937 random(seed);
+    running_.clear();
+    const std::string id = submit_sweep(kTested, fmt::format("killed{}", seed));
+    finish(id, [&] {
+      if (random() % 4 == 0) crash();
+    });
+    EXPECT_EQ(descriptions(trials(id)), expected) << "none lost, none repeated";
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/unit/trainer/byte_codec.h"
 #include "tests/unit/trainer/scratch_folder.h"
 
@@ -98,6 +100,82 @@ TEST_F(DatasetTest, HeldOutRowsMayBeOfAnotherKind) {
   spec_.eval.data->labels = {"0"};
   spec_.eval.data->label_words.erase("1");
   expect_refused("e.csv line 2: label \"1\" is not in data.labels");
+}
+
+TEST_F(DatasetTest, ValidationRowsHaveAFile) {
+  label_words();
+  spec_.data.validation = folder_.write("v.csv", "text,label\nvv,1\nv,0\n");
+  spec_.data.holdout = HoldoutSpec{1, 0};
+  spec_.eval.data = spec_.data;  // of test rows alone
+  spec_.eval.split = EvalSplit::kValidation;
+  const auto data = load();
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  EXPECT_EQ(data->train.size(), 4U) << "with a file none are set apart";
+  ASSERT_EQ(data->eval.size(), 2U);
+  EXPECT_EQ(data->eval.front().label, 1);
+  EXPECT_EQ(data->label_ids.size(), 2U);
+}
+
+// Texts as long as their rows' number, so that an example says which row it is.
+class HoldoutTest : public DatasetTest {
+ protected:
+  HoldoutTest() {
+    std::string rows = "text,label\n";
+    for (int i = 1; i <= kRows; ++i) {
+      rows += std::string(static_cast<size_t>(i), 'x') + (i % 3 == 0 ? ",1\n" : ",0\n");
+    }
+    label_words();
+    spec_.data.train = folder_.write("many.csv", rows);
+    spec_.data.few_shot = FewShotSpec{2, 0};
+    spec_.data.holdout = HoldoutSpec{8, 0};
+  }
+  Dataset loaded(EvalSplit split) {
+    spec_.eval.split = split;
+    auto data = load();
+    EXPECT_TRUE(data.ok()) << data.status().message();
+    return data.ok() ? std::move(data).value() : Dataset();
+  }
+  static std::set<int64_t> rows(const std::vector<Example>& examples) {
+    std::set<int64_t> numbers;
+    for (const Example& one : examples) numbers.insert(one.line - 1);
+    return numbers;
+  }
+
+  static constexpr int kRows = 20;
+};
+
+TEST_F(HoldoutTest, NobodyTrainsOnValidationRows) {
+  const auto held_out = rows(loaded(EvalSplit::kValidation).eval);
+  EXPECT_EQ(held_out.size(), 8U);
+  std::set<int64_t> trained;
+  for (int64_t seed = 0; seed < 50; ++seed) {
+    spec_.data.few_shot->seed = seed;
+    const Dataset choosing = loaded(EvalSplit::kValidation);
+    const Dataset testing = loaded(EvalSplit::kTest);
+    EXPECT_EQ(rows(choosing.eval), held_out) << "whatever is trained on";
+    EXPECT_EQ(rows(testing.eval), std::set<int64_t>{1});
+    EXPECT_EQ(choosing.digest, testing.digest) << "a setting is tested as it was chosen";
+    for (const int64_t row : rows(testing.train)) {
+      EXPECT_FALSE(held_out.contains(row));
+      trained.insert(row);
+    }
+  }
+  EXPECT_EQ(trained.size(), 12U);
+  spec_.data.holdout->seed = 1;
+  EXPECT_NE(rows(loaded(EvalSplit::kValidation).eval), held_out);
+}
+
+TEST_F(HoldoutTest, EachLabelKeepsWhatIsTrainedOn) {
+  spec_.data.holdout->rows = 1000;
+  const Dataset data = loaded(EvalSplit::kValidation);
+  EXPECT_EQ(data.eval.size(), 16U);
+  EXPECT_EQ(data.train.size(), 4U);
+}
+
+TEST_F(HoldoutTest, RefusesWhereNoneCanBeSpared) {
+  spec_.data.few_shot->per_class = 14;
+  expect_refused("data.holdout.rows is 8, but no row of " + spec_.data.train +
+                 " can be spared; allowed: only with more rows of a label than are trained on");
 }
 
 TEST_F(DatasetTest, PromptsOfPairsHaveATemplate) {

@@ -28,15 +28,29 @@ RowLimit limit_of(const DataSpec& data, const Positions& positions) {
 }
 
 Result<Rows> read_all(const JobSpec& spec) {
-  const DataSpec& held_out = eval_data(spec);
+  const std::string file = eval_file(spec);
   Rows rows;
   if (!spec.data.train.empty()) {
     PM_ASSIGN(rows.train, read_rows(spec.data.train, spec.data));
   }
-  if (!held_out.eval.empty()) {
-    PM_ASSIGN(rows.eval, read_rows(held_out.eval, held_out));
+  if (!file.empty()) {
+    PM_ASSIGN(rows.eval, read_rows(file, eval_data(spec)));
   }
   return rows;
+}
+
+// Validation rows without a file of their own leave the training rows, whether they are scored now
+// or not: a setting is chosen and tested with the same rows to train on.
+Status set_apart(const JobSpec& spec, Rows& rows) {
+  if (!spec.data.holdout || !spec.data.validation.empty() || rows.train.empty()) return {};
+  PM_ASSIGN(auto held_out, take_holdout(rows.train, spec.data));
+  if (scores_holdout(spec)) rows.eval = std::move(held_out);
+  return {};
+}
+
+// The file whose rows are scored.
+std::string scored_file(const JobSpec& spec) {
+  return scores_holdout(spec) ? spec.data.train : eval_file(spec);
 }
 
 // Of text_label alone: data.labels, or those of `rows`.
@@ -98,11 +112,12 @@ struct Encoders {
 
 Result<Encoders> make_encoders(const JobSpec& spec, const Rows& rows, const TextCodec& codec,
                                const Positions& positions) {
-  const bool only_eval = rows.train.empty() && !spec.eval.data;
+  const bool read_apart = &eval_data(spec) != &spec.data;
+  const bool only_eval = rows.train.empty() && !read_apart;
   PM_ASSIGN(auto labels, label_set(only_eval ? rows.eval : rows.train, spec.data));
   Encoders encoders{RowEncoder(codec, spec.data, std::move(labels), limit_of(spec.data, positions)),
                     {}};
-  if (!spec.eval.data) return encoders;
+  if (!read_apart) return encoders;
   const DataSpec& held_out = *spec.eval.data;
   auto own = label_set(rows.eval, held_out);
   PM_TRY(own.status().with_context("eval.data"));
@@ -113,7 +128,7 @@ Result<Encoders> make_encoders(const JobSpec& spec, const Rows& rows, const Text
 Status check_all_labels(const JobSpec& spec, const Rows& rows, const Encoders& encoders) {
   PM_TRY(check_labels(rows.train, spec.data.train, encoders.train, spec.data));
   if (spec.eval.mode == EvalMode::kGenerate) return {};
-  return check_labels(rows.eval, eval_data(spec).eval, encoders.eval(), eval_data(spec));
+  return check_labels(rows.eval, scored_file(spec), encoders.eval(), eval_data(spec));
 }
 
 Status encode_rows(Rows rows, const JobSpec& spec, const Encoders& encoders, Dataset& out) {
@@ -122,15 +137,16 @@ Status encode_rows(Rows rows, const JobSpec& spec, const Encoders& encoders, Dat
     out.train = std::move(train.examples);
     out.train_counts = train.counts;
   }
-  PM_ASSIGN(auto eval, encoders.eval().encode_all(std::move(rows.eval), eval_data(spec).eval));
+  PM_ASSIGN(auto eval, encoders.eval().encode_all(std::move(rows.eval), scored_file(spec)));
   out.eval = std::move(eval.examples);
   out.eval_counts = eval.counts;
-  const auto note = [&](const char* key, const RowCounts& counts, const RowEncoder& encoder) {
+  const auto note = [&](const std::string& key, const RowCounts& counts,
+                        const RowEncoder& encoder) {
     std::string text = overflow_note(key, counts, encoder.limit());
     if (!text.empty()) out.notes.push_back(std::move(text));
   };
   note("data.train", out.train_counts, encoders.train);
-  note(spec.eval.data ? "eval.data.eval" : "data.eval", out.eval_counts, encoders.eval());
+  note(eval_key(spec), out.eval_counts, encoders.eval());
   return {};
 }
 
@@ -141,6 +157,7 @@ std::string rows_wanted(const JobSpec& spec, const Positions& positions) {
   wanted.data = spec.data;
   wanted.eval.mode = spec.eval.mode;
   wanted.eval.data = spec.eval.data;
+  wanted.eval.split = spec.eval.split;
   if (std::holds_alternative<NoMethod>(spec.method)) wanted.method = spec.method;
   return to_yaml(wanted) + "positions " + std::to_string(positions.model) + " " +
          std::to_string(positions.prefix);
@@ -149,19 +166,19 @@ std::string rows_wanted(const JobSpec& spec, const Positions& positions) {
 Result<Dataset> load_dataset(const JobSpec& spec, const TextCodec& codec,
                              const Positions& positions) {
   const DataSpec& data = spec.data;
-  const std::string& eval_file = eval_data(spec).eval;
   PM_ASSIGN(Rows rows, read_all(spec));
   PM_ASSIGN(const Encoders encoders, make_encoders(spec, rows, codec, positions));
   PM_TRY(check_all_labels(spec, rows, encoders));
+  PM_TRY(set_apart(spec, rows));
   if (data.few_shot) {
     PM_ASSIGN(rows.train, select_few_shot(std::move(rows.train), *data.few_shot, data.train));
   }
   Dataset out;
   PM_TRY(encode_rows(std::move(rows), spec, encoders, out));
-  if (!eval_file.empty() && spec.eval.mode == EvalMode::kLabelLikelihood) {
+  if (!scored_file(spec).empty() && spec.eval.mode == EvalMode::kLabelLikelihood) {
     PM_ASSIGN(out.label_ids, encoders.eval().encode_labels());
   }
-  if (continues_prompts(spec.eval.mode)) PM_TRY(check_prompts(out.eval, eval_file));
+  if (continues_prompts(spec.eval.mode)) PM_TRY(check_prompts(out.eval, scored_file(spec)));
   out.digest = digest_of(out.train);
   return out;
 }

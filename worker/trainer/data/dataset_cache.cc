@@ -52,6 +52,7 @@ Result<std::vector<Entry>> entries_of(const fs::path& folder) {
 Result<std::string> dataset_key(const JobSpec& spec, const Positions& positions) {
   JobSpec contents = spec;
   PM_ASSIGN(contents.data.train, identity_of(spec.data.train));
+  PM_ASSIGN(contents.data.validation, identity_of(spec.data.validation));
   PM_ASSIGN(contents.data.eval, identity_of(spec.data.eval));
   if (spec.eval.data) {
     PM_ASSIGN(contents.eval.data->eval, identity_of(spec.eval.data->eval));

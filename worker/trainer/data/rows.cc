@@ -47,6 +47,39 @@ std::vector<std::string> distinct_labels(const std::vector<Row>& rows) {
   return labels;
 }
 
+Result<std::vector<Row>> take_holdout(std::vector<Row>& rows, const DataSpec& data) {
+  const HoldoutSpec& spec = *data.holdout;
+  const int64_t kept = data.few_shot ? data.few_shot->per_class : 1;
+  const bool labelled = data.format == DataFormat::kTextLabel;
+  std::map<std::string, int64_t> left;  // rows by label
+  const auto group = [&](const Row& row) { return labelled ? row.label : std::string(); };
+  for (const Row& row : rows) left[group(row)] += 1;
+  std::vector<bool> taken(rows.size(), false);
+  int64_t count = 0;
+  for (const int64_t index :
+       permutation(static_cast<int64_t>(rows.size()), spec.seed, text_key("data.holdout"))) {
+    int64_t& others = left[group(rows[index])];
+    if (count == spec.rows) break;
+    if (others <= kept) continue;
+    others -= 1;
+    count += 1;
+    taken[index] = true;
+  }
+  if (count == 0) {
+    return invalid_argument("data.holdout.rows is " + std::to_string(spec.rows) +
+                            ", but no row of " + data.train +
+                            " can be spared; allowed: only with more rows of a label than are "
+                            "trained on");
+  }
+  std::vector<Row> held_out;
+  std::vector<Row> rest;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    (taken[i] ? held_out : rest).push_back(std::move(rows[i]));
+  }
+  rows = std::move(rest);
+  return held_out;
+}
+
 Result<std::vector<Row>> select_few_shot(std::vector<Row> rows, const FewShotSpec& spec,
                                          const std::filesystem::path& file) {
   std::map<std::string, std::vector<int64_t>> members;

@@ -45,6 +45,11 @@ Result<std::vector<Row>> read_rows(std::string_view content, const std::filesyst
 // Distinct labels in the order in which the rows first show them.
 std::vector<std::string> distinct_labels(const std::vector<Row>& rows);
 
+// Takes out of `rows` those of data.holdout, chosen by (seed, index), and gives them back, both in
+// file order: as many as it asks for, but of each label data.few_shot.per_class rows stay (without
+// few_shot one of text_label), and one row at all. INVALID_ARGUMENT where there is none to take.
+Result<std::vector<Row>> take_holdout(std::vector<Row>& rows, const DataSpec& data);
+
 // `per_class` rows of each label, chosen by (seed, label, index of the row in `rows`), in file
 // order. INVALID_ARGUMENT where a label has fewer. `file` is for messages.
 Result<std::vector<Row>> select_few_shot(std::vector<Row> rows, const FewShotSpec& spec,

@@ -72,12 +72,14 @@ Status TrainingLoop::finish(const StepEvent& event, Stop stop) {
 
 bool TrainingLoop::checkpoint_due() const {
   const int64_t every = session_.spec.train.checkpoint_every;
-  return steps_done() == total_steps_ || (every > 0 && steps_done() % every == 0);
+  const bool last = steps_done() == total_steps_;
+  if (last && session_.spec.train.output != Output::kAll) return false;
+  return last || (every > 0 && steps_done() % every == 0);
 }
 
 bool TrainingLoop::evaluation_due() const {
   const auto& spec = session_.spec;
-  if (eval_data(spec).eval.empty()) return false;
+  if (eval_file(spec).empty() && !scores_holdout(spec)) return false;
   const int64_t step = steps_done();
   for (const EvalEvent& done : progress_.evals) {
     if (done.step == step) return false;

@@ -27,7 +27,8 @@ Status load_parts(Session& session) {
                             session.adapter ? session.adapter->prefix_length() : 0};
   PM_ASSIGN(session.data, base.dataset(spec, positions));
   session.objective = make_objective(spec.objective);
-  if (session.leads() && session.adapter && session.adapter->trains_model()) {
+  const bool saved = session.adapter && spec.train.output != Output::kNone;
+  if (session.leads() && saved && session.adapter->trains_model()) {
     base.probe();  // as it is before that
   }
   return {};

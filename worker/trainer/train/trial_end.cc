@@ -60,7 +60,8 @@ Status save_result(const TrainingLoop& loop, const Session& session) {
 }  // namespace
 
 Status save_outputs(TrainingLoop& loop, Session& session) {
-  if (session.adapter) PM_TRY(save_adapter(loop, session));
+  const bool saved = session.adapter && session.spec.train.output != Output::kNone;
+  if (saved) PM_TRY(save_adapter(loop, session));
   return session.agree(session.leads() ? save_result(loop, session) : Status());
 }
 
