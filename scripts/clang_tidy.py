@@ -34,9 +34,16 @@ DROPPED = re.compile(
 # What only warns about the insides of g++ 12's library, or about g++'s own options.
 QUIET = ["-Wno-deprecated-declarations", "-Wno-unknown-warning-option"]
 DROPPED_WITH_VALUE = {"-o", "-MF", "-MT", "-MQ"}
-# LibTorch's headers take clang longer than ten of our sources, so it reads them once, as a module.
-TORCH_HEADERS = ("ATen/ATen.h", "torch/autograd.h", "torch/types.h", "torch/utils.h")
-USES_TORCH = re.compile(rb"^\s*#\s*include\s*<(ATen|torch)/", re.M)
+# LibTorch's headers take clang longer than ten of our sources, GoogleTest's as long as one, so it
+# reads them once, as a module: (name, how a source names them, what is in the module).
+LIBRARIES = (
+    (
+        "torch",
+        re.compile(rb"^\s*#\s*include\s*<(ATen|torch)/", re.M),
+        ("ATen/ATen.h", "torch/autograd.h", "torch/types.h", "torch/utils.h"),
+    ),
+    ("googletest", re.compile(rb"^\s*#\s*include\s*<(gtest|gmock)/", re.M), ("gmock/gmock.h",)),
+)
 
 
 def arguments_for_clang(entry):
@@ -89,17 +96,23 @@ def reached(path, places):
     return sorted(seen)
 
 
-def torch_module(arguments, build):
-    """Options that make LibTorch's headers a module, kept and reused under the build folder."""
+def libraries_of(texts):
+    """Name and headers of a module of what the texts include; none where they include nothing."""
+    used = [(name, wanted) for name, uses, wanted in LIBRARIES if any(map(uses.search, texts))]
+    return "_".join(name for name, _ in used), [h for _, wanted in used for h in wanted]
+
+
+def module_of(name, wanted, arguments, build):
+    """Options that make these headers a module, kept and reused under the build folder."""
     places = [after for word, after in itertools.pairwise(arguments) if word == "-isystem"]
     headers = [
-        str(next(p for place in places if (p := Path(place) / name).is_file()))
-        for name in TORCH_HEADERS
+        str(next(p for place in [*places, "/usr/include"] if (p := Path(place) / h).is_file()))
+        for h in wanted
     ]
     folder = build / "clang-tidy"
     folder.mkdir(exist_ok=True)
-    module_map = folder / "torch.modulemap"
-    text = "\n  ".join(["module torch {", *(f'header "{h}"' for h in headers), "export *\n}\n"])
+    module_map = folder / f"{name}.modulemap"
+    text = "\n  ".join([f"module {name} {{", *(f'header "{h}"' for h in headers), "export *\n}\n"])
     if not module_map.is_file() or module_map.read_text() != text:
         module_map.write_text(text)
     # Imported first, so that the library headers of which it has copies are not parsed again.
@@ -155,8 +168,9 @@ def command_of(entry, tidy, build):
     """clang-tidy's command line for a source."""
     arguments = arguments_for_clang(entry)
     command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy", entry["file"], "--"]
-    if any(USES_TORCH.search(content(p)) for p in reached(entry["file"], places_of(build))):
-        command += torch_module(arguments, build)
+    name, headers = libraries_of([content(p) for p in reached(entry["file"], places_of(build))])
+    if headers:
+        command += module_of(name, headers, arguments, build)
     return [*command, *arguments, "-Wthread-safety", *QUIET]
 
 
