@@ -12,7 +12,8 @@ namespace {
 // Pixels.
 constexpr double kWidth = 480, kHeight = 220, kLeft = 70, kRight = 130, kTop = 40, kBottom = 46;
 constexpr double kTick = 5, kRow = 16;
-constexpr size_t kNamed = 8;  // lines in a legend, about
+constexpr size_t kNamed = 8;     // lines in a legend, about
+constexpr double kSlack = 1e-9;  // so that rounding loses no tick
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -48,6 +49,16 @@ struct Axis {
   double low = 0, high = 1, step = 0.2;
 
   double share(double value) const { return (value - low) / (high - low); }
+
+  // Its multiples of `step`.
+  std::vector<double> ticks() const {
+    std::vector<double> multiples;
+    const auto last = std::llround(std::floor(high / step + kSlack));
+    for (auto i = std::llround(std::ceil(low / step - kSlack)); i <= last; ++i) {
+      multiples.push_back(static_cast<double>(i) * step);
+    }
+    return multiples;
+  }
 };
 
 class Panel {
@@ -99,15 +110,13 @@ class Panel {
   double y_at(double height) const { return top_ + (1 - y_.share(height)) * kHeight; }
 
   void add_ticks(std::string& out) const {
-    for (double x = std::ceil(x_.low / x_.step) * x_.step; x <= x_.high; x += x_.step) {
+    for (const double x : x_.ticks()) {
       out += fmt::format(
           "<path d=\"M{0:.1f} {1}v{2}\" stroke=\"#444\"/>"
           "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4:g}</text>\n",
           x_at(x), top_ + kHeight, kTick, top_ + kHeight + 19, x);
     }
-    const double slack = y_.step * 1e-9;
-    for (double y = std::ceil(y_.low / y_.step - 1e-9) * y_.step; y <= y_.high + slack;
-         y += y_.step) {
+    for (const double y : y_.ticks()) {
       out += fmt::format(
           "<path d=\"M{0} {1:.1f}h-{2}\" stroke=\"#444\"/>"
           "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5}</text>\n",
