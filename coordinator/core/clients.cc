@@ -101,6 +101,7 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
     const std::string id = job.record.job.id();
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
     tell_dependencies(live_.jobs[id] = std::move(job));
+    announce(id);
   }
   to_place_ = true;
   return {};

@@ -73,12 +73,20 @@ Status Coordinator::flush() {
   store::Transaction transaction(environment_.store);
   journal_.write(transaction, live_);
   PM_TRY(commit(transaction, begin, journal_.events()));
-  announced_.merge(journal_.deliver());
+  for (const std::string& id : journal_.deliver()) announce(id);
   std::erase_if(live_.jobs,
                 [](const auto& entry) { return has_ended(entry.second.record.job.state()); });
   std::erase_if(live_.sweeps,
                 [](const auto& entry) { return has_ended(entry.second.shown.state()); });
   return {};
+}
+
+void Coordinator::announce(const std::string& job_or_sweep) {
+  announced_.insert(job_or_sweep);
+  const auto job = live_.jobs.find(job_or_sweep);
+  if (job == live_.jobs.end()) return;
+  const std::string& sweep = job->second.record.job.sweep_id();
+  if (!sweep.empty()) announced_.insert(sweep);
 }
 
 Status Coordinator::commit(store::Transaction& transaction, MonotonicTime begin, size_t events) {

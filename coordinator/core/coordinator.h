@@ -117,6 +117,8 @@ class Coordinator {
   Status flush() PM_REQUIRES(mutex_);
   Status commit(store::Transaction& transaction, MonotonicTime begin, size_t events)
       PM_REQUIRES(mutex_);
+  // Of a job, its sweep too.
+  void announce(const std::string& job_or_sweep) PM_REQUIRES(mutex_);
   void refuse_further(const Status& failure) PM_REQUIRES(mutex_);
   void place_jobs() PM_REQUIRES(mutex_);
   void notice_pause() PM_REQUIRES(mutex_);

@@ -51,6 +51,7 @@ void Journal::write_artifacts(store::Transaction& transaction, const Live& live)
 std::set<std::string> Journal::deliver() {
   Journal done = std::exchange(*this, Journal());
   for (auto& [link, message] : done.messages_) link->send(std::move(message));
+  done.jobs_.merge(done.sweeps_);
   return std::move(done.jobs_);
 }
 

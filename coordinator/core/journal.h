@@ -38,7 +38,7 @@ class Journal {
 
   // Of a job's checkpoints the newest two are kept, and only the newest once it has succeeded.
   void write(store::Transaction& transaction, const Live& live) const;
-  // After the commit: sends, forgets all notes and returns the jobs that have changed.
+  // After the commit: sends, forgets all notes and returns the jobs and sweeps that have changed.
   std::set<std::string> deliver();
 
  private:

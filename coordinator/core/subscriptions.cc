@@ -13,10 +13,10 @@ void call(const Wakes& wakes) {
 
 }  // namespace
 
-std::shared_ptr<const Subscriptions::Wake> Subscriptions::subscribe(const std::string& job_id,
+std::shared_ptr<const Subscriptions::Wake> Subscriptions::subscribe(const std::string& id,
                                                                     Wake wake) {
   const MutexLock lock(table_->mutex);
-  const auto at = table_->handles.emplace(job_id, std::weak_ptr<const Wake>());
+  const auto at = table_->handles.emplace(id, std::weak_ptr<const Wake>());
   const auto leave = [table = table_, at](const Wake* gone) {
     {
       const MutexLock lock(table->mutex);
@@ -34,11 +34,11 @@ size_t Subscriptions::size() const {
   return table_->handles.size();
 }
 
-void Subscriptions::notify(const std::set<std::string>& job_ids) {
+void Subscriptions::notify(const std::set<std::string>& ids) {
   Wakes wakes;
   {
     const MutexLock lock(table_->mutex);
-    for (const std::string& id : job_ids) {
+    for (const std::string& id : ids) {
       auto [at, end] = table_->handles.equal_range(id);
       for (; at != end; ++at) {
         if (auto wake = at->second.lock()) wakes.push_back(std::move(wake));

@@ -1,5 +1,5 @@
-// Who wants to know that a job has something new. A subscriber is only woken and then reads from
-// the store at its own pace, so a slow one costs no memory.
+// Who wants to know that a job or a sweep has something new. A subscriber is only woken and then
+// reads from the store at its own pace, so a slow one costs no memory.
 #pragma once
 
 #include <functional>
@@ -17,11 +17,12 @@ class Subscriptions {
  public:
   using Wake = std::function<void()>;
 
-  // `wake` is called, from any thread, after each change of the job until the returned handle is
+  // `wake` is called, from any thread, after each change of that job or sweep, of any of the
+  // sweep's trials too, until the returned handle is
   // gone. A call under way at that moment may still end later. The handle may outlive this object.
-  [[nodiscard]] std::shared_ptr<const Wake> subscribe(const std::string& job_id, Wake wake);
-  // Calls the subscribers of these jobs; no lock is held meanwhile.
-  void notify(const std::set<std::string>& job_ids);
+  [[nodiscard]] std::shared_ptr<const Wake> subscribe(const std::string& id, Wake wake);
+  // Calls the subscribers of these; no lock is held meanwhile.
+  void notify(const std::set<std::string>& ids);
   // Every subscriber, as at the end of the service.
   void notify_all();
   // How many handles there are.
@@ -30,7 +31,7 @@ class Subscriptions {
  private:
   struct Table {
     Mutex mutex;
-    // By job; a handle takes its entry with it.
+    // By id; a handle takes its entry with it.
     std::multimap<std::string, std::weak_ptr<const Wake>> handles PM_GUARDED_BY(mutex);
   };
 
