@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
+#include <atomic>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
@@ -16,13 +17,13 @@
 #include "coordinator/clockwork.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/rpc/server.h"
-#include "coordinator/web/overview_page.h"
+#include "coordinator/web/routes.h"
 
 namespace prefixmem {
 namespace {
 
 constexpr Millis kTick{50};
-constexpr int kJobsShown = 50;
+constexpr int kMostStreams = 64;  // of pages and files, a thread each
 constexpr double kMostSeconds = 86400;
 constexpr int kMostJobsOfAGang = 256;
 
@@ -64,28 +65,6 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   return config;
 }
 
-Result<Overview> look_over(Coordinator& coordinator, const std::filesystem::path& data_dir) {
-  Overview overview = coordinator.overview();
-  PM_ASSIGN(overview.jobs, coordinator.reader().count_by_state());
-  PM_ASSIGN(overview.sweeps, coordinator.reader().count_by_sweep());
-  PM_ASSIGN(overview.disk, disk_space(data_dir));
-  return overview;
-}
-
-std::map<std::string, HttpServer::Handler> pages_of(Coordinator& coordinator, Metrics& metrics,
-                                                    const std::filesystem::path& data_dir) {
-  return {{"/metrics",
-           [&, data_dir]() -> Result<Page> {
-             PM_ASSIGN(const Overview overview, look_over(coordinator, data_dir));
-             return Page{metrics.text(overview), kPrometheusText};
-           }},
-          {"/", [&, data_dir]() -> Result<Page> {
-             PM_ASSIGN(const Overview overview, look_over(coordinator, data_dir));
-             PM_ASSIGN(const auto newest, coordinator.reader().list({}, kJobsShown));
-             return Page{web::overview_page(overview, newest.jobs)};
-           }}};
-}
-
 }  // namespace
 
 // In the order in which they need each other.
@@ -97,6 +76,7 @@ struct Service::State {
   std::once_flag once;
   Status failure;  // readable once `failed` is
 
+  std::atomic<bool> closing = false;  // told to streams of pages
   Metrics metrics;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Coordinator> coordinator;
@@ -114,8 +94,9 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
             Coordinator::start(config_of(options),
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
   PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, {listen, options.tls}));
-  PM_ASSIGN(http,
-            HttpServer::start(http_listen, pages_of(*coordinator, metrics, options.data_dir)));
+  PM_ASSIGN(http, HttpServer::start(
+                      http_listen, web::routes({*coordinator, metrics, options.data_dir, closing}),
+                      kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {
       coordinator->tick();
@@ -148,6 +129,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
 }
 
 void Service::stop() {
+  state_->closing = true;
+  state_->coordinator->subscriptions().notify_all();
   state_->http.reset();
   if (state_->grpc) state_->grpc->stop();
   state_->clockwork.reset();

@@ -6,11 +6,18 @@
 #include <thread>
 #include <utility>
 
+#include "common/guarded.h"
+#include "common/http/same_origin.h"
+
 namespace prefixmem {
 namespace {
 
-constexpr size_t kThreads = 8;  // a connection that is kept alive holds one
+constexpr size_t kOtherThreads = 8;     // a connection that is kept alive holds one
+constexpr size_t kMostBytes = 1 << 16;  // of a request's body
 constexpr const char* kPlainText = "text/plain; charset=utf-8";
+constexpr const char* kContentSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
+    "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 // The library's own choice, SO_REUSEPORT, would let two programs share a port.
 void reuse_address(socket_t socket) {
@@ -18,14 +25,84 @@ void reuse_address(socket_t socket) {
   setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 }
 
-void answer(const HttpServer::Handler& handler, httplib::Response& response) {
-  const Result<Page> page = handler();
-  if (page.ok()) {
-    response.set_content(page->body, page->content_type.c_str());
-  } else {
-    response.status = 500;
-    response.set_content(page.status().message() + "\n", kPlainText);
+void refuse(const Status& status, httplib::Response& response) {
+  response.status = http_status(status.code());
+  response.set_content(status.message() + "\n", kPlainText);
+}
+
+// Streams that are open.
+struct Streams {
+  int most = 0;
+  std::atomic<int> open = 0;
+};
+
+// Counts itself while it lives.
+class Place {
+ public:
+  explicit Place(Streams& streams) : streams_(streams), granted_(++streams.open <= streams.most) {}
+  ~Place() { --streams_.open; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool granted() const { return granted_; }
+
+ private:
+  Streams& streams_;
+  const bool granted_;
+};
+
+void send(HttpStream stream, Streams& streams, httplib::Response& response) {
+  auto place = std::make_shared<const Place>(streams);
+  if (!place->granted()) {
+    return refuse(
+        unavailable(std::to_string(streams.most) + " streams are open; allowed: no more at once"),
+        response);
   }
+  if (!stream.file_name.empty()) {
+    response.set_header("Content-Disposition", "attachment; filename=\"" + stream.file_name + "\"");
+  }
+  const std::string type = stream.content_type;
+  response.set_chunked_content_provider(
+      type, [next = std::move(stream.next), place](size_t, httplib::DataSink& sink) {
+        const auto piece = guarded(next);
+        if (!piece.ok()) return false;
+        if (!*piece) {
+          sink.done();
+          return true;
+        }
+        return (*piece)->empty() || sink.write((*piece)->data(), (*piece)->size());
+      });
+}
+
+HttpRequest request_of(const httplib::Request& request) {
+  HttpRequest wanted;
+  for (size_t i = 1; i < request.matches.size(); ++i) wanted.parts.push_back(request.matches[i]);
+  wanted.query.insert(request.params.begin(), request.params.end());
+  return wanted;
+}
+
+void answer(const HttpServer::Handler& handler, const httplib::Request& request, Streams& streams,
+            httplib::Response& response) {
+  auto made = guarded([&] { return handler(request_of(request)); });
+  if (!made.ok()) return refuse(made.status(), response);
+  if (auto* stream = std::get_if<HttpStream>(&*made)) {
+    return send(std::move(*stream), streams, response);
+  }
+  const Page& page = std::get<Page>(*made);
+  response.set_content(page.body, page.content_type.c_str());
+}
+
+httplib::Server::Handler from_own_pages(httplib::Server::Handler respond, bool on_loopback) {
+  return [respond = std::move(respond), on_loopback](const httplib::Request& request,
+                                                     httplib::Response& response) {
+    const Status allowed =
+        check_same_origin({.host = request.get_header_value("Host"),
+                           .origin = request.get_header_value("Origin"),
+                           .fetch_site = request.get_header_value("Sec-Fetch-Site")},
+                          on_loopback);
+    if (allowed.ok()) return respond(request, response);
+    refuse(allowed, response);
+    response.status = 403;
+  };
 }
 
 int bind_to(httplib::Server& server, const HostPort& address) {
@@ -36,6 +113,7 @@ int bind_to(httplib::Server& server, const HostPort& address) {
 }  // namespace
 
 struct HttpServer::State {
+  Streams streams;
   httplib::Server server;
   std::string address;
   std::atomic<bool> ended = false;
@@ -53,17 +131,30 @@ struct HttpServer::State {
 
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::start(const HostPort& address,
-                                                      std::map<std::string, Handler> pages) {
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HostPort& address, Routes routes,
+                                                      int most_streams) {
   auto state = std::make_unique<State>();
+  state->streams.most = most_streams;
   httplib::Server& server = state->server;
   server.set_socket_options(reuse_address);
-  server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
-  for (auto& [path, handler] : pages) {
-    server.Get(
-        path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
-          answer(handler, response);
-        });
+  server.new_task_queue = [threads = kOtherThreads + static_cast<size_t>(most_streams)] {
+    return new httplib::ThreadPool(threads);
+  };
+  server.set_default_headers({{"Content-Security-Policy", kContentSecurityPolicy},
+                              {"X-Content-Type-Options", "nosniff"},
+                              {"Referrer-Policy", "no-referrer"},
+                              {"Cache-Control", "no-store"}});
+  server.set_payload_max_length(kMostBytes);
+  for (Route& route : routes) {
+    const auto respond = [handler = std::move(route.handler), &streams = state->streams](
+                             const httplib::Request& request, httplib::Response& response) {
+      answer(handler, request, streams, response);
+    };
+    if (route.method == Method::kGet) {
+      server.Get(route.path, respond);
+    } else {
+      server.Post(route.path, from_own_pages(respond, is_loopback(address.host)));
+    }
   }
   const int port = bind_to(server, address);
   if (port < 0) return failed_precondition("cannot listen on " + address.to_string() + " for HTTP");
@@ -78,5 +169,20 @@ HttpServer::~HttpServer() {
 }
 
 const std::string& HttpServer::address() const { return state_->address; }
+
+int http_status(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument:
+      return 400;
+    case Code::kNotFound:
+      return 404;
+    case Code::kFailedPrecondition:
+      return 409;
+    case Code::kUnavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
 
 }  // namespace prefixmem

@@ -1,10 +1,13 @@
-// A small HTTP server for pages and /metrics.
+// A small HTTP server for pages, files and /metrics.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "common/http/host_port.h"
 #include "common/status.h"
@@ -12,22 +15,56 @@
 namespace prefixmem {
 
 inline constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
-inline constexpr const char* kHtml = "text/html; charset=utf-8";
+
+struct HttpRequest {
+  std::vector<std::string> parts;            // what the groups of the route's path matched, decoded
+  std::map<std::string, std::string> query;  // decoded; of a repeated name any value
+
+  // Empty where it is not there.
+  std::string value(const std::string& name) const {
+    const auto found = query.find(name);
+    return found == query.end() ? "" : found->second;
+  }
+};
 
 struct Page {
   std::string body;
-  std::string content_type = kHtml;
+  std::string content_type;
 };
 
-// Answers GET of exact paths, from construction to destruction, on threads of its own.
+// A body that is made while it is sent.
+struct HttpStream {
+  std::string content_type;
+  std::string file_name = "";  // not empty: to be kept as a file of this name
+  // The next piece; empty: there is none yet, ask again; none: the end. A failure breaks the answer
+  // off. May wait for some seconds; whoever destroys the server sees to it that it does not then.
+  std::function<Result<std::optional<std::string>>()> next;
+};
+
+// Answers requests, from construction to destruction, on threads of its own. No answer may be kept
+// by a cache, run a script or a style of another origin, or be framed.
 class HttpServer {
  public:
-  // A failure becomes a plain answer of 500 with its sentence. Called on any of its threads.
-  using Handler = std::function<Result<Page>()>;
+  using Answer = std::variant<Page, HttpStream>;
+  // A failure becomes a plain answer with its sentence, of status http_status(its code). Called on
+  // any of the server's threads.
+  using Handler = std::function<Result<Answer>(const HttpRequest&)>;
 
-  // FAILED_PRECONDITION where the address cannot be listened on.
-  static Result<std::unique_ptr<HttpServer>> start(const HostPort& address,
-                                                   std::map<std::string, Handler> pages);
+  // A POST is answered 403 unless it comes from a page of this server (same_origin.h); its body is
+  // not read.
+  enum class Method { kGet, kPost };
+
+  struct Route {
+    std::string path;  // a regular expression that the whole decoded path has to match
+    Handler handler;
+    Method method = Method::kGet;
+  };
+  using Routes = std::vector<Route>;  // the first that matches answers
+
+  // FAILED_PRECONDITION where the address cannot be listened on. `most_streams` are served at once,
+  // each on a thread; further ones are answered 503.
+  static Result<std::unique_ptr<HttpServer>> start(const HostPort& address, Routes routes,
+                                                   int most_streams = 0);
   ~HttpServer();
 
   // Where it listens, with the real port.
@@ -36,7 +73,11 @@ class HttpServer {
  private:
   struct State;
   explicit HttpServer(std::unique_ptr<State> state);
-  const std::unique_ptr<State> state_;
+
+  std::unique_ptr<State> state_;
 };
+
+// 400, 404, 409, 503 or 500.
+int http_status(Code code);
 
 }  // namespace prefixmem

@@ -89,7 +89,7 @@ struct Agent::State {
   Status take_folder();
   Result<AttemptOptions> describe_host();
   Status wire(AttemptOptions attempts);
-  Result<Page> metrics() const;
+  Result<HttpServer::Answer> metrics() const;
   void serve();
 
   const AgentOptions options;
@@ -157,19 +157,20 @@ Status Agent::State::wire(AttemptOptions attempts) {
                                                  GangWorld{*launcher, read_memory, {}, card.host},
                                                  *store, *job_metrics});
   PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
-  PM_ASSIGN(metrics_server,
-            HttpServer::start(address, {{"/metrics", [this] { return metrics(); }}}));
+  PM_ASSIGN(
+      metrics_server,
+      HttpServer::start(address, {{"/metrics", [this](const HttpRequest&) { return metrics(); }}}));
   card.metrics_address = metrics_server->address();
   return {};
 }
 
-Result<Page> Agent::State::metrics() const {
+Result<HttpServer::Answer> Agent::State::metrics() const {
   job_metrics->drop_expired();
   worker_metrics->set_used_slots(roster->used_slots());
   worker_metrics->set_spooled_events(roster->spooled_events());
   PM_ASSIGN(const DiskSpace disk, disk_space(work_dir));
   worker_metrics->set_disk(disk);
-  return Page{metrics_page(registry), kPrometheusText};
+  return HttpServer::Answer(Page{metrics_page(registry), kPrometheusText});
 }
 
 void Agent::State::serve() {

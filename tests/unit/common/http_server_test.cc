@@ -5,24 +5,59 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <future>
+
+#include "common/http/same_origin.h"
 
 namespace prefixmem {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class HttpServerTest : public testing::Test {
  protected:
   Result<std::unique_ptr<HttpServer>> start(int port = 0) {
-    const HttpServer::Handler count = [this]() -> Result<Page> {
-      return Page{"visit " + std::to_string(++visits_), kPrometheusText};
+    using Answer = Result<HttpServer::Answer>;
+    const HttpServer::Handler count = [this](const HttpRequest&) -> Answer {
+      return HttpServer::Answer(Page{"visit " + std::to_string(++visits_), kPrometheusText});
     };
-    const HttpServer::Handler fail = []() -> Result<Page> { return unavailable("store is away"); };
-    return HttpServer::start({"127.0.0.1", port}, {{"/metrics", count}, {"/fail", fail}});
+    const HttpServer::Handler fail = [](const HttpRequest& request) -> Answer {
+      const std::string& how = request.parts.at(0);
+      return how == "away"      ? unavailable("store is away")
+             : how == "missing" ? not_found("no such job")
+                                : internal_error("oh");
+    };
+    const HttpServer::Handler pieces = [this](const HttpRequest& request) -> Answer {
+      return HttpServer::Answer(
+          HttpStream{"text/event-stream", request.parts.at(0),
+                     [this, from = request.value("after") == "3" ? 3 : 0]() mutable {
+                       return next_piece(from);
+                     }});
+    };
+    return HttpServer::start({"127.0.0.1", port},
+                             {{"/metrics", count},
+                              {"/fail/(.*)", fail},
+                              {"/pieces/(.*)", pieces},
+                              {"/change", count, HttpServer::Method::kPost}},
+                             kMostStreams);
+  }
+  // "1 ", "" (nothing yet), "2 ", …; none after 4.
+  Result<std::optional<std::string>> next_piece(int& from) {
+    const int piece = ++from;
+    if (fail_at_ == piece) return data_loss("torn");
+    if (piece == hold_at_) gate_.get_future().wait();
+    if (piece > 4) return std::optional<std::string>();
+    return std::optional<std::string>(piece == 2 ? "" : std::to_string(piece) + " ");
   }
 
   std::atomic<int> visits_ = 0;
+  static constexpr int kMostStreams = 1;
+
+  std::atomic<int> fail_at_ = 0;
+  std::atomic<int> hold_at_ = 0;
+  std::promise<void> gate_;
 };
 
 TEST_F(HttpServerTest, ServesPages) {
@@ -38,9 +73,115 @@ TEST_F(HttpServerTest, ServesPages) {
     EXPECT_THAT(answer->get_header_value("Content-Type"), HasSubstr("version=0.0.4"));
   }
   EXPECT_EQ(client.Get("/other")->status, 404);
-  const auto failed = client.Get("/fail");
-  EXPECT_EQ(failed->status, 500);
-  EXPECT_EQ(failed->body, "store is away\n");
+}
+
+TEST_F(HttpServerTest, AFailureIsAnAnswerWithItsSentence) {
+  const auto server = start();
+  httplib::Client client("http://" + (*server)->address());
+  const auto away = client.Get("/fail/away");
+  EXPECT_EQ(away->status, 503);
+  EXPECT_EQ(away->body, "store is away\n");
+  EXPECT_EQ(client.Get("/fail/missing")->status, 404);
+  EXPECT_EQ(client.Get("/fail/x")->status, 500);
+}
+
+TEST_F(HttpServerTest, NothingForeignMayRunOnAPage) {
+  const auto server = start();
+  httplib::Client client("http://" + (*server)->address());
+  for (const char* path : {"/metrics", "/fail/x", "/pieces/", "/other"}) {
+    const auto answer = client.Get(path);
+    ASSERT_TRUE(answer) << path;
+    const std::string policy = answer->get_header_value("Content-Security-Policy");
+    EXPECT_THAT(policy, StartsWith("default-src 'none'; script-src 'self';")) << path;
+    EXPECT_THAT(policy, Not(HasSubstr("unsafe"))) << path;
+    EXPECT_EQ(answer->get_header_value("X-Content-Type-Options"), "nosniff") << path;
+  }
+}
+
+TEST_F(HttpServerTest, AStreamComesInPieces) {
+  const auto server = start();
+  httplib::Client client("http://" + (*server)->address());
+  const auto whole = client.Get("/pieces/");
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->status, 200);
+  EXPECT_EQ(whole->body, "1 3 4 ");
+  EXPECT_EQ(whole->get_header_value("Content-Type"), "text/event-stream");
+  EXPECT_FALSE(whole->has_header("Content-Disposition"));
+  const auto rest = client.Get("/pieces/f%20g.txt?after=3");
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(rest->body, "4 ");
+  EXPECT_EQ(rest->get_header_value("Content-Disposition"), "attachment; filename=\"f g.txt\"");
+}
+
+TEST_F(HttpServerTest, AStreamThatFailsIsBrokenOff) {
+  const auto server = start();
+  httplib::Client client("http://" + (*server)->address());
+  fail_at_ = 3;
+  EXPECT_FALSE(client.Get("/pieces/")) << "it must not look whole";
+  fail_at_ = 0;
+  EXPECT_TRUE(client.Get("/pieces/"));
+}
+
+TEST_F(HttpServerTest, StreamsAreCounted) {
+  const auto server = start();
+  hold_at_ = 2;
+  std::promise<void> begun;
+  auto first = std::async(std::launch::async, [&] {
+    httplib::Client client("http://" + (*server)->address());
+    std::string body;
+    const auto answer = client.Get("/pieces/", [&](const char* data, size_t size) {
+      if (body.empty()) begun.set_value();
+      body.append(data, size);
+      return true;
+    });
+    return answer ? body : "";
+  });
+  begun.get_future().wait();
+  httplib::Client client("http://" + (*server)->address());
+  const auto second = client.Get("/pieces/");
+  EXPECT_EQ(second->status, 503);
+  EXPECT_EQ(second->body, "1 streams are open; allowed: no more at once\n");
+  EXPECT_EQ(client.Get("/metrics")->status, 200);
+  hold_at_ = 0;
+  gate_.set_value();
+  EXPECT_EQ(first.get(), "1 3 4 ");
+}
+
+TEST_F(HttpServerTest, OnlyItsOwnPagesMayChangeSomething) {
+  const auto server = start();
+  const std::string own = "http://" + (*server)->address();
+  httplib::Client client(own);
+  EXPECT_EQ(client.Get("/change")->status, 404) << "a link must not change anything";
+  const auto post = [&](const httplib::Headers& headers) {
+    return client.Post("/change", headers, "", "text/plain");
+  };
+  const auto foreign = post({{"Origin", "http://evil.example"}});
+  EXPECT_EQ(foreign->status, 403);
+  EXPECT_THAT(foreign->body, HasSubstr("Origin is http://evil.example; allowed: " + own));
+  EXPECT_EQ(post({{"Origin", own}, {"Sec-Fetch-Site", "cross-site"}})->status, 403);
+  EXPECT_EQ(visits_, 0);
+  EXPECT_EQ(post({{"Origin", own}, {"Sec-Fetch-Site", "same-origin"}})->body, "visit 1");
+  EXPECT_EQ(post({})->body, "visit 2") << "no browser's";
+}
+
+TEST(CheckSameOrigin, ANameThatWasMadeToPointHereIsRefused) {
+  const RequestSource rebound{.host = "evil.example:7071", .origin = "http://evil.example:7071"};
+  EXPECT_FALSE(check_same_origin(rebound, true).ok());
+  EXPECT_TRUE(check_same_origin(rebound, false).ok()) << "a host of that name may serve the pages";
+  for (const char* host : {"localhost:1", "127.0.0.1:1", "[::1]:1", "127.1.2.3"}) {
+    const RequestSource own{.host = host, .origin = std::string("http://") + host};
+    EXPECT_TRUE(check_same_origin(own, true).ok()) << host;
+  }
+  for (const char* host :
+       {"", "127.evil.example", "localhost.evil.example:1", "10.0.0.1", "[::2]"}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
+TEST(CheckSameOrigin, AProxyMaySpeakTls) {
+  EXPECT_TRUE(
+      check_same_origin({.host = "pm.example", .origin = "https://pm.example"}, false).ok());
+  EXPECT_FALSE(check_same_origin({.host = "pm.example", .origin = "null"}, false).ok());
 }
 
 TEST_F(HttpServerTest, APortHasOneServer) {

@@ -1,10 +1,9 @@
-// The program as a whole: ports, page, options, restarts.
+// The program as a whole: ports, options, restarts.
 #include "coordinator/service.h"
 
 #include <gmock/gmock.h>
 #include <httplib.h>
 
-#include "coordinator/web/html.h"
 #include "tests/unit/coordinator/served.h"
 
 namespace prefixmem {
@@ -22,10 +21,8 @@ class ServiceTest : public ServedTest {
   }
 };
 
-TEST_F(ServiceTest, PageAndMetricsShowTheJobs) {
-  EXPECT_THAT(get("/"), HasSubstr("No worker is connected"));
-  submit_one("visible");
-  EXPECT_THAT(get("/"), HasSubstr("visible"));
+TEST_F(ServiceTest, MetricsCountTheJobs) {
+  submit_one();
   EXPECT_THAT(get("/metrics"), HasSubstr("prefixmem_jobs{state=\"queued\"} 1"));
   EXPECT_THAT(get("/metrics"), HasSubstr("method=\"prefixmem.v1.JobService/SubmitJob\""));
 }
@@ -75,10 +72,6 @@ TEST(ServiceOptionsTest, BadValuesAreNamed) {
   EXPECT_THAT(refusal([](auto& o) { o.max_retries = -1; }), HasSubstr("--max-retries is -1"));
   EXPECT_THAT(refusal([](auto& o) { o.bank_limit = 0; }),
               HasSubstr("--bank-limit is 0; allowed: a number from 1 to 256"));
-}
-
-TEST(Html, EscapesWhatCouldBeMarkup) {
-  EXPECT_EQ(web::escaped("<a b=\"c\">&'</a>"), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;&lt;/a&gt;");
 }
 
 }  // namespace

@@ -1,0 +1,37 @@
+// What several routes answer with.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <string>
+
+#include "coordinator/web/live_stream.h"
+#include "coordinator/web/routes.h"
+
+namespace prefixmem::web {
+
+using Answer = Result<HttpServer::Answer>;
+
+// A file of assets/. NOT_FOUND.
+Answer asset(const std::string& name);
+
+// A message as message_json writes it.
+Answer json(const google::protobuf::Message& message);
+template <class Message>
+Answer json(const Result<Message>& made) {
+  if (!made.ok()) return made.status();
+  return json(*made);
+}
+
+// A stored spec as `pmt show` prints it.
+Answer yaml(const v1::JobSpec& spec);
+
+// What the feed gives, as it comes. `subscribed`: whose change is worth a look.
+Answer live(const RoutesContext& context, std::unique_ptr<Feed> feed, LiveStream::Pace pace,
+            const std::string& subscribed);
+
+// Submits a stored spec again: a job or sweep of its own, unless the key was used before.
+Answer resubmit(Coordinator& coordinator, const v1::JobSpec& spec, const std::string& key);
+
+}  // namespace prefixmem::web

@@ -1,0 +1,17 @@
+# embed_assets(OUTPUT FILE…): writes the C++ source OUTPUT that holds these files by their names.
+function(embed_assets output)
+  set(type_html "text/html; charset=utf-8")
+  set(type_js "text/javascript; charset=utf-8")
+  set(type_css "text/css; charset=utf-8")
+  set(PREFIXMEM_ASSETS "")
+  foreach(file ${ARGN})
+    get_filename_component(name ${file} NAME)
+    get_filename_component(extension ${file} LAST_EXT)
+    string(SUBSTRING ${extension} 1 -1 extension)
+    file(READ ${file} content)
+    string(APPEND PREFIXMEM_ASSETS
+      "      {\"${name}\", {R\"asset(${content})asset\", \"${type_${extension}}\"}},\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  endforeach()
+  configure_file(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/assets.cc.in ${output} @ONLY)
+endfunction()

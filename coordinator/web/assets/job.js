@@ -1,0 +1,157 @@
+// The page of a job: its spec once, then all that happens to it as it happens.
+
+import { offerActions } from "./actions.js";
+import { Curves } from "./charts.js";
+import {
+  ask,
+  askJson,
+  bytesText,
+  countText,
+  element,
+  figures,
+  fillList,
+  fillTable,
+  follow,
+  hasEnded,
+  make,
+  makeRow,
+  scoreText,
+  secondsText,
+  setEmpty,
+  setProblem,
+  setState,
+  subject,
+  whole,
+} from "./page.js";
+import { linkTo } from "./rows.js";
+
+const address = `/api/jobs/${subject}`;
+
+// ---- what the job is
+
+function methodOf(spec) {
+  const method = spec.method ?? {};
+  const parts = method.combined?.methods ?? [method];
+  return parts.map((part) => Object.keys(part)[0] ?? "").join(" + ");
+}
+
+function showJob(job) {
+  const progress = job.progress ?? {};
+  setState(element("state"), job.state);
+  element("reason").textContent = job.reason;
+  showStep(Number(progress.step ?? 0), Number(progress.total_steps ?? 0));
+  fillList(element("figures"), [
+    ["phase", progress.phase ?? ""],
+    ["loss", Number(progress.step) > 0 ? figures(progress.loss) : ""],
+    ...newestScores(progress.evals ?? []),
+    ["tokens/s", progress.tokens_per_second > 0 ? countText(progress.tokens_per_second) : ""],
+    ["tokens", Number(progress.tokens) > 0 ? countText(progress.tokens) : ""],
+    ["trained for", progress.wall_seconds > 0 ? secondsText(progress.wall_seconds) : ""],
+    ["left", progress.eta_seconds > 0 ? secondsText(progress.eta_seconds) : ""],
+    ["parameters", Number(progress.trainable_parameters) > 0 ? whole(progress.trainable_parameters) : ""],
+    ["method", method],
+    ["ranks", whole(job.ranks)],
+    ["attempt", job.attempt > 0 ? whole(job.attempt) : ""],
+    ["worker", job.worker_id && linkTo("workers", job.worker_id)],
+    ["sweep", job.sweep_id && linkTo("sweeps", job.sweep_id)],
+    ["gang", job.gang_jobs > 1 ? `${job.gang}, of ${job.gang_jobs} jobs` : ""],
+    ["failure", job.failure_code],
+  ]);
+  element("cancel").hidden = hasEnded(job.state);
+  element("stderr").textContent = job.stderr_tail;
+  element("stderr").hidden = job.stderr_tail === "";
+}
+
+function showStep(step, total) {
+  element("progress").hidden = total === 0;
+  if (total === 0) return;
+  element("progress").max = total;
+  element("progress").value = step;
+  element("step").textContent = `step ${whole(step)} of ${whole(total)}`;
+}
+
+// The last of each metric.
+function newestScores(evals) {
+  const newest = new Map(evals.map((found) => [found.metric, found.value]));
+  return [...newest].map(([metric, value]) => [`held-out ${metric}`, scoreText(metric, value)]);
+}
+
+function showArtifacts({ artifacts }) {
+  const rows = artifacts.map((file) => {
+    const path = file.path.split("/").map(encodeURIComponent).join("/");
+    const name = make("a", file.path, { href: `${address}/artifacts/${path}`, download: "" });
+    return makeRow([
+      name,
+      file.kind,
+      { number: whole(file.attempt) },
+      { number: whole(file.step) },
+      { number: bytesText(file.bytes) },
+    ]);
+  });
+  fillTable(element("artifacts"), rows);
+}
+
+// ---- what happens to it
+
+const loss = new Curves(element("loss"), "loss");
+const score = new Curves(element("score"), "score", { suggestedMin: 0, suggestedMax: 1 });
+const speed = new Curves(element("speed"), "tokens/s");
+
+function onState({ state, reason }, time) {
+  const when = make("time", new Date(time).toLocaleTimeString(), { datetime: time });
+  const name = make("strong");
+  setState(name, state);
+  const item = make("li");
+  item.append(when, " ", name, ` ${reason}`);
+  element("timeline").append(item);
+}
+
+function onStep(step) {
+  loss.add("training", Number(step.step), Number(step.loss));
+  if (step.step_seconds > 0) {
+    speed.add("tokens/s", Number(step.step), Number(step.tokens) / step.step_seconds);
+  }
+}
+
+function onEval({ step, metric, value }) {
+  const curves = metric === "loss" ? loss : score;
+  curves.add(metric === "loss" ? "held-out rows" : metric, Number(step), Number(value));
+}
+
+function onLog({ level, rank, message }) {
+  setEmpty(element("log").parentElement, false);
+  element("log").append(`${level} rank ${rank}: ${message}\n`);
+}
+
+let last = 0; // number of the newest event seen
+
+function onEvent(event) {
+  last = Number(event.number);
+  if (event.state) onState(event.state, event.time);
+  if (event.trainer?.step) onStep(event.trainer.step);
+  if (event.trainer?.eval) onEval(event.trainer.eval);
+  if (event.trainer?.log) onLog(event.trainer.log);
+}
+
+// ---- from the beginning
+
+let method = "";
+
+async function start() {
+  const job = await askJson(address);
+  document.title = `${job.name} · prefixmem`;
+  element("name").textContent = job.name;
+  element("id").textContent = job.id;
+  method = methodOf(job.spec);
+  element("spec").textContent = await ask(`${address}/spec`);
+  showJob(job);
+  offerActions(`job ${job.name}`, address);
+  element("content").hidden = false;
+  follow(() => `${address}/live?after=${last}`, {
+    job: showJob,
+    artifacts: showArtifacts,
+    happened: onEvent,
+  });
+}
+
+start().catch((error) => setProblem(error.message));

@@ -1,0 +1,97 @@
+#include "coordinator/web/job_routes.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "common/spec/utf8.h"
+#include "coordinator/core/find_job.h"
+#include "coordinator/web/answers.h"
+#include "coordinator/web/job_feed.h"
+
+namespace prefixmem::web {
+namespace {
+
+constexpr size_t kChunkBytes = size_t{1} << 20;
+constexpr LiveStream::Pace kPace{.least = Millis(250), .most = Millis(10000)};
+
+// "" is 0.
+Result<int64_t> number_of_event(const std::string& text) {
+  int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (text.empty() || (error == std::errc() && rest == end && number >= 0)) return number;
+  return invalid_argument(
+      fmt::format("after is \"{}\"; allowed: the number of an event", spec::shortened(text, 80)));
+}
+
+Answer follow(const RoutesContext& context, const v1::Job& job, const std::string& after) {
+  PM_ASSIGN(const int64_t number, number_of_event(after));
+  auto feed = std::make_unique<JobFeed>(context.coordinator.reader(), job.id(), number);
+  return live(context, std::move(feed), kPace, job.id());
+}
+
+// Safe inside a quoted header.
+std::string plain_name(const std::string& path) {
+  std::string name = std::filesystem::path(path).filename();
+  for (char& c : name) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-';
+    if (!plain) c = '_';
+  }
+  return name;
+}
+
+Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string& path) {
+  PM_ASSIGN(const auto found, coordinator.reader().newest_version(job.id(), path));
+  if (!found) {
+    return not_found(
+        fmt::format("job {} has no artifact \"{}\"", job.id(), spec::shortened(path, 200)));
+  }
+  PM_ASSIGN(store::BlobReader blob, coordinator.blobs().read(found->sha256()));
+  const auto reader = std::make_shared<store::BlobReader>(std::move(blob));
+  const auto next = [reader]() -> Result<std::optional<std::string>> {
+    PM_ASSIGN(std::string bytes, reader->read(kChunkBytes));
+    if (bytes.empty()) return std::optional<std::string>();
+    return std::optional(std::move(bytes));
+  };
+  return HttpServer::Answer(HttpStream{
+      .content_type = "application/octet-stream", .file_name = plain_name(path), .next = next});
+}
+
+}  // namespace
+
+HttpServer::Routes job_routes(const RoutesContext& context) {
+  Coordinator& coordinator = context.coordinator;
+  const std::string prefix = "/api/jobs/([^/]+)";
+  // `work` is given the job that the path names.
+  const auto route = [&](HttpServer::Method method, const char* path, const auto& work) {
+    const auto handler = [&coordinator, work](const HttpRequest& request) -> Answer {
+      PM_ASSIGN(const v1::Job job, find_job(coordinator.reader(), request.parts.at(0)));
+      return work(job, request);
+    };
+    return HttpServer::Route{prefix + path, handler, method};
+  };
+  using enum HttpServer::Method;
+  return {
+      route(kGet, "", [](const v1::Job& job, auto&) { return json(job); }),
+      route(kGet, "/spec", [](const v1::Job& job, auto&) { return yaml(job.spec()); }),
+      route(kGet, "/live",
+            [context](const v1::Job& job, const HttpRequest& request) {
+              return follow(context, job, request.value("after"));
+            }),
+      route(kGet, "/artifacts/(.+)",
+            [&coordinator](const v1::Job& job, const HttpRequest& request) {
+              return artifact(coordinator, job, request.parts.at(1));
+            }),
+      route(
+          kPost, "/cancel",
+          [&coordinator](const v1::Job& job, auto&) { return json(coordinator.cancel(job.id())); }),
+      route(kPost, "/resubmit",
+            [&coordinator](const v1::Job& job, const HttpRequest& request) {
+              return resubmit(coordinator, job.spec(), request.value("key"));
+            }),
+  };
+}
+
+}  // namespace prefixmem::web

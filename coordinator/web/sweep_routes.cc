@@ -1,0 +1,56 @@
+#include "coordinator/web/sweep_routes.h"
+
+#include <utility>
+
+#include "coordinator/core/sweep_results.h"
+#include "coordinator/web/answers.h"
+#include "coordinator/web/sweep_feed.h"
+
+namespace prefixmem::web {
+namespace {
+
+// A look reads every trial.
+constexpr LiveStream::Pace kPace{.least = Millis(1000), .most = Millis(10000)};
+
+Answer results(Coordinator& coordinator, const v1::Sweep& sweep) {
+  PM_ASSIGN(const auto jobs, coordinator.reader().trials(sweep.id()));
+  return json(results_of(sweep, jobs, ""));
+}
+
+Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
+  auto feed = std::make_unique<SweepFeed>(context.coordinator.reader(), sweep.id());
+  return live(context, std::move(feed), kPace, sweep.id());
+}
+
+}  // namespace
+
+HttpServer::Routes sweep_routes(const RoutesContext& context) {
+  Coordinator& coordinator = context.coordinator;
+  const std::string prefix = "/api/sweeps/([^/]+)";
+  // `work` is given the sweep that the path names.
+  const auto route = [&](HttpServer::Method method, const char* path, const auto& work) {
+    const auto handler = [&coordinator, work](const HttpRequest& request) -> Answer {
+      PM_ASSIGN(const v1::Sweep sweep, coordinator.find_sweep(request.parts.at(0)));
+      return work(sweep, request);
+    };
+    return HttpServer::Route{prefix + path, handler, method};
+  };
+  using enum HttpServer::Method;
+  return {
+      route(kGet, "",
+            [&coordinator](const v1::Sweep& sweep, auto&) { return results(coordinator, sweep); }),
+      route(kGet, "/spec", [](const v1::Sweep& sweep, auto&) { return yaml(sweep.spec()); }),
+      route(kGet, "/live",
+            [context](const v1::Sweep& sweep, auto&) { return follow(context, sweep); }),
+      route(kPost, "/cancel",
+            [&coordinator](const v1::Sweep& sweep, auto&) {
+              return json(coordinator.cancel_sweep(sweep.id()));
+            }),
+      route(kPost, "/resubmit",
+            [&coordinator](const v1::Sweep& sweep, const HttpRequest& request) {
+              return resubmit(coordinator, sweep.spec(), request.value("key"));
+            }),
+  };
+}
+
+}  // namespace prefixmem::web
