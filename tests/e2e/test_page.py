@@ -1,0 +1,281 @@
+"""The pages in a real browser, headless, beside jobs and a sweep that run."""
+
+import csv
+import functools
+import http.server
+import io
+import json
+import pathlib
+import re
+import threading
+
+import pytest
+from browser import PHONE, Tab, chromium
+from jobs import at_step, checkpointed, show, state, submit
+from playwright.sync_api import expect
+
+LONG = 120_000  # milliseconds, for what trains
+GREY = "#8888"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_tab(browser, request):
+    """Opens tabs; keeps a picture of each, and none may have had an error."""
+    tabs = []
+
+    def open_one(address, **options):
+        tabs.append(Tab(browser, address, **options))
+        return tabs[-1]
+
+    yield open_one
+    for i, tab in enumerate(tabs):
+        tab.screenshot_as(f"{request.node.name}-{i}")
+        tab.close()
+    assert [error for tab in tabs for error in tab.errors] == []
+
+
+@pytest.fixture(scope="module")
+def running(lab, service):
+    """A job that trains and has a checkpoint in the store."""
+    spec = lab.spec(
+        "on-the-page",
+        data__template="<b>{text}</b>",
+        train__max_steps=1_000_000,
+        train__checkpoint_every=20,
+        eval__before=True,
+        resources__ranks=1,
+    )
+    job = submit(service, spec)
+    with service.watch(job) as watch:
+        watch.until(checkpointed(1))
+    yield job
+    service.pmt("cancel", job)
+    service.pmt("watch", job)
+
+
+@pytest.fixture(scope="module")
+def sweep(lab, service):
+    """A search, submitted; its trials begin and stop while the tests look on."""
+    spec = json.loads(
+        lab.spec(
+            "search",
+            method={"type": "lora", "r": 2},
+            train__max_steps=9,
+            train__eval_every=1,
+            resources__ranks=1,
+            eval__mode="loss",
+        ).read_text()
+    )
+    del spec["train"]["learning_rate"]
+    spec["sweep"] = {
+        "search": {"type": "asha", "reduction_factor": 3},
+        "space": {"train.learning_rate": {"type": "log_uniform", "low": 1e-6, "high": 1e-1}},
+        "budget": {"trials": 8},
+        "max_concurrent": 1,
+    }
+    file = lab.folder / "search.yaml"
+    file.write_text(json.dumps(spec))
+    done = service.pmt("submit", file, "-o", "json")
+    assert done.code == 0, done
+    return done.json["sweep_id"]
+
+
+def test_a_job_grows_while_it_runs(service, running, open_tab):
+    tab = open_tab(f"{service.page}/")
+    tab.get_by_role("link", name="on-the-page").click()
+    expect(tab.locator("#state")).to_have_text("running")
+    expect(tab.locator("#live")).to_have_text("live")
+    for canvas in ("loss", "speed"):
+        tab.wait_for_points(canvas)
+        tab.wait_for_points(canvas, tab.points(canvas))
+    tab.wait_for_points("score")
+    expect(tab.locator("#step")).to_have_text(re.compile(r"step [\d,]+ of 1,000,000"))
+    timeline = tab.locator("#timeline li")
+    expect(timeline.nth(0)).to_contain_text("queued submitted")
+    expect(timeline.nth(-1)).to_contain_text("running attempt 1 on worker")
+    assert [tab.points("loss") > 1, tab.chart("score", "chart.data.datasets[0].label")] == [
+        True,
+        "accuracy",
+    ]
+
+
+def test_what_users_wrote_is_text(service, running, open_tab):
+    tab = open_tab(f"{service.page}/jobs/{running}")
+    expect(tab.locator("#spec")).to_contain_text("<b>{text}</b>")
+    expect(tab.locator("#spec b")).to_have_count(0)
+
+
+def test_a_file_is_downloaded_whole(service, running, open_tab):
+    tab = open_tab(f"{service.page}/jobs/{running}")
+    link = tab.locator("#artifacts a", has_text="metrics.jsonl")
+    with tab.expect_download() as download:
+        link.click()
+    lines = pathlib.Path(download.value.path()).read_text().splitlines()
+    assert download.value.suggested_filename == "metrics.jsonl"
+    assert len(lines) >= 20 and '"loss"' in lines[0]
+
+
+def test_the_overview_and_a_worker(service, running, open_tab):
+    tab = open_tab(f"{service.page}/")
+    expect(tab.locator("#running")).to_contain_text("on-the-page")
+    tab.locator("#workers a").click()
+    worker = show(service, running)["worker_id"]
+    expect(tab.locator("h1")).to_have_text(worker)
+    expect(tab.locator("#figures")).to_contain_text("connected")
+    expect(tab.locator("#running")).to_contain_text("on-the-page")
+
+
+def test_what_changes_takes_no_focus(service, running, open_tab):
+    tab = open_tab(f"{service.page}/")
+    row = tab.locator("#running tbody tr", has_text="on-the-page")
+    link = row.get_by_role("link", name="on-the-page")
+    link.focus()
+    before = row.inner_text()
+    expect(row).not_to_have_text(before)
+    expect(link).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_in_either_mode(service, running, sweep, open_tab, scheme):
+    with service.watch(running) as watch:
+        watch.until(at_step(1))
+    worker = show(service, running)["worker_id"]
+    for path in ("", f"jobs/{running}", f"sweeps/{sweep}", f"workers/{worker}"):
+        tab = open_tab(f"{service.page}/{path}", viewport=PHONE, color_scheme=scheme)
+        expect(tab.locator("#live")).to_have_text("live")
+        expect(tab.locator("table:visible").first).to_be_visible()
+        assert not tab.wider_than_its_window(), path
+        text, ground = (tab.luminance("body", s) for s in ("color", "backgroundColor"))
+        assert text - ground > 150 if scheme == "dark" else ground - text > 150, path
+        if path.startswith("jobs"):
+            tab.wait_for_points("loss")
+            axis = tab.chart("loss", "chart.options.scales.x.ticks.color")
+            assert axis == tab.evaluate("getComputedStyle(document.body).color")
+
+
+def test_cancel_asks_first_and_resubmit_makes_another(lab, service, open_tab):
+    job = submit(service, lab.spec("unwanted", train__max_steps=1_000_000, resources__ranks=1))
+    tab = open_tab(f"{service.page}/jobs/{job}")
+    expect(tab.locator("#state")).to_have_text("running", timeout=LONG)
+    # By keyboard: the question opens with the harmless answer focused.
+    tab.locator("#cancel").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#question")).to_have_text("Cancel job unwanted?")
+    expect(tab.locator("#no")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#confirm")).to_be_hidden()
+    expect(tab.locator("#cancel")).to_be_focused()
+    assert state(service, job) == "running"
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#state")).to_have_text("cancelled", timeout=LONG)
+    expect(tab.locator("#cancel")).to_be_hidden()
+    expect(tab.locator("#live")).to_have_text("ended")
+    tab.locator("#resubmit").click()
+    tab.locator("#yes").click()
+    tab.wait_for_url(re.compile(rf"/jobs/(?!{job})"))
+    again = tab.url.split("/")[-1]
+    expect(tab.locator("#id")).to_have_text(again)
+    assert show(service, again)["spec"] == show(service, job)["spec"]
+    assert service.pmt("cancel", again).code == 0
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Address of a site that is not the coordinator's."""
+    (tmp_path / "index.html").write_text("<title>elsewhere</title>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def test_another_sites_page_cannot_cancel(service, running, browser, elsewhere):
+    page = browser.new_page()
+    page.goto(elsewhere)
+    post = "(address) => fetch(address, {method: 'POST', mode: 'no-cors'}).then((got) => got.type)"
+    answer = page.evaluate(post, f"{service.page}/api/jobs/{running}/cancel")
+    page.close()
+    assert answer == "opaque", "it was sent and answered"
+    assert show(service, running)["reason"].startswith("attempt 1 on worker")
+
+
+def test_a_sweep_until_its_end(service, sweep, open_tab):
+    tab = open_tab(f"{service.page}/sweeps/{sweep}")
+    expect(tab.locator("#state")).to_have_text("finished", timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+    done = service.pmt("results", sweep, "-o", "csv")
+    wanted = list(csv.DictReader(io.StringIO(done.out)))
+    rows = tab.rows("settings")
+    assert [row[0] for row in rows] == [row["train.learning_rate"] for row in wanted]
+    means = [f"{float(row['mean']):.4g}" if row["mean"] else "" for row in wanted]
+    assert [row[1] for row in rows] == means
+    assert [row[-1] for row in rows] == [row["best_job_id"] for row in wanted]
+
+    jobs = service.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"]
+    stopped = [job for job in jobs if job["state"] == "JOB_STATE_CANCELLED"]
+    assert stopped and len(stopped) < len(jobs)
+    colours = tab.chart("curves", "chart.data.datasets.map((line) => line.borderColor)")
+    assert [len(colours), colours.count(GREY)] == [len(jobs), len(stopped)]
+    finished, cut = tab.chart("scatter", "chart.data.datasets.map((set) => set.data)")
+    assert [len(finished), len(cut)] == [len(jobs) - len(stopped), len(stopped)]
+    best = finished[0]
+    assert best["setting"]["train.learning_rate"] == wanted[0]["train.learning_rate"]
+    assert best["x"] == float(wanted[0]["train.learning_rate"])
+    assert best["y"] == pytest.approx(float(wanted[0]["mean"]), rel=1e-5)
+    assert tab.chart("scatter", "chart.options.scales.x.type") == "logarithmic"
+    tab.locator("#settings a").first.click()
+    expect(tab.locator("#id")).to_have_text(wanted[0]["best_job_id"])
+
+
+def test_a_job_that_ends_closes_its_stream(lab, service, open_tab):
+    job = submit(service, lab.spec("ends", resources__ranks=1))
+    tab = open_tab(f"{service.page}/jobs/{job}")
+    expect(tab.locator("#state")).to_have_text("succeeded", timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("ended")
+    expect(tab.locator("#timeline li").nth(-1)).to_contain_text("succeeded")
+    expect(tab.locator("#artifacts a", has_text="result.json")).to_be_visible()
+    assert tab.points("loss") == 12
+    expect(tab.locator("#problem")).to_be_hidden()
+
+
+def test_a_coordinator_that_comes_back(lab, cluster, browser):
+    cluster.start_coordinator()
+    job = submit(cluster, lab.spec("waits"))
+    tab = Tab(browser, f"{cluster.page}/jobs/{job}")
+    expect(tab.locator("#timeline li")).to_have_count(2)
+    expect(tab.locator("section", has_text="Artifacts").locator(".empty")).to_be_visible()
+    cluster.coordinator.kill()
+    expect(tab.locator("#problem")).to_contain_text("does not answer")
+    expect(tab.locator("#live")).to_have_text("not live")
+    tab.screenshot_as("broken-off")
+    cluster.restart_coordinator()
+    expect(tab.locator("#problem")).to_be_hidden(timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("live")
+    cluster.start_worker()
+    expect(tab.locator("#state")).to_have_text("succeeded", timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("ended")
+    assert tab.points("loss") == 12
+    states = tab.locator("#timeline li strong").all_text_contents()
+    assert states == ["queued", "queued", "starting", "running", "succeeded"], "none twice"
+    tab.close()
+
+
+def test_what_is_not_there(service, open_tab):
+    for path, sentence in {
+        "sweeps/nobody": 'no sweep has the id "nobody"',
+        "jobs/nobody": 'no job has the id or name "nobody"',
+    }.items():
+        tab = open_tab(f"{service.page}/{path}")
+        expect(tab.locator("#problem")).to_have_text(sentence)
+        tab.errors.clear()  # the browser's own note of the 404
+    tab = open_tab(f"{service.page}/workers/nobody")
+    expect(tab.locator("#unknown")).to_contain_text("No worker has the id nobody")
