@@ -44,10 +44,10 @@ struct Search {
 struct SweepPlan {
   std::string name;
   SweepSpec sweep;
-  std::vector<Setting> combinations;
-  std::vector<GoalSpec> goals;    // of each combination
-  std::vector<size_t> search_of;  // each combination
-  std::vector<Search> searches;
+  std::vector<Setting> combinations = {};
+  std::vector<GoalSpec> goals = {};    // of each combination
+  std::vector<size_t> search_of = {};  // each combination
+  std::vector<Search> searches = {};
 };
 
 // Of a valid spec with sweep.space. INVALID_ARGUMENT.
