@@ -212,7 +212,7 @@ def test_a_sweep_until_its_end(service, sweep, open_tab):
     tab = open_tab(f"{service.page}/sweeps/{sweep}")
     expect(tab.locator("#state")).to_have_text("finished", timeout=LONG)
     expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
-    done = service.pmt("results", sweep, "-o", "csv")
+    done = service.pmt("results", sweep, "--by-setting", "-o", "csv")
     wanted = list(csv.DictReader(io.StringIO(done.out)))
     rows = tab.rows("settings")
     assert [row[0] for row in rows] == [row["train.learning_rate"] for row in wanted]

@@ -19,7 +19,7 @@ export async function ask(path, options = {}) {
     throw new Error("The coordinator does not answer.");
   }
   const text = await answer.text();
-  if (!answer.ok) throw new Error(text.trim());
+  if (!answer.ok) throw new Error(text.trim() || `The coordinator answers ${answer.status}.`);
   return text;
 }
 
