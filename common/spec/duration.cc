@@ -12,7 +12,7 @@ struct Unit {
   int64_t seconds;
 };
 constexpr std::array kUnits = {Unit{'d', 86400}, Unit{'h', 3600}, Unit{'m', 60}, Unit{'s', 1}};
-constexpr int64_t kMostSeconds = 366 * 86400;
+constexpr int64_t kMostSeconds = int64_t{366} * 86400;
 
 }  // namespace
 
