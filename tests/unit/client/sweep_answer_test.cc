@@ -95,10 +95,10 @@ TEST_F(SweepAnswer, IsATableOfMethodsByBenchmarks) {
       out({}),
       "method                                    bbh/x         bbh/y  bbh (2 tasks)  vs none       "
       "  "
-      "              p  tokens   time  device time\n"
+      "           p  tokens   time  device time\n"
       "none                                      25.0%         50.0%          37.5%        -       "
       "  "
-      "              -   2.00k  1m00s        30.0s\n"
+      "           -   2.00k  1m00s        30.0s\n"
       "prefix_memory (feature_map: gelu)  50.0% ± 1.0%  75.0% ± 2.0%   62.5% ± 1.5%   +25.0%  "
       "0.003906 (10 pairs)   2.00k  1m00s        30.0s\n"
       "\n"
