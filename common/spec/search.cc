@@ -68,9 +68,8 @@ Status check_grid(const SearchSpace& space) {
 }
 
 Status check_kind(const SweepSpec& sweep) {
-  const bool in_trials =
-      std::any_of(sweep.trials.begin(), sweep.trials.end(),
-                  [](const Setting& trial) { return trial.contains("after"); });
+  const bool in_trials = std::any_of(sweep.trials.begin(), sweep.trials.end(),
+                                     [](const Setting& trial) { return trial.contains("after"); });
   std::string given;
   if (in_trials) given = "trials";
   if (sweep.grid.contains("after")) given = "grid";
