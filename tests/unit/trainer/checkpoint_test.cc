@@ -26,12 +26,12 @@ class CheckpointTest : public ::testing::TestWithParam<bool> {
   // The whole state; on every rank.
   std::string save(Toy& toy, const CheckpointInfo& info) const {
     const auto path = scratch_.path() / "checkpoint";
-    const auto bytes = write_checkpoint(path, info, toy.trainer.optimizer(), *test_gang());
-    EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+    const auto written = write_checkpoint(path, info, toy.trainer.optimizer(), *test_gang());
+    EXPECT_TRUE(written.ok()) << written.status().message();
     std::string saved;
     if (test_gang()->rank() == 0) {
       saved = read_file(path).value();
-      EXPECT_EQ(static_cast<int64_t>(saved.size()), *bytes);
+      EXPECT_EQ(static_cast<int64_t>(saved.size()), written->bytes);
     }
     EXPECT_TRUE(test_gang()->broadcast(saved).ok());
     return saved;
