@@ -6,13 +6,13 @@ from jobs import at_step, show, state, submit, succeeded
 
 def test_a_chain_of_jobs(lab, cluster):
     cluster.start_coordinator(**COORDINATOR)
-    cluster.start_worker(slots=4)
-    first = submit(cluster, lab.spec("first", train__max_steps=300))
+    first = submit(cluster, lab.spec("first"))
     second = submit(cluster, lab.spec("second", after=["first"]))
     third = submit(cluster, lab.spec("third", after=[second]))
     broken = submit(cluster, lab.spec("broken", data__train="/nowhere/rows.jsonl", after=[second]))
     waiting = submit(cluster, lab.spec("waiting", after=["broken"]))
     assert show(cluster, second)["reason"] == f"waits for {first} (first) to succeed"
+    cluster.start_worker(slots=4)
     with cluster.watch(first) as watch:
         watch.until(at_step(1))
         cluster.coordinator.kill()
