@@ -4,12 +4,15 @@ import contextlib
 import re
 import shutil
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from programs import build_folder
 
 CHROMIUM = "chromium-headless-shell"
 PHONE = {"width": 400, "height": 800}
 SCREENSHOTS = build_folder() / "screenshots"
+PATIENCE = 60_000  # milliseconds: the machine may be busy with something else
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextlib.contextmanager
@@ -28,6 +31,7 @@ class Tab:
 
     def __init__(self, browser, address, **options):
         self.page = browser.new_page(**options)
+        self.page.set_default_timeout(PATIENCE)
         self.errors = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
@@ -57,7 +61,7 @@ class Tab:
         """Looks once a frame. (wait_for_function would need eval(), which the pages forbid.)"""
         self.evaluate(
             f"""new Promise((done, fail) => {{
-                setTimeout(() => fail(new Error("no point more in {canvas}")), 60000);
+                setTimeout(() => fail(new Error("no point more in {canvas}")), {PATIENCE});
                 const look = () => {{
                     const chart = Chart.getChart("{canvas}");
                     if (chart && chart.data.datasets[0].data.length > {more_than}) done();
