@@ -42,7 +42,7 @@ TEST(EventProto, NoFieldIsLeftOut) {
   const Event events[] = {PhaseEvent{PhaseEvent::Phase::kSaving, 1, 1},
                           step,
                           EvalEvent{1, "m", 1, 1, 1},
-                          ArtifactEvent{ArtifactEvent::Kind::kMetrics, "p", 1, 1, 1},
+                          ArtifactEvent{ArtifactEvent::Kind::kMetrics, "p", 1, 1, 1, "d"},
                           LogEvent{1, "info", "m"},
                           ResultEvent{1, 1, 1, 1, 1},
                           FailureEvent{1, internal_error("m")}};
