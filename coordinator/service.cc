@@ -94,9 +94,9 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
             Coordinator::start(config_of(options),
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
   PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, {listen, options.tls}));
-  PM_ASSIGN(http, HttpServer::start(
-                      http_listen, web::routes({*coordinator, metrics, options.data_dir, closing}),
-                      kMostStreams));
+  PM_ASSIGN(http, HttpServer::start(http_listen,
+                                    web::routes({*coordinator, metrics, options.data_dir, closing}),
+                                    kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {
       coordinator->tick();

@@ -29,13 +29,17 @@ void Roster::join(GangAssignment& assignment) {
   if (assignment.gang.empty()) return;
   for (const auto& run : holding_slots()) {
     if (run->name() != assignment.gang) continue;
-    std::erase_if(assignment.attempts, [&](const Assignment& one) {
+    std::vector<Assignment> left;
+    for (Assignment& one : assignment.attempts) {
       Attempt* const joined = run->join(one);
-      if (joined == nullptr) return false;
+      if (joined == nullptr) {
+        left.push_back(std::move(one));
+        continue;
+      }
       spdlog::info("{} ({}) joins the gang {}", one.key.text(), one.job_name, run->name());
       attempts_[one.key] = {run, joined};
-      return true;
-    });
+    }
+    assignment.attempts = std::move(left);
   }
 }
 
