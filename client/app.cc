@@ -27,6 +27,9 @@ void add_common_options(CLI::App& app, Session& session) {
          "--tls-ca", session.tls.ca,
          "PEM file of the authority that signed the coordinator's certificate: dial with TLS")
       ->envname("PREFIXMEM_TLS_CA");
+  app.add_option("--token-file", session.token_file,
+                 "File with the token to show; without it PREFIXMEM_TOKEN in the environment")
+      ->envname("PREFIXMEM_TOKEN_FILE");
   app.add_option("--timeout", session.timeout_seconds, "Seconds that a call may take")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();
@@ -42,7 +45,7 @@ std::vector<Command> add_commands(CLI::App& app) {
           add_logs(app),     add_trace(app),      add_cancel(app),  add_results(app),
           add_download(app), add_workers(app),    add_verify(app),  add_export(app),
           add_diagnose(app), add_benchmarks(app), add_explain(app), add_sweeps(app),
-          add_version(app)};
+          add_admin(app),    add_version(app)};
 }
 
 // A wrong command line in one sentence.

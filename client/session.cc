@@ -3,13 +3,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdlib>
 #include <iostream>
 
 #include "client/render/text.h"
+#include "common/files.h"
 
 namespace prefixmem::client {
 namespace {
+
+constexpr int64_t kLongestToken = 4096;  // bytes
 
 std::optional<TerminalSize> terminal_of_stdout() {
   if (isatty(STDOUT_FILENO) == 0) return std::nullopt;
@@ -26,6 +30,11 @@ std::filesystem::path shipped_registry() {
   const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
   const auto folder = program.parent_path().parent_path() / "share/prefixmem/benchmarks";
   return std::filesystem::is_directory(folder, error) ? folder : std::filesystem::path();
+}
+
+std::string token_of_environment() {
+  const char* token = std::getenv("PREFIXMEM_TOKEN");
+  return token == nullptr ? "" : token;
 }
 
 // By the XDG Base Directory Specification.
@@ -48,13 +57,26 @@ Environment process_environment() {
           std::filesystem::current_path(gone),
           {},
           shipped_registry(),
-          cache_folder()};
+          cache_folder(),
+          token_of_environment()};
+}
+
+Result<std::string> Session::token() const {
+  if (token_file.empty()) return env.token;
+  auto text = read_file(token_file, kLongestToken);
+  if (!text.ok()) return text.status().with_context("--token-file");
+  while (!text->empty() && std::isspace(static_cast<unsigned char>(text->back())) != 0) {
+    text->pop_back();
+  }
+  if (!text->empty()) return text;
+  return invalid_argument("--token-file " + token_file + " is empty; allowed: a token");
 }
 
 Result<Server*> Session::server() {
   if (!server_) {
     const auto timeout = Millis(static_cast<int64_t>(timeout_seconds * 1000));
-    PM_ASSIGN(server_, Server::at(address, timeout, tls));
+    PM_ASSIGN(const std::string secret, token());
+    PM_ASSIGN(server_, Server::at(address, timeout, {tls, secret}));
   }
   return &*server_;
 }

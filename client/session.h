@@ -31,6 +31,7 @@ struct Environment {
   FeedOptions feed;
   std::filesystem::path shipped_registry;  // of benchmarks; empty: none
   std::filesystem::path cache_folder;      // where this user's files may be kept
+  std::string token = {};                  // that this user shows to coordinators; empty: none
 };
 
 // The environment of this process.
@@ -56,11 +57,14 @@ class Session {
   // Options of every command, set by the command line.
   std::string address = "127.0.0.1:7070";
   tls::ClientFiles tls;
+  std::string token_file;  // empty: the token of the environment, where there is one
   double timeout_seconds = 30;
   Form form = Form::kTable;
   bool json() const { return form == Form::kJson; }
 
  private:
+  Result<std::string> token() const;
+
   std::optional<Server> server_;
 };
 

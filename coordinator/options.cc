@@ -4,8 +4,39 @@
 #include <string>
 
 #include "common/version.h"
+#include "coordinator/auth/token.h"
 
 namespace prefixmem {
+namespace {
+
+struct TokenFlags {
+  std::string name;
+  std::string role = "admin";
+  int days = 90;
+};
+
+CLI::App* add_token_command(CLI::App& app, TokenFlags& flags) {
+  CLI::App* command = app.add_subcommand(
+      "token", "Makes a token while no coordinator runs, prints its secret and ends");
+  command->fallthrough();
+  command->add_option("--name", flags.name, "Whose it is")->required();
+  command->add_option("--role", flags.role, "What it allows")
+      ->check(CLI::IsMember({"viewer", "submitter", "admin"}))
+      ->capture_default_str();
+  command->add_option("--days", flags.days, "When it expires")->capture_default_str();
+  return command;
+}
+
+TokenOptions token_options(const TokenFlags& flags, const std::string& data_dir) {
+  TokenOptions options;
+  options.data_dir = data_dir;
+  options.request.set_name(flags.name);
+  options.request.set_role(*auth::role_from_name(flags.role));
+  options.request.set_days(flags.days);
+  return options;
+}
+
+}  // namespace
 
 ParsedOptions parse_options(int argc, char** argv) {
   ServiceOptions options;
@@ -21,6 +52,11 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--tls-key", options.tls.key, "PEM file of its private key");
   app.add_option("--tls-client-ca", options.tls.client_ca,
                  "PEM file of the authority whose certificates workers must show");
+  app.add_option("--auth", options.auth,
+                 "none, or tokens: every call of a user needs one (docs/security.md)")
+      ->capture_default_str();
+  app.add_flag("--insecure", options.insecure,
+               "May serve others than this host without asking them who they are");
   app.add_option("--http", options.http, "HOST:PORT for the page and /metrics; port 0: a free one")
       ->capture_default_str();
   app.add_option("--lease-seconds", options.lease_seconds,
@@ -39,14 +75,17 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--ready-file", ready_file, "File to write once both ports are served");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error or off")
       ->capture_default_str();
+  TokenFlags token;
+  const CLI::App* make_token = add_token_command(app, token);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return {std::nullopt, app.exit(error) == 0 ? 0 : 2};
+    return {std::nullopt, std::nullopt, app.exit(error) == 0 ? 0 : 2};
   }
   options.data_dir = data_dir;
   options.ready_file = ready_file;
-  return {options, 0};
+  if (!make_token->parsed()) return {options, std::nullopt, 0};
+  return {std::nullopt, token_options(token, data_dir), 0};
 }
 
 }  // namespace prefixmem

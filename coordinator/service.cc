@@ -14,8 +14,10 @@
 #include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/termination.h"
+#include "coordinator/audit/audit_log.h"
 #include "coordinator/clockwork.h"
 #include "coordinator/core/coordinator.h"
+#include "coordinator/exposure.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/web/routes.h"
 
@@ -53,6 +55,22 @@ Status check(const ServiceOptions& options) {
                                       options.bank_limit, kMostJobsOfAGang));
 }
 
+// Says in the log what is open to others than this host, where that was asked for.
+Status check_exposure(const ServiceOptions& options) {
+  PM_ASSIGN(const auto sentences, exposures(options));
+  if (sentences.empty()) return {};
+  if (!options.insecure) return invalid_argument(sentences.front());
+  for (const std::string& sentence : sentences) spdlog::warn("--insecure: {}", sentence);
+  return {};
+}
+
+// The pages ask nobody who he is, so where users are asked they change nothing.
+void keep_what_looks(HttpServer::Routes& routes) {
+  std::erase_if(routes, [](const HttpServer::Route& route) {
+    return route.method != HttpServer::Method::kGet;
+  });
+}
+
 Millis millis(double seconds) { return Millis(static_cast<int64_t>(seconds * 1000)); }
 
 CoordinatorConfig config_of(const ServiceOptions& options) {
@@ -80,6 +98,7 @@ struct Service::State {
   Metrics metrics;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Coordinator> coordinator;
+  std::unique_ptr<AuditLog> audit;
   std::unique_ptr<rpc::Server> grpc;
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<Clockwork> clockwork;
@@ -87,16 +106,20 @@ struct Service::State {
 
 Status Service::State::set_up(const ServiceOptions& options, const Clock& clock) {
   PM_TRY(check(options));
+  PM_TRY(check_exposure(options));
   PM_ASSIGN(const HostPort listen, parse_host_port("--listen", options.listen));
   PM_ASSIGN(const HostPort http_listen, parse_host_port("--http", options.http));
   PM_ASSIGN(store, store::Store::open(options.data_dir));
   PM_ASSIGN(coordinator,
             Coordinator::start(config_of(options),
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
-  PM_ASSIGN(grpc, rpc::Server::start(*coordinator, metrics, {listen, options.tls}));
-  PM_ASSIGN(http, HttpServer::start(http_listen,
-                                    web::routes({*coordinator, metrics, options.data_dir, closing}),
-                                    kMostStreams));
+  PM_ASSIGN(audit, AuditLog::open(options.data_dir / "audit.jsonl",
+                                  [this](const Status& why) { fail(why); }));
+  PM_ASSIGN(grpc, rpc::Server::start({*coordinator, clock, metrics, *audit},
+                                     {listen, options.tls, options.auth == "tokens"}));
+  auto routes = web::routes({*coordinator, metrics, options.data_dir, closing});
+  if (options.auth == "tokens") keep_what_looks(routes);
+  PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {
       coordinator->tick();
@@ -122,9 +145,9 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
   auto state = std::make_unique<State>();
   PM_TRY(guarded([&] { return state->set_up(options, clock); }));
   std::unique_ptr<Service> service(new Service(std::move(state)));
-  spdlog::info("gRPC{} on {}, page and metrics on http://{}/, store in {}",
-               options.tls.any() ? " with TLS" : "", service->grpc_address(),
-               service->http_address(), options.data_dir.string());
+  spdlog::info("gRPC{}{} on {}, page and metrics on http://{}/, store in {}",
+               options.tls.any() ? " with TLS" : "", options.auth == "tokens" ? " and tokens" : "",
+               service->grpc_address(), service->http_address(), options.data_dir.string());
   return service;
 }
 

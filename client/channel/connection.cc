@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "common/proto/status_grpc.h"
 #include "common/tls/credentials.h"
 
@@ -23,11 +26,31 @@ std::string last_part(const std::string& message) {
   return colon == message.npos ? message : message.substr(colon + 2);
 }
 
+// "pmt_" and hexadecimal digits; anything else might break the header that it goes into.
+bool is_token(const std::string& text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+}
+
+Result<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const Credentials& given) {
+  PM_ASSIGN(auto channel, tls::channel_credentials(given.tls));
+  if (given.token.empty()) return channel;
+  if (!given.tls.any()) {
+    return invalid_argument(
+        "a token is given without --tls-ca; allowed: with it, for tokens go over TLS alone");
+  }
+  if (!is_token(given.token)) {
+    return invalid_argument(
+        "the token given is none; allowed: what pmt admin tokens create has printed");
+  }
+  return grpc::CompositeChannelCredentials(channel, grpc::AccessTokenCredentials(given.token));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis timeout,
-                                                    const tls::ClientFiles& files) {
-  PM_ASSIGN(const auto credentials, tls::channel_credentials(files));
+                                                    const Credentials& credentials) {
+  PM_ASSIGN(const auto channel_credentials, credentials_of(credentials));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
@@ -38,8 +61,9 @@ Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis 
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestRedialMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   auto connection = std::make_unique<Connection>();
-  connection->channel = grpc::CreateCustomChannel(address, credentials, arguments);
+  connection->channel = grpc::CreateCustomChannel(address, channel_credentials, arguments);
   connection->stub = v1::JobService::NewStub(connection->channel);
+  connection->admin = v1::AdminService::NewStub(connection->channel);
   connection->address = std::move(address);
   connection->timeout = timeout;
   return connection;

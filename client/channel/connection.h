@@ -6,9 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "client/channel/credentials.h"
 #include "common/clock.h"
 #include "common/status.h"
-#include "common/tls/files.h"
+#include "prefixmem/v1/admin_service.grpc.pb.h"
 #include "prefixmem/v1/job_service.grpc.pb.h"
 
 namespace prefixmem::client {
@@ -18,11 +19,12 @@ struct Connection {
   Millis timeout;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::JobService::Stub> stub;
+  std::unique_ptr<v1::AdminService::Stub> admin;
 };
 
-// What tls::check says of the files.
+// What tls::check says of the files; INVALID_ARGUMENT for a token without TLS.
 Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis timeout,
-                                                    const tls::ClientFiles& files);
+                                                    const Credentials& credentials);
 
 void set_deadline(grpc::ClientContext& context, Millis limit);
 

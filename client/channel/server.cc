@@ -21,17 +21,16 @@ bool is_host_and_port(const std::string& address) {
   return error == std::errc() && rest == end && port > 0;
 }
 
-template <class Request, class Response>
-using Method = grpc::Status (v1::JobService::Stub::*)(grpc::ClientContext*, const Request&,
-                                                      Response*);
+template <class Stub, class Request, class Response>
+using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
-template <class Request, class Response>
-Result<Response> call(Connection& connection, Method<Request, Response> method,
-                      const Request& request) {
+template <class Stub, class Request, class Response>
+Result<Response> call(const Connection& connection, Stub& stub,
+                      Method<Stub, Request, Response> method, const Request& request) {
   grpc::ClientContext context;
   set_deadline(context, connection.timeout);
   Response response;
-  const grpc::Status status = ((*connection.stub).*method)(&context, request, &response);
+  const grpc::Status status = (stub.*method)(&context, request, &response);
   if (!status.ok()) return call_status(status, connection.address, connection.timeout);
   return response;
 }
@@ -51,12 +50,12 @@ Status read_stream(grpc::ClientContext& context, grpc::ClientReader<Message>& re
 }  // namespace
 
 Result<Server> Server::at(const std::string& address, Millis timeout,
-                          const tls::ClientFiles& files) {
+                          const Credentials& credentials) {
   if (!is_host_and_port(address)) {
     return invalid_argument("--server is \"" + address +
                             "\"; allowed: HOST:PORT, e.g. 127.0.0.1:7070");
   }
-  PM_ASSIGN(auto connection, make_connection(address, timeout, files));
+  PM_ASSIGN(auto connection, make_connection(address, timeout, credentials));
   return Server(std::move(connection));
 }
 
@@ -74,7 +73,8 @@ bool Server::wait_until_back(Millis limit) {
 
 Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request) {
   for (int retry = 0;; ++retry) {
-    auto response = call(*connection_, &v1::JobService::Stub::SubmitJob, request);
+    auto response =
+        call(*connection_, *connection_->stub, &v1::JobService::Stub::SubmitJob, request);
     const bool away = response.status().code() == Code::kUnavailable;
     if (!away || retry == kSubmitRetries) return response;
     wait_until_back(backoff_delay(kSubmitBackoff, retry, 0));  // the next call tells whether it is
@@ -84,59 +84,75 @@ Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request
 Result<v1::Job> Server::job(const std::string& id_or_name) {
   v1::GetJobRequest request;
   request.set_job(id_or_name);
-  return call(*connection_, &v1::JobService::Stub::GetJob, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::GetJob, request);
 }
 
 Result<v1::ListJobsResponse> Server::list(const v1::ListJobsRequest& request) {
-  return call(*connection_, &v1::JobService::Stub::ListJobs, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListJobs, request);
 }
 
 Result<v1::Job> Server::cancel(const std::string& id_or_name) {
   v1::CancelJobRequest request;
   request.set_job(id_or_name);
-  return call(*connection_, &v1::JobService::Stub::CancelJob, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::CancelJob, request);
 }
 
 Result<v1::ListSweepsResponse> Server::sweeps(const v1::ListSweepsRequest& request) {
-  return call(*connection_, &v1::JobService::Stub::ListSweeps, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListSweeps, request);
 }
 
 Result<v1::Sweep> Server::cancel_sweep(const std::string& id) {
   v1::CancelSweepRequest request;
   request.set_sweep(id);
-  return call(*connection_, &v1::JobService::Stub::CancelSweep, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::CancelSweep, request);
 }
 
 Result<v1::SweepResults> Server::sweep_results(const v1::GetSweepResultsRequest& request) {
-  return call(*connection_, &v1::JobService::Stub::GetSweepResults, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::GetSweepResults, request);
 }
 
 Result<v1::ListArtifactsResponse> Server::artifacts(const std::string& id_or_name) {
   v1::ListArtifactsRequest request;
   request.set_job(id_or_name);
-  return call(*connection_, &v1::JobService::Stub::ListArtifacts, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListArtifacts, request);
 }
 
 Result<v1::ListWorkersResponse> Server::workers() {
-  return call(*connection_, &v1::JobService::Stub::ListWorkers, v1::ListWorkersRequest());
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListWorkers,
+              v1::ListWorkersRequest());
+}
+
+Result<v1::CreateTokenResponse> Server::create_token(const v1::CreateTokenRequest& request) {
+  return call(*connection_, *connection_->admin, &v1::AdminService::Stub::CreateToken, request);
+}
+
+Result<v1::ListTokensResponse> Server::tokens() {
+  return call(*connection_, *connection_->admin, &v1::AdminService::Stub::ListTokens,
+              v1::ListTokensRequest());
+}
+
+Result<v1::Token> Server::revoke_token(const std::string& id) {
+  v1::RevokeTokenRequest request;
+  request.set_token(id);
+  return call(*connection_, *connection_->admin, &v1::AdminService::Stub::RevokeToken, request);
 }
 
 Result<v1::Worker> Server::cordon(const std::string& worker_id) {
   v1::CordonWorkerRequest request;
   request.set_worker(worker_id);
-  return call(*connection_, &v1::JobService::Stub::CordonWorker, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::CordonWorker, request);
 }
 
 Result<v1::Worker> Server::drain(const std::string& worker_id) {
   v1::DrainWorkerRequest request;
   request.set_worker(worker_id);
-  return call(*connection_, &v1::JobService::Stub::DrainWorker, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::DrainWorker, request);
 }
 
 Result<v1::Worker> Server::uncordon(const std::string& worker_id) {
   v1::UncordonWorkerRequest request;
   request.set_worker(worker_id);
-  return call(*connection_, &v1::JobService::Stub::UncordonWorker, request);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::UncordonWorker, request);
 }
 
 Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,

@@ -6,9 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "client/channel/credentials.h"
 #include "common/clock.h"
 #include "common/status.h"
-#include "common/tls/files.h"
+#include "prefixmem/v1/admin_service.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem::client {
@@ -18,10 +19,11 @@ struct Connection;
 // Thread-safe.
 class Server {
  public:
-  // Does not dial yet. INVALID_ARGUMENT where the address is no HOST:PORT; what tls::check says of
-  // the files. `timeout` is the deadline of a call that answers at once.
+  // Does not dial yet. INVALID_ARGUMENT where the address is no HOST:PORT, and for a token without
+  // TLS; what tls::check says of the files. `timeout` is the deadline of a call that answers at
+  // once.
   static Result<Server> at(const std::string& address, Millis timeout,
-                           const tls::ClientFiles& files = {});
+                           const Credentials& credentials = {});
   Server(Server&&) noexcept;
   Server& operator=(Server&&) noexcept;
   ~Server();
@@ -40,6 +42,9 @@ class Server {
   Result<v1::Worker> cordon(const std::string& worker_id);
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
+  Result<v1::CreateTokenResponse> create_token(const v1::CreateTokenRequest& request);
+  Result<v1::ListTokensResponse> tokens();
+  Result<v1::Token> revoke_token(const std::string& id);
 
   // Calls `take` with each message until the stream ends; a failing `take` ends it with that
   // failure. The whole stream is given `limit`.

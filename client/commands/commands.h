@@ -33,6 +33,7 @@ Command add_export(CLI::App& app);
 Command add_diagnose(CLI::App& app);
 Command add_benchmarks(CLI::App& app);
 Command add_explain(CLI::App& app);
+Command add_admin(CLI::App& app);
 Command add_version(CLI::App& app);
 
 }  // namespace prefixmem::client

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "prefixmem/v1/admin_service.pb.h"
+
 namespace prefixmem::auth {
 
 // What a caller must be. Of the roles of users each may do what the one before it may.
@@ -19,10 +21,14 @@ enum class Access {
 struct MethodPolicy {
   std::string_view method;  // "prefixmem.v1.JobService/GetJob"
   Access access;
+  bool changes;  // something, so the audit log has a line of each call
 };
 
 // All methods that there are; a method that is not here is nobody's.
 const std::vector<MethodPolicy>& policies();
 std::optional<MethodPolicy> policy_of(std::string_view method);
+
+bool allows(v1::Role role, Access access);
+std::string_view needed(Access access);  // "submitter or admin"
 
 }  // namespace prefixmem::auth

@@ -62,6 +62,7 @@ Status Coordinator::load() {
     if (!job.attempt) PM_TRY(await_dependencies(job));
   }
   PM_TRY(load_sweeps());
+  PM_TRY(load_tokens());
   spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());
   return {};
 }

@@ -14,6 +14,7 @@
 #include "common/spec/job_spec.h"
 #include "common/status.h"
 #include "common/thread_annotations.h"
+#include "coordinator/auth/token_book.h"
 #include "coordinator/core/journal.h"
 #include "coordinator/core/live.h"
 #include "coordinator/core/subscriptions.h"
@@ -71,6 +72,11 @@ class Coordinator {
   // counted.
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
+  // Durable, and counting, when they return. INVALID_ARGUMENT naming the field.
+  Result<v1::CreateTokenResponse> create_token(const v1::CreateTokenRequest& request);
+  // Ends the streams of its owner too. NOT_FOUND; FAILED_PRECONDITION where it is revoked already.
+  Result<v1::Token> revoke_token(const std::string& id);
+  const auth::TokenBook& tokens() const { return tokens_; }
   // What memory holds of it: workers, placed jobs, the queue's age.
   Overview overview();
 
@@ -110,7 +116,7 @@ class Coordinator {
   class Announcer;
 
   Coordinator(const CoordinatorConfig& config, Environment environment)
-      : config_(config), environment_(std::move(environment)) {}
+      : config_(config), environment_(std::move(environment)), tokens_(environment_.clock) {}
 
   // coordinator.cc
   Status load() PM_EXCLUDES(mutex_);
@@ -135,6 +141,11 @@ class Coordinator {
                 std::optional<LiveSweep> sweep = std::nullopt) PM_REQUIRES(mutex_);
   // A waiting job ends at once; of one that runs its worker is told, once.
   void stop_job(LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
+
+  // tokens.cc
+  Status load_tokens() PM_REQUIRES(mutex_);
+  Status write_token(const auth::TokenRecord& record) PM_REQUIRES(mutex_);
+  Result<v1::Token> mark_revoked(const std::string& id) PM_EXCLUDES(mutex_);
 
   Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
 
@@ -208,6 +219,7 @@ class Coordinator {
   const Environment environment_;
 
   Subscriptions subscriptions_;  // has its own lock
+  auth::TokenBook tokens_;       // likewise
 
   Mutex mutex_;
   Live live_ PM_GUARDED_BY(mutex_);

@@ -33,15 +33,14 @@ class CallCounter final : public grpc::experimental::Interceptor {
   const std::string method_;
 };
 
-// "/prefixmem.v1.JobService/GetJob" → "prefixmem.v1.JobService/GetJob"
-std::string method_name(const char* path) { return path[0] == '/' ? path + 1 : path; }
-
 }  // namespace
 
 std::string code_text(grpc::StatusCode code) {
   const auto number = static_cast<size_t>(code);
   return number < kCodes.size() ? kCodes[number] : "UNKNOWN";
 }
+
+std::string method_name(const char* path) { return path[0] == '/' ? path + 1 : path; }
 
 grpc::experimental::Interceptor* CallCounterFactory::CreateServerInterceptor(
     grpc::experimental::ServerRpcInfo* info) {

@@ -11,6 +11,8 @@
 namespace prefixmem::rpc {
 
 std::string code_text(grpc::StatusCode code);  // "NOT_FOUND"
+// "/prefixmem.v1.JobService/GetJob" → "prefixmem.v1.JobService/GetJob"
+std::string method_name(const char* path);
 
 // `metrics` outlives the server.
 class CallCounterFactory final : public grpc::experimental::ServerInterceptorFactoryInterface {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "common/proto/spec_proto.h"
-#include "common/proto/status_grpc.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/find_job.h"
@@ -11,24 +10,13 @@
 #include "coordinator/rpc/blob_source.h"
 #include "coordinator/rpc/event_source.h"
 #include "coordinator/rpc/list_request.h"
+#include "coordinator/rpc/permitted.h"
+#include "coordinator/rpc/reply.h"
 
 namespace prefixmem::rpc {
 namespace {
 
 constexpr size_t kMaxKeyBytes = 128;
-
-// Ends a unary call with what `work` gives: a message for `response`, or the failure.
-template <class Message, class Work>
-grpc::ServerUnaryReactor* reply(grpc::CallbackServerContext* call, Message* response,
-                                const Work& work) {
-  const Status status = guarded([&]() -> Status {
-    PM_ASSIGN(*response, work());
-    return {};
-  });
-  auto* reactor = call->DefaultReactor();
-  reactor->Finish(to_grpc(status));
-  return reactor;
-}
 
 Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
   switch (request.source_case()) {
@@ -48,11 +36,22 @@ Status check_key(const std::string& key) {
       fmt::format("idempotency_key has {} bytes; allowed: at most {}", key.size(), kMaxKeyBytes));
 }
 
+// Ends once the caller's token does not count any more.
+template <class Message>
+std::shared_ptr<PullStream<Message>> permitted(const ServiceContext& context,
+                                               const grpc::CallbackServerContext& call,
+                                               std::unique_ptr<Source<Message>> source) {
+  return PullStream<Message>::make(std::make_unique<Permitted<Message>>(
+      context.tokens, call.client_metadata(), std::move(source)));
+}
+
 // Wakes the stream, on a thread of its own, whenever the job has something new.
 template <class Message>
-grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context, const std::string& job_id,
+grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context,
+                                          const grpc::CallbackServerContext& call,
+                                          const std::string& job_id,
                                           std::unique_ptr<Source<Message>> source) {
-  const auto stream = PullStream<Message>::make(std::move(source));
+  const auto stream = permitted(context, call, std::move(source));
   const std::weak_ptr<PullStream<Message>> weak = stream;
   WorkQueue& wakes = context.wakes;
   stream->keep(context.coordinator.subscriptions().subscribe(job_id, [weak, &wakes] {
@@ -185,7 +184,7 @@ grpc::ServerUnaryReactor* JobService::UncordonWorker(grpc::CallbackServerContext
   return reply(call, response, [&] { return context_.coordinator.uncordon(request->worker()); });
 }
 
-grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext*,
+grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext* call,
                                                              const v1::WatchJobRequest* request) {
   if (request->from_number() < 0) {
     return ended_stream<v1::JobEvent>(invalid_argument(fmt::format(
@@ -197,30 +196,31 @@ grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServe
   const EventPages::Options options{.from_number = std::max<int64_t>(request->from_number(), 1),
                                     .follow = !request->past_only(),
                                     .closing = &context_.closing};
-  return follow<v1::JobEvent>(context_, job->id(),
+  return follow<v1::JobEvent>(context_, *call, job->id(),
                               std::make_unique<WatchSource>(reader, job->id(), options));
 }
 
 grpc::ServerWriteReactor<v1::LogLine>* JobService::StreamLogs(
-    grpc::CallbackServerContext*, const v1::StreamLogsRequest* request) {
+    grpc::CallbackServerContext* call, const v1::StreamLogsRequest* request) {
   store::Reader& reader = context_.coordinator.reader();
   const auto job = guarded([&] { return find_job(reader, request->job()); });
   if (!job.ok()) return ended_stream<v1::LogLine>(job.status());
   const EventPages::Options options{.follow = request->follow(), .closing = &context_.closing};
-  return follow<v1::LogLine>(context_, job->id(),
+  return follow<v1::LogLine>(context_, *call, job->id(),
                              std::make_unique<LogSource>(reader, job->id(), options));
 }
 
 grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* JobService::DownloadArtifact(
-    grpc::CallbackServerContext*, const v1::DownloadArtifactRequest* request) {
+    grpc::CallbackServerContext* call, const v1::DownloadArtifactRequest* request) {
   using Message = v1::DownloadArtifactResponse;
   const auto open = [&]() -> Result<std::shared_ptr<PullStream<Message>>> {
     PM_ASSIGN(v1::Artifact artifact, find_artifact(context_.coordinator.reader(), *request));
     PM_ASSIGN(store::BlobReader blob, context_.coordinator.blobs().read(artifact.sha256()));
     Message first;
     *first.mutable_artifact() = std::move(artifact);
-    return PullStream<Message>::make(
-        std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first)));
+    std::unique_ptr<Source<Message>> source =
+        std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first));
+    return permitted(context_, *call, std::move(source));
   };
   const auto stream = guarded(open);
   return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/tls/credentials.h"
+#include "coordinator/rpc/audit.h"
 #include "coordinator/rpc/call_counter.h"
 #include "coordinator/rpc/gate.h"
 #include "grpc/health/v1/health.pb.h"
@@ -33,24 +34,28 @@ void describe_health() { grpc::health::v1::HealthCheckRequest::descriptor(); }
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::start(Coordinator& coordinator, Metrics& metrics,
-                                              const Port& port) {
+Result<std::unique_ptr<Server>> Server::start(const ServerWorld& world, const Port& port) {
+  const auth::TokenBook* tokens = port.asks_users ? &world.coordinator.tokens() : nullptr;
   PM_ASSIGN(const auto credentials, tls::server_credentials(port.tls));
   if (!port.tls.client_ca.empty()) {
-    credentials->SetAuthMetadataProcessor(std::make_shared<Gate>(metrics));
+    credentials->SetAuthMetadataProcessor(
+        std::make_shared<Gate>(GateWorld{world.clock, world.metrics, world.audit, tokens}));
   }
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   describe_health();
-  std::unique_ptr<Server> server(new Server(coordinator));
+  std::unique_ptr<Server> server(new Server(world.coordinator, tokens));
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort(port.listen.to_string(), credentials, &bound);
   builder.RegisterService(&server->jobs_);
   builder.RegisterService(&server->workers_);
+  builder.RegisterService(&server->admin_);
   set_limits(builder);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(std::make_unique<CallCounterFactory>(metrics));
+  interceptors.push_back(std::make_unique<CallCounterFactory>(world.metrics));
+  interceptors.push_back(
+      std::make_unique<AuditFactory>(AuditWorld{world.clock, world.audit, tokens}));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server->server_ = builder.BuildAndStart();
   if (!server->server_ || bound == 0) {

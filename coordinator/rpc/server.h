@@ -9,8 +9,10 @@
 
 #include "common/http/host_port.h"
 #include "common/tls/files.h"
+#include "coordinator/audit/audit_log.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/metrics/metrics.h"
+#include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/job_service.h"
 #include "coordinator/rpc/work_queue.h"
 #include "coordinator/rpc/worker_service.h"
@@ -21,15 +23,22 @@ namespace prefixmem::rpc {
 struct Port {
   HostPort listen;
   tls::ServerFiles tls = {};  // with client_ca, calls of WorkerService need a certificate
+  bool asks_users = false;    // calls of users need a token; only with client_ca
+};
+
+// What it works with; outlives the server.
+struct ServerWorld {
+  Coordinator& coordinator;
+  const Clock& clock;
+  Metrics& metrics;
+  AuditLog& audit;
 };
 
 // Serves from start() to stop().
 class Server {
  public:
-  // `coordinator` and `metrics` outlive the server. FAILED_PRECONDITION where the address cannot be
-  // listened on; what tls::check says of the files.
-  static Result<std::unique_ptr<Server>> start(Coordinator& coordinator, Metrics& metrics,
-                                               const Port& port);
+  // FAILED_PRECONDITION where the address cannot be listened on; what tls::check says of the files.
+  static Result<std::unique_ptr<Server>> start(const ServerWorld& world, const Port& port);
   ~Server() { stop(); }
 
   // Where it listens, with the real port.
@@ -39,16 +48,19 @@ class Server {
   void stop();
 
  private:
-  explicit Server(Coordinator& coordinator)
+  // With `tokens` null, users are not asked who they are.
+  Server(Coordinator& coordinator, const auth::TokenBook* tokens)
       : coordinator_(coordinator),
-        jobs_({coordinator, wakes_, closing_}),
-        workers_({coordinator, wakes_, closing_}) {}
+        jobs_({coordinator, wakes_, closing_, tokens}),
+        workers_({coordinator, wakes_, closing_, tokens}),
+        admin_({coordinator, wakes_, closing_, tokens}) {}
 
   Coordinator& coordinator_;
   std::atomic<bool> closing_ = false;
   WorkQueue wakes_{2};
   JobService jobs_;
   WorkerService workers_;
+  AdminService admin_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

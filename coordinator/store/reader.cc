@@ -289,4 +289,16 @@ Result<std::vector<v1::Worker>> Reader::workers() {
   return messages<v1::Worker>("SELECT body FROM workers ORDER BY id");
 }
 
+Result<std::vector<auth::TokenRecord>> Reader::tokens() {
+  const MutexLock lock(mutex_);
+  std::vector<auth::TokenRecord> found;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        found.emplace_back().sha256 = row.text(0);
+        return parse(row, 1, found.back().token);
+      },
+      "SELECT sha256, body FROM tokens ORDER BY seq"));
+  return found;
+}
+
 }  // namespace prefixmem::store

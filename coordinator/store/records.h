@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/status.h"
+#include "coordinator/auth/token.h"
 #include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 #include "prefixmem/v1/sweep.pb.h"

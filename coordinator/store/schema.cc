@@ -113,9 +113,17 @@ constexpr const char* kVersion7 =
     " UPDATE jobs SET run_ms = coalesce((SELECT sum(max(end_ms - start_ms, 0)) FROM attempts"
     " WHERE job_id = jobs.id AND end_ms <> 0), 0);";
 
+constexpr const char* kVersion8 = R"sql(
+CREATE TABLE tokens (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  sha256 TEXT NOT NULL UNIQUE,
+  body BLOB NOT NULL
+);
+)sql";
+
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7};
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

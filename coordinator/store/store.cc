@@ -179,4 +179,10 @@ void Transaction::drop_worker(const std::string& id) {
   run("DELETE FROM workers WHERE id = ?", id);
 }
 
+void Transaction::put_token(const auth::TokenRecord& record) {
+  run("INSERT INTO tokens (sha256, body) VALUES (?, ?)"
+      " ON CONFLICT (sha256) DO UPDATE SET body = excluded.body",
+      record.sha256, Blob{record.token.SerializeAsString()});
+}
+
 }  // namespace prefixmem::store

@@ -74,6 +74,8 @@ class Transaction {
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);
+  // Inserts it, or replaces what is kept of the same secret.
+  void put_token(const auth::TokenRecord& record);
 
   // Durable when it returns OK.
   Status commit();

@@ -87,6 +87,7 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pmt-"))
         self.coordinator = None
         self.workers = []
+        self.variables = {}  # of `pmt`'s environment, beside this process's
 
     def __enter__(self):
         return self
@@ -127,7 +128,7 @@ class Cluster:
         return f"http://{self.coordinator.ready['http']}"
 
     def environment(self):
-        return {**os.environ, "PREFIXMEM_SERVER": self.server}
+        return {**os.environ, "PREFIXMEM_SERVER": self.server, **self.variables}
 
     def pmt(self, *args, seconds=120):
         """Runs `pmt ARGS`, its output captured."""

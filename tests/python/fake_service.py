@@ -30,11 +30,13 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer):
         self.answers = {}
         self.requests = []
         self.deadlines = []
+        self.tokens = []
         self.released = threading.Event()
 
     def _take(self, method, request, context):
         self.requests.append(request)
         self.deadlines.append(context.time_remaining())
+        self.tokens.append(dict(context.invocation_metadata()).get("authorization"))
         if method not in self.answers:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, method)
         return self.answers[method](request)

@@ -23,11 +23,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def address(folder):
+def server(folder):
     pair = tuple((folder / f"server.{end}").read_bytes() for end in ("key", "crt"))
     with fake_service.served(grpc.ssl_server_credentials([pair])) as host:
         host.service.answers["ListWorkers"] = lambda _: job_service_pb2.ListWorkersResponse()
-        yield host.address
+        yield host
+
+
+@pytest.fixture
+def address(server):
+    return server.address
 
 
 def test_dials_with_tls(address, folder):
@@ -51,6 +56,27 @@ def test_another_authority_is_not_trusted(address, folder):
 def test_without_tls_it_is_not_answered(address):
     with Client(address) as client, pytest.raises(api.Unavailable):
         client.workers()
+
+
+def test_shows_a_token_where_it_has_one(server, folder, monkeypatch):
+    (folder / "token").write_text("pmt_c\n")
+    authority = folder / "ca.crt"
+    for token, variables in (
+        (None, {}),
+        ("pmt_a", {}),
+        (None, {"PREFIXMEM_TOKEN": "pmt_b"}),
+        (None, {"PREFIXMEM_TOKEN": "pmt_b", "PREFIXMEM_TOKEN_FILE": str(folder / "token")}),
+    ):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with Client(server.address, tls_ca=authority, token=token) as client:
+            client.workers()
+    assert server.service.tokens == [None, "Bearer pmt_a", "Bearer pmt_b", "Bearer pmt_c"]
+
+
+def test_a_token_goes_over_tls_alone():
+    with pytest.raises(ValueError, match="a token is given without tls_ca"):
+        Client("127.0.0.1:7070", token="pmt_a")
 
 
 def test_a_file_that_holds_no_certificate(folder):

@@ -38,6 +38,7 @@ class Pmt {
 
   FakeService service;
   std::string in;
+  std::string token;
   std::optional<TerminalSize> terminal;
   FeedOptions feed{.backoff = {Millis(1), Millis(5), 2, 0}};
 

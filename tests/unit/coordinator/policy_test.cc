@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "coordinator/rpc/audit.h"
 #include "prefixmem/v1/job_service.pb.h"
 #include "prefixmem/v1/worker_service.pb.h"
 
@@ -59,6 +60,23 @@ TEST(Policy, WorkerServiceIsForWorkersAlone) {
     const bool of_workers = method.starts_with("prefixmem.v1.WorkerService/");
     EXPECT_EQ(policy_of(method)->access == Access::kWorker, of_workers) << method;
   }
+}
+
+TEST(Policy, WhatChangesSomethingIsDescribedInTheAuditLog) {
+  for (const MethodPolicy& policy : policies()) {
+    EXPECT_EQ(rpc::is_described(std::string(policy.method)), policy.changes) << policy.method;
+  }
+}
+
+TEST(Policy, ViewersOnlyLook) {
+  for (const MethodPolicy& policy : policies()) {
+    if (policy.changes) EXPECT_FALSE(allows(v1::ROLE_VIEWER, policy.access)) << policy.method;
+    EXPECT_FALSE(allows(v1::ROLE_UNSPECIFIED, policy.access) && policy.access != Access::kAnyone);
+  }
+  EXPECT_TRUE(allows(v1::ROLE_SUBMITTER, Access::kViewer));
+  EXPECT_FALSE(allows(v1::ROLE_SUBMITTER, Access::kAdmin));
+  EXPECT_TRUE(allows(v1::ROLE_ADMIN, Access::kSubmitter));
+  EXPECT_FALSE(allows(v1::ROLE_ADMIN, Access::kWorker)) << "workers show certificates";
 }
 
 TEST(Policy, WhatIsNotThereHasNone) {

@@ -20,7 +20,8 @@ std::string back_to(int version) {
       "DROP TABLE sweeps;",
       "ALTER TABLE jobs RENAME COLUMN stop_reason TO cancel_reason;"
       " ALTER TABLE jobs DROP COLUMN stop_code;",
-      "ALTER TABLE jobs DROP COLUMN run_ms;"};
+      "ALTER TABLE jobs DROP COLUMN run_ms;",
+      "DROP TABLE tokens;"};
   std::string script;
   for (int from = kSchemaVersion; from > version; --from) {
     script += kUndone.at(static_cast<size_t>(from) - 2);
@@ -161,6 +162,30 @@ TEST_F(StoreTest, TheTimeOfEndedAttemptsIsCounted) {
   reopen();
   EXPECT_EQ(reader().unfinished_jobs()->at(0).run_time, Millis(30000));
   EXPECT_EQ(reader().unfinished_jobs()->at(1).run_time, Millis(0));
+}
+
+TEST_F(StoreTest, AStoreOfBeforeTokensTakesThem) {
+  {
+    auto other = Database::open(database());
+    ASSERT_TRUE(other.ok());
+    ASSERT_TRUE(other->execute(back_to(7)).ok());
+  }
+  reopen();
+  EXPECT_TRUE(reader().tokens()->empty());
+  auth::TokenRecord first{"aa", {}}, second{"bb", {}};
+  first.token.set_id("token-1");
+  second.token.set_id("token-2");
+  ASSERT_TRUE(write([&](Transaction& t) {
+                t.put_token(first);
+                t.put_token(second);
+              }).ok());
+  first.token.set_name("changed");
+  ASSERT_TRUE(write([&](Transaction& t) { t.put_token(first); }).ok());
+  const auto found = *reader().tokens();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].sha256, "aa");
+  EXPECT_EQ(found[0].token.name(), "changed") << "it stays in its place";
+  EXPECT_EQ(found[1].token.id(), "token-2");
 }
 
 TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {

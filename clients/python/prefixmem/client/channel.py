@@ -28,7 +28,13 @@ _OPTIONS = [
 class Channel:
     """Thread-safe. `timeout`: seconds that a call which answers at once may take."""
 
-    def __init__(self, address: str, timeout: float, tls_ca: str | os.PathLike[str] | None = None):
+    def __init__(
+        self,
+        address: str,
+        timeout: float,
+        tls_ca: str | os.PathLike[str] | None = None,
+        token: str | None = None,
+    ):
         match = re.fullmatch(r".+:(\d{1,5})", address)
         if not match or not 0 < int(match[1]) < 65536:
             raise ValueError(f'the address is "{address}"; allowed: HOST:PORT, e.g. 127.0.0.1:7070')
@@ -36,7 +42,8 @@ class Channel:
             raise ValueError(f"timeout is {timeout}; allowed: a number of seconds above 0")
         self.address = address
         self.timeout = timeout
-        self._channel = _open(address, tls_ca or os.environ.get("PREFIXMEM_TLS_CA"))
+        authorities = tls_ca or os.environ.get("PREFIXMEM_TLS_CA")
+        self._channel = _open(address, authorities, token or _token_of_environment())
         self._stub = job_service_pb2_grpc.JobServiceStub(self._channel)
 
     def call(self, method: str, request: Any) -> Any:
@@ -64,10 +71,25 @@ class Channel:
             raise from_rpc(error, self.address) from error
 
 
-def _open(address: str, tls_ca: str | os.PathLike[str] | None) -> grpc.Channel:
+def _token_of_environment() -> str | None:
+    if file := os.environ.get("PREFIXMEM_TOKEN_FILE"):
+        return pathlib.Path(file).read_text(encoding="ascii").strip()
+    return os.environ.get("PREFIXMEM_TOKEN")
+
+
+def _open(address: str, tls_ca: str | os.PathLike[str] | None, token: str | None) -> grpc.Channel:
+    if token and not tls_ca:
+        raise ValueError(
+            "a token is given without tls_ca; allowed: with it, for TLS keeps it secret"
+        )
     if not tls_ca:
         return grpc.insecure_channel(address, options=_OPTIONS)
     authorities = pathlib.Path(tls_ca).read_bytes()
     if b"BEGIN CERTIFICATE" not in authorities:
         raise ValueError(f"tls_ca is {tls_ca}, which holds no certificate; allowed: a PEM file")
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(authorities), options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(authorities)
+    if token:
+        credentials = grpc.composite_channel_credentials(
+            credentials, grpc.access_token_call_credentials(token)
+        )
+    return grpc.secure_channel(address, credentials, options=_OPTIONS)

@@ -34,7 +34,8 @@ class Client:
     """Talks to the coordinator at an address. Thread-safe; dials when first used.
 
     With `tls_ca`, a PEM file of the authority that signed the coordinator's certificate (unless
-    given, PREFIXMEM_TLS_CA in the environment), it dials with TLS.
+    given, PREFIXMEM_TLS_CA in the environment), it dials with TLS; `token` (unless given, what
+    PREFIXMEM_TOKEN_FILE or PREFIXMEM_TOKEN holds) says over TLS who calls.
     Every call has a deadline and raises a ServiceError: InvalidArgument, NotFound,
     FailedPrecondition, Unavailable, …
     """
@@ -46,8 +47,9 @@ class Client:
         timeout: float = 30.0,
         patience: streams.Patience | None = None,
         tls_ca: str | os.PathLike[str] | None = None,
+        token: str | None = None,
     ):
-        self._channel = Channel(address, timeout, tls_ca)
+        self._channel = Channel(address, timeout, tls_ca, token)
         self._patience = patience or streams.Patience()
 
     def __enter__(self) -> Client:

@@ -1,0 +1,112 @@
+#include <CLI/CLI.hpp>
+
+#include "client/commands/commands.h"
+#include "client/exit_codes.h"
+#include "client/render/json.h"
+#include "client/render/numbers.h"
+#include "client/render/table.h"
+#include "client/render/text.h"
+#include "common/proto/timestamps.h"
+
+namespace prefixmem::client {
+namespace {
+
+const std::map<std::string, v1::Role> kRoles = {
+    {"viewer", v1::ROLE_VIEWER}, {"submitter", v1::ROLE_SUBMITTER}, {"admin", v1::ROLE_ADMIN}};
+
+struct Options {
+  std::string name;
+  std::string role = "viewer";
+  int days = 90;
+  std::string token;
+};
+
+std::string role_text(v1::Role role) {
+  for (const auto& [name, value] : kRoles) {
+    if (value == role) return name;
+  }
+  return "";
+}
+
+// "revoked", "expired", or how long it still counts.
+std::string state_text(const v1::Token& token, int64_t now) {
+  if (token.has_revoke_time()) return "revoked";
+  const int64_t left = to_unix_millis(from_timestamp(token.expire_time())) - now;
+  if (left <= 0) return "expired";
+  return "valid for " + short_seconds(static_cast<double>(left) / 1000);
+}
+
+Status print_tokens(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, Session& session) {
+  Table table({{"token"}, {"name"}, {"role"}, {"state"}});
+  const int64_t now = to_unix_millis(session.env.clock.wall());
+  for (const v1::Token& token : tokens) {
+    table.add({token.id(), token.name(), role_text(token.role()), state_text(token, now)});
+  }
+  return session.print(table.text());
+}
+
+Status print_json(const google::protobuf::Message& message, Session& session) {
+  PM_ASSIGN(const std::string text, json_document(message));
+  return session.print(text);
+}
+
+// The secret alone goes to stdout, so that it can be put into a file.
+Result<int> create(const Options& options, Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  v1::CreateTokenRequest request;
+  request.set_name(options.name);
+  request.set_role(kRoles.at(options.role));
+  request.set_days(options.days);
+  PM_ASSIGN(const auto made, server->create_token(request));
+  if (session.json()) {
+    PM_TRY(print_json(made, session));
+    return kExitDone;
+  }
+  PM_TRY(session.print(printable(made.secret()) + "\n"));
+  session.note("this is the only sight of token " + made.token().id() + " (" + made.token().name() +
+               ", " + options.role + "); it expires in " + std::to_string(options.days) + " days");
+  return kExitDone;
+}
+
+Result<int> list(Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  PM_ASSIGN(const auto listed, server->tokens());
+  PM_TRY(session.json() ? print_json(listed, session) : print_tokens(listed.tokens(), session));
+  return kExitDone;
+}
+
+Result<int> revoke(const Options& options, Session& session) {
+  PM_ASSIGN(Server * server, session.server());
+  PM_ASSIGN(const auto token, server->revoke_token(options.token));
+  if (session.json()) PM_TRY(print_json(token, session));
+  session.note("token " + token.id() + " (" + token.name() + ") is revoked");
+  return kExitDone;
+}
+
+}  // namespace
+
+Command add_admin(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("admin", "Operate the coordinator");
+  CLI::App* tokens = command->add_subcommand("tokens", "Make, list and revoke tokens of users");
+  CLI::App* make = tokens->add_subcommand("create", "Make a token and print its secret");
+  make->add_option("name", options->name, "Whose it is")->required();
+  make->add_option("--role", options->role, "What it allows: viewer, submitter or admin")
+      ->check(CLI::IsMember({"viewer", "submitter", "admin"}))
+      ->capture_default_str();
+  make->add_option("--days", options->days, "When it expires")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+  CLI::App* show = tokens->add_subcommand("list", "List all tokens");
+  CLI::App* take = tokens->add_subcommand("revoke", "Revoke a token at once");
+  take->add_option("token", options->token, "Id of a token")->required();
+  command->require_subcommand(1);
+  tokens->require_subcommand(1);
+  for (CLI::App* one : {tokens, make, show, take}) one->fallthrough();
+  return {command, [options, make, show](Session& session) {
+            if (make->parsed()) return create(*options, session);
+            return show->parsed() ? list(session) : revoke(*options, session);
+          }};
+}
+
+}  // namespace prefixmem::client

@@ -1,0 +1,95 @@
+#include "coordinator/auth/token.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "common/proto/timestamps.h"
+#include "common/spec/utf8.h"
+
+namespace prefixmem::auth {
+namespace {
+
+constexpr size_t kLongestName = 64;
+constexpr int kWords = 4;  // of 64 bits
+
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= kLongestName &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c == '@';
+         });
+}
+
+std::string text_of(const google::protobuf::Timestamp& time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(static_cast<std::time_t>(time.seconds())));
+}
+
+std::string called(const v1::Token& token) {
+  return fmt::format("token {} ({})", token.id(), token.name());
+}
+
+}  // namespace
+
+std::string new_secret(const RandomBits& random) {
+  std::string secret = "pmt_";
+  for (int i = 0; i < kWords; ++i) secret += fmt::format("{:016x}", random());
+  return secret;
+}
+
+std::string role_name(v1::Role role) {
+  switch (role) {
+    case v1::ROLE_VIEWER:
+      return "viewer";
+    case v1::ROLE_SUBMITTER:
+      return "submitter";
+    case v1::ROLE_ADMIN:
+      return "admin";
+    default:
+      return "unspecified";
+  }
+}
+
+std::optional<v1::Role> role_from_name(const std::string& name) {
+  for (const v1::Role role : {v1::ROLE_VIEWER, v1::ROLE_SUBMITTER, v1::ROLE_ADMIN}) {
+    if (role_name(role) == name) return role;
+  }
+  return std::nullopt;
+}
+
+Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now) {
+  if (!is_name(request.name())) {
+    return invalid_argument(
+        fmt::format("name is \"{}\"; allowed: 1 to {} letters, digits, '.', '_', '-' or '@'",
+                    spec::shortened(request.name(), 80), kLongestName));
+  }
+  if (!v1::Role_IsValid(request.role()) || request.role() == v1::ROLE_UNSPECIFIED) {
+    return invalid_argument(fmt::format("role is {}; allowed: viewer, submitter or admin",
+                                        static_cast<int>(request.role())));
+  }
+  if (request.days() < 1 || request.days() > kMostDays) {
+    return invalid_argument(
+        fmt::format("days is {}; allowed: a number from 1 to {}", request.days(), kMostDays));
+  }
+  v1::Token token;
+  token.set_id(new_id("token"));
+  token.set_name(request.name());
+  token.set_role(request.role());
+  *token.mutable_create_time() = to_timestamp(now);
+  *token.mutable_expire_time() = to_timestamp(now + std::chrono::hours(24) * request.days());
+  return token;
+}
+
+Status check_valid(const v1::Token& token, WallTime now) {
+  if (token.has_revoke_time()) {
+    return failed_precondition(
+        fmt::format("{} was revoked at {}", called(token), text_of(token.revoke_time())));
+  }
+  if (now < from_timestamp(token.expire_time())) return {};
+  return failed_precondition(
+      fmt::format("{} has expired at {}", called(token), text_of(token.expire_time())));
+}
+
+}  // namespace prefixmem::auth

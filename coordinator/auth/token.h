@@ -1,0 +1,37 @@
+// Tokens of users: what they are, and whether one counts. Pure.
+//
+// A secret is "pmt_" and 256 random bits in hexadecimal digits. What is kept of it is its SHA-256:
+// nobody finds 256 bits by trying, so there is nothing for a slow or salted hash to defend, and a
+// call costs one digest and one look-up by it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/id.h"
+#include "common/status.h"
+#include "prefixmem/v1/admin_service.pb.h"
+
+namespace prefixmem::auth {
+
+inline constexpr int kMostDays = 3650;
+
+// What the store keeps.
+struct TokenRecord {
+  std::string sha256;  // of the secret
+  v1::Token token;
+};
+
+std::string new_secret(const RandomBits& random = secure_random_bits);
+
+// INVALID_ARGUMENT naming the field, its value and what is allowed.
+Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now);
+
+// FAILED_PRECONDITION where it was revoked or has expired, with the token's name and the time.
+Status check_valid(const v1::Token& token, WallTime now);
+
+std::string role_name(v1::Role role);  // "viewer"
+std::optional<v1::Role> role_from_name(const std::string& name);
+
+}  // namespace prefixmem::auth

@@ -1,0 +1,30 @@
+#include "coordinator/rpc/admin_service.h"
+
+#include "coordinator/rpc/reply.h"
+
+namespace prefixmem::rpc {
+
+grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext* call,
+                                                    const v1::CreateTokenRequest* request,
+                                                    v1::CreateTokenResponse* response) {
+  return reply(call, response, [&] { return context_.coordinator.create_token(*request); });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* call,
+                                                   const v1::ListTokensRequest*,
+                                                   v1::ListTokensResponse* response) {
+  return reply(call, response, [&]() -> Result<v1::ListTokensResponse> {
+    PM_ASSIGN(auto records, context_.coordinator.reader().tokens());
+    v1::ListTokensResponse listed;
+    for (auth::TokenRecord& record : records) *listed.add_tokens() = std::move(record.token);
+    return listed;
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::RevokeToken(grpc::CallbackServerContext* call,
+                                                    const v1::RevokeTokenRequest* request,
+                                                    v1::Token* response) {
+  return reply(call, response, [&] { return context_.coordinator.revoke_token(request->token()); });
+}
+
+}  // namespace prefixmem::rpc

@@ -1,0 +1,33 @@
+// A stream that asks, before each message, whether its caller's token still counts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "coordinator/auth/token_book.h"
+#include "coordinator/rpc/caller.h"
+#include "coordinator/rpc/pull_stream.h"
+
+namespace prefixmem::rpc {
+
+template <class Message>
+class Permitted final : public Source<Message> {
+ public:
+  // With `tokens` null, users are not asked who they are.
+  Permitted(const auth::TokenBook* tokens, const CallMetadata& metadata,
+            std::unique_ptr<Source<Message>> source)
+      : tokens_(tokens), secret_(bearer_of(metadata)), source_(std::move(source)) {}
+
+  Result<Pulled<Message>> pull() override {
+    if (tokens_ != nullptr) PM_TRY(tokens_->owner(secret_).status());
+    return source_->pull();
+  }
+
+ private:
+  const auth::TokenBook* const tokens_;
+  const std::string secret_;
+  const std::unique_ptr<Source<Message>> source_;
+};
+
+}  // namespace prefixmem::rpc

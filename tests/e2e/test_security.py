@@ -1,0 +1,174 @@
+"""Real processes that ask who calls: TLS, certificates of workers, tokens of users, audit log."""
+
+import json
+import pathlib
+import socket
+import ssl
+import subprocess
+
+import pytest
+from conftest import COORDINATOR, REPO
+from jobs import submit, succeeded
+from programs import StartError, eventually
+
+CERTIFICATES = REPO / "tests" / "certificates.sh"
+
+
+class Authority:
+    """An authority of the test's own, and the files that it has signed."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.run("ca", folder / "ca")
+
+    @staticmethod
+    def run(*words):
+        subprocess.run([CERTIFICATES, *words], check=True)
+
+    @property
+    def ca(self):
+        return self.folder / "ca.crt"
+
+    def issue(self, name):
+        """Flags of a new certificate for loopback, written over one that is there."""
+        self.run("issue", self.folder / "ca", self.folder / name, name)
+        return {"tls_cert": self.folder / f"{name}.crt", "tls_key": self.folder / f"{name}.key"}
+
+
+def served_certificate(address):
+    """What a new connection is shown, in PEM."""
+    host, port = address.rsplit(":", 1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    plain = socket.create_connection((host, int(port)), 10)
+    with plain, context.wrap_socket(plain) as tls:
+        return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+
+
+class Secured:
+    """A coordinator that asks everybody; `ports` signed its certificate, `hosts` sign workers'."""
+
+    def __init__(self, cluster, folder):
+        self.cluster = cluster
+        self.ports, self.hosts = Authority(folder / "ports"), Authority(folder / "hosts")
+        data = cluster.folder / "coordinator" / "data"
+        made = subprocess.run(
+            [cluster.bin / "pmt-coordinator", "token", "--data-dir", data, "--name", "root"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        self.root = made.stdout.strip()
+        self.data = data
+        cluster.start_coordinator(
+            **COORDINATOR, **self.ports.issue("server"), tls_client_ca=self.hosts.ca, auth="tokens"
+        )
+        self.use(self.root)
+
+    def use(self, token):
+        """What `pmt` shows from now on."""
+        self.cluster.variables = {"PREFIXMEM_TLS_CA": str(self.ports.ca), "PREFIXMEM_TOKEN": token}
+
+    def token(self, name, role):
+        """(id, secret) of a new one, made as root."""
+        self.use(self.root)
+        done = self.cluster.pmt("admin", "tokens", "create", name, "--role", role, "-o", "json")
+        assert done.code == 0, done
+        return done.json["token"]["id"], done.json["secret"]
+
+    def audit(self):
+        lines = (self.data / "audit.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def secured(cluster, tmp_path):
+    return Secured(cluster, tmp_path)
+
+
+def test_a_job_is_trained_by_a_worker_with_a_certificate(secured, lab):
+    cluster = secured.cluster
+    cluster.start_worker(tls_ca=secured.ports.ca, **secured.hosts.issue("worker-1"))
+    identity, secret = secured.token("alice", "submitter")
+    secured.use(secret)
+    job = submit(cluster, lab.spec("secured", train__max_steps=3))
+    succeeded(cluster, job)
+    done = cluster.pmt("download", job, "--out", cluster.folder / "out")
+    assert done.code == 0, done
+    assert (cluster.folder / "out" / "result.json").is_file()
+    by_method = {line["method"].split("/")[1]: line for line in secured.audit()}
+    assert by_method["SubmitJob"]["who"]["token"] == identity
+    assert by_method["SubmitJob"]["what"]["job"] == job
+    assert by_method["Connect"]["who"]["worker"] == "worker-1"
+    assert by_method["UploadArtifact"]["what"]["job"] == job
+    assert secret not in (secured.data / "audit.jsonl").read_text()
+
+
+def test_a_worker_without_a_certificate_is_refused(secured):
+    cluster = secured.cluster
+    bare = cluster.start_worker(tls_ca=secured.ports.ca)
+    eventually(lambda: "is for workers, which show a certificate" in bare.tail(), 30, "a refusal")
+    foreign = cluster.start_worker(tls_ca=secured.ports.ca, **secured.ports.issue("worker-2"))
+    eventually(lambda: "UNAVAILABLE" in foreign.tail(), 30, "a broken connection")
+    done = cluster.pmt("workers", "-o", "json")
+    assert done.code == 0 and done.json["workers"] == [], done
+
+
+def test_users_do_what_their_tokens_allow(secured, lab):
+    cluster = secured.cluster
+    spec = lab.spec("refused")
+    secured.use("")
+    refused = cluster.pmt("list")
+    assert refused.code == 13 and "needs a token" in refused.err, refused
+    identity, viewer = secured.token("bob", "viewer")
+    secured.use(viewer)
+    assert cluster.pmt("list").code == 0
+    refused = cluster.pmt("submit", spec)
+    assert refused.code == 13 and "(bob) has the role viewer" in refused.err, refused
+    secured.use(secured.root)
+    assert cluster.pmt("admin", "tokens", "revoke", identity).code == 0
+    assert "revoked" in cluster.pmt("admin", "tokens", "list").out
+    secured.use(viewer)
+    refused = cluster.pmt("list")
+    assert refused.code == 13 and "was revoked at" in refused.err, refused
+    denied = [line for line in secured.audit() if line["code"] == "PERMISSION_DENIED"]
+    assert [line["who"]["name"] for line in denied] == ["bob"]
+
+
+def test_a_token_may_lie_in_a_file_and_goes_over_tls_alone(secured, tmp_path):
+    cluster = secured.cluster
+    file = tmp_path / "token"
+    file.write_text(secured.root + "\n")
+    secured.use("")
+    assert cluster.pmt("list", "--token-file", file).code == 0
+    cluster.variables = {"PREFIXMEM_TOKEN": secured.root}
+    refused = cluster.pmt("list")
+    assert refused.code == 11 and "a token is given without --tls-ca" in refused.err, refused
+
+
+def test_certificates_rotate_without_a_restart(secured):
+    cluster = secured.cluster
+    before = served_certificate(cluster.server)
+    assert before == (secured.ports.folder / "server.crt").read_text()
+    secured.ports.issue("server")
+    after = (secured.ports.folder / "server.crt").read_text()
+    eventually(lambda: served_certificate(cluster.server) == after, 30, "the new certificate")
+    assert cluster.pmt("list").code == 0
+
+
+def test_serving_others_without_asking_them_is_refused(cluster):
+    with pytest.raises(StartError, match=r"--listen is 0\.0\.0\.0:0, where whoever reaches it"):
+        cluster.start_coordinator(listen="0.0.0.0:0")
+    with pytest.raises(StartError, match=r"--http is 0\.0\.0\.0:0"):
+        cluster.start_coordinator(http="0.0.0.0:0")
+    cluster.start_coordinator(listen="0.0.0.0:0", insecure="true")
+    assert "--insecure: --listen is 0.0.0.0:0" in cluster.coordinator.tail()
+
+
+def test_a_bad_file_is_named(cluster, tmp_path):
+    flags = Authority(tmp_path / "ports").issue("server")
+    flags["tls_key"] = pathlib.Path("/nowhere/server.key")
+    with pytest.raises(StartError, match=r"--tls-key: opening /nowhere/server\.key: No such file"):
+        cluster.start_coordinator(**flags)

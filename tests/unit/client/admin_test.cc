@@ -1,0 +1,159 @@
+// pmt admin, and how a token is shown.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "common/proto/timestamps.h"
+#include "common/tls/credentials.h"
+#include "prefixmem/v1/admin_service.grpc.pb.h"
+#include "tests/unit/client/pmt_runner.h"
+#include "tests/unit/common/certificates.h"
+
+namespace prefixmem::client {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Keeps what it was asked, and by which tokens.
+class FakeAdmin final : public v1::AdminService::Service {
+ public:
+  explicit FakeAdmin(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("127.0.0.1:0", credentials, &port);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    address = "127.0.0.1:" + std::to_string(port);
+  }
+  ~FakeAdmin() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+  }
+
+  std::string address;
+  std::vector<std::string> asked, shown;
+
+ private:
+  void note(const grpc::ServerContext& context, const std::string& what) {
+    asked.push_back(what);
+    const auto found = context.client_metadata().find("authorization");
+    shown.emplace_back(found == context.client_metadata().end()
+                           ? ""
+                           : std::string(found->second.data(), found->second.size()));
+  }
+  static v1::Token token(const std::string& id, int64_t expires_in_ms) {
+    const FakeClock clock;
+    v1::Token made;
+    made.set_id(id);
+    made.set_name("alice");
+    made.set_role(v1::ROLE_SUBMITTER);
+    *made.mutable_expire_time() = to_timestamp(clock.wall() + Millis(expires_in_ms));
+    return made;
+  }
+  grpc::Status CreateToken(grpc::ServerContext* context, const v1::CreateTokenRequest* request,
+                           v1::CreateTokenResponse* response) override {
+    note(*context, request->ShortDebugString());
+    *response->mutable_token() = token("token-a", 1);
+    response->set_secret("pmt_abc");
+    return {};
+  }
+  grpc::Status ListTokens(grpc::ServerContext* context, const v1::ListTokensRequest*,
+                          v1::ListTokensResponse* response) override {
+    note(*context, "list");
+    *response->add_tokens() = token("token-valid", 3'600'000);
+    *response->add_tokens() = token("token-old", 0);
+    *response->add_tokens() = token("token-gone", 3'600'000);
+    response->mutable_tokens(2)->mutable_revoke_time();
+    return {};
+  }
+  grpc::Status RevokeToken(grpc::ServerContext* context, const v1::RevokeTokenRequest* request,
+                           v1::Token* response) override {
+    note(*context, request->token());
+    *response = token(request->token(), 1);
+    return {};
+  }
+
+  std::unique_ptr<grpc::Server> server_;
+};
+
+class Admin : public testing::Test {
+ protected:
+  Outcome run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--server", admin_.address, "--tls-ca", authority_.ca()});
+    return pmt_.run_as_is(arguments);
+  }
+
+  const Authority authority_;
+  FakeAdmin admin_{*tls::server_credentials(authority_.server())};
+  Pmt pmt_;
+};
+
+TEST_F(Admin, CreatePrintsTheSecretAlone) {
+  const Outcome done = run({"admin", "tokens", "create", "alice", "--role", "submitter"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, "pmt_abc\n");
+  EXPECT_EQ(done.err,
+            "pmt: this is the only sight of token token-a (alice, submitter); it expires in 90 "
+            "days\n");
+  EXPECT_THAT(admin_.asked, ElementsAre("name: \"alice\" role: ROLE_SUBMITTER days: 90"));
+  EXPECT_EQ(run({"admin", "tokens", "create", "alice", "-o", "json"}).json()["secret"], "pmt_abc");
+}
+
+TEST_F(Admin, ListSaysWhichStillCount) {
+  const Outcome done = run({"admin", "tokens", "list"});
+  EXPECT_THAT(done.out, testing::ContainsRegex("token-valid +alice +submitter +valid for 1h"));
+  EXPECT_THAT(done.out, testing::ContainsRegex("token-old +alice +submitter +expired"));
+  EXPECT_THAT(done.out, testing::ContainsRegex("token-gone +alice +submitter +revoked"));
+  EXPECT_EQ(run({"admin", "tokens", "list", "-o", "json"}).json()["tokens"].size(), 3u);
+}
+
+TEST_F(Admin, RevokeSaysWhose) {
+  const Outcome done = run({"admin", "tokens", "revoke", "token-a"});
+  EXPECT_EQ(done.err, "pmt: token token-a (alice) is revoked\n");
+  EXPECT_THAT(admin_.asked, ElementsAre("token-a"));
+}
+
+TEST_F(Admin, AWrongLineIsRefused) {
+  for (const std::vector<std::string>& line :
+       std::vector<std::vector<std::string>>{{"admin"},
+                                             {"admin", "tokens"},
+                                             {"admin", "tokens", "create"},
+                                             {"admin", "tokens", "create", "a", "--role", "king"},
+                                             {"admin", "tokens", "create", "a", "--days", "0"},
+                                             {"admin", "tokens", "revoke"}}) {
+    EXPECT_EQ(run(line).code, 2) << line.back();
+  }
+  EXPECT_THAT(admin_.asked, testing::IsEmpty());
+}
+
+TEST_F(Admin, ATokenComesFromAFileOrTheEnvironment) {
+  pmt_.token = "pmt_env";
+  pmt_.write("token", "pmt_file\n");
+  EXPECT_EQ(run({"admin", "tokens", "list"}).code, 0);
+  EXPECT_EQ(run({"admin", "tokens", "list", "--token-file", pmt_.path("token")}).code, 0);
+  EXPECT_THAT(admin_.shown, ElementsAre("Bearer pmt_env", "Bearer pmt_file"));
+}
+
+TEST_F(Admin, ATokenGoesOverTlsAlone) {
+  pmt_.token = "pmt_env";
+  const Outcome done = pmt_.run_as_is({"admin", "tokens", "list", "--server", admin_.address});
+  EXPECT_EQ(done.code, 11);
+  EXPECT_EQ(done.err,
+            "pmt: a token is given without --tls-ca; allowed: with it, for tokens go over TLS "
+            "alone\n");
+}
+
+TEST_F(Admin, WhatIsNoTokenIsRefused) {
+  pmt_.token = "pmt_a\nb";
+  const Outcome done = run({"admin", "tokens", "list"});
+  EXPECT_EQ(done.code, 11);
+  EXPECT_EQ(done.err,
+            "pmt: the token given is none; allowed: what pmt admin tokens create has printed\n");
+  pmt_.write("empty", "\n");
+  EXPECT_THAT(run({"admin", "tokens", "list", "--token-file", pmt_.path("empty")}).err,
+              HasSubstr("is empty; allowed: a token"));
+}
+
+}  // namespace
+}  // namespace prefixmem::client
