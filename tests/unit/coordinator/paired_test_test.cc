@@ -47,8 +47,10 @@ double by_enumeration(const std::vector<double>& differences) {
   return static_cast<double>(as_extreme) / static_cast<double>(1U << count);
 }
 
+std::mt19937 of_seed(unsigned seed) { return std::mt19937(seed); }
+
 TEST(SignedRankTest, IsExactWithTiesAndZerosToo) {
-  std::mt19937 random(1);
+  std::mt19937 random = of_seed(1);
   for (int round = 0; round < 200; ++round) {
     std::vector<double> differences;
     const size_t count = 1 + random() % 12;
@@ -76,7 +78,7 @@ TEST(SignedRankTest, SaysNothingWithoutDifferences) {
 }
 
 TEST(SignedRankTest, TheApproximationIsCloseToTheExactValueWhereItBegins) {
-  std::mt19937 random(2);
+  std::mt19937 random = of_seed(2);
   std::vector<double> differences;
   for (int i = 0; i < kMostExact; ++i) {
     differences.push_back(static_cast<double>(random() % 1000) - 420);
