@@ -69,7 +69,7 @@ Status Bank::each(const std::function<Status(Trial&)>& work) {
   return {};
 }
 
-Status Bank::admit(Trial& trial) {
+Status Bank::admit(Trial& trial) const {
   Session& session = trial.session;
   PM_TRY(session.agree(trial.spec.status()));
   session.spec = std::move(*trial.spec);

@@ -51,7 +51,7 @@ class Bank {
   std::vector<Trial*> running() const;
   // Does this for every trial that has not ended, each failure ending its own.
   Status each(const std::function<Status(Trial&)>& work);
-  Status admit(Trial& trial);
+  Status admit(Trial& trial) const;
   Status load(Trial& trial);
   // Ends a trial that has no step left.
   Status prepare(Trial& trial);
