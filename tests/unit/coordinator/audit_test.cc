@@ -12,7 +12,6 @@
 namespace prefixmem {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Json = nlohmann::json;
