@@ -43,7 +43,7 @@ TEST(CommandLine, NamesAnUnknownCommand) {
   EXPECT_EQ(
       done.err,
       "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, trace, cancel, "
-      "results, download, workers, verify, export, diagnose, benchmarks, explain, sweeps, "
+      "results, download, workers, verify, export, diagnose, benchmarks, explain, sweeps, admin, "
       "version\n");
 }
 
