@@ -35,11 +35,13 @@ class Session {
     Status heard;
     std::thread reader([&] {
       heard = guarded([this] { return read(); });
+      if (!heard.ok()) context_.TryCancel();
       broken_ = true;
       world_.roster.bell().ring();
     });
     const Status said = guarded([this] { return write(); });
-    context_.TryCancel();
+    // A write that fails is answered: what the coordinator said is what Finish() has.
+    if (!said.ok()) context_.TryCancel();
     reader.join();
     world_.metrics.set_connected(false);
     Status broken = from_grpc(stream_->Finish());
