@@ -84,20 +84,18 @@ void Coordinator::start_gang(const scheduler::Start& start) {
   const std::string gang =
       joins ? start.gang : fmt::format("{}/{}", first.id(), first.attempt() + 1);
   for (LiveJob* job : jobs) start_attempt(*job, start, gang);
-  count_jobs_of(gang);
+  count_jobs(start);
   if (!joins) environment_.metrics.gang_started(jobs.size());
   send_assignment(jobs);
 }
 
 // Each job of a gang says how many share it now.
-void Coordinator::count_jobs_of(const std::string& gang) {
-  std::vector<LiveJob*> jobs;
-  for (auto& [id, job] : live_.jobs) {
-    if (job.attempt && job.attempt->gang == gang) jobs.push_back(&job);
-  }
-  for (LiveJob* job : jobs) {
-    job->record.job.set_gang_jobs(static_cast<int>(jobs.size()));
-    journal_.job_changed(job->record.job.id());
+void Coordinator::count_jobs(const scheduler::Start& start) {
+  std::vector<std::string> ids = start.company;
+  ids.insert(ids.end(), start.job_ids.begin(), start.job_ids.end());
+  for (const std::string& id : ids) {
+    live_.jobs.at(id).record.job.set_gang_jobs(static_cast<int>(ids.size()));
+    journal_.job_changed(id);
   }
 }
 

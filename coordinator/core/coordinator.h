@@ -182,7 +182,7 @@ class Coordinator {
   void stop_clock(LiveJob& job) PM_REQUIRES(mutex_);
   void end_overdue_jobs() PM_REQUIRES(mutex_);
   void start_gang(const scheduler::Start& start) PM_REQUIRES(mutex_);
-  void count_jobs_of(const std::string& gang) PM_REQUIRES(mutex_);
+  void count_jobs(const scheduler::Start& start) PM_REQUIRES(mutex_);
   void start_attempt(LiveJob& job, const scheduler::Start& start, const std::string& gang)
       PM_REQUIRES(mutex_);
   void send_assignment(const std::vector<LiveJob*>& gang) PM_REQUIRES(mutex_);

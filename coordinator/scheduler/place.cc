@@ -57,7 +57,7 @@ std::string start_reason(int ranks, size_t jobs, const Room& room) {
 }
 
 Start start_of(const std::vector<const Job*>& members, const Room& room) {
-  Start start{.job_ids = {}, .worker_id = room.worker->id, .gang = {}, .reason = {}};
+  Start start{.job_ids = {}, .worker_id = room.worker->id, .gang = {}, .company = {}, .reason = {}};
   for (const Job* member : members) start.job_ids.push_back(member->id);
   start.reason = start_reason(members.front()->ranks, members.size(), room);
   return start;
@@ -173,6 +173,7 @@ class Placing {
           {.job_ids = {job.id},
            .worker_id = room->worker->id,
            .gang = gang->id,
+           .company = gang->job_ids,
            .reason = fmt::format("{} on worker {}, joins a gang of {}", ranks_text(job.ranks),
                                  room->worker->id, gang->job_ids.size())});
     }

@@ -12,7 +12,8 @@ namespace prefixmem::scheduler {
 struct Start {
   std::vector<std::string> job_ids;  // one, or those of a bank
   std::string worker_id;
-  std::string gang;  // that runs there, which they join; empty: a new one
+  std::string gang;                  // that runs there, which they join; empty: a new one
+  std::vector<std::string> company;  // who is in it already
   std::string reason;
 };
 

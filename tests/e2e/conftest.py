@@ -54,6 +54,25 @@ class Lab:
         file.write_text(json.dumps(spec))
         return file
 
+    def search(self, trials, max_concurrent):
+        """Writes the spec of a search over learning rates, which stops the worse trials."""
+        rates = {"type": "log_uniform", "low": 1e-6, "high": 1e-1}
+        return self.spec(
+            "search",
+            method={"type": "lora", "r": 2},
+            train__max_steps=9,
+            train__eval_every=1,
+            train__learning_rate=None,
+            resources__ranks=1,
+            eval__mode="loss",
+            sweep={
+                "search": {"type": "asha", "reduction_factor": 3},
+                "space": {"train.learning_rate": rates},
+                "budget": {"trials": trials},
+                "max_concurrent": max_concurrent,
+            },
+        )
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):

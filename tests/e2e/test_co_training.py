@@ -32,11 +32,8 @@ def banking(cluster):
 
 
 def submit_sweep(cluster, lab, name, **changes):
-    spec = json.loads(lab.spec(name, **changes).read_text())
-    spec["sweep"] = {"grid": {"method": METHODS, "train.seed": SEEDS}}
-    file = lab.folder / f"{name}.yaml"
-    file.write_text(json.dumps(spec))
-    return submit_all(cluster, file)
+    sweep = {"grid": {"method": METHODS, "train.seed": SEEDS}}
+    return submit_all(cluster, lab.spec(name, sweep=sweep, **changes))
 
 
 def losses_alone(cluster, lab, method, seed, **changes):
@@ -62,18 +59,15 @@ def test_trials_join_the_gang_as_others_leave_it(lab, cluster):
     """Of two places one is held by a trial that never ends; the others have the second in turn."""
     cluster.start_coordinator(bank_limit=2, **COORDINATOR)
     cluster.start_worker()
-    spec = json.loads(lab.spec("row").read_text())
-    seeds = [{"train.max_steps": 1_000_000}, *({"train.seed": seed} for seed in [*SEEDS, 3])]
-    spec["sweep"] = {"trials": seeds}
-    file = lab.folder / "row.yaml"
-    file.write_text(json.dumps(spec))
-    endless, *jobs = submit_all(cluster, file)
+    seeds = [*SEEDS, 3]
+    trials = [{"train.max_steps": 1_000_000}, *({"train.seed": seed} for seed in seeds)]
+    endless, *jobs = submit_all(cluster, lab.spec("row", sweep={"trials": trials}))
     shared = [losses(succeeded(cluster, job)) for job in jobs]
     assert state(cluster, endless) == "running"
     assert cluster.pmt("cancel", endless).code == 0
     assert cluster.pmt("watch", endless).code == 3
     assert len(gangs(cluster, [endless, *jobs])) == 1
-    for seed, seen in zip([*SEEDS, 3], shared, strict=True):
+    for seed, seen in zip(seeds, shared, strict=True):
         alone = lab.spec(f"alone-{seed}", train__seed=seed)
         assert seen == pytest.approx(losses(succeeded(cluster, submit(cluster, alone))), rel=1e-6)
 

@@ -4,7 +4,6 @@ import csv
 import functools
 import http.server
 import io
-import json
 import pathlib
 import re
 import threading
@@ -62,26 +61,7 @@ def running(lab, service):
 @pytest.fixture(scope="module")
 def sweep(lab, service):
     """A search, submitted; its trials begin and stop while the tests look on."""
-    spec = json.loads(
-        lab.spec(
-            "search",
-            method={"type": "lora", "r": 2},
-            train__max_steps=9,
-            train__eval_every=1,
-            resources__ranks=1,
-            eval__mode="loss",
-        ).read_text()
-    )
-    del spec["train"]["learning_rate"]
-    spec["sweep"] = {
-        "search": {"type": "asha", "reduction_factor": 3},
-        "space": {"train.learning_rate": {"type": "log_uniform", "low": 1e-6, "high": 1e-1}},
-        "budget": {"trials": 8},
-        "max_concurrent": 1,
-    }
-    file = lab.folder / "search.yaml"
-    file.write_text(json.dumps(spec))
-    done = service.pmt("submit", file, "-o", "json")
+    done = service.pmt("submit", lab.search(8, max_concurrent=1), "-o", "json")
     assert done.code == 0, done
     return done.json["sweep_id"]
 

@@ -3,38 +3,12 @@ others end, the worse ones are stopped, and none is lost, repeated or forgotten.
 
 import csv
 import io
-import json
 
 from conftest import COORDINATOR
 from programs import eventually
 
 TRIALS = 10
 LIMIT = 240
-
-
-def search(lab):
-    spec = json.loads(
-        lab.spec(
-            "search",
-            method={"type": "lora", "r": 2},
-            train__max_steps=9,
-            train__eval_every=1,
-            resources__ranks=1,
-            eval__mode="loss",
-        ).read_text()
-    )
-    del spec["train"]["learning_rate"]
-    spec["sweep"] = {
-        "search": {"type": "asha", "reduction_factor": 3},
-        "space": {
-            "train.learning_rate": {"type": "log_uniform", "low": 1e-6, "high": 1e-1},
-        },
-        "budget": {"trials": TRIALS},
-        "max_concurrent": 2,
-    }
-    file = lab.folder / "search.yaml"
-    file.write_text(json.dumps(spec))
-    return file
 
 
 def the_sweep(cluster):
@@ -51,7 +25,7 @@ def ended(cluster):
 def test_a_search_whose_coordinator_is_killed(lab, cluster):
     cluster.start_coordinator(**COORDINATOR)
     cluster.start_worker()
-    submitted = cluster.pmt("submit", search(lab), "-o", "json")
+    submitted = cluster.pmt("submit", lab.search(TRIALS, max_concurrent=2), "-o", "json")
     assert submitted.code == 0, submitted
     sweep = submitted.json["sweep_id"]
     assert len(submitted.json["jobs"]) == 2, "max_concurrent"

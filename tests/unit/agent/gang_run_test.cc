@@ -37,7 +37,7 @@ class GangRunTest : public AgentWorldTest {
     AttemptOptions options = options_for(kBegin + script);
     options.cancel_grace = options.shut_down_grace = cancel_grace_;
     world_.emplace(world_with(std::move(options)));
-    GangAssignment gang{.ranks = 2, .attempts = {}};
+    GangAssignment gang{.gang = gang_name_, .ranks = 2, .attempts = {}};
     for (int i = 0; i < jobs; ++i) gang.attempts.push_back(assigned({name_of(i), 1}));
     if (edit_) edit_(gang);
     run_.emplace(std::move(gang), std::vector<std::string>(), *world_, [this] { bell_.ring(); });
@@ -69,6 +69,7 @@ class GangRunTest : public AgentWorldTest {
   }
   std::string go_path() const { return "'" + (folder_.path() / "go").string() + "'"; }
 
+  std::string gang_name_;  // others may join where it has one
   std::function<void(GangAssignment&)> edit_;
   Millis cancel_grace_{60000};
   Bell bell_;
@@ -269,7 +270,7 @@ TEST_F(GangRunTest, AnAbandonedTrialVanishesWithoutAWord) {
 }
 
 TEST_F(GangRunTest, AnotherJoinsWhileTheGangRuns) {
-  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  gang_name_ = "g";
   start_with(R"(
 other = Rank(1)
 rank.log("runs", 0)
@@ -299,7 +300,7 @@ rank.result(1)
 
 // The ranks leave without it: the next mpirun is its own.
 TEST_F(GangRunTest, OneThatCameTooLateTrainsInTheNextGang) {
-  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  gang_name_ = "g";
   start_with(R"(
 rank.log("runs", 0)
 if "job-a" in trials()[0]["out"]:
@@ -317,7 +318,7 @@ finish(0)
 }
 
 TEST_F(GangRunTest, OneThatJoinsAGangThatDiesIsTriedByItself) {
-  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  gang_name_ = "g";
   start_with(R"(
 rank.log("runs", 0)
 if "job-a" in trials()[0]["out"]:
@@ -335,7 +336,7 @@ finish(0)
 }
 
 TEST_F(GangRunTest, NobodyJoinsAGangThatIsToStop) {
-  edit_ = [](GangAssignment& gang) { gang.gang = "g"; };
+  gang_name_ = "g";
   start_with(R"(
 def leave(*_):
     wait_for()" + go_path() +

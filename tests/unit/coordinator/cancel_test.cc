@@ -11,13 +11,6 @@ using testing::IsEmpty;
 
 class CancelTest : public CoordinatorTest {
  protected:
-  void run_job() {
-    ASSERT_TRUE(connect("w", 1).ok());
-    submit("a");
-    ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
-    coordinator().tick();
-    heard("w");
-  }
   v1::JobState cancel(const std::string& name) {
     const auto after = coordinator().cancel(name);
     EXPECT_TRUE(after.ok()) << after.status().message();
@@ -46,7 +39,7 @@ TEST_F(CancelTest, AQueuedJobMakesRoomForThoseBehind) {
 }
 
 TEST_F(CancelTest, ARunningJobIsStoppedByItsWorker) {
-  run_job();
+  run_a();
   EXPECT_EQ(cancel("a"), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(state("a"), "running: cancel asked for; worker w stops it");
   EXPECT_THAT(heard("w"), ElementsAre("cancel a/1: cancelled by a client"));
@@ -67,14 +60,14 @@ TEST_F(CancelTest, AStartingJobStaysOneThatIsBeingCancelled) {
 }
 
 TEST_F(CancelTest, WhatFinishesFirstHasSucceeded) {
-  run_job();
+  run_a();
   cancel("a");
   ASSERT_TRUE(ended("w", "a/1", "OK").ok());
   EXPECT_EQ(state("a"), "succeeded: finished");
 }
 
 TEST_F(CancelTest, WhatBreaksMeanwhileIsCancelled) {
-  run_job();
+  run_a();
   cancel("a");
   ASSERT_TRUE(ended("w", "a/1", "INTERNAL", "rank 0 was killed by signal 9", "tail").ok());
   EXPECT_EQ(state("a"), "cancelled: cancelled by a client");
@@ -82,14 +75,14 @@ TEST_F(CancelTest, WhatBreaksMeanwhileIsCancelled) {
 }
 
 TEST_F(CancelTest, AJobLostMeanwhileIsNotTriedAgain) {
-  run_job();
+  run_a();
   cancel("a");
   pass(config_.scheduler.lease + Millis(100) + config_.grace);
   EXPECT_EQ(state("a"), "cancelled: cancelled by a client");
 }
 
 TEST_F(CancelTest, AWorkerThatIsAwayHearsOfItWhenItComesBack) {
-  run_job();
+  run_a();
   disconnect("w");
   cancel("a");
   ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
@@ -107,7 +100,7 @@ TEST_F(CancelTest, AnAssignmentThatWasNeverHeardOfIsNotSentAgain) {
 }
 
 TEST_F(CancelTest, AnEndedJobStaysAsItIs) {
-  run_job();
+  run_a();
   ASSERT_TRUE(ended("w", "a/1", "OK").ok());
   const std::string id = job("a").id();
   EXPECT_EQ(coordinator().cancel(id).status().to_string(),

@@ -18,9 +18,7 @@ class DrainTest : public CoordinatorTest {
   void SetUp() override {
     config_.scheduler.max_retries = 0;
     CoordinatorTest::SetUp();
-    ASSERT_TRUE(connect("w", 1).ok());
-    submit("a");
-    ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
+    run_a();
     ASSERT_TRUE(heartbeat("w", {"a/1"}, /*draining=*/true).ok());
     coordinator().tick();
     heard("w");

@@ -19,11 +19,7 @@ class LostWorkerTest : public CoordinatorTest {
     config_.scheduler.lease = Millis(15000);
     config_.forget = Millis(60000);
     CoordinatorTest::SetUp();
-    ASSERT_TRUE(connect("w", 1).ok());
-    submit("a");
-    ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
-    coordinator().tick();
-    heard("w");
+    run_a();
   }
   std::vector<std::string> worker_states() {
     std::vector<std::string> texts;

@@ -18,11 +18,7 @@ class OperatorTest : public CoordinatorTest {
   void SetUp() override {
     config_.scheduler.max_retries = 0;
     CoordinatorTest::SetUp();
-    ASSERT_TRUE(connect("w", 1).ok());
-    submit("a");
-    ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
-    coordinator().tick();
-    heard("w");
+    run_a();
   }
   // The worker's state as it is answered.
   std::string ask(Ask what, const std::string& worker = "w") {

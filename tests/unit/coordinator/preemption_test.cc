@@ -16,11 +16,7 @@ class PreemptionTest : public CoordinatorTest {
   void SetUp() override {
     config_.scheduler.max_retries = 0;
     CoordinatorTest::SetUp();
-    ASSERT_TRUE(connect("w", 1).ok());
-    submit("a");
-    ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
-    coordinator().tick();
-    heard("w");
+    run_a();
   }
   void submit_urgent() {
     submit("urgent", "priority: 5");

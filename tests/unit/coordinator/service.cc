@@ -192,6 +192,14 @@ std::string CoordinatorTest::text_of(const v1::CoordinatorMessage& message) {
   return "empty";
 }
 
+void CoordinatorTest::run_a() {
+  ASSERT_TRUE(connect("w", 1).ok());
+  submit("a");
+  ASSERT_TRUE(events("w", "a/1", 1, {step_event(1)}).ok());
+  coordinator().tick();
+  heard("w");
+}
+
 Status CoordinatorTest::upload(const std::string& key, int64_t step, const std::string& content) {
   return coordinator().add_artifact(attempt(key), checkpoint(step, content)).status();
 }

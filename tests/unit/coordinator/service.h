@@ -74,6 +74,8 @@ class CoordinatorTest : public testing::Test {
   // a/1", "assign a/1", "assign a/2 from step 10, b/1", "cancel a/1: why", "events of a/1 up to
   // 3", "end of a/1".
   std::vector<std::string> heard(const std::string& id);
+  // Job "a" comes to run on worker "w" of one slot, which has told a step of it.
+  void run_a();
   // A checkpoint of that step whose content is `content`, uploaded.
   Status upload(const std::string& key, int64_t step, const std::string& content = "weights");
 

@@ -22,7 +22,6 @@ class Trials {
 
   // One more, which is in the gang from its first event on.
   void add() { ++count_; }
-  int count() const { return count_; }
 
   // A result or a failure of a trial is its end.
   void note(const TrialEvent& event);

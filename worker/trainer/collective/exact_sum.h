@@ -16,8 +16,8 @@ class ExactSum {
   ExactSum(int64_t count, torch::Device device);
 
   void clear();
-  // fp32 or fp64 [count]; fp32 is rounded where it is smaller than 2^-50, otherwise taken as it is.
-  // The sum of as many as 2^13 must stay below 2^25 in size, else it is no number.
+  // fp32 or fp64 [count], as many as 2^13 times. fp32 is rounded where it is smaller than 2^-50,
+  // otherwise taken as it is; what is not below 2^25 in size is no number.
   void add(const torch::Tensor& values);
   // From here on the sum of all ranks. Collective.
   Status sum_over(Collective& gang);

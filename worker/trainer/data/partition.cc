@@ -11,6 +11,15 @@ constexpr int64_t kFixedParts = 4;  // with as many ranks each still has work
 
 using Batches = std::vector<std::vector<int64_t>>;
 
+Batches fixed_micro_batches(const SharedRows& rows, int64_t limit) {
+  std::vector<int64_t> all(rows.size());
+  std::iota(all.begin(), all.end(), 0);
+  int64_t tokens = 0;
+  for (const int64_t row : all) tokens += rows.tokens(row);
+  const int64_t part = (tokens + kFixedParts - 1) / kFixedParts;
+  return split_micro_batches(rows, all, std::min(limit, part));
+}
+
 // To each rank its micro-batches: the largest first, to the rank that has least.
 std::vector<Batches> deal(const SharedRows& rows, Batches batches, int ranks) {
   std::vector<std::pair<int64_t, std::vector<int64_t>>> by_size;
@@ -28,15 +37,6 @@ std::vector<Batches> deal(const SharedRows& rows, Batches batches, int ranks) {
 }
 
 }  // namespace
-
-std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, int64_t limit) {
-  std::vector<int64_t> all(rows.size());
-  std::iota(all.begin(), all.end(), 0);
-  int64_t tokens = 0;
-  for (const int64_t row : all) tokens += rows.tokens(row);
-  const int64_t part = (tokens + kFixedParts - 1) / kFixedParts;
-  return split_micro_batches(rows, all, std::min(limit, part));
-}
 
 std::vector<Batches> cut(const SharedRows& rows, const CutOptions& options) {
   const int64_t limit = options.micro_batch_tokens;

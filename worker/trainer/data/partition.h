@@ -24,14 +24,12 @@ std::vector<std::vector<int64_t>> split_micro_batches(const SharedRows& rows,
                                                       const std::vector<int64_t>& members,
                                                       int64_t limit);
 
-// Micro-batches of all rows that do not depend on the ranks, as long as those are few: each
-// computes at most `limit` tokens and at most a quarter of what the rows are without sharing.
-std::vector<std::vector<int64_t>> fixed_micro_batches(const SharedRows& rows, int64_t limit);
-
 struct CutOptions {
   int ranks = 1;
   int64_t micro_batch_tokens = 0;
-  bool fixed = false;  // fixed_micro_batches(), whole ones to ranks
+  // Micro-batches that do not depend on the ranks, which get whole ones: each computes at most a
+  // quarter of what the rows are without sharing, so that as many as four ranks have work.
+  bool fixed = false;
 };
 
 // The micro-batches of each rank.
@@ -52,7 +50,7 @@ struct PlanOptions {
   int64_t micro_batch_tokens = 0;
   int64_t examples_per_row = 1;     // as of the format (example.h)
   int64_t min_shared = kMinShared;  // what the packing is told, too (pack.h)
-  bool fixed = false;               // fixed_micro_batches(), whole ones to ranks
+  bool fixed = false;               // as of CutOptions
 };
 
 // The examples of a row stay together, one after the other, so that of preference rows every
