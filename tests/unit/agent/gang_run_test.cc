@@ -317,6 +317,30 @@ finish(0)
   EXPECT_FALSE(run_->holds_slots());
 }
 
+// The gang's thread is not to wait for the coordinator's files.
+TEST_F(GangRunTest, OneThatHasACheckpointToFetchTrainsInTheNextGang) {
+  gang_name_ = "g";
+  start_with(R"(
+rank.log("runs", 0)
+if "job-a" in trials()[0]["out"]:
+    wait_for()" + go_path() +
+                 R"()
+else:
+    rank.log(pathlib.Path(trials()[0]["out"], "checkpoints/c").read_text(), 0)
+finish(0)
+)",
+             1);
+  until_said("job-a: runs");
+  Assignment resuming = assigned({"job-b", 2});
+  resuming.resume_from = Artifact{"checkpoints/c", "checkpoint", 3, 1, "sum"};
+  ASSERT_NE(run_->join(resuming), nullptr);
+  go();
+  until_all_end();
+  EXPECT_EQ(end_of(0), "OK");
+  EXPECT_EQ(end_of(1), "OK");
+  EXPECT_THAT(said_, ElementsAre("job-a: runs", "job-b: runs", "job-b: job-b sum"));
+}
+
 TEST_F(GangRunTest, OneThatJoinsAGangThatDiesIsTriedByItself) {
   gang_name_ = "g";
   start_with(R"(

@@ -56,7 +56,8 @@ class GangTest : public testing::Test {
     const auto on_hang = [this](const std::optional<Hang>& hang) {
       hangs_.push_back(hang ? hang->call.name + std::to_string(hang->absent.size()) : "over");
     };
-    return run_gang(plan, world, stop_, {on_event, on_hang});
+    const auto take_joining = [this] { return std::exchange(joining_, {}); };
+    return run_gang(plan, world, stop_, {on_event, on_hang, take_joining});
   }
   // Asks for the end as soon as an event has come.
   void stop_at_first_event(Millis grace) {
@@ -88,6 +89,7 @@ class GangTest : public testing::Test {
     };
   }
 
+  std::vector<std::string> joining_;  // lines of trials that are to come in
   std::vector<std::string> said_;
   std::vector<std::string> hangs_;
 };
@@ -389,6 +391,25 @@ wait_for_signals()
 )");
   EXPECT_TRUE(end.killed_here);
   EXPECT_THAT(said_, ElementsAre("1: INTERNAL: loss is not finite"));
+}
+
+// The others have ended, and the limit for leaving passes while it trains.
+TEST_F(BankTest, ATrialThatJoinsAfterTheEndOfAllOthersIsNotKilled) {
+  limits_.failure = Millis(20);
+  joining_ = {"{\"join\":{}}\n"};
+  stop_.knock();
+  const GangEnd end = run(R"(
+rank = Rank()
+rank.hear()
+rank.result(0)
+rank.result(1)
+rank.log("joined", 2)
+time.sleep(0.3)
+rank.result(2)
+)");
+  EXPECT_FALSE(end.killed_here);
+  EXPECT_TRUE(explain_end(end).ok()) << explain_end(end).message();
+  EXPECT_THAT(said_, ElementsAre("joined"));
 }
 
 TEST_F(BankTest, TheWholeGangsFailureIsTheReasonOfItsEnd) {

@@ -84,6 +84,8 @@ class Attempt {
   ~Attempt();
 
   const AttemptKey& key() const { return assignment_.key; }
+  // prepare() has to fetch files, which takes as long as the coordinator does.
+  bool fetches() const { return assignment_.resume_from || assignment_.resume_metrics; }
 
   // ---- for the gang's thread, in this order
 

@@ -108,6 +108,7 @@ void GangRun::live() {
 
 StopRequest* GangRun::next_round() {
   trials_.clear();
+  stderr_tail_.clear();
   const MutexLock lock(mutex_);
   for (auto& [attempt, member] : open_) member.trial.reset();
   gone_ = waiting_.empty() && unheard_.empty();
@@ -118,7 +119,7 @@ StopRequest* GangRun::next_round() {
 
 Status GangRun::run(StopRequest& stop) {
   for (Attempt* attempt : std::exchange(unheard_, {})) place(*attempt);
-  muster();
+  muster(false);
   if (trials_.empty()) return {};
   PM_ASSIGN(const GangPlan gang, plan());
   const GangListener listener{.on_event =
@@ -135,13 +136,15 @@ Status GangRun::run(StopRequest& stop) {
   return internal_error("the gang ended well but told no end of this trial");
 }
 
-void GangRun::muster() {
-  std::vector<Attempt*> waiting;
+void GangRun::muster(bool running) {
+  std::vector<Attempt*> arrived;
   {
     const MutexLock lock(mutex_);
-    waiting = std::exchange(waiting_, {});
+    for (Attempt* attempt : std::exchange(waiting_, {})) {
+      (running && attempt->fetches() ? waiting_ : arrived).push_back(attempt);
+    }
   }
-  for (Attempt* attempt : waiting) {
+  for (Attempt* attempt : arrived) {
     Status status = guarded([&] { return attempt->prepare(); });
     if (status.ok()) {
       place(*attempt);
@@ -197,10 +200,10 @@ std::vector<std::string> GangRun::take_joining() {
     if (waiting_.empty() || stop_->kill_at()) return {};
   }
   const size_t before = trials_.size();
-  muster();
+  muster(true);
   std::vector<std::string> lines;
   for (size_t i = before; i < trials_.size(); ++i) {
-    unheard_.insert(trials_[i]);
+    unheard_.push_back(trials_[i]);
     lines.push_back(join_line(trials_[i]->files()));
   }
   return lines;
@@ -210,16 +213,20 @@ std::vector<std::string> GangRun::take_joining() {
 void GangRun::on_event(const TrialEvent& event) {
   if (event.trial == TrialEvent::kWholeGang) {
     for (Attempt* trial : trials_) {
-      if (!unheard_.contains(trial)) tell(*trial, event.event);
+      if (!is_unheard(trial)) tell(*trial, event.event);
     }
   } else if (bank_ && static_cast<size_t>(event.trial) < trials_.size()) {
     Attempt* const trial = trials_[static_cast<size_t>(event.trial)];
-    unheard_.erase(trial);
+    std::erase(unheard_, trial);
     take(*trial, event.event);
   } else {
     spdlog::warn("{}: an event of trial {}, which is not in the gang", folder_->path().string(),
                  event.trial);
   }
+}
+
+bool GangRun::is_unheard(const Attempt* trial) const {
+  return std::find(unheard_.begin(), unheard_.end(), trial) != unheard_.end();
 }
 
 void GangRun::on_hang(const std::optional<Hang>& hang) {
@@ -262,7 +269,7 @@ void GangRun::close(Attempt& attempt, AttemptEnd end) {
 void GangRun::close_round(const Status& status) {
   const bool shared = trials_.size() - unheard_.size() > 1;
   for (Attempt* trial : trials_) {
-    if (trial->closed() || unheard_.contains(trial)) continue;
+    if (trial->closed() || is_unheard(trial)) continue;
     close(*trial, {status, stderr_tail_, shared && !status.ok()});
   }
 }

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -56,8 +55,9 @@ class GangRun final : private AttemptHost {
   void live();
   // Begins the next mpirun; null where nobody waits for one, and then the gang is gone.
   StopRequest* next_round();
-  // Prepares those that wait and gives them their places; a failure ends the attempt.
-  void muster();
+  // Prepares those that wait and gives them their places; a failure ends the attempt. While the
+  // gang runs nobody may keep its thread waiting: who has files to fetch waits for the next one.
+  void muster(bool running);
   // Among the ranks; one that was stopped before is closed.
   void place(Attempt& attempt);
   // From there on a stop goes to the gang; false where it was stopped before.
@@ -65,6 +65,7 @@ class GangRun final : private AttemptHost {
   Status run(StopRequest& stop);
   Result<GangPlan> plan();
   std::vector<std::string> take_joining();
+  bool is_unheard(const Attempt* trial) const;
   void on_event(const TrialEvent& event);
   void on_hang(const std::optional<Hang>& hang);
   void take(Attempt& trial, const Event& event);
@@ -81,9 +82,9 @@ class GangRun final : private AttemptHost {
 
   // Body thread; of one mpirun but for those that it has left out.
   std::optional<GangFolder> folder_;
-  bool bank_ = false;             // it has a name, or was started with several
-  std::vector<Attempt*> trials_;  // by number
-  std::set<Attempt*> unheard_;    // joined it, and no event of theirs has come
+  bool bank_ = false;              // it has a name, or was started with several
+  std::vector<Attempt*> trials_;   // by number
+  std::vector<Attempt*> unheard_;  // joined it, in turn, and no event of theirs has come
   std::string stderr_tail_;
 
   mutable Mutex mutex_;

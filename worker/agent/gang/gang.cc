@@ -248,7 +248,13 @@ class Gang final : private EventServer::Listener {
       end_.failure = *failure;
       end_.failed_before_loss = !end_.first_lost_rank;
     }
-    if (!over_at_ && (end_.failure || trials_.all_ended())) over_at_ = now();
+    // One that has joined may begin after the last of the others has ended.
+    const bool over = end_.failure || trials_.all_ended();
+    if (!over) {
+      over_at_.reset();
+    } else if (!over_at_) {
+      over_at_ = now();
+    }
     return listener_.on_event(event);
   }
   Status on_event(const TrialEvent& event) override {
