@@ -115,14 +115,18 @@ void Planner::add_row(TokenRange queries, int64_t position, const std::vector<To
 
 void Planner::add_tree(size_t root, size_t end) {
   add_segment(root);
+  // Whether a part that begins at `first` may end with the tree [tree, last).
+  const auto holds = [&](size_t first, size_t tree, size_t last) {
+    return segments_[tree].parent == static_cast<int32_t>(root) && fits(root, first, last);
+  };
   for (size_t first = root + 1; first < end;) {
     size_t last = end_of_tree(first, end);
-    if (segments_[first].parent != static_cast<int32_t>(root) || !fits(root, first, last)) {
+    if (!holds(first, first, last)) {
       add_tree(first, last);
     } else {
       while (last < end && tokens_of(first, last) < queries_together_) {
         const size_t next = end_of_tree(last, end);
-        if (segments_[last].parent != static_cast<int32_t>(root) || !fits(root, first, next)) break;
+        if (!holds(first, last, next)) break;
         last = next;
       }
       add_below(root, first, last);
