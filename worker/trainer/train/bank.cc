@@ -51,6 +51,7 @@ Status Bank::run() {
   while (true) {
     PM_TRY(each([this](Trial& trial) { return prepare(trial); }));
     const auto trials = running();
+    if (trials.empty() && !open_) return {};
     PM_ASSIGN(const bool joined, step(trials));
     if (trials.empty() && !joined) return {};
   }
@@ -165,6 +166,8 @@ void Bank::end(Trial& trial, const Status& status) {
   trial.end = status;
   trial.loop.reset();
   trial.session.adapter.reset();
+  trial.session.train_reference.reset();
+  trial.session.eval_reference.reset();
   trial.session.data.reset();
 }
 
