@@ -37,6 +37,10 @@ Result<AdapterMethod> part_of(const fs::path& folder, const std::string& name) {
 
 }  // namespace
 
+bool holds_whole_model(const std::filesystem::path& folder) {
+  return !std::filesystem::exists(folder / "adapter_config.json");
+}
+
 Result<MethodSpec> stored_method(const fs::path& folder) {
   PM_ASSIGN(const StoredConfig stored, config_of(folder));
   if (stored.parts.empty()) return stored.method;

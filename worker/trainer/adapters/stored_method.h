@@ -10,6 +10,9 @@
 
 namespace prefixmem::trainer {
 
+// The folder holds no adapter but a whole model, trained in full or merged.
+bool holds_whole_model(const std::filesystem::path& folder);
+
 // Ours or PEFT's (LoRA, Prefix-Tuning: the plain prefix that such a folder holds), from
 // adapter_config.json alone: make_adapter of it takes the folder's load(), which checks the rest.
 // NOT_FOUND or DATA_LOSS, with the file; INVALID_ARGUMENT where it names no method of ours.

@@ -43,14 +43,14 @@ Result<Models> load_models(const fs::path& folder, Diagnosis& diagnosis) {
   const DecoderOptions fp32{.dtype = torch::kFloat32};
   Models models;
   PM_ASSIGN(models.base, Transformer::load(diagnosis.base_model, fp32));
-  if (fs::exists(folder / "adapter_config.json")) {
-    PM_ASSIGN(const MethodSpec method, stored_method(folder));
-    PM_ASSIGN(models.adapter, load_stored_adapter(folder, method, *models.base));
-    diagnosis.method = method_name(method);
-  } else {
+  if (holds_whole_model(folder)) {
     PM_ASSIGN(models.whole, Transformer::load(folder, fp32));
     PM_TRY(check_shape(models.whole->config(), models.base->config(), folder));
     diagnosis.method = FullMethod::kType;
+  } else {
+    PM_ASSIGN(const MethodSpec method, stored_method(folder));
+    PM_ASSIGN(models.adapter, load_stored_adapter(folder, method, *models.base));
+    diagnosis.method = method_name(method);
   }
   diagnosis.prefix_length = models.positions().prefix;
   return models;

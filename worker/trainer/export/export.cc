@@ -55,7 +55,7 @@ Status copy_folder(const fs::path& folder, const fs::path& out) {
 
 Status write_model(const fs::path& folder, const std::string& base_model, const fs::path& out) {
   PM_ASSIGN(GoldenProbe probe, read_probe(folder));
-  if (!fs::exists(folder / "adapter_config.json")) return copy_folder(folder, out);
+  if (holds_whole_model(folder)) return copy_folder(folder, out);
   PM_TRY(write_merged(folder, base_model.empty() ? probe.base_model : base_model, out));
   PM_ASSIGN(probe.adapter_digest, weights_digest(out));
   return write_probe(out, probe);

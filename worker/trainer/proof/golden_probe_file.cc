@@ -4,6 +4,7 @@
 #include "common/files.h"
 #include "common/sha256.h"
 #include "worker/trainer/adapters/adapter_files.h"
+#include "worker/trainer/adapters/stored_method.h"
 #include "worker/trainer/model/strict_json.h"
 #include "worker/trainer/proof/golden_probe.h"
 
@@ -29,7 +30,7 @@ std::vector<fs::path> weight_files(const fs::path& folder) {
 
 // The folder itself, or the parts of a combined adapter.
 Result<std::vector<fs::path>> weight_folders(const fs::path& folder) {
-  if (!fs::exists(folder / "adapter_config.json")) return std::vector<fs::path>{folder};
+  if (holds_whole_model(folder)) return std::vector<fs::path>{folder};
   PM_ASSIGN(const json config, read_adapter_config(folder));
   if (!config.contains("parts")) return std::vector<fs::path>{folder};
   std::vector<fs::path> folders;

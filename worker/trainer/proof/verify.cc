@@ -22,7 +22,7 @@ Status check_vocabulary(const GoldenProbe& probe, int64_t vocab_size) {
 
 Result<Verdict> verify_folder(const fs::path& folder, const std::string& base_model) {
   PM_ASSIGN(const GoldenProbe probe, read_probe(folder));
-  const bool whole = !fs::exists(folder / "adapter_config.json");
+  const bool whole = holds_whole_model(folder);
   const fs::path model = whole                ? folder
                          : base_model.empty() ? fs::path(probe.base_model)
                                               : fs::path(base_model);
