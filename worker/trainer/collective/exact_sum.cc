@@ -30,7 +30,12 @@ void ExactSum::add(const torch::Tensor& values) {
   limbs_[2].add_(wrong);
 }
 
-Status ExactSum::sum_over(Collective& gang) { return gang.all_reduce_sum(limbs_); }
+Status ExactSum::sum_over(Collective& gang) {
+  torch::Tensor on_gang = limbs_.to(gang.device());
+  PM_TRY(gang.all_reduce_sum(on_gang));
+  limbs_ = on_gang.to(limbs_.device());
+  return {};
+}
 
 torch::Tensor ExactSum::value() const {
   const torch::Tensor sum = limbs_[0].to(at::kDouble).div_(kCoarse);

@@ -12,7 +12,7 @@ namespace prefixmem::trainer {
 
 class ExactSum {
  public:
-  // Of vectors of `count` values on `device`.
+  // Of vectors of `count` values on `device`: the gang's, or the CPU for a few that are there.
   ExactSum(int64_t count, torch::Device device);
 
   void clear();

@@ -56,9 +56,8 @@ std::vector<std::vector<int64_t>> batches_of_this_rank(const EvalContext& contex
 }
 
 Tally tally_of(const torch::Tensor& sums) {
-  const torch::Tensor host = sums.cpu();
-  const double* const begin = host.const_data_ptr<double>();
-  return {begin, begin + host.numel()};
+  const double* const begin = sums.const_data_ptr<double>();
+  return {begin, begin + sums.numel()};
 }
 
 }  // namespace
@@ -77,11 +76,11 @@ Result<EvalEvent> evaluate(const EvalContext& context, int64_t step) {
   const auto rows = sample_rows(count, context.spec);
   const Metric metric = metric_of(context.spec);
   const size_t parts = empty_tally(metric, context.label_ids.size()).size();
-  ExactSum sums(static_cast<int64_t>(parts), context.gang.device());
+  ExactSum sums(static_cast<int64_t>(parts), at::kCPU);
   for (const auto& batch : batches_of_this_rank(context, rows)) {
     if (context.should_stop()) break;
     PM_ASSIGN(const Tally tally, score_batch(context, batch));
-    sums.add(at::tensor(tally, at::kDouble).to(context.gang.device()));
+    sums.add(at::tensor(tally, at::kDouble));
   }
   double stop = context.should_stop() ? 1 : 0;
   PM_TRY(context.gang.all_reduce_sum({&stop, 1}));

@@ -15,9 +15,10 @@ std::filesystem::path checkpoint_folder(const Session& session) {
   return session.files.out / "checkpoints";
 }
 
-// A whole model's gradients are summed as they come (gradient_reducer.h).
-bool bits_of_any_ranks(const Session& session) {
-  return session.spec.train.deterministic && session.adapter && !session.adapter->trains_model();
+// Ranks count where the job's bits depend on them.
+std::string fingerprint_of(const Session& session) {
+  const bool any_ranks = session.adapter && bits_of_any_ranks(session.spec.train, *session.adapter);
+  return machine_fingerprint(*session.base.gang, any_ranks);
 }
 
 }  // namespace
@@ -26,7 +27,7 @@ TrainingLoop::TrainingLoop(Session& session)
     : session_(session),
       start_(std::chrono::steady_clock::now()),
       spec_yaml_(to_yaml(session.spec)),
-      fingerprint_(machine_fingerprint(*session.base.gang, bits_of_any_ranks(session))) {
+      fingerprint_(fingerprint_of(session)) {
   if (!session.adapter) return;
   const TrainTask task{session.spec.train, session.data->train,
                        examples_per_row(session.spec.data.format), *session.objective,

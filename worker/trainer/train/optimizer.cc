@@ -51,6 +51,10 @@ std::vector<int64_t> flat_begins(const std::vector<Parameter>& parameters) {
   return begins;
 }
 
+bool bits_of_any_ranks(const TrainSpec& spec, const Adapter& adapter) {
+  return spec.deterministic && !adapter.trains_model();
+}
+
 std::unique_ptr<Optimizer> make_optimizer(Adapter& adapter, const TrainSpec& spec,
                                           Collective& gang) {
   const AdamWOptions options{.weight_decay = spec.weight_decay};
@@ -58,7 +62,7 @@ std::unique_ptr<Optimizer> make_optimizer(Adapter& adapter, const TrainSpec& spe
     return std::make_unique<ShardedOptimizer>(adapter.parameters(), gang, options);
   }
   return std::make_unique<ReplicatedOptimizer>(adapter.parameters(), gang, options,
-                                               spec.deterministic);
+                                               bits_of_any_ranks(spec, adapter));
 }
 
 }  // namespace prefixmem::trainer

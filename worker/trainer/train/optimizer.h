@@ -75,6 +75,10 @@ class Optimizer {
 // Of a parameter, its first value's index in the list of all values.
 std::vector<int64_t> flat_begins(const std::vector<Parameter>& parameters);
 
+// Whether a job gives the same bits on any number of ranks: under train.deterministic, unless the
+// model itself is trained, whose gradients are summed as they come (gradient_reducer.h).
+bool bits_of_any_ranks(const TrainSpec& spec, const Adapter& adapter);
+
 // Replicated for an adapter, sharded where it trains the model's own weights.
 std::unique_ptr<Optimizer> make_optimizer(Adapter& adapter, const TrainSpec& spec,
                                           Collective& gang);

@@ -27,7 +27,7 @@ Trainer::Trainer(const TrainTask& task, Decoder& model, Adapter& adapter, Collec
       total_steps_(sampler_.total_steps(task.spec)),
       min_shared_(adapter.uses_dropout() ? kShareNothing : kMinShared),
       optimizer_(make_optimizer(adapter, task.spec, gang)) {
-  if (task.spec.deterministic) exact_loss_.emplace(1, gang.device());
+  if (bits_of_any_ranks(task.spec, adapter)) exact_loss_.emplace(1, torch::kCPU);
 }
 
 Result<StepEvent> Trainer::step() {
@@ -39,7 +39,7 @@ void Trainer::begin_step() {
   start_ = Clock::now();
   plan_ = plan_step(sampler_.batch(steps_done()), task_.examples,
                     {gang_.rank(), gang_.size(), task_.spec.micro_batch_tokens,
-                     task_.examples_per_row, min_shared_, task_.spec.deterministic});
+                     task_.examples_per_row, min_shared_, exact_loss_.has_value()});
   units_ = static_cast<double>(task_.objective.units(plan_.examples, plan_.label_tokens));
   loss_sum_ = 0;
   if (exact_loss_) exact_loss_->clear();
@@ -55,8 +55,7 @@ std::optional<ScoredBatch> Trainer::micro_batch(size_t round) const {
 
 void Trainer::add_loss(double sum) {
   if (exact_loss_) {
-    exact_loss_->add(
-        torch::full({1}, sum, torch::TensorOptions(gang_.device()).dtype(torch::kDouble)));
+    exact_loss_->add(torch::full({1}, sum, torch::kDouble));
   } else {
     loss_sum_ += sum;
   }

@@ -80,7 +80,7 @@ class Trainer {
   StepPlan plan_;
   double units_ = 1;                    // of all ranks
   double loss_sum_ = 0;                 // of this rank, then of all
-  std::optional<ExactSum> exact_loss_;  // in its place under train.deterministic
+  std::optional<ExactSum> exact_loss_;  // in its place, for the bits of any number of ranks
 
   StepEvent event_;  // of the step finished last
 };
