@@ -64,13 +64,6 @@ Status check_exposure(const ServiceOptions& options) {
   return {};
 }
 
-// The pages ask nobody who he is, so where users are asked they change nothing.
-void keep_what_looks(HttpServer::Routes& routes) {
-  std::erase_if(routes, [](const HttpServer::Route& route) {
-    return route.method != HttpServer::Method::kGet;
-  });
-}
-
 Millis millis(double seconds) { return Millis(static_cast<int64_t>(seconds * 1000)); }
 
 CoordinatorConfig config_of(const ServiceOptions& options) {
@@ -115,10 +108,14 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
                                {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
   PM_ASSIGN(audit, AuditLog::open(options.data_dir / "audit.jsonl",
                                   [this](const Status& why) { fail(why); }));
+  const bool tokens = options.auth == "tokens";
   PM_ASSIGN(grpc, rpc::Server::start({*coordinator, clock, metrics, *audit},
-                                     {listen, options.tls, options.auth == "tokens"}));
-  auto routes = web::routes({*coordinator, metrics, options.data_dir, closing});
-  if (options.auth == "tokens") keep_what_looks(routes);
+                                     {listen, options.tls, tokens}));
+  auto routes = web::routes({.coordinator = *coordinator,
+                             .metrics = metrics,
+                             .data_dir = options.data_dir,
+                             .closing = closing,
+                             .read_only = tokens});
   PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {

@@ -88,11 +88,6 @@ Status check_kind(const SweepSpec& sweep) {
   return {};
 }
 
-bool stops_early(const SearchSpec& search) {
-  return std::holds_alternative<AshaSearch>(search) ||
-         std::holds_alternative<HyperbandSearch>(search);
-}
-
 // What the search must be able to see of a trial.
 Status check_observed(const JobSpec& trial, const SweepSpec& sweep) {
   if (eval_file(trial).empty() && !scores_holdout(trial)) {
@@ -134,12 +129,7 @@ class SearchCheck {
                                  shortened(value, 80)));
       }
     }
-    Setting first;
-    if (!order.empty()) {
-      const std::string& key = order.front();
-      PM_ASSIGN(first,
-                setting_with(scope.space, order, key, outer_values(scope.space.at(key)).front()));
-    }
+    PM_ASSIGN(const Setting first, first_setting(scope.space, order));
     PM_TRY(check_combinations(scope, first));
     return check_goals(scope, first);
   }
@@ -170,6 +160,7 @@ class SearchCheck {
 
   // Scores that are averaged must be better in one direction.
   Status check_goals(const Scope& scope, const Setting& setting) const {
+    if (scope.tuned_on.size() < 2) return {};
     std::optional<GoalSpec> first;
     for (const size_t combination : scope.tuned_on) {
       PM_ASSIGN(const JobSpec made, trial(combination, setting, sweep_.test.has_value()));
@@ -237,6 +228,11 @@ Status check_search(const JobSpec& spec) {
   const SearchCheck check(spec, combinations);
   for (const Scope& scope : scopes) PM_TRY(check.check(scope));
   return {};
+}
+
+bool stops_early(const SearchSpec& search) {
+  return std::holds_alternative<AshaSearch>(search) ||
+         std::holds_alternative<HyperbandSearch>(search);
 }
 
 GoalSpec trial_goal(const SweepSpec& sweep, const JobSpec& trial) {

@@ -11,6 +11,9 @@ namespace prefixmem::spec {
 // has is found before any has run. INVALID_ARGUMENT.
 Status check_search(const JobSpec& spec);
 
+// Whether it stops trials before their end, by their evaluations.
+bool stops_early(const SearchSpec& search);
+
 // The goal as the sweep gives it, or as it follows from the trial's eval.
 GoalSpec trial_goal(const SweepSpec& sweep, const JobSpec& trial);
 

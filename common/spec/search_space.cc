@@ -127,4 +127,10 @@ Result<Setting> setting_with(const SearchSpace& space, const std::vector<std::st
   return setting;
 }
 
+Result<Setting> first_setting(const SearchSpace& space, const std::vector<std::string>& order) {
+  if (order.empty()) return Setting();
+  const std::string& key = order.front();
+  return setting_with(space, order, key, outer_values(space.at(key)).front());
+}
+
 }  // namespace prefixmem::spec

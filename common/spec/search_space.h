@@ -36,5 +36,7 @@ std::vector<std::string> outer_values(const Domain& domain);
 // INVALID_ARGUMENT where the conditions allow none. `order` is the space's decision_order.
 Result<Setting> setting_with(const SearchSpace& space, const std::vector<std::string>& order,
                              const std::string& path, const std::string& value);
+// Likewise, in which the first of `order` has its least or first value; of no keys, none.
+Result<Setting> first_setting(const SearchSpace& space, const std::vector<std::string>& order);
 
 }  // namespace prefixmem::spec

@@ -26,10 +26,24 @@ std::optional<v1::Token> TokenBook::whose(const std::string& secret) const {
 }
 
 Result<v1::Token> TokenBook::owner(const std::string& secret) const {
-  auto token = whose(secret);
-  if (!token) return failed_precondition("the token is none of this coordinator's");
-  PM_TRY(check_valid(*token, clock_.wall()));
-  return *std::move(token);
+  const std::string digest = sha256_hex(secret);
+  const MutexLock lock(mutex_);
+  PM_ASSIGN(const v1::Token* const token, counting(digest));
+  return *token;
+}
+
+Status TokenBook::check(const std::string& digest) const {
+  const MutexLock lock(mutex_);
+  return counting(digest).status();
+}
+
+Result<const v1::Token*> TokenBook::counting(const std::string& digest) const {
+  const auto found = by_digest_.find(digest);
+  if (found == by_digest_.end()) {
+    return failed_precondition("the token is none of this coordinator's");
+  }
+  PM_TRY(check_valid(found->second, clock_.wall()));
+  return &found->second;
 }
 
 }  // namespace prefixmem::auth

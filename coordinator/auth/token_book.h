@@ -24,10 +24,15 @@ class TokenBook {
   // Whose secret this is. FAILED_PRECONDITION with one sentence where nobody's, or where the token
   // was revoked or has expired.
   Result<v1::Token> owner(const std::string& secret) const;
-  // The same, whether or not the token counts.
+  // Whether owner would give one, of the secret's digest (sha256_hex); copies nothing.
+  Status check(const std::string& digest) const;
+  // The same as owner, whether or not the token counts.
   std::optional<v1::Token> whose(const std::string& secret) const;
 
  private:
+  // In by_digest_.
+  Result<const v1::Token*> counting(const std::string& digest) const PM_REQUIRES(mutex_);
+
   const Clock& clock_;
   mutable Mutex mutex_;
   std::map<std::string, v1::Token> by_digest_ PM_GUARDED_BY(mutex_);

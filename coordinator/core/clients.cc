@@ -45,6 +45,13 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
 
 }  // namespace
 
+Status Coordinator::check_key(const std::string& idempotency_key) {
+  constexpr size_t kMostBytes = 128;
+  if (idempotency_key.size() <= kMostBytes) return {};
+  return invalid_argument(fmt::format("idempotency_key has {} bytes; allowed: at most {}",
+                                      idempotency_key.size(), kMostBytes));
+}
+
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
                                                   const std::string& idempotency_key) {
   const WallTime now = environment_.clock.wall();
@@ -82,7 +89,9 @@ Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& ear
 
 Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
                            std::optional<LiveSweep> sweep) {
-  for (LiveJob& job : jobs) PM_TRY(await_dependencies(job));
+  std::vector<LiveJob*> queued;
+  for (LiveJob& job : jobs) queued.push_back(&job);
+  PM_TRY(await_dependencies(queued));
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   if (sweep) transaction.insert_sweep(sweep->shown);

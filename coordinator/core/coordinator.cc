@@ -58,9 +58,11 @@ Status Coordinator::load() {
     const Millis ran = environment_.clock.wall() - live.attempt->start;
     begin_clock(live, now - std::max(ran, Millis(0)));
   }
+  std::vector<LiveJob*> queued;
   for (auto& [id, job] : live_.jobs) {
-    if (!job.attempt) PM_TRY(await_dependencies(job));
+    if (!job.attempt) queued.push_back(&job);
   }
+  PM_TRY(await_dependencies(queued));
   PM_TRY(load_sweeps());
   PM_TRY(load_tokens());
   spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());

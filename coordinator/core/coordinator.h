@@ -54,6 +54,8 @@ class Coordinator {
 
   // ---- for clients
 
+  // What submit takes as a key. INVALID_ARGUMENT.
+  static Status check_key(const std::string& idempotency_key);
   // Stores the job, or its sweep with the trials that begin at once, or nothing. Idempotent by a
   // non-empty key.
   Result<v1::SubmitJobResponse> submit(const JobSpec& spec, const std::string& idempotency_key);
@@ -159,7 +161,8 @@ class Coordinator {
   Status name_dependencies(std::vector<LiveJob>& jobs, std::optional<LiveSweep>& sweep)
       PM_REQUIRES(mutex_);
   Result<std::string> name_dependency(const std::string& id_or_name) PM_REQUIRES(mutex_);
-  Status await_dependencies(LiveJob& job) PM_REQUIRES(mutex_);
+  Status await_dependencies(const std::vector<LiveJob*>& jobs) PM_REQUIRES(mutex_);
+  Result<bool> note_ended(const std::string& id) PM_REQUIRES(mutex_);
   void settle_dependents() PM_REQUIRES(mutex_);
   void tell_dependencies(LiveJob& job) PM_REQUIRES(mutex_);
   void settle(LiveJob& dependent, const v1::Job& ended) PM_REQUIRES(mutex_);

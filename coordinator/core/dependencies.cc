@@ -1,17 +1,15 @@
 // What jobs wait for besides slots: others that must succeed first.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <map>
 
 #include "common/proto/job_state.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
+#include "coordinator/scheduler/reasons.h"
 
 namespace prefixmem {
 namespace {
-
-constexpr size_t kJobsNamed = 3;
 
 std::string name_of(const v1::Job& job) { return fmt::format("{} ({})", job.id(), job.name()); }
 
@@ -26,14 +24,10 @@ bool ended_badly(const v1::Job& job) {
 std::string wait_of(const LiveJob& job, const Live& live) {
   std::vector<std::string> names;
   for (const std::string& id : job.after) {
-    if (names.size() == kJobsNamed) {
-      names.push_back(fmt::format("{} more", job.after.size() - kJobsNamed));
-      break;
-    }
     const auto found = live.jobs.find(id);  // not there: it has ended, which is settled next
     names.push_back(found == live.jobs.end() ? id : name_of(found->second.record.job));
   }
-  return fmt::format("waits for {} to succeed", fmt::join(names, ", "));
+  return fmt::format("waits for {} to succeed", scheduler::some_of(std::move(names)));
 }
 
 }  // namespace
@@ -64,21 +58,33 @@ Status Coordinator::name_dependencies(std::vector<LiveJob>& jobs, std::optional<
   return {};
 }
 
-// Notes what a queued job still waits for. What has ended badly since it was named cancels the job
-// when dependents are next settled.
-Status Coordinator::await_dependencies(LiveJob& job) {
-  for (const std::string& id : job.record.job.spec().after()) {
-    const auto live = live_.jobs.find(id);
-    if (live != live_.jobs.end() && !has_ended(live->second.record.job.state())) {
-      job.after.insert(id);
-    } else {
-      PM_ASSIGN(const v1::Job ended, find_job(reader(), id));
-      if (!ended_badly(ended)) continue;
-      to_settle_.push_back(ended);
+// Notes what queued jobs still wait for. What has ended badly since it was named cancels them when
+// dependents are next settled.
+Status Coordinator::await_dependencies(const std::vector<LiveJob*>& jobs) {
+  std::map<std::string, bool> badly;  // by id of what has ended; the trials of a grid share theirs
+  for (LiveJob* job : jobs) {
+    for (const std::string& id : job->record.job.spec().after()) {
+      const auto live = live_.jobs.find(id);
+      if (live != live_.jobs.end() && !has_ended(live->second.record.job.state())) {
+        job->after.insert(id);
+      } else {
+        if (!badly.contains(id)) {
+          PM_ASSIGN(badly[id], note_ended(id));
+        }
+        if (!badly.at(id)) continue;
+      }
+      live_.dependents[id].push_back(job->record.job.id());
     }
-    live_.dependents[id].push_back(job.record.job.id());
   }
   return {};
+}
+
+// Whether it ended badly, which is then to be settled.
+Result<bool> Coordinator::note_ended(const std::string& id) {
+  PM_ASSIGN(v1::Job ended, find_job(reader(), id));
+  const bool badly = ended_badly(ended);
+  if (badly) to_settle_.push_back(std::move(ended));
+  return badly;
 }
 
 void Coordinator::settle_dependents() {

@@ -42,6 +42,26 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .time = time_limit_of(record)};
 }
 
+// With what only placing asks for.
+scheduler::Job placeable(const store::JobRecord& record) {
+  scheduler::Job job = job_of(record);
+  job.bank = bank_of(record);
+  return job;
+}
+
+// `own`: how the scheduler sees the job.
+scheduler::Attempt attempt_of(const LiveJob& job, scheduler::Job own) {
+  std::optional<MonotonicTime> end_by;
+  if (!own.time.text.empty()) end_by = job.began + own.time.left + scheduler::kLeaveGrace;
+  return {.job = std::move(own),
+          .attempt = job.attempt->attempt,
+          .worker_id = job.attempt->worker_id,
+          .gang = job.attempt->gang,
+          .stop = job.record.stop,
+          .began = job.began,
+          .end_by = end_by};
+}
+
 scheduler::Worker worker_of(const LiveWorker& worker) {
   return {.id = worker.info.id(),
           .slots = worker.info.slots(),
@@ -71,18 +91,7 @@ scheduler::TimeLimit time_limit_of(const store::JobRecord& record) {
   return {.text = resources.time_limit(), .left = *limit - record.run_time};
 }
 
-scheduler::Attempt attempt_of(const LiveJob& job) {
-  const scheduler::TimeLimit limit = time_limit_of(job.record);
-  std::optional<MonotonicTime> end_by;
-  if (!limit.text.empty()) end_by = job.began + limit.left + scheduler::kLeaveGrace;
-  return {.job = job_of(job.record),
-          .attempt = job.attempt->attempt,
-          .worker_id = job.attempt->worker_id,
-          .gang = job.attempt->gang,
-          .stop = job.record.stop,
-          .began = job.began,
-          .end_by = end_by};
-}
+scheduler::Attempt attempt_of(const LiveJob& job) { return attempt_of(job, job_of(job.record)); }
 
 bool may_share(const store::JobRecord& job, const scheduler::Config& config) {
   return config.bank_limit > 1 && !bank_of(job).empty();
@@ -112,11 +121,9 @@ scheduler::State state_of(const Live& live) {
   scheduler::State state = workers_of(live);
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt) {
-      state.attempts.push_back(attempt_of(job));
-      state.attempts.back().job.bank = bank_of(job.record);
+      state.attempts.push_back(attempt_of(job, placeable(job.record)));
     } else if (job.record.job.state() == v1::JOB_STATE_QUEUED && job.after.empty()) {
-      state.queue.push_back(job_of(job.record));
-      state.queue.back().bank = bank_of(job.record);
+      state.queue.push_back(placeable(job.record));
     }
   }
   return state;

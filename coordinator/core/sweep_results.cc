@@ -52,32 +52,39 @@ Setting without_apart(Setting setting) {
   return sweep::without_seeds(std::move(setting));
 }
 
-// What the combination of grid and trials gives a trial of a search besides.
-Setting fixed_for(const v1::Job& job) {
-  Setting rest = without_apart(sweep_settings(job.spec()));
-  for (const auto& [path, value] : job.trial().setting()) rest.erase(path);
-  return rest;
-}
+// A job and what its spec says of it, which is read once.
+struct Described {
+  const v1::Job& job;
+  Setting setting = {};
+  std::string method = {};
+  Setting rest = {};   // of the setting, without seeds and what stands apart in an answer
+  Setting fixed = {};  // of the rest what the combination gives, where a search has chosen others
+};
 
-std::string method_of(const v1::Job& job) {
-  const auto settings = sweep_settings(job.spec());
-  const auto given = settings.find("method");
-  return given == settings.end() ? type_of(job.spec().method()) : method_text(given->second);
+Described described(const v1::Job& job) {
+  Described made{.job = job, .setting = sweep_settings(job.spec())};
+  const auto given = made.setting.find("method");
+  made.method =
+      given == made.setting.end() ? type_of(job.spec().method()) : method_text(given->second);
+  made.rest = without_apart(made.setting);
+  made.fixed = made.rest;
+  for (const auto& [path, value] : job.trial().setting()) made.fixed.erase(path);
+  return made;
 }
 
 // Methods as rows: where a search has the same method in several combinations, with what sets them
 // apart.
 class RowNames {
  public:
-  RowNames(const std::vector<v1::Job>& jobs, bool search) : search_(search) {
+  RowNames(const std::vector<Described>& jobs, bool search) : search_(search) {
     if (!search) return;
-    for (const v1::Job& job : jobs) variants_[method_of(job)].insert(fixed_for(job));
+    for (const Described& one : jobs) variants_[one.method].insert(one.fixed);
   }
 
-  std::string of(const v1::Job& job) const {
-    std::string name = method_of(job);
+  std::string of(const Described& one) const {
+    std::string name = one.method;
     if (!search_ || variants_.at(name).size() < 2) return name;
-    for (const auto& [path, value] : fixed_for(job)) name += ", " + path + " " + value;
+    for (const auto& [path, value] : one.fixed) name += ", " + path + " " + value;
     return name;
   }
 
@@ -86,7 +93,8 @@ class RowNames {
   std::map<std::string, std::set<Setting>> variants_;
 };
 
-sweep::Outcome outcome_of(const v1::Sweep& sweep, const v1::Job& job, const RowNames& names) {
+sweep::Outcome outcome_of(const v1::Sweep& sweep, const Described& one, const RowNames& names) {
+  const v1::Job& job = one.job;
   const GoalSpec goal = goal_of(sweep, job);
   const sweep::Run run = run_of(job, goal);
   const double seconds = job.progress().wall_seconds();
@@ -94,15 +102,15 @@ sweep::Outcome outcome_of(const v1::Sweep& sweep, const v1::Job& job, const RowN
   const std::string& other = job.spec().eval().benchmark();
   sweep::Outcome outcome{.job_id = job.id(),
                          .goal = goal,
-                         .method = names.of(job),
+                         .method = names.of(one),
                          .trained_on = job.spec().benchmark(),
                          .tested_on = other.empty() ? job.spec().benchmark() : other,
                          .test = run.test,
-                         .setting = sweep_settings(job.spec()),
+                         .setting = one.setting,
                          .state = run.state,
                          .cost = {run.tokens, seconds, seconds * job.ranks() / shared_by}};
   const bool search = !sweep.spec().sweep().space().empty();
-  outcome.chosen = search ? run.setting : without_apart(outcome.setting);
+  outcome.chosen = search ? run.setting : one.rest;
   if (!run.reports.empty()) outcome.score = run.reports.back().value;
   return outcome;
 }
@@ -200,9 +208,11 @@ v1::SweepAnswer answer_of(const sweep::Answer& answer) {
 
 v1::SweepResults results_of(v1::Sweep sweep, const std::vector<v1::Job>& jobs,
                             const std::string& baseline) {
-  const RowNames names(jobs, !sweep.spec().sweep().space().empty());
+  std::vector<Described> all;
+  for (const v1::Job& job : jobs) all.push_back(described(job));
+  const RowNames names(all, !sweep.spec().sweep().space().empty());
   std::vector<sweep::Outcome> outcomes;
-  for (const v1::Job& job : jobs) outcomes.push_back(outcome_of(sweep, job, names));
+  for (const Described& one : all) outcomes.push_back(outcome_of(sweep, one, names));
   const auto groups = sweep::group_by_setting(outcomes);
   v1::SweepResults results;
   *results.mutable_sweep() = std::move(sweep);

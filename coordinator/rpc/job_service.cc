@@ -16,8 +16,6 @@
 namespace prefixmem::rpc {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 128;
-
 Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
   switch (request.source_case()) {
     case v1::SubmitJobRequest::kSpec:
@@ -28,12 +26,6 @@ Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
       break;
   }
   return invalid_argument("the request holds neither spec nor yaml; allowed: one of them");
-}
-
-Status check_key(const std::string& key) {
-  if (key.size() <= kMaxKeyBytes) return {};
-  return invalid_argument(
-      fmt::format("idempotency_key has {} bytes; allowed: at most {}", key.size(), kMaxKeyBytes));
 }
 
 // Ends once the caller's token does not count any more.
@@ -75,7 +67,7 @@ grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* cal
                                                 const v1::SubmitJobRequest* request,
                                                 v1::SubmitJobResponse* response) {
   return reply(call, response, [&]() -> Result<v1::SubmitJobResponse> {
-    PM_TRY(check_key(request->idempotency_key()));
+    PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request));
     return context_.coordinator.submit(spec, request->idempotency_key());
   });

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "common/sha256.h"
 #include "coordinator/auth/token_book.h"
 #include "coordinator/rpc/caller.h"
 #include "coordinator/rpc/pull_stream.h"
@@ -17,16 +18,16 @@ class Permitted final : public Source<Message> {
   // With `tokens` null, users are not asked who they are.
   Permitted(const auth::TokenBook* tokens, const CallMetadata& metadata,
             std::unique_ptr<Source<Message>> source)
-      : tokens_(tokens), secret_(bearer_of(metadata)), source_(std::move(source)) {}
+      : tokens_(tokens), digest_(sha256_hex(bearer_of(metadata))), source_(std::move(source)) {}
 
   Result<Pulled<Message>> pull() override {
-    if (tokens_ != nullptr) PM_TRY(tokens_->owner(secret_).status());
+    if (tokens_ != nullptr) PM_TRY(tokens_->check(digest_));
     return source_->pull();
   }
 
  private:
   const auth::TokenBook* const tokens_;
-  const std::string secret_;
+  const std::string digest_;
   const std::unique_ptr<Source<Message>> source_;
 };
 

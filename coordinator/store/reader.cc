@@ -95,6 +95,17 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
   return page;
 }
 
+Result<JobPage> Reader::newest_unfinished(int limit) {
+  JobPage page;
+  const MutexLock lock(mutex_);
+  PM_TRY(database_.query(
+      page_filler(page.jobs, page.next_seq, limit, [](v1::Job& job) { job.clear_stderr_tail(); }),
+      "SELECT seq, body FROM jobs WHERE state IN (?, ?, ?) ORDER BY seq DESC LIMIT ?",
+      static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
+      static_cast<int>(v1::JOB_STATE_RUNNING), limit + 1));
+  return page;
+}
+
 // One query for all of them.
 Status Reader::count_trials(std::vector<v1::Sweep>& sweeps) {
   std::map<std::string, v1::TrialCounts*> counts;

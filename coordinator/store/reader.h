@@ -44,6 +44,8 @@ class Reader {
   Result<std::vector<std::string>> ids_named(const std::string& name, int limit);
   // At most `limit` jobs and about kPageBytes.
   Result<JobPage> list(const JobFilter& filter, int limit);
+  // Likewise, of those that have not ended, without looking at those that have.
+  Result<JobPage> newest_unfinished(int limit);
 
   // With the counts of its trials.
   Result<std::optional<v1::Sweep>> sweep(const std::string& id);

@@ -143,7 +143,6 @@ Answer answer(const std::vector<Outcome>& outcomes, const std::string& baseline)
     if (!one.suite.empty() && one.trained_on == one.tested_on) suites[one.suite].push_back(i);
   }
   std::erase_if(suites, [](const auto& suite) { return suite.second.size() < 2; });
-  for (const auto& [suite, tasks] : suites) found.suites.push_back(suite);
   for (size_t row = 0; row < methods.size(); ++row) {
     Row& made = found.rows.emplace_back(Row{.method = methods[row]});
     for (size_t column = 0; column < found.benchmarks.size(); ++column) {

@@ -52,7 +52,7 @@ struct Comparison {
 struct Row {
   std::string method = {};
   std::vector<Cell> cells = {};               // one a benchmark
-  std::vector<Average> averages = {};         // one a suite
+  std::vector<Average> averages = {};         // one a suite with two tasks or more
   std::optional<Comparison> comparison = {};  // none of the baseline, or without a pair
   Cost cost = {};
 };
@@ -69,9 +69,8 @@ struct ParetoPoint {
 
 struct Answer {
   std::vector<Benchmark> benchmarks = {};
-  std::vector<std::string> suites = {};  // with two tasks or more
-  std::string baseline = {};             // its method; empty: there is no row
-  bool tested = false;                   // whether scores are tests of what searches have found
+  std::string baseline = {};  // its method; empty: there is no row
+  bool tested = false;        // whether scores are tests of what searches have found
   std::vector<Row> rows = {};
   std::vector<ParetoPoint> pareto = {};
 };

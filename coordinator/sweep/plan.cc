@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "common/spec/search.h"
 #include "common/spec/search_scope.h"
 #include "common/spec/search_space.h"
 #include "common/spec/spec_io.h"
@@ -15,12 +14,7 @@ namespace {
 // A combination as it is whatever a search chooses; of a key that must be chosen one of its values.
 Result<JobSpec> example(const JobSpec& spec, const spec::Scope& scope, const Plan& plan,
                         const Setting& combination) {
-  Setting chosen;
-  if (!plan.order.empty()) {
-    const std::string& key = plan.order.front();
-    PM_ASSIGN(chosen, spec::setting_with(scope.space, plan.order, key,
-                                         spec::outer_values(scope.space.at(key)).front()));
-  }
+  PM_ASSIGN(const Setting chosen, spec::first_setting(scope.space, plan.order));
   const bool test = spec.sweep->test.has_value();
   return make_trial(spec, spec::whole_setting(*spec.sweep, combination, chosen, test), 1);
 }
@@ -63,7 +57,7 @@ Result<Search> search_of(const JobSpec& spec, const spec::Scope& scope, SweepPla
 
 Result<SweepPlan> plan_of(const JobSpec& spec) {
   if (!spec.sweep) return invalid_argument("sweep is missing; required for a search");
-  SweepPlan whole{.name = spec.name, .sweep = *spec.sweep};
+  SweepPlan whole{.sweep = *spec.sweep};
   PM_ASSIGN(whole.combinations, spec::combinations_of(*spec.sweep));
   PM_ASSIGN(const auto scopes, spec::scopes_of(*spec.sweep, whole.combinations));
   whole.goals.resize(whole.combinations.size());

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/spec/job_spec.h"
+#include "common/spec/search.h"
 #include "common/status.h"
 
 namespace prefixmem::sweep {
@@ -19,10 +20,7 @@ struct Plan {
   GoalSpec goal = {};
   std::vector<std::string> order = {};  // of the space's keys (spec::decision_order)
 
-  bool stops_early() const {
-    return std::holds_alternative<AshaSearch>(search) ||
-           std::holds_alternative<HyperbandSearch>(search);
-  }
+  bool stops_early() const { return spec::stops_early(search); }
 };
 
 // A job that tries a setting: one combination of grid and trials with one seed.
@@ -42,7 +40,6 @@ struct Search {
 
 // A whole sweep.
 struct SweepPlan {
-  std::string name;
   SweepSpec sweep;
   std::vector<Setting> combinations = {};
   std::vector<GoalSpec> goals = {};    // of each combination

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
+
+#include "coordinator/sweep/results.h"
 
 namespace prefixmem::sweep {
 namespace {
-
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
 
 std::optional<double> score(const Run& run) {
   if (run.state != TrialState::kFinished || run.reports.empty()) return std::nullopt;
@@ -25,10 +22,11 @@ std::optional<double> mean_score(const Search& search, const std::vector<const R
   }
   std::vector<double> means;
   for (const auto& [combination, scores] : by_combination) {
-    if (scores.empty()) return std::nullopt;
-    means.push_back(mean(scores));
+    const auto mean = spread(scores).mean;
+    if (!mean) return std::nullopt;
+    means.push_back(*mean);
   }
-  return mean(means);
+  return spread(means).mean;
 }
 
 bool has_ended(const Search& search, const std::vector<const Run*>& runs) {

@@ -13,8 +13,6 @@
 namespace prefixmem::web {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 128;
-
 Answer page(std::string body, std::string_view content_type) {
   return HttpServer::Answer(Page{std::move(body), std::string(content_type)});
 }
@@ -46,10 +44,7 @@ Answer live(const RoutesContext& context, std::unique_ptr<Feed> feed, LiveStream
 }
 
 Answer resubmit(Coordinator& coordinator, const v1::JobSpec& spec, const std::string& key) {
-  if (key.size() > kMaxKeyBytes) {
-    return invalid_argument(
-        fmt::format("key has {} bytes; allowed: at most {}", key.size(), kMaxKeyBytes));
-  }
+  PM_TRY(Coordinator::check_key(key));
   PM_ASSIGN(const JobSpec read, job_spec_from_proto(spec));
   return json(coordinator.submit(read, key));
 }

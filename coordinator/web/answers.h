@@ -27,6 +27,19 @@ Answer json(const Result<Message>& made) {
 // A stored spec as `pmt show` prints it.
 Answer yaml(const v1::JobSpec& spec);
 
+// Makes routes whose paths begin with `prefix`, in which the first group names what `find` gives.
+// The work of each is given that and the request.
+template <class Find>
+auto routes_below(const std::string& prefix, const Find& find) {
+  return [=](HttpServer::Method method, const char* path, const auto& work) {
+    const auto handler = [find, work](const HttpRequest& request) -> Answer {
+      PM_ASSIGN(const auto found, find(request.parts.at(0)));
+      return work(found, request);
+    };
+    return HttpServer::Route{prefix + path, handler, method};
+  };
+}
+
 // What the feed gives, as it comes. `subscribed`: whose change is worth a look.
 Answer live(const RoutesContext& context, std::unique_ptr<Feed> feed, LiveStream::Pace pace,
             const std::string& subscribed);

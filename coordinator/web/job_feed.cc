@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
+#include <utility>
 
 #include "common/proto/job_state.h"
 #include "prefixmem/v1/job_service.pb.h"
@@ -23,23 +25,37 @@ bool worth_telling(const v1::JobEvent& event) {
 }  // namespace
 
 Result<News> JobFeed::news() {
-  // Before its events: where it has ended here, all of them are there.
-  PM_ASSIGN(auto job, reader_.job(job_id_));
-  if (!job) return not_found("job " + job_id_ + " is gone");
-  job->clear_spec();
   News news;
-  PM_ASSIGN(news.text, job_.event(*job));
+  const bool pages_on = std::exchange(full_page_, false);
+  bool ended = false;
+  if (!pages_on) {
+    // Before its events: where it has ended here, all of them are there.
+    PM_ASSIGN(const v1::Job now, job());
+    PM_ASSIGN(news.text, job_.event(now));
+    ended = has_ended(now.state());
+  }
   PM_ASSIGN(const auto events, reader_.events(job_id_, next_, kPage));
   PM_ASSIGN(const std::string told_events, told(events));
-  PM_ASSIGN(const std::string told_artifacts, artifacts());
-  news.text += told_events + told_artifacts;
-  if (!events.empty()) {
-    next_ = events.back().number() + 1;
+  news.text += told_events;
+  if (!pages_on) {
+    PM_ASSIGN(const std::string told_artifacts, artifacts());
+    news.text += told_artifacts;
+  }
+  full_page_ = std::ssize(events) == kPage;
+  if (!events.empty()) next_ = events.back().number() + 1;
+  if (pages_on || !events.empty()) {
     news.then = News::Then::kMore;
-  } else if (has_ended(job->state())) {
+  } else if (ended) {
     news.then = News::Then::kEnd;
   }
   return news;
+}
+
+Result<v1::Job> JobFeed::job() {
+  PM_ASSIGN(auto job, reader_.job(job_id_));
+  if (!job) return not_found("job " + job_id_ + " is gone");
+  job->clear_spec();
+  return *std::move(job);
 }
 
 Result<std::string> JobFeed::told(const std::vector<v1::JobEvent>& events) {

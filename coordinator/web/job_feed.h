@@ -22,12 +22,14 @@ class JobFeed final : public Feed {
   Result<News> news() override;
 
  private:
+  Result<v1::Job> job();
   Result<std::string> told(const std::vector<v1::JobEvent>& events);
   Result<std::string> artifacts();
 
   store::Reader& reader_;
   const std::string job_id_;
   int64_t next_;
+  bool full_page_ = false;  // the last look gave one: the job is looked at again behind the last
   Told job_{"job"};
   Told artifacts_{"artifacts"};
 };

@@ -63,15 +63,9 @@ Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string&
 
 HttpServer::Routes job_routes(const RoutesContext& context) {
   Coordinator& coordinator = context.coordinator;
-  const std::string prefix = "/api/jobs/([^/]+)";
-  // `work` is given the job that the path names.
-  const auto route = [&](HttpServer::Method method, const char* path, const auto& work) {
-    const auto handler = [&coordinator, work](const HttpRequest& request) -> Answer {
-      PM_ASSIGN(const v1::Job job, find_job(coordinator.reader(), request.parts.at(0)));
-      return work(job, request);
-    };
-    return HttpServer::Route{prefix + path, handler, method};
-  };
+  const auto route = routes_below("/api/jobs/([^/]+)", [&coordinator](const std::string& job) {
+    return find_job(coordinator.reader(), job);
+  });
   using enum HttpServer::Method;
   return {
       route(kGet, "", [](const v1::Job& job, auto&) { return json(job); }),

@@ -9,10 +9,6 @@ constexpr int kUnfinishedShown = 200;
 constexpr int kEndedShown = 30;
 constexpr int kSweepsShown = 20;
 
-store::JobFilter unfinished() {
-  return {.states = {v1::JOB_STATE_QUEUED, v1::JOB_STATE_STARTING, v1::JOB_STATE_RUNNING}};
-}
-
 store::JobFilter ended() {
   return {.states = {v1::JOB_STATE_SUCCEEDED, v1::JOB_STATE_FAILED, v1::JOB_STATE_CANCELLED}};
 }
@@ -23,8 +19,10 @@ Result<News> OverviewFeed::news() {
   News news;
   PM_ASSIGN(news.text, workers());
   PM_ASSIGN(const std::string counted, counts());
-  PM_ASSIGN(const std::string open_jobs, jobs(unfinished_, unfinished(), kUnfinishedShown));
-  PM_ASSIGN(const std::string ended_jobs, jobs(ended_, ended(), kEndedShown));
+  store::Reader& reader = coordinator_.reader();
+  PM_ASSIGN(const std::string open_jobs,
+            jobs(unfinished_, reader.newest_unfinished(kUnfinishedShown)));
+  PM_ASSIGN(const std::string ended_jobs, jobs(ended_, reader.list(ended(), kEndedShown)));
   PM_ASSIGN(const std::string newest_sweeps, sweeps());
   news.text += counted + open_jobs + ended_jobs + newest_sweeps;
   return news;
@@ -43,8 +41,8 @@ Result<std::string> OverviewFeed::counts() {
   return counts_.event(counts);
 }
 
-Result<std::string> OverviewFeed::jobs(Told& told, const store::JobFilter& filter, int limit) {
-  PM_ASSIGN(auto page, coordinator_.reader().list(filter, limit));
+Result<std::string> OverviewFeed::jobs(Told& told, Result<store::JobPage> read) {
+  PM_ASSIGN(auto page, std::move(read));
   v1::ListJobsResponse listed;
   for (v1::Job& job : page.jobs) {
     job.clear_spec();

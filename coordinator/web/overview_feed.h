@@ -21,7 +21,7 @@ class OverviewFeed final : public Feed {
  private:
   Result<std::string> workers();
   Result<std::string> counts();
-  Result<std::string> jobs(Told& told, const store::JobFilter& filter, int limit);
+  static Result<std::string> jobs(Told& told, Result<store::JobPage> read);
   Result<std::string> sweeps();
 
   Coordinator& coordinator_;

@@ -28,6 +28,12 @@ Answer follow(const RoutesContext& context) {
   return live(context, std::make_unique<OverviewFeed>(context.coordinator), kPace, kNobody);
 }
 
+Answer refuse(const HttpRequest&) {
+  return failed_precondition(
+      "this coordinator asks for tokens, which its pages do not: nothing can be changed here; use "
+      "pmt");
+}
+
 HttpServer::Handler fixed(const char* name) {
   return [name](const HttpRequest&) { return asset(name); };
 }
@@ -46,6 +52,10 @@ HttpServer::Routes routes(const RoutesContext& context) {
   };
   for (auto more : {job_routes(context), sweep_routes(context)}) {
     std::move(more.begin(), more.end(), std::back_inserter(all));
+  }
+  if (!context.read_only) return all;
+  for (HttpServer::Route& route : all) {
+    if (route.method == HttpServer::Method::kPost) route.handler = refuse;
   }
   return all;
 }

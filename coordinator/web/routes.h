@@ -17,6 +17,8 @@ struct RoutesContext {
   std::filesystem::path data_dir;
   // Set, and subscribers woken, when the service ends: streams end then.
   const std::atomic<bool>& closing;
+  // Whether every POST is refused: the pages ask nobody who he is.
+  bool read_only = false;
 };
 
 // /                                overview
@@ -39,6 +41,8 @@ struct RoutesContext {
 // /api/jobs/JOB/resubmit?key=KEY   the SubmitJobResponse; KEY: the idempotency key
 // /api/sweeps/SWEEP/cancel         the Sweep afterwards
 // /api/sweeps/SWEEP/resubmit?key=KEY
+//
+// FAILED_PRECONDITION, all four, where the context is read_only.
 //
 // Messages are those of the API, as JSON (message_json.h).
 HttpServer::Routes routes(const RoutesContext& context);

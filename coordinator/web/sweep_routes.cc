@@ -26,15 +26,9 @@ Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
 
 HttpServer::Routes sweep_routes(const RoutesContext& context) {
   Coordinator& coordinator = context.coordinator;
-  const std::string prefix = "/api/sweeps/([^/]+)";
-  // `work` is given the sweep that the path names.
-  const auto route = [&](HttpServer::Method method, const char* path, const auto& work) {
-    const auto handler = [&coordinator, work](const HttpRequest& request) -> Answer {
-      PM_ASSIGN(const v1::Sweep sweep, coordinator.find_sweep(request.parts.at(0)));
-      return work(sweep, request);
-    };
-    return HttpServer::Route{prefix + path, handler, method};
-  };
+  const auto route = routes_below("/api/sweeps/([^/]+)", [&coordinator](const std::string& sweep) {
+    return coordinator.find_sweep(sweep);
+  });
   using enum HttpServer::Method;
   return {
       route(kGet, "",

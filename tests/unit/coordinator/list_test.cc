@@ -50,6 +50,17 @@ TEST_F(ListTest, ByStates) {
   EXPECT_THAT(list({.states = {v1::JOB_STATE_FAILED}}), IsEmpty());
 }
 
+TEST_F(ListTest, TheNewestUnfinished) {
+  insert("j1", "a", v1::JOB_STATE_RUNNING);
+  insert("j2", "a", v1::JOB_STATE_FAILED);
+  insert("j3", "a", v1::JOB_STATE_QUEUED);
+  insert("j4", "a", v1::JOB_STATE_SUCCEEDED);
+  insert("j5", "a", v1::JOB_STATE_STARTING);
+  insert("j6", "a", v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(ids_of(reader().newest_unfinished(3)->jobs), ElementsAre("j5", "j3", "j1"));
+  EXPECT_THAT(ids_of(reader().newest_unfinished(2)->jobs), ElementsAre("j5", "j3"));
+}
+
 TEST_F(ListTest, ByNameAndPrefix) {
   insert("j1", "lora");
   insert("j2", "lora-2");

@@ -10,6 +10,7 @@ namespace prefixmem::sweep {
 namespace {
 
 using testing::ElementsAre;
+using testing::Field;
 using testing::SizeIs;
 
 const GoalSpec kAccuracy{.metric = "accuracy", .mode = GoalSpec::Mode::kMax};
@@ -90,7 +91,7 @@ TEST(Answer, ASuiteIsAveragedOverItsTasksWhateverTheirMetrics) {
                                         {"none", "bbh/x", "", 0, 0.1},
                                         {"lora", "one", "", 0, 0.9}}),
                               "");
-  EXPECT_THAT(found.suites, ElementsAre("bbh"));
+  EXPECT_THAT(found.rows.front().averages, ElementsAre(Field(&Average::suite, "bbh")));
   const Average& average = found.rows[0].averages.at(0);
   EXPECT_EQ(average.tasks, 2);
   EXPECT_DOUBLE_EQ(*average.mean, 0.35);

@@ -216,7 +216,8 @@ TEST_F(Tokens, ThePagesChangeNothing) {
   const auto answer =
       client.Post(("/api/jobs/" + id + "/cancel").c_str(), own_page, "", "text/plain");
   ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->status, 404);
+  EXPECT_EQ(answer->status, 409);
+  EXPECT_THAT(answer->body, HasSubstr("this coordinator asks for tokens"));
   EXPECT_EQ(job(id).state(), v1::JOB_STATE_QUEUED);
   EXPECT_EQ(client.Get(("/api/jobs/" + id).c_str())->status, 200) << "they show it";
 }
