@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/files.h"
+#include "common/proto/role.h"
 #include "common/sha256.h"
 #include "coordinator/auth/token.h"
 #include "coordinator/store/store.h"
@@ -20,7 +21,7 @@ Status make_first_token(const TokenOptions& options) {
   PM_TRY(transaction.commit());
   PM_TRY(write_all(STDERR_FILENO,
                    fmt::format("pmt-coordinator: this is the only sight of token {} ({}, {})\n",
-                               token.id(), token.name(), auth::role_name(token.role())),
+                               token.id(), token.name(), role_name(token.role())),
                    "stderr"));
   return write_all(STDOUT_FILENO, secret + "\n", "stdout");
 }

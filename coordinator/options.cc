@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "common/proto/role.h"
 #include "common/version.h"
-#include "coordinator/auth/token.h"
 
 namespace prefixmem {
 namespace {
@@ -21,7 +21,7 @@ CLI::App* add_token_command(CLI::App& app, TokenFlags& flags) {
   command->fallthrough();
   command->add_option("--name", flags.name, "Whose it is")->required();
   command->add_option("--role", flags.role, "What it allows")
-      ->check(CLI::IsMember({"viewer", "submitter", "admin"}))
+      ->check(CLI::IsMember(role_names()))
       ->capture_default_str();
   command->add_option("--days", flags.days, "When it expires")->capture_default_str();
   return command;
@@ -31,7 +31,7 @@ TokenOptions token_options(const TokenFlags& flags, const std::string& data_dir)
   TokenOptions options;
   options.data_dir = data_dir;
   options.request.set_name(flags.name);
-  options.request.set_role(*auth::role_from_name(flags.role));
+  options.request.set_role(*role_from_name(flags.role));
   options.request.set_days(flags.days);
   return options;
 }

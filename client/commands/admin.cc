@@ -6,13 +6,11 @@
 #include "client/render/numbers.h"
 #include "client/render/table.h"
 #include "client/render/text.h"
+#include "common/proto/role.h"
 #include "common/proto/timestamps.h"
 
 namespace prefixmem::client {
 namespace {
-
-const std::map<std::string, v1::Role> kRoles = {
-    {"viewer", v1::ROLE_VIEWER}, {"submitter", v1::ROLE_SUBMITTER}, {"admin", v1::ROLE_ADMIN}};
 
 struct Options {
   std::string name;
@@ -20,13 +18,6 @@ struct Options {
   int days = 90;
   std::string token;
 };
-
-std::string role_text(v1::Role role) {
-  for (const auto& [name, value] : kRoles) {
-    if (value == role) return name;
-  }
-  return "";
-}
 
 // "revoked", "expired", or how long it still counts.
 std::string state_text(const v1::Token& token, int64_t now) {
@@ -40,7 +31,7 @@ Status print_tokens(const google::protobuf::RepeatedPtrField<v1::Token>& tokens,
   Table table({{"token"}, {"name"}, {"role"}, {"state"}});
   const int64_t now = to_unix_millis(session.env.clock.wall());
   for (const v1::Token& token : tokens) {
-    table.add({token.id(), token.name(), role_text(token.role()), state_text(token, now)});
+    table.add({token.id(), token.name(), role_name(token.role()), state_text(token, now)});
   }
   return session.print(table.text());
 }
@@ -55,7 +46,7 @@ Result<int> create(const Options& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   v1::CreateTokenRequest request;
   request.set_name(options.name);
-  request.set_role(kRoles.at(options.role));
+  request.set_role(*role_from_name(options.role));
   request.set_days(options.days);
   PM_ASSIGN(const auto made, server->create_token(request));
   if (session.json()) {
@@ -92,10 +83,10 @@ Command add_admin(CLI::App& app) {
   CLI::App* make = tokens->add_subcommand("create", "Make a token and print its secret");
   make->add_option("name", options->name, "Whose it is")->required();
   make->add_option("--role", options->role, "What it allows: viewer, submitter or admin")
-      ->check(CLI::IsMember({"viewer", "submitter", "admin"}))
+      ->check(CLI::IsMember(role_names()))
       ->capture_default_str();
   make->add_option("--days", options->days, "When it expires")
-      ->check(CLI::Range(1, 3650))
+      ->check(CLI::Range(1, kMostTokenDays))
       ->capture_default_str();
   CLI::App* show = tokens->add_subcommand("list", "List all tokens");
   CLI::App* take = tokens->add_subcommand("revoke", "Revoke a token at once");

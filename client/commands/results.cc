@@ -33,32 +33,19 @@ std::string adapter_place(const std::string& job, const v1::ListArtifactsRespons
   return text;
 }
 
-Result<std::string> settings_text(const v1::SweepResults& results, Form form) {
+Result<std::string> text_of(const v1::SweepResults& results, bool by_method, Form form) {
   switch (form) {
     case Form::kJson:
       return json_document(results);
     case Form::kMarkdown:
-      return setting_table(results).markdown();
+      return by_method ? answer_markdown(results) : setting_table(results).markdown();
     case Form::kCsv:
-      return setting_csv(results);
+      return by_method ? answer_csv(results.answer()) : setting_csv(results);
     case Form::kTable:
       break;
   }
+  if (by_method) return answer_text(results);
   return setting_table(results).text() + "\n" + sweep_summary(results);
-}
-
-Result<std::string> methods_text(const v1::SweepResults& results, Form form) {
-  switch (form) {
-    case Form::kJson:
-      return json_document(results);
-    case Form::kMarkdown:
-      return answer_markdown(results);
-    case Form::kCsv:
-      return answer_csv(results.answer());
-    case Form::kTable:
-      break;
-  }
-  return answer_text(results);
 }
 
 Result<int> of_sweep(const Options& options, Session& session) {
@@ -67,9 +54,8 @@ Result<int> of_sweep(const Options& options, Session& session) {
   request.set_sweep(options.jobs.front());
   request.set_baseline(options.baseline);
   PM_ASSIGN(const auto results, server->sweep_results(request));
-  const bool methods = options.by_method || (has_answer(results) && !options.by_setting);
-  PM_ASSIGN(const std::string text,
-            methods ? methods_text(results, session.form) : settings_text(results, session.form));
+  const bool by_method = options.by_method || (has_answer(results) && !options.by_setting);
+  PM_ASSIGN(const std::string text, text_of(results, by_method, session.form));
   PM_TRY(session.print(text));
   return kExitDone;
 }

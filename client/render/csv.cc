@@ -1,5 +1,7 @@
 #include "client/render/csv.h"
 
+#include "common/spec/limit.h"
+
 namespace prefixmem::client {
 namespace {
 
@@ -25,5 +27,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
   line += '\n';
   return line;
 }
+
+std::string csv_number(bool there, double value) { return there ? spec::number_text(value) : ""; }
 
 }  // namespace prefixmem::client

@@ -7,5 +7,7 @@
 namespace prefixmem::client {
 
 std::string csv_line(const std::vector<std::string>& cells);
+// A number in full; empty where it is not there.
+std::string csv_number(bool there, double value);
 
 }  // namespace prefixmem::client

@@ -1,32 +1,23 @@
 #include "client/render/json.h"
 
-#include <google/protobuf/util/json_util.h>
+#include "common/proto/message_json.h"
 
 namespace prefixmem::client {
 namespace {
 
-Result<std::string> to_json(const google::protobuf::Message& message, bool over_lines) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = over_lines;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  if (!status.ok()) {
-    return internal_error("the server's " + message.GetTypeName() +
-                          " cannot be written as JSON: " + status.ToString());
-  }
-  return text.ends_with('\n') ? text : text + "\n";
+Result<std::string> with_line_break(Result<std::string> json) {
+  if (json.ok() && !json->ends_with('\n')) *json += '\n';
+  return json;
 }
 
 }  // namespace
 
 Result<std::string> json_document(const google::protobuf::Message& message) {
-  return to_json(message, true);
+  return with_line_break(message_json(message, true));
 }
 
 Result<std::string> json_line(const google::protobuf::Message& message) {
-  return to_json(message, false);
+  return with_line_break(message_json(message));
 }
 
 }  // namespace prefixmem::client

@@ -1,6 +1,4 @@
-// Messages of the API as JSON: Protobuf's own mapping with the field names of the .proto files and
-// every field written out, so that keys are there whatever their value. 64-bit numbers are strings,
-// as that mapping has it. INTERNAL for what the mapping cannot say (a time that no calendar has).
+// Answers of the server as JSON, as message_json writes it and with its failures.
 #pragma once
 
 #include <google/protobuf/message.h>

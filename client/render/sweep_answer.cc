@@ -5,6 +5,7 @@
 
 #include "client/render/csv.h"
 #include "client/render/numbers.h"
+#include "client/render/setting.h"
 #include "client/render/sweep_results.h"
 #include "common/spec/limit.h"
 
@@ -49,17 +50,9 @@ std::string suite_metric(const v1::SweepAnswer& answer, const std::string& suite
 std::set<std::string> paths_of(const v1::SweepAnswer& answer) {
   std::set<std::string> paths;
   for (const v1::MethodResult& row : answer.methods()) {
-    for (const v1::BenchmarkScore& one : row.benchmarks()) {
-      for (const auto& [path, value] : one.setting()) paths.insert(path);
-    }
+    for (const v1::BenchmarkScore& one : row.benchmarks()) add_paths(one.setting(), paths);
   }
   return paths;
-}
-
-template <class Message>
-std::string value_at(const Message& one, const std::string& path) {
-  const auto found = one.setting().find(path);
-  return found == one.setting().end() ? "" : found->second;
 }
 
 std::string p_text(const v1::PairedComparison& one) {
@@ -70,19 +63,6 @@ std::string difference_text(const v1::SweepAnswer& answer, const v1::PairedCompa
   const std::string metric = answer.benchmarks_size() > 0 ? metric_of(answer, 0) : "";
   const std::string text = score(metric, one.mean_difference());
   return one.mean_difference() > 0 ? "+" + text : text;
-}
-
-std::string setting_text(const v1::ParetoPoint& point) {
-  std::string text;
-  for (const auto& [path, value] :
-       std::map<std::string, std::string>(point.setting().begin(), point.setting().end())) {
-    text += (text.empty() ? "" : ", ") + path + " " + value;
-  }
-  return text;
-}
-
-std::string number_or_empty(bool there, double value) {
-  return there ? spec::number_text(value) : "";
 }
 
 }  // namespace
@@ -141,7 +121,7 @@ Table best_setting_table(const v1::SweepAnswer& answer) {
     for (int i = 0; i < row.benchmarks_size(); ++i) {
       const v1::BenchmarkScore& one = row.benchmarks(i);
       std::vector<std::string> cells = {row.method(), name_of(answer.benchmarks(i)), one.metric()};
-      for (const std::string& path : paths) cells.push_back(value_at(one, path));
+      for (const std::string& path : paths) cells.push_back(value_at(one.setting(), path));
       if (answer.tested()) {
         cells.push_back(one.has_validation_mean() ? score(one.metric(), one.validation_mean())
                                                   : "");
@@ -164,7 +144,7 @@ Table pareto_table(const v1::SweepAnswer& answer) {
                {"on the front"}});
   const std::string metric = answer.benchmarks_size() > 0 ? metric_of(answer, 0) : "";
   for (const v1::ParetoPoint& point : answer.pareto()) {
-    table.add({point.method(), point.trained_on(), setting_text(point),
+    table.add({point.method(), point.trained_on(), setting_text(point.setting()),
                score(metric, point.in_distribution()), score(metric, point.out_of_distribution()),
                point.on_front() ? "yes" : "no"});
   }
@@ -205,11 +185,11 @@ std::string answer_csv(const v1::SweepAnswer& answer) {
           benchmark.trained_on(),
           benchmark.tested_on(),
           one.metric(),
-          number_or_empty(one.has_mean(), one.mean()),
-          number_or_empty(one.has_sd(), one.sd()),
+          csv_number(one.has_mean(), one.mean()),
+          csv_number(one.has_sd(), one.sd()),
           std::to_string(one.seeds()),
-          number_or_empty(one.has_validation_mean(), one.validation_mean())};
-      for (const std::string& path : paths) cells.push_back(value_at(one, path));
+          csv_number(one.has_validation_mean(), one.validation_mean())};
+      for (const std::string& path : paths) cells.push_back(value_at(one.setting(), path));
       cells.push_back(std::to_string(one.cost().tokens()));
       cells.push_back(spec::number_text(one.cost().seconds()));
       cells.push_back(spec::number_text(one.cost().device_seconds()));
@@ -222,8 +202,8 @@ std::string answer_csv(const v1::SweepAnswer& answer) {
                                         suite.suite(),
                                         suite.suite(),
                                         "mean of " + std::to_string(suite.tasks()) + " tasks",
-                                        number_or_empty(suite.has_mean(), suite.mean()),
-                                        number_or_empty(suite.has_sd(), suite.sd())};
+                                        csv_number(suite.has_mean(), suite.mean()),
+                                        csv_number(suite.has_sd(), suite.sd())};
       cells.resize(titles.size());
       text += csv_line(cells);
     }

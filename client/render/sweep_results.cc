@@ -5,6 +5,7 @@
 
 #include "client/render/csv.h"
 #include "client/render/numbers.h"
+#include "client/render/setting.h"
 #include "common/spec/limit.h"
 
 namespace prefixmem::client {
@@ -13,15 +14,8 @@ namespace {
 // Of all settings: one that a setting has not is empty there.
 std::set<std::string> paths_of(const v1::SweepResults& results) {
   std::set<std::string> paths;
-  for (const v1::SettingResult& row : results.settings()) {
-    for (const auto& [path, value] : row.setting()) paths.insert(path);
-  }
+  for (const v1::SettingResult& row : results.settings()) add_paths(row.setting(), paths);
   return paths;
-}
-
-std::string value_at(const v1::SettingResult& row, const std::string& path) {
-  const auto found = row.setting().find(path);
-  return found == row.setting().end() ? "" : found->second;
 }
 
 int all_trials(const v1::TrialCounts& counts) {
@@ -74,7 +68,7 @@ Table setting_table(const v1::SweepResults& results) {
   Table table(std::move(columns));
   for (const v1::SettingResult& row : results.settings()) {
     std::vector<std::string> cells;
-    for (const std::string& path : paths) cells.push_back(value_at(row, path));
+    for (const std::string& path : paths) cells.push_back(value_at(row.setting(), path));
     cells.push_back(mean_text(results, row));
     cells.push_back(sd_text(results, row));
     cells.push_back(finished_text(row.trials()));
@@ -91,10 +85,7 @@ std::string sweep_summary(const v1::SweepResults& results) {
   std::string best;
   if (results.settings_size() > 0 && results.settings(0).has_mean()) {
     const v1::SettingResult& row = results.settings(0);
-    for (const std::string& path : paths_of(results)) {
-      const std::string value = value_at(row, path);
-      if (!value.empty()) best += (best.empty() ? "" : ", ") + path + " " + value;
-    }
+    best = setting_text(row.setting());
     const std::string& metric = results.sweep().goal().metric();
     best += " (" + (metric.empty() ? "" : metric + " ") + mean_text(results, row);
     if (row.has_sd()) best += " ± " + sd_text(results, row);
@@ -120,10 +111,10 @@ std::string setting_csv(const v1::SweepResults& results) {
   std::string text = csv_line(titles);
   for (const v1::SettingResult& row : results.settings()) {
     std::vector<std::string> cells;
-    for (const std::string& path : paths) cells.push_back(value_at(row, path));
+    for (const std::string& path : paths) cells.push_back(value_at(row.setting(), path));
     cells.push_back(metric_of(results, row));
-    cells.push_back(row.has_mean() ? spec::number_text(row.mean()) : "");
-    cells.push_back(row.has_sd() ? spec::number_text(row.sd()) : "");
+    cells.push_back(csv_number(row.has_mean(), row.mean()));
+    cells.push_back(csv_number(row.has_sd(), row.sd()));
     cells.push_back(std::to_string(all_trials(row.trials())));
     cells.push_back(std::to_string(row.trials().succeeded()));
     cells.push_back(std::to_string(row.cost().tokens()));

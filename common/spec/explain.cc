@@ -170,7 +170,7 @@ sweep:
   1/`reduction_factor` of those that have come there so far; none is paused. They need `train.eval_every`. A stopped
   trial's job is cancelled, with the rung and the value as its reason. Of several trials of a setting the first is
   judged; the others begin when it has finished and are never stopped, so that a mean is over whole trials.
-- `budget.tokens`, `seconds` and `devices` and `max_concurrent` are of the whole sweep.
+- `budget.tokens`, `budget.seconds`, `budget.devices` and `max_concurrent` bound the whole sweep, `budget.trials` each search.
 - A search ends with its budget, with a grid's last setting, or when ten trials in a row have failed.
 - The same spec, seed and results in the same order give the same trials. What was chosen is stored before it runs: a
   coordinator that is killed goes on where it was.

@@ -376,10 +376,14 @@ void describe(V& v, SweepSpec& s) {
           "What makes a trial good, by its last evaluation; unless given, what its eval reports, "
           "the most of it (of a loss, the least).");
   v.field("budget", s.budget, "Bounds of a search.");
-  v.field("max_concurrent", s.max_concurrent, "Most trials of a search that wait or run at once.",
-          between(1, 10000));
-  v.field("seed", s.seed, "Of a search; the same seed and results give the same trials.",
-          at_least(0));
+  v.field(
+      "max_concurrent", s.max_concurrent,
+      "Most trials of a sweep with space that wait or run at once, of all its searches together.",
+      between(1, 10000));
+  v.field(
+      "seed", s.seed,
+      "Of the choices from space, in each search; the same seed and results give the same trials.",
+      at_least(0));
 }
 
 template <class V>

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/proto/role.h"
 #include "common/proto/timestamps.h"
 #include "common/spec/utf8.h"
 
@@ -39,26 +40,6 @@ std::string new_secret(const RandomBits& random) {
   return secret;
 }
 
-std::string role_name(v1::Role role) {
-  switch (role) {
-    case v1::ROLE_VIEWER:
-      return "viewer";
-    case v1::ROLE_SUBMITTER:
-      return "submitter";
-    case v1::ROLE_ADMIN:
-      return "admin";
-    default:
-      return "unspecified";
-  }
-}
-
-std::optional<v1::Role> role_from_name(const std::string& name) {
-  for (const v1::Role role : {v1::ROLE_VIEWER, v1::ROLE_SUBMITTER, v1::ROLE_ADMIN}) {
-    if (role_name(role) == name) return role;
-  }
-  return std::nullopt;
-}
-
 Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now) {
   if (!is_name(request.name())) {
     return invalid_argument(
@@ -69,9 +50,9 @@ Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now)
     return invalid_argument(fmt::format("role is {}; allowed: viewer, submitter or admin",
                                         static_cast<int>(request.role())));
   }
-  if (request.days() < 1 || request.days() > kMostDays) {
+  if (request.days() < 1 || request.days() > kMostTokenDays) {
     return invalid_argument(
-        fmt::format("days is {}; allowed: a number from 1 to {}", request.days(), kMostDays));
+        fmt::format("days is {}; allowed: a number from 1 to {}", request.days(), kMostTokenDays));
   }
   v1::Token token;
   token.set_id(new_id("token"));

@@ -5,7 +5,6 @@
 // call costs one digest and one look-up by it.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "common/clock.h"
@@ -14,8 +13,6 @@
 #include "prefixmem/v1/admin_service.pb.h"
 
 namespace prefixmem::auth {
-
-inline constexpr int kMostDays = 3650;
 
 // What the store keeps.
 struct TokenRecord {
@@ -30,8 +27,5 @@ Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now)
 
 // FAILED_PRECONDITION where it was revoked or has expired, with the token's name and the time.
 Status check_valid(const v1::Token& token, WallTime now);
-
-std::string role_name(v1::Role role);  // "viewer"
-std::optional<v1::Role> role_from_name(const std::string& name);
 
 }  // namespace prefixmem::auth

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/proto/role.h"
 #include "common/spec/utf8.h"
 #include "common/thread_annotations.h"
 #include "coordinator/auth/policy.h"
@@ -55,7 +56,7 @@ void add(const v1::UncordonWorkerRequest& request, Json& what) {
 void add(const v1::Worker& worker, Json& what) { what["worker"] = worker.id(); }
 void add(const v1::CreateTokenRequest& request, Json& what) {
   what["name"] = text(request.name());
-  what["role"] = auth::role_name(request.role());
+  what["role"] = role_name(request.role());
   what["days"] = request.days();
 }
 void add(const v1::CreateTokenResponse& response, Json& what) {

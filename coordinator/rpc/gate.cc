@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "common/proto/role.h"
 #include "coordinator/auth/policy.h"
 #include "coordinator/rpc/call_counter.h"
 #include "coordinator/rpc/caller.h"
@@ -36,7 +37,7 @@ grpc::Status Gate::refuse_role(const MethodPolicy& policy, const v1::Token& toke
   grpc::Status refusal(
       StatusCode::PERMISSION_DENIED,
       fmt::format("token {} ({}) has the role {}; {} needs {}", token.id(), token.name(),
-                  auth::role_name(token.role()), policy.method, auth::needed(policy.access)));
+                  role_name(token.role()), policy.method, auth::needed(policy.access)));
   if (policy.changes) {
     world_.audit.append({.time = world_.clock.wall(),
                          .who = {{"token", token.id()}, {"name", token.name()}},

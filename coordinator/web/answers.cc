@@ -4,11 +4,11 @@
 
 #include <utility>
 
+#include "common/proto/message_json.h"
 #include "common/proto/spec_proto.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
 #include "coordinator/web/assets.h"
-#include "coordinator/web/message_json.h"
 
 namespace prefixmem::web {
 namespace {

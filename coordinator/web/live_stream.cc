@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "coordinator/web/message_json.h"
+#include "common/proto/message_json.h"
 
 namespace prefixmem::web {
 namespace {

@@ -44,7 +44,7 @@ struct RoutesContext {
 //
 // FAILED_PRECONDITION, all four, where the context is read_only.
 //
-// Messages are those of the API, as JSON (message_json.h).
+// Messages are those of the API, as JSON (common/proto/message_json.h).
 HttpServer::Routes routes(const RoutesContext& context);
 
 }  // namespace prefixmem::web

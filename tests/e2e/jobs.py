@@ -24,6 +24,18 @@ def state(cluster, job):
     return show(cluster, job)["state"].removeprefix("JOB_STATE_").lower()
 
 
+def worker_states(cluster):
+    """{id: state} of the workers that the coordinator knows."""
+    return {w["id"]: w["state"] for w in cluster.pmt("workers", "-o", "json").json["workers"]}
+
+
+def adapter_bytes(cluster, job, folder):
+    """Downloads the job's files into the folder; the weights of its adapter."""
+    done = cluster.pmt("download", job, "--out", folder)
+    assert done.code == 0, done
+    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
 def gangs(cluster, jobs):
     return {show(cluster, job)["gang"] for job in jobs}
 

@@ -1,20 +1,20 @@
 """A drained worker's job goes on elsewhere from its checkpoint, to the same bits."""
 
 from conftest import COORDINATOR
-from jobs import at_step, log_lines, losses, show, state, submit, succeeded
+from jobs import (
+    adapter_bytes,
+    at_step,
+    log_lines,
+    losses,
+    show,
+    state,
+    submit,
+    succeeded,
+    worker_states,
+)
 from programs import eventually
 
 STEPS = 600
-
-
-def workers(cluster):
-    return {w["id"]: w["state"] for w in cluster.pmt("workers", "-o", "json").json["workers"]}
-
-
-def adapter(cluster, job, folder):
-    done = cluster.pmt("download", job, "--out", folder)
-    assert done.code == 0, done
-    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
 
 
 def test_drain_and_back(lab, cluster, tmp_path):
@@ -40,18 +40,20 @@ def test_drain_and_back(lab, cluster, tmp_path):
     (resumed,) = (line for line in log_lines(again) if "resuming after step" in line)
     assert int(resumed.split("after step ")[1].split()[0]) >= 10, "it left with a checkpoint"
     assert losses(events) == expected
-    files = [adapter(cluster, one, tmp_path / one) for one in (undisturbed, job)]
+    files = [adapter_bytes(cluster, one, tmp_path / one) for one in (undisturbed, job)]
     assert files[0] == files[1]
-    assert workers(cluster)[first] == "cordoned"
+    assert worker_states(cluster)[first] == "cordoned"
 
-    (second,) = workers(cluster).keys() - {first}
+    (second,) = worker_states(cluster).keys() - {first}
     assert cluster.pmt("workers", "cordon", second).code == 0
     waiting = submit(cluster, lab.spec("waiting"))
     assert "cordoned" in show(cluster, waiting)["reason"]
     cluster.coordinator.kill()
     cluster.restart_coordinator()
     eventually(
-        lambda: set(workers(cluster).values()) == {"cordoned"}, 30, "both dial, and stay cordoned"
+        lambda: set(worker_states(cluster).values()) == {"cordoned"},
+        30,
+        "both dial, and stay cordoned",
     )
     assert state(cluster, waiting) == "queued"
     assert cluster.pmt("workers", "uncordon", first).code == 0

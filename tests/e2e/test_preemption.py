@@ -1,15 +1,9 @@
 """A job of higher priority takes the slots of one that runs; that one then gives the same bits."""
 
 from conftest import COORDINATOR
-from jobs import at_step, log_lines, losses, show, submit, succeeded
+from jobs import adapter_bytes, at_step, log_lines, losses, show, submit, succeeded
 
 STEPS = 600
-
-
-def adapter(cluster, job, folder):
-    done = cluster.pmt("download", job, "--out", folder)
-    assert done.code == 0, done
-    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
 
 
 def reasons(events):
@@ -44,5 +38,5 @@ def test_a_preempted_job_gives_the_same_bits(lab, cluster, tmp_path):
     assert show(cluster, urgent)["end_time"] <= again[0]["time"]
 
     assert losses(events) == expected
-    files = [adapter(cluster, one, tmp_path / one) for one in (undisturbed, job)]
+    files = [adapter_bytes(cluster, one, tmp_path / one) for one in (undisturbed, job)]
     assert files[0] == files[1]

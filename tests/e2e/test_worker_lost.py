@@ -4,7 +4,17 @@ import json
 
 import pytest
 from conftest import COORDINATOR
-from jobs import at_step, checkpointed, log_lines, losses, show, submit, succeeded
+from jobs import (
+    adapter_bytes,
+    at_step,
+    checkpointed,
+    log_lines,
+    losses,
+    show,
+    submit,
+    succeeded,
+    worker_states,
+)
 from processes import alive, descendants
 from programs import eventually
 
@@ -18,11 +28,9 @@ def job_spec(lab):
 
 def downloaded(cluster, job, folder):
     """The bytes of the adapter, and {step: loss} of the metrics, which hold every step once."""
-    done = cluster.pmt("download", job, "--out", folder)
-    assert done.code == 0, done
+    adapter = adapter_bytes(cluster, job, folder)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
-    adapter = (folder / "adapter" / "adapter_model.safetensors").read_bytes()
     return adapter, {line["step"]: line["loss"] for line in lines}
 
 
@@ -76,6 +84,6 @@ def test_a_stopped_worker(job_spec, cluster):
     assert sorted(losses(events)) == list(range(1, STEPS + 1))
     shown = show(cluster, job)
     assert shown["attempt"] == 2, "moved once, though no retry is allowed"
-    workers = {w["id"]: w["state"] for w in cluster.pmt("workers", "-o", "json").json["workers"]}
+    workers = worker_states(cluster)
     assert workers[shown["worker_id"]] == "connected" and len(workers) == 2
     assert second.process.poll() is None

@@ -1,29 +1,39 @@
 // What changes something: each behind a question.
 
-import { ask, element } from "./page.js";
+import { ask, element, make } from "./page.js";
+
+const question = make("p", "", { id: "question" });
+const refusal = make("p", "", { id: "refusal", role: "alert", hidden: "" });
+const no = make("button", "Leave it", { id: "no", autofocus: "" });
+const yes = make("button", "", { id: "yes" });
+const answers = make("p", no, { class: "actions" });
+answers.append(" ", yes);
+const dialog = make("dialog", question, { id: "confirm", "aria-labelledby": "question" });
+dialog.append(refusal, answers);
+document.body.append(dialog);
+no.onclick = () => dialog.close();
+
+function refuse(sentence) {
+  refusal.textContent = sentence;
+  refusal.hidden = sentence === "";
+}
 
 // Asks; on yes runs `run`, whose failure is shown until somebody gives up or tries again.
-function confirm(question, yes, run) {
-  const dialog = element("confirm");
-  const refuse = (sentence) => {
-    element("refusal").textContent = sentence;
-    element("refusal").hidden = sentence === "";
-  };
-  element("question").textContent = question;
-  element("yes").textContent = yes;
-  element("yes").disabled = false;
+function confirm(asked, consent, run) {
+  question.textContent = asked;
+  yes.textContent = consent;
+  yes.disabled = false;
   refuse("");
-  element("yes").onclick = async () => {
-    element("yes").disabled = true;
+  yes.onclick = async () => {
+    yes.disabled = true;
     try {
       await run();
       dialog.close();
     } catch (error) {
       refuse(error.message);
-      element("yes").disabled = false;
+      yes.disabled = false;
     }
   };
-  element("no").onclick = () => dialog.close();
   dialog.showModal();
 }
 

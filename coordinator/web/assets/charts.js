@@ -2,7 +2,7 @@
 
 /* global Chart */
 
-import { figures, setEmpty, whole } from "./page.js";
+import { figures, onceAFrame, setEmpty, whole } from "./page.js";
 
 // Told apart by everyone, on light and on dark (Okabe and Ito).
 export const COLOURS = ["#0091d5", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"];
@@ -85,7 +85,7 @@ export class Curves {
   #range;
   #chart = null;
   #lines = new Map();
-  #frame = 0;
+  #drawSoon = onceAFrame(() => this.#draw());
 
   constructor(canvas, title, range) {
     this.#canvas = canvas;
@@ -98,7 +98,7 @@ export class Curves {
     const points = this.#line(name);
     while (points.length > 0 && points[points.length - 1].x >= step) points.pop();
     points.push({ x: step, y: value });
-    this.#draw();
+    this.#drawSoon();
   }
 
   #line(name) {
@@ -106,21 +106,16 @@ export class Curves {
     return this.#lines.get(name);
   }
 
-  // Once a frame, however many points came.
   #draw() {
-    if (this.#frame !== 0) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      if (this.#chart === null) {
-        setEmpty(this.#canvas.closest("section"), false);
-        const axes = { x: "step", y: this.#title, range: this.#range };
-        this.#chart = makeChart(this.#canvas, "line", axes);
-      }
-      const names = [...this.#lines.keys()];
-      this.#chart.data.datasets = names.map((name, i) => lineOf(name, this.#lines.get(name), i));
-      this.#chart.options.plugins.legend.display = names.length > 1;
-      this.#chart.update();
-    });
+    if (this.#chart === null) {
+      setEmpty(this.#canvas.closest("section"), false);
+      const axes = { x: "step", y: this.#title, range: this.#range };
+      this.#chart = makeChart(this.#canvas, "line", axes);
+    }
+    const names = [...this.#lines.keys()];
+    this.#chart.data.datasets = names.map((name, i) => lineOf(name, this.#lines.get(name), i));
+    this.#chart.options.plugins.legend.display = names.length > 1;
+    this.#chart.update();
   }
 }
 

@@ -3,12 +3,11 @@
 import { offerActions } from "./actions.js";
 import { Curves } from "./charts.js";
 import {
-  ask,
   askJson,
+  begin,
   bytesText,
   countText,
   element,
-  figures,
   fillList,
   fillTable,
   follow,
@@ -23,7 +22,7 @@ import {
   subject,
   whole,
 } from "./page.js";
-import { linkTo } from "./rows.js";
+import { linkTo, lossText, positive } from "./rows.js";
 
 const address = `/api/jobs/${subject}`;
 
@@ -42,16 +41,16 @@ function showJob(job) {
   showStep(Number(progress.step ?? 0), Number(progress.total_steps ?? 0));
   fillList(element("figures"), [
     ["phase", progress.phase ?? ""],
-    ["loss", Number(progress.step) > 0 ? figures(progress.loss) : ""],
+    ["loss", lossText(progress)],
     ...newestScores(progress.evals ?? []),
-    ["tokens/s", progress.tokens_per_second > 0 ? countText(progress.tokens_per_second) : ""],
-    ["tokens", Number(progress.tokens) > 0 ? countText(progress.tokens) : ""],
-    ["trained for", progress.wall_seconds > 0 ? secondsText(progress.wall_seconds) : ""],
-    ["left", progress.eta_seconds > 0 ? secondsText(progress.eta_seconds) : ""],
-    ["parameters", Number(progress.trainable_parameters) > 0 ? whole(progress.trainable_parameters) : ""],
+    ["tokens/s", positive(progress.tokens_per_second, countText)],
+    ["tokens", positive(progress.tokens, countText)],
+    ["trained for", positive(progress.wall_seconds, secondsText)],
+    ["left", positive(progress.eta_seconds, secondsText)],
+    ["parameters", positive(progress.trainable_parameters, whole)],
     ["method", method],
     ["ranks", whole(job.ranks)],
-    ["attempt", job.attempt > 0 ? whole(job.attempt) : ""],
+    ["attempt", positive(job.attempt, whole)],
     ["worker", job.worker_id && linkTo("workers", job.worker_id)],
     ["sweep", job.sweep_id && linkTo("sweeps", job.sweep_id)],
     ["gang", job.gang_jobs > 1 ? `${job.gang}, of ${job.gang_jobs} jobs` : ""],
@@ -139,14 +138,10 @@ let method = "";
 
 async function start() {
   const job = await askJson(address);
-  document.title = `${job.name} · prefixmem`;
-  element("name").textContent = job.name;
-  element("id").textContent = job.id;
   method = methodOf(job.spec);
-  element("spec").textContent = await ask(`${address}/spec`);
   showJob(job);
   offerActions(`job ${job.name}`, address);
-  element("content").hidden = false;
+  await begin(job, address);
   follow(() => `${address}/live?after=${last}`, {
     job: showJob,
     artifacts: showArtifacts,

@@ -69,6 +69,18 @@ export function follow(address, handlers) {
   open();
 }
 
+// ---- what a page begins with
+
+// Shows the name, id and spec of a job or a sweep at `address`, which never change, and with them
+// the page.
+export async function begin({ name, id }, address) {
+  document.title = `${name} · prefixmem`;
+  element("name").textContent = name;
+  element("id").textContent = id;
+  element("spec").textContent = await ask(`${address}/spec`);
+  element("content").hidden = false;
+}
+
 // ---- what is wrong
 
 export function setProblem(sentence) {
@@ -124,6 +136,19 @@ function patch(parent, wanted, depth = 1) {
 export function fillTable(table, rows) {
   patch(table.tBodies[0], rows);
   setEmpty(table.closest("section"), rows.length === 0);
+}
+
+// Has `run` run with the next frame, once however often it is asked for before.
+export function onceAFrame(run) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      run();
+    });
+  };
 }
 
 // Pairs of name and content; those whose content is "" are left out.

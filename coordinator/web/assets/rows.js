@@ -18,8 +18,8 @@ function progressText({ step, total_steps: total } = {}) {
   return shown;
 }
 
-const lossText = (progress) => (Number(progress?.step) > 0 ? figures(progress.loss) : "");
-const positive = (value, text) => (value > 0 ? text(value) : "");
+export const lossText = (progress) => (Number(progress?.step) > 0 ? figures(progress.loss) : "");
+export const positive = (value, text) => (value > 0 ? text(value) : "");
 
 // Jobs that run or start, those of one gang together; the newest gang first.
 export function gangsOf(jobs) {

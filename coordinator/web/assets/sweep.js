@@ -3,8 +3,8 @@
 import { offerActions } from "./actions.js";
 import { COLOURS, GREY, makeChart, setAxis } from "./charts.js";
 import {
-  ask,
   askJson,
+  begin,
   countText,
   element,
   fillList,
@@ -13,6 +13,7 @@ import {
   hasEnded,
   make,
   makeRow,
+  onceAFrame,
   scoreText,
   secondsText,
   setEmpty,
@@ -26,24 +27,24 @@ import { linkTo, stateText } from "./rows.js";
 const address = `/api/sweeps/${subject}`;
 
 let results = null; // SweepResults
-const trials = new Map(); // Jobs by id
+const trials = new Map(); // by id of the job: what trialOf gives
 
 // What trials are compared by; "" where they differ in it.
 const common = () => results.sweep.goal.metric;
 const title = () => common() || "score";
-const metricOf = (job) => common() || (job.progress?.evals?.at(-1)?.metric ?? "");
 const stopped = (job) => job.state === "JOB_STATE_CANCELLED";
 
-// What the sweep's goal says of a trial so far, by step.
-function scoresOf(job) {
-  const metric = metricOf(job);
-  const evals = (job.progress?.evals ?? []).filter((found) => found.metric === metric);
-  return evals
+// A trial's job with what the sweep's goal says of it so far: its metric, points (x: step, y: score)
+// and the newest score.
+function trialOf(job) {
+  const evals = job.progress?.evals ?? [];
+  const metric = common() || (evals.at(-1)?.metric ?? "");
+  const points = evals
+    .filter((found) => found.metric === metric)
     .map((found) => ({ x: Number(found.step), y: Number(found.value) }))
     .sort((a, b) => a.x - b.x);
+  return { job, metric, points, score: points.at(-1)?.y };
 }
-
-const lastScore = (job) => scoresOf(job).at(-1)?.y;
 
 // ---- the leaderboard
 
@@ -123,9 +124,9 @@ function scoredSettings(path) {
     .filter((row) => row.mean !== undefined && path in row.setting)
     .map(({ setting, mean, metric }) => ({ setting, score: Number(mean), metric: common() || metric }));
   const cut = [...trials.values()]
-    .filter((job) => stopped(job) && path in (job.trial?.setting ?? {}))
-    .map((job) => ({ setting: job.trial.setting, score: lastScore(job), metric: metricOf(job) }))
-    .filter(({ score }) => score !== undefined);
+    .filter(({ job, score }) => stopped(job) && score !== undefined)
+    .filter(({ job }) => path in (job.trial?.setting ?? {}))
+    .map(({ job, score, metric }) => ({ setting: job.trial.setting, score, metric }));
   return { finished, cut };
 }
 
@@ -176,14 +177,13 @@ let curves = null;
 
 function showCurves() {
   const lines = inOrder()
-    .map((job) => ({ job, data: scoresOf(job) }))
-    .filter(({ data }) => data.length > 0)
-    .map(({ job, data }) => {
+    .filter(({ points }) => points.length > 0)
+    .map(({ job, metric, points }) => {
       const colour = stopped(job) ? GREY : COLOURS[job.trial.number % COLOURS.length];
       return {
         label: `trial ${job.trial.number}`,
-        metric: metricOf(job),
-        data,
+        metric,
+        data: points,
         borderColor: colour,
         backgroundColor: colour,
         pointRadius: 2,
@@ -204,49 +204,37 @@ function showCurves() {
 
 // ---- trials
 
-const inOrder = () => [...trials.values()].sort((a, b) => a.trial.number - b.trial.number);
+const inOrder = () => [...trials.values()].sort((a, b) => a.job.trial.number - b.job.trial.number);
 
 function showTrials() {
-  const rows = inOrder().map((job) => {
-    const score = lastScore(job);
-    return makeRow([
+  const rows = inOrder().map(({ job, metric, score }) =>
+    makeRow([
       { number: whole(job.trial.number) },
       linkTo("jobs", job.id, job.name),
       stateText(job.state),
       { number: whole(job.progress?.step ?? 0) },
-      { number: score === undefined ? "" : scoreText(metricOf(job), score) },
+      { number: score === undefined ? "" : scoreText(metric, score) },
       job.reason,
-    ]);
-  });
+    ]),
+  );
   fillTable(element("trials"), rows);
 }
 
 // ---- from the beginning
 
-let frame = 0;
-
-// Once a frame, however many trials have changed.
-function show() {
-  if (frame !== 0) return;
-  frame = requestAnimationFrame(() => {
-    frame = 0;
-    showSweep();
-    showSettings();
-    showScatter();
-    showCurves();
-    showTrials();
-  });
-}
+const show = onceAFrame(() => {
+  showSweep();
+  showSettings();
+  showScatter();
+  showCurves();
+  showTrials();
+});
 
 async function start() {
   results = await askJson(address);
-  const { name, id } = results.sweep;
-  document.title = `${name} · prefixmem`;
-  element("name").textContent = name;
-  element("id").textContent = id;
-  element("spec").textContent = await ask(`${address}/spec`);
-  offerActions(`sweep ${name} and all its trials`, address);
-  element("content").hidden = false;
+  const { sweep } = results;
+  offerActions(`sweep ${sweep.name} and all its trials`, address);
+  await begin(sweep, address);
   element("path").addEventListener("change", showScatter);
   show();
   follow(() => `${address}/live`, {
@@ -255,7 +243,7 @@ async function start() {
       show();
     },
     trial: (job) => {
-      trials.set(job.id, job);
+      trials.set(job.id, trialOf(job));
       show();
     },
   });

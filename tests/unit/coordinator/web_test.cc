@@ -5,7 +5,6 @@
 #include <future>
 
 #include "coordinator/web/job_feed.h"
-#include "coordinator/web/message_json.h"
 #include "coordinator/web/overview_feed.h"
 #include "coordinator/web/sweep_feed.h"
 #include "tests/unit/coordinator/service.h"
@@ -187,16 +186,6 @@ TEST_F(WebTest, TheOverviewTellsWhatHasChanged) {
   ASSERT_TRUE(coordinator().cancel("a").ok());
   const auto second = feed.news();
   EXPECT_THAT(second->text, AllOf(HasSubstr("cancel asked for"), Not(HasSubstr("event: workers"))));
-}
-
-TEST(MessageJson, IsOneLineOfTheApisNames) {
-  v1::Job job;
-  job.set_name("a\nb</script>");
-  job.mutable_progress()->set_tokens(int64_t{1} << 60);
-  const auto text = message_json(job);
-  ASSERT_TRUE(text.ok());
-  EXPECT_THAT(*text, AllOf(HasSubstr("\"name\":\"a\\nb"), HasSubstr("\"sweep_id\":\"\""),
-                           HasSubstr("\"tokens\":\"1152921504606846976\""), Not(HasSubstr("\n"))));
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
-#include "coordinator/web/message_json.h"
+#include "common/proto/message_json.h"
 
 #include <google/protobuf/util/json_util.h>
 
-namespace prefixmem::web {
+namespace prefixmem {
 
-Result<std::string> message_json(const google::protobuf::Message& message) {
+Result<std::string> message_json(const google::protobuf::Message& message, bool indented) {
   google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = indented;
   options.always_print_primitive_fields = true;
   options.preserve_proto_field_names = true;
   std::string text;
@@ -14,4 +15,4 @@ Result<std::string> message_json(const google::protobuf::Message& message) {
   return internal_error(message.GetTypeName() + " cannot be written as JSON: " + status.ToString());
 }
 
-}  // namespace prefixmem::web
+}  // namespace prefixmem
