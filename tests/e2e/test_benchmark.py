@@ -1,13 +1,16 @@
 """A benchmark of one's own: prepared from where it is published, named in a spec, scored by it."""
 
+import contextlib
 import csv
 import hashlib
 import io
+import itertools
 import json
 
 import pytest
 import tiny
 import yaml
+from browser import Tab, chromium
 from jobs import show, submit, succeeded
 from programs import eventually
 
@@ -182,6 +185,66 @@ def test_a_sweep_compares_methods_on_benchmarks(lab, service, places):
     assert shown == pytest.approx([none["suites"][0]["mean"], suite["mean"]])
     table = service.pmt("results", sweep, "--baseline", "lora (r: 2)").out
     assert "vs lora (r: 2)" in table and "pair (2 tasks)" in table, table
+    markdown = tables(service.pmt("results", sweep, "-o", "markdown").out)
+    with page_of(service, sweep) as tab:
+        assert tab.rows("methods") == markdown[0]
+        assert [row[-1] for row in tab.rows("chosen")] == [row[-1] for row in markdown[1]]
+        assert tab.locator("#untested").is_hidden() and tab.locator("#pareto").is_hidden()
+
+
+def test_the_pareto_front_of_a_sweep(lab, service, places):
+    spec = lab.spec(
+        "fronts",
+        data=None,
+        eval=None,
+        benchmark="tiny",
+        train__max_steps=3,
+        train__learning_rate=None,
+        train__output="none",
+        resources__ranks=1,
+        sweep={
+            "grid": {
+                "eval.benchmark": ["tiny", "pair/two"],
+                "train.learning_rate": [1e-4, 1e-2],
+            }
+        },
+    )
+    submitted = service.pmt("submit", spec, "-o", "json", *places)
+    assert submitted.code == 0, submitted
+    sweep = submitted.json["sweep_id"]
+    assert service.pmt("watch", sweep).code == 0
+    points = service.pmt("results", sweep, "-o", "json").json["answer"]["pareto"]
+    assert len(points) == 2 and any(point["on_front"] for point in points), points
+    with page_of(service, sweep) as tab:
+        dots, front = tab.chart("pareto", "chart.data.datasets.map((set) => set.data)")
+        both = [(point["in_distribution"], point["out_of_distribution"]) for point in points]
+        assert sorted((dot["x"], dot["y"]) for dot in dots) == sorted(both)
+        assert len(front) == sum(point["on_front"] for point in points)
+        assert tab.locator("#untested").is_visible()
+
+
+def tables(markdown):
+    """Cells of the rows below the titles, of each table; one that says "-" is empty on a page."""
+    cells = [
+        [cell.strip(" -") and cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|")
+        else []
+        for line in markdown.splitlines()
+    ]
+    parts = [list(part) for filled, part in itertools.groupby(cells, bool) if filled]
+    return [part[2:] for part in parts]
+
+
+@contextlib.contextmanager
+def page_of(service, sweep):
+    """A tab with an ended sweep's page, in which nothing may go wrong."""
+    with chromium() as browser:
+        tab = Tab(browser, f"{service.page}/sweeps/{sweep}")
+        tab.locator("#methods").wait_for()
+        yield tab
+        tab.screenshot_as(sweep)
+        tab.close()
+        assert tab.errors == []
 
 
 def test_an_unprepared_benchmark_is_refused(lab, service, registry, tmp_path):

@@ -176,11 +176,22 @@ export const stateName = (state) => state.replace(/^[A-Z]+_STATE_/, "").toLowerC
 export const hasEnded = (state) =>
   !["queued", "starting", "running"].includes(stateName(state));
 
+// What write(value) gives, rounded as printf rounds: of two equally near the even one, where
+// JavaScript takes the greater.
+function rounded(value, write) {
+  const [text, below] = [write(value), write(value * (1 - Number.EPSILON))];
+  const exact = value.toPrecision(60).replace(/0+$/, "");
+  const isTie = text !== below && exact.length < 20;
+  return isTie && /[02468](?=e|$)/.test(below) ? below : text;
+}
+
+const fixed = (value, digits) => rounded(value, (number) => number.toFixed(digits));
+
 function scaled(value, base, units) {
   let unit = 0;
   for (; value >= 999.5 && unit + 1 < units.length; ++unit) value /= base;
   const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return [value.toFixed(digits), units[unit]];
+  return [fixed(value, digits), units[unit]];
 }
 
 export function countText(count) {
@@ -196,8 +207,8 @@ export function bytesText(bytes) {
 }
 
 export function secondsText(seconds) {
-  if (seconds < 9.995) return `${seconds.toFixed(2)}s`;
-  if (seconds < 59.95) return `${seconds.toFixed(1)}s`;
+  if (seconds < 9.995) return `${fixed(seconds, 2)}s`;
+  if (seconds < 59.95) return `${fixed(seconds, 1)}s`;
   const all = Math.round(seconds);
   const two = (value) => `${Math.floor(value)}`.padStart(2, "0");
   if (all < 3600) return `${Math.floor(all / 60)}m${two(all % 60)}s`;
@@ -209,13 +220,21 @@ export function secondsText(seconds) {
 export function figures(value) {
   const number = Number(value);
   if (!Number.isFinite(number)) return `${value}`;
-  const [mantissa, exponent] = number.toExponential(3).split("e");
+  const written = rounded(number, (value) => value.toExponential(3));
+  const [mantissa, exponent] = written.split("e");
   const size = Number(exponent);
-  if (size >= -4 && size < 4) return `${Number(number.toPrecision(4))}`;
+  if (size >= -4 && size < 4) return `${Number(written)}`;
   return `${Number(mantissa)}e${size < 0 ? "-" : "+"}${`${Math.abs(size)}`.padStart(2, "0")}`;
 }
 
 export const scoreText = (metric, value) =>
-  metric === "loss" ? figures(value) : `${(100 * value).toFixed(1)}%`;
+  metric === "loss" ? figures(value) : `${fixed(100 * value, 1)}%`;
 
 export const whole = (number) => Number(number).toLocaleString("en-US");
+
+// Of a map of dotted paths to values.
+export const settingText = (setting) =>
+  Object.entries(setting)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, value]) => `${path} ${value}`)
+    .join(", ");

@@ -1,6 +1,7 @@
 // The page of a sweep: what its settings have scored so far, and each of its trials.
 
 import { offerActions } from "./actions.js";
+import { showAnswer } from "./answer.js";
 import { COLOURS, GREY, makeChart, setAxis } from "./charts.js";
 import {
   askJson,
@@ -19,6 +20,7 @@ import {
   setEmpty,
   setProblem,
   setState,
+  settingText,
   subject,
   whole,
 } from "./page.js";
@@ -51,10 +53,6 @@ function trialOf(job) {
 const all = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 const finishedText = (counts) => `${counts.succeeded}/${all(counts)}`;
 const paths = () => [...new Set(results.settings.flatMap((row) => Object.keys(row.setting)))].sort();
-const settingText = (setting) =>
-  Object.entries(setting)
-    .map(([path, value]) => `${path} ${value}`)
-    .join(", ");
 
 function showSettings() {
   const shown = (row, value) => (value === undefined ? "" : scoreText(common() || row.metric, value));
@@ -224,6 +222,7 @@ function showTrials() {
 
 const show = onceAFrame(() => {
   showSweep();
+  showAnswer(results.answer);
   showSettings();
   showScatter();
   showCurves();
