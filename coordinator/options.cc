@@ -27,6 +27,14 @@ CLI::App* add_token_command(CLI::App& app, TokenFlags& flags) {
   return command;
 }
 
+CLI::App* add_restore_command(CLI::App& app, std::string& backup) {
+  CLI::App* command = app.add_subcommand(
+      "restore", "Puts a backup in place of the store while no coordinator runs, and ends");
+  command->fallthrough();
+  command->add_option("backup", backup, "Folder that pmt admin backup has filled")->required();
+  return command;
+}
+
 TokenOptions token_options(const TokenFlags& flags, const std::string& data_dir) {
   TokenOptions options;
   options.data_dir = data_dir;
@@ -77,15 +85,19 @@ ParsedOptions parse_options(int argc, char** argv) {
       ->capture_default_str();
   TokenFlags token;
   const CLI::App* make_token = add_token_command(app, token);
+  std::string backup;
+  const CLI::App* restore = add_restore_command(app, backup);
+  app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return {std::nullopt, std::nullopt, app.exit(error) == 0 ? 0 : 2};
+    return {.exit_code = app.exit(error) == 0 ? 0 : 2};
   }
   options.data_dir = data_dir;
   options.ready_file = ready_file;
-  if (!make_token->parsed()) return {options, std::nullopt, 0};
-  return {std::nullopt, token_options(token, data_dir), 0};
+  if (make_token->parsed()) return {.token = token_options(token, data_dir)};
+  if (restore->parsed()) return {.restore = RestoreOptions{backup, data_dir}};
+  return {.options = options};
 }
 
 }  // namespace prefixmem

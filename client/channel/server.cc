@@ -179,4 +179,12 @@ Status Server::download(const v1::DownloadArtifactRequest& request, Millis limit
   return read_stream(context, *reader, *connection_, limit, take);
 }
 
+Status Server::back_up(const v1::BackUpRequest& request, Millis limit,
+                       const std::function<Status(const v1::BackUpResponse&)>& take) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  const auto reader = connection_->admin->BackUp(&context, request);
+  return read_stream(context, *reader, *connection_, limit, take);
+}
+
 }  // namespace prefixmem::client

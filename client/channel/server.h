@@ -55,6 +55,9 @@ class Server {
   Status download(const v1::DownloadArtifactRequest& request, Millis limit,
                   const std::function<Status(const v1::DownloadArtifactResponse&)>& take);
 
+  Status back_up(const v1::BackUpRequest& request, Millis limit,
+                 const std::function<Status(const v1::BackUpResponse&)>& take);
+
   // False where the server is still away after `limit`.
   bool wait_until_back(Millis limit);
 

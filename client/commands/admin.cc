@@ -91,10 +91,14 @@ Command add_admin(CLI::App& app) {
   CLI::App* show = tokens->add_subcommand("list", "List all tokens");
   CLI::App* take = tokens->add_subcommand("revoke", "Revoke a token at once");
   take->add_option("token", options->token, "Id of a token")->required();
-  command->require_subcommand(1);
   tokens->require_subcommand(1);
   for (CLI::App* one : {tokens, make, show, take}) one->fallthrough();
-  return {command, [options, make, show](Session& session) {
+  const Command backup = add_backup(*command);
+  const Command restore = add_restore(*command);
+  command->require_subcommand(1);
+  return {command, [=](Session& session) {
+            if (backup.app->parsed()) return backup.run(session);
+            if (restore.app->parsed()) return restore.run(session);
             if (make->parsed()) return create(*options, session);
             return show->parsed() ? list(session) : revoke(*options, session);
           }};

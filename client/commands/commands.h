@@ -34,6 +34,8 @@ Command add_diagnose(CLI::App& app);
 Command add_benchmarks(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_admin(CLI::App& app);
+Command add_backup(CLI::App& admin);
+Command add_restore(CLI::App& admin);
 Command add_version(CLI::App& app);
 
 }  // namespace prefixmem::client

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "client/channel/download.h"
-#include "client/commands/adapter_tool.h"
 #include "client/commands/benchmark_options.h"
 #include "client/commands/commands.h"
+#include "client/commands/tool.h"
 #include "client/exit_codes.h"
 #include "client/submission/submission.h"
 #include "common/files.h"
@@ -112,7 +112,7 @@ Result<int> diagnose(const Options& options, Session& session) {
     PM_TRY(write_file_atomic(spec, subject.spec));
     arguments.insert(arguments.end(), {"--spec", spec});
   }
-  PM_ASSIGN(const int code, run_adapter_tool(arguments));
+  PM_ASSIGN(const int code, run_tool(kAdapterTool, arguments));
   if (code != kExitDone) return code;
   PM_ASSIGN(const std::string written, read_file(out));
   const auto diagnosis = nlohmann::json::parse(written);

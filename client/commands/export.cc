@@ -1,7 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include "client/commands/adapter_tool.h"
 #include "client/commands/commands.h"
+#include "client/commands/tool.h"
 
 namespace prefixmem::client {
 namespace {
@@ -13,7 +13,7 @@ struct Options {
 Result<int> export_model(const Options& options) {
   std::vector<std::string> arguments = {"export", options.folder, "--out", options.out};
   if (!options.model.empty()) arguments.insert(arguments.end(), {"--model", options.model});
-  return run_adapter_tool(arguments);
+  return run_tool(kAdapterTool, arguments);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ const std::vector<MethodPolicy>& policies() {
       {"prefixmem.v1.AdminService/CreateToken", Access::kAdmin, true},
       {"prefixmem.v1.AdminService/ListTokens", Access::kAdmin, false},
       {"prefixmem.v1.AdminService/RevokeToken", Access::kAdmin, true},
+      {"prefixmem.v1.AdminService/BackUp", Access::kAdmin, true},
       {"grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::kViewer, false},
       // Says only whether the port serves, to load balancers that have no token.
       {"grpc.health.v1.Health/Check", Access::kAnyone, false},

@@ -21,7 +21,7 @@ enum class Access {
 struct MethodPolicy {
   std::string_view method;  // "prefixmem.v1.JobService/GetJob"
   Access access;
-  bool changes;  // something, so the audit log has a line of each call
+  bool changes;  // something, or gives away all there is: the audit log has a line of each call
 };
 
 // All methods that there are; a method that is not here is nobody's.

@@ -79,6 +79,7 @@ class Coordinator {
   // Ends the streams of its owner too. NOT_FOUND; FAILED_PRECONDITION where it is revoked already.
   Result<v1::Token> revoke_token(const std::string& id);
   const auth::TokenBook& tokens() const { return tokens_; }
+  Result<std::unique_ptr<store::Snapshot>> begin_snapshot();
   // What memory holds of it: workers, placed jobs, the queue's age.
   Overview overview();
 
@@ -108,6 +109,12 @@ class Coordinator {
   // Closes every worker's link and wakes every subscriber; the service is about to end. Workers
   // keep their leases.
   void end_streams(const Status& why);
+
+  // Of a store from a backup, before it serves. Meanwhile jobs may have had attempts that it knows
+  // nothing of, whose gangs may still run: placed jobs go back into the queue, where no retry is
+  // counted, and the attempts of all have numbers above `lap` thousand from now on, so that none is
+  // taken for one of those.
+  Status begin_again(const std::string& reason, int lap);
 
   store::Reader& reader() { return environment_.store.reader(); }
   store::Blobs& blobs() { return environment_.store.blobs(); }

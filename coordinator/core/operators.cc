@@ -2,10 +2,17 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common/spec/utf8.h"
 #include "coordinator/core/coordinator.h"
 
 namespace prefixmem {
+namespace {
+
+constexpr int kAttemptsALap = 1000;
+
+}  // namespace
 
 Result<v1::Worker> Coordinator::cordon(const std::string& worker_id) {
   return set_cordoned(worker_id, true, /*leave=*/false);
@@ -47,6 +54,21 @@ void Coordinator::empty_worker(const std::string& worker_id) {
     if (!job.attempt || job.attempt->worker_id != worker_id) continue;
     stop_attempt(job, unavailable(reason), "drain asked for");
   }
+}
+
+Result<std::unique_ptr<store::Snapshot>> Coordinator::begin_snapshot() {
+  return environment_.store.begin_snapshot();
+}
+
+Status Coordinator::begin_again(const std::string& reason, int lap) {
+  const MutexLock lock(mutex_);
+  for (auto& [id, worker] : live_.workers) worker.draining = true;
+  for (auto& [id, job] : live_.jobs) {
+    if (job.attempt) end_attempt(job, unavailable(reason));
+    job.record.job.set_attempt(std::max(job.record.job.attempt(), lap * kAttemptsALap));
+    journal_.job_changed(id);
+  }
+  return flush();
 }
 
 }  // namespace prefixmem

@@ -1,5 +1,7 @@
 #include "coordinator/rpc/admin_service.h"
 
+#include "coordinator/rpc/backup_source.h"
+#include "coordinator/rpc/permitted.h"
 #include "coordinator/rpc/reply.h"
 
 namespace prefixmem::rpc {
@@ -25,6 +27,14 @@ grpc::ServerUnaryReactor* AdminService::RevokeToken(grpc::CallbackServerContext*
                                                     const v1::RevokeTokenRequest* request,
                                                     v1::Token* response) {
   return reply(call, response, [&] { return context_.coordinator.revoke_token(request->token()); });
+}
+
+grpc::ServerWriteReactor<v1::BackUpResponse>* AdminService::BackUp(
+    grpc::CallbackServerContext* call, const v1::BackUpRequest* request) {
+  using Message = v1::BackUpResponse;
+  auto source = guarded([&] { return BackupSource::begin(context_, *request); });
+  if (!source.ok()) return ended_stream<Message>(source.status());
+  return permitted<Message>(context_, *call, std::move(source).value())->begin();
 }
 
 }  // namespace prefixmem::rpc

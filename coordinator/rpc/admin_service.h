@@ -20,6 +20,8 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* RevokeToken(grpc::CallbackServerContext* call,
                                         const v1::RevokeTokenRequest* request,
                                         v1::Token* response) override;
+  grpc::ServerWriteReactor<v1::BackUpResponse>* BackUp(grpc::CallbackServerContext* call,
+                                                       const v1::BackUpRequest* request) override;
 
  private:
   const ServiceContext context_;

@@ -66,6 +66,12 @@ void add(const v1::RevokeTokenRequest& request, Json& what) {
   what["token"] = text(request.token());
 }
 void add(const v1::Token& token, Json& what) { what["name"] = token.name(); }
+void add(const v1::BackUpRequest& request, Json& what) {
+  what["known"] = request.known_sha256_size();
+}
+void add(const v1::BackUpResponse& response, Json& what) {
+  if (response.has_end()) what["files"] = response.end().files();
+}
 void add(const v1::WorkerMessage& message, Json& what) {
   if (!message.has_register_()) return;
   what["worker"] = text(message.register_().worker_id());
@@ -108,6 +114,7 @@ const std::map<std::string_view, Description>& descriptions() {
        {add_as<v1::CreateTokenRequest>, add_as<v1::CreateTokenResponse>}},
       {"prefixmem.v1.AdminService/RevokeToken",
        {add_as<v1::RevokeTokenRequest>, add_as<v1::Token>}},
+      {"prefixmem.v1.AdminService/BackUp", {add_as<v1::BackUpRequest>, add_as<v1::BackUpResponse>}},
       {"prefixmem.v1.WorkerService/Connect",
        {add_as<v1::WorkerMessage>, add_as<v1::CoordinatorMessage>}},
       {"prefixmem.v1.WorkerService/UploadArtifact",

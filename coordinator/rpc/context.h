@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "common/clock.h"
 #include "coordinator/auth/token_book.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/rpc/work_queue.h"
@@ -12,6 +13,7 @@ namespace prefixmem::rpc {
 // Outlives every call.
 struct ServiceContext {
   Coordinator& coordinator;
+  const Clock& clock;
   WorkQueue& wakes;               // where watchers go on after a commit
   std::atomic<bool>& closing;     // set when the service is about to end
   const auth::TokenBook* tokens;  // null: users are not asked who they are

@@ -28,15 +28,6 @@ Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
   return invalid_argument("the request holds neither spec nor yaml; allowed: one of them");
 }
 
-// Ends once the caller's token does not count any more.
-template <class Message>
-std::shared_ptr<PullStream<Message>> permitted(const ServiceContext& context,
-                                               const grpc::CallbackServerContext& call,
-                                               std::unique_ptr<Source<Message>> source) {
-  return PullStream<Message>::make(std::make_unique<Permitted<Message>>(
-      context.tokens, call.client_metadata(), std::move(source)));
-}
-
 // Wakes the stream, on a thread of its own, whenever the job has something new.
 template <class Message>
 grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context,

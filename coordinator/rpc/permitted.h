@@ -8,6 +8,7 @@
 #include "common/sha256.h"
 #include "coordinator/auth/token_book.h"
 #include "coordinator/rpc/caller.h"
+#include "coordinator/rpc/context.h"
 #include "coordinator/rpc/pull_stream.h"
 
 namespace prefixmem::rpc {
@@ -30,5 +31,14 @@ class Permitted final : public Source<Message> {
   const std::string digest_;
   const std::unique_ptr<Source<Message>> source_;
 };
+
+// A stream of what `source` gives, as above.
+template <class Message>
+std::shared_ptr<PullStream<Message>> permitted(const ServiceContext& context,
+                                               const grpc::CallbackServerContext& call,
+                                               std::unique_ptr<Source<Message>> source) {
+  return PullStream<Message>::make(std::make_unique<Permitted<Message>>(
+      context.tokens, call.client_metadata(), std::move(source)));
+}
 
 }  // namespace prefixmem::rpc

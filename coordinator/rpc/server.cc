@@ -44,7 +44,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerWorld& world, const Po
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   describe_health();
-  std::unique_ptr<Server> server(new Server(world.coordinator, tokens));
+  std::unique_ptr<Server> server(new Server(world, tokens));
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort(port.listen.to_string(), credentials, &bound);
@@ -68,7 +68,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerWorld& world, const Po
 void Server::stop() {
   if (!server_ || closing_.exchange(true)) return;
   server_->GetHealthCheckService()->SetServingStatus(false);
-  coordinator_.end_streams(unavailable("the coordinator is shutting down"));
+  context_.coordinator.end_streams(unavailable("the coordinator is shutting down"));
   server_->Shutdown(std::chrono::system_clock::now() + kPatienceForCalls);
   server_->Wait();
 }

@@ -49,18 +49,15 @@ class Server {
 
  private:
   // With `tokens` null, users are not asked who they are.
-  Server(Coordinator& coordinator, const auth::TokenBook* tokens)
-      : coordinator_(coordinator),
-        jobs_({coordinator, wakes_, closing_, tokens}),
-        workers_({coordinator, wakes_, closing_, tokens}),
-        admin_({coordinator, wakes_, closing_, tokens}) {}
+  Server(const ServerWorld& world, const auth::TokenBook* tokens)
+      : context_{world.coordinator, world.clock, wakes_, closing_, tokens} {}
 
-  Coordinator& coordinator_;
   std::atomic<bool> closing_ = false;
   WorkQueue wakes_{2};
-  JobService jobs_;
-  WorkerService workers_;
-  AdminService admin_;
+  const ServiceContext context_;
+  JobService jobs_{context_};
+  WorkerService workers_{context_};
+  AdminService admin_{context_};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

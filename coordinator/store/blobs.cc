@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "common/files.h"
 #include "common/id.h"
@@ -62,9 +65,15 @@ Result<BlobReader> Blobs::read(const std::string& sha256) const {
 
 // Under the lock, so that no writer pins it and publishes it between the look and the removal.
 Result<bool> Blobs::remove(const std::string& sha256) {
-  const auto file = place_of(folder_, sha256);
   const MutexLock lock(mutex_);
   if (pinned_.contains(sha256)) return false;
+  if (keepers_ == 0) return unlink_blob(sha256);
+  put_off_.insert(sha256);
+  return false;
+}
+
+Result<bool> Blobs::unlink_blob(const std::string& sha256) {
+  const auto file = place_of(folder_, sha256);
   if (::unlink(file.c_str()) == 0) return true;
   if (errno == ENOENT) return false;
   return from_errno("removing blob " + file.string(), errno);
@@ -88,6 +97,7 @@ std::shared_ptr<const void> Blobs::pin(const std::string& sha256) {
   {
     const MutexLock lock(mutex_);
     pinned_.insert(sha256);
+    put_off_.erase(sha256);
   }
   return {this, [this, sha256](const void*) { unpin(sha256); }};
 }
@@ -95,6 +105,22 @@ std::shared_ptr<const void> Blobs::pin(const std::string& sha256) {
 void Blobs::unpin(const std::string& sha256) {
   const MutexLock lock(mutex_);
   pinned_.erase(pinned_.find(sha256));
+}
+
+std::shared_ptr<const void> Blobs::keep_all() {
+  const MutexLock lock(mutex_);
+  keepers_ += 1;
+  return {this, [this](const void*) { release(); }};
+}
+
+// What cannot be removed is tried again when the store is next opened.
+void Blobs::release() {
+  const MutexLock lock(mutex_);
+  if (--keepers_ > 0) return;
+  for (const std::string& sha256 : std::exchange(put_off_, {})) {
+    const auto removed = unlink_blob(sha256);
+    if (!removed.ok()) spdlog::warn("{}", removed.status().message());
+  }
 }
 
 // One that is there may have just been made by another thread and not be synced yet.
@@ -144,6 +170,12 @@ Result<std::string> BlobReader::read(size_t most) {
   if (count < 0) return from_errno("reading a blob", errno);
   bytes.resize(static_cast<size_t>(count));
   return bytes;
+}
+
+Result<int64_t> BlobReader::size() const {
+  struct stat info{};
+  if (fstat(fd_.get(), &info) != 0) return from_errno("examining a blob", errno);
+  return int64_t{info.st_size};
 }
 
 }  // namespace prefixmem::store

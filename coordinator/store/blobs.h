@@ -49,6 +49,7 @@ class BlobReader {
   explicit BlobReader(Fd fd) : fd_(std::move(fd)) {}
   // The next bytes, at most `most`; empty at the end.
   Result<std::string> read(size_t most);
+  Result<int64_t> size() const;  // in bytes, of the whole
 
  private:
   Fd fd_;
@@ -63,10 +64,14 @@ class Blobs {
   Result<BlobWriter> begin();
   Result<BlobReader> read(const std::string& sha256) const;  // NOT_FOUND
 
-  // Whether it went; readers go on. One that a living writer has finished stays.
+  // Whether it went; readers go on. One that a living writer has finished stays, and so does any
+  // while somebody keeps them all.
   Result<bool> remove(const std::string& sha256);
   // Removes all others, as above; how many.
   Result<int> keep_only(const std::set<std::string>& digests);
+  // Nothing is removed until the handle is gone; then what should have been is, unless a writer has
+  // brought it again.
+  std::shared_ptr<const void> keep_all();
 
  private:
   friend class BlobWriter;
@@ -74,12 +79,16 @@ class Blobs {
   // Not removed until the handle is gone.
   std::shared_ptr<const void> pin(const std::string& sha256);
   void unpin(const std::string& sha256);
+  void release();
+  Result<bool> unlink_blob(const std::string& sha256) PM_REQUIRES(mutex_);
   // Durable when it returns OK, whoever has created it.
   Status make_subfolder(const std::filesystem::path& subfolder);
 
   const std::filesystem::path folder_;
   Mutex mutex_;
   std::multiset<std::string> pinned_ PM_GUARDED_BY(mutex_);
+  int keepers_ PM_GUARDED_BY(mutex_) = 0;
+  std::set<std::string> put_off_ PM_GUARDED_BY(mutex_);               // until nobody keeps them all
   std::set<std::filesystem::path> subfolders_ PM_GUARDED_BY(mutex_);  // known to be durable
 };
 

@@ -62,6 +62,7 @@ class Database {
   int64_t last_row_id() const;
 
  private:
+  friend class OnlineCopy;
   struct Close {
     void operator()(sqlite3* db) const;
   };

@@ -1,24 +1,64 @@
 #include "coordinator/store/store.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <system_error>
+
+#include "common/id.h"
 #include "common/proto/timestamps.h"
+#include "coordinator/store/integrity.h"
 #include "coordinator/store/schema.h"
 
 namespace prefixmem::store {
 
-Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& folder) {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status check_restored(const fs::path& folder) {
+  std::error_code error;
+  const fs::path mark = folder / Store::kRestoring;
+  if (!fs::exists(mark, error) && !error) return {};
+  return failed_precondition(
+      fmt::format("{} is there: a restore of this folder was cut off; run it again with pmt admin "
+                  "restore BACKUP --data-dir {}",
+                  mark.string(), folder.string()));
+}
+
+// With nothing in it: what a crash left of snapshots is of no use.
+Status make_snapshot_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) return from_errno("removing " + folder.string(), error.value());
+  return make_folders(folder);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const fs::path& folder) {
   PM_TRY(make_folders(folder));
   PM_ASSIGN(auto lock, FileLock::acquire(folder / "lock"));
+  PM_TRY(check_restored(folder));
   const auto file = folder / "coordinator.db";
   PM_ASSIGN(auto writer, Database::open(file));
+  PM_TRY(check_integrity(writer, file));
   PM_TRY(prepare_schema(writer).with_context(file.string()));
-  std::unique_ptr<Store> store(new Store(std::move(lock), std::move(writer)));
+  PM_TRY(make_snapshot_folder(folder / Snapshot::kFolder));
+  std::unique_ptr<Store> store(new Store(folder, std::move(lock), std::move(writer)));
   PM_ASSIGN(auto database, Database::open(file, /*read_only=*/true));
   store->reader_ = std::make_unique<Reader>(std::move(database));
   PM_ASSIGN(store->blobs_, Blobs::open(folder / "blobs"));
   PM_TRY(store->remove_orphans());
   return store;
+}
+
+// Blobs are kept from before the moment of the copy, so all that it names are there.
+Result<std::unique_ptr<Snapshot>> Store::begin_snapshot() {
+  auto keeper = blobs().keep_all();
+  fs::path file = folder_ / Snapshot::kFolder / (new_id("snapshot") + ".db");
+  PM_ASSIGN(auto copy, OnlineCopy::begin(folder_ / "coordinator.db", file));
+  return std::make_unique<Snapshot>(std::move(copy), std::move(file), std::move(keeper));
 }
 
 Status Store::remove_orphans() {

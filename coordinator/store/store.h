@@ -16,6 +16,7 @@
 #include "coordinator/store/blobs.h"
 #include "coordinator/store/reader.h"
 #include "coordinator/store/records.h"
+#include "coordinator/store/snapshot.h"
 #include "coordinator/store/sqlite.h"
 
 namespace prefixmem::store {
@@ -24,19 +25,27 @@ class Store {
  public:
   // Opens or creates the store in `folder` (created where missing) and removes the blobs that no
   // artifact names: uploads that were never listed, removals that a crash cut off.
-  // FAILED_PRECONDITION where another process has it open or its schema is newer.
+  // FAILED_PRECONDITION where another process has it open, its schema is newer or a restore was cut
+  // off; DATA_LOSS where the database is damaged, with how to restore a backup.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder);
 
   // Thread-safe.
   Reader& reader() { return *reader_; }
   Blobs& blobs() { return *blobs_; }
+  // As of now; thread-safe.
+  Result<std::unique_ptr<Snapshot>> begin_snapshot();
+
+  // A file in the folder that is there from the first change of a restore to its last.
+  static constexpr const char* kRestoring = "restoring";
 
  private:
   friend class Transaction;
-  Store(FileLock lock, Database writer) : lock_(std::move(lock)), writer_(std::move(writer)) {}
+  Store(std::filesystem::path folder, FileLock lock, Database writer)
+      : folder_(std::move(folder)), lock_(std::move(lock)), writer_(std::move(writer)) {}
 
   Status remove_orphans();
 
+  const std::filesystem::path folder_;
   FileLock lock_;
   std::unique_ptr<Reader> reader_;
   std::unique_ptr<Blobs> blobs_;

@@ -3,7 +3,9 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include "common/files.h"
 #include "common/proto/timestamps.h"
+#include "common/sha256.h"
 #include "common/tls/credentials.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
 #include "tests/unit/client/pmt_runner.h"
@@ -33,6 +35,7 @@ class FakeAdmin final : public v1::AdminService::Service {
 
   std::string address;
   std::vector<std::string> asked, shown;
+  std::vector<v1::BackUpResponse> backup;  // what the next one consists of
 
  private:
   void note(const grpc::ServerContext& context, const std::string& what) {
@@ -74,8 +77,30 @@ class FakeAdmin final : public v1::AdminService::Service {
     return {};
   }
 
+  grpc::Status BackUp(grpc::ServerContext* context, const v1::BackUpRequest* request,
+                      grpc::ServerWriter<v1::BackUpResponse>* writer) override {
+    note(*context, std::to_string(request->known_sha256_size()) + " known");
+    for (const v1::BackUpResponse& part : backup) writer->Write(part);
+    return {};
+  }
+
   std::unique_ptr<grpc::Server> server_;
 };
+
+// A backup of that database and one file.
+std::vector<v1::BackUpResponse> backup_of(const std::string& database, const std::string& file) {
+  std::vector<v1::BackUpResponse> parts(6);
+  parts[0].mutable_copying()->set_pages(2);
+  parts[1].mutable_database()->set_bytes(static_cast<int64_t>(database.size()));
+  parts[2].set_chunk(database);
+  parts[3].mutable_file()->set_sha256(sha256_hex(file));
+  parts[3].mutable_file()->set_bytes(static_cast<int64_t>(file.size()));
+  parts[4].set_chunk(file);
+  parts[5].mutable_end()->set_database_sha256(sha256_hex(database));
+  parts[5].mutable_end()->set_files(1);
+  parts[5].mutable_end()->set_file_bytes(static_cast<int64_t>(file.size()));
+  return parts;
+}
 
 class Admin : public testing::Test {
  protected:
@@ -153,6 +178,53 @@ TEST_F(Admin, WhatIsNoTokenIsRefused) {
   pmt_.write("empty", "\n");
   EXPECT_THAT(run({"admin", "tokens", "list", "--token-file", pmt_.path("empty")}).err,
               HasSubstr("is empty; allowed: a token"));
+}
+
+TEST_F(Admin, BackupSaysWhatItHolds) {
+  admin_.backup = backup_of("database", "weights");
+  const std::string out = pmt_.path("backup");
+  const Outcome done = run({"admin", "backup", "--out", out});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.err, "pmt: " + out +
+                          " holds the coordinator's database and 1 files, 15 B; 15 B of them were "
+                          "sent\n");
+  EXPECT_EQ(run({"admin", "backup", "--out", out, "-o", "json"}).json()["files"], 1);
+  EXPECT_THAT(admin_.asked, ElementsAre("0 known", "1 known"));
+}
+
+TEST_F(Admin, ABackupThatIsNotWholeLeavesTheEarlierOne) {
+  const std::string out = pmt_.path("backup");
+  admin_.backup = backup_of("database", "weights");
+  ASSERT_EQ(run({"admin", "backup", "--out", out}).code, 0);
+  const std::string before = *read_file(out + "/backup.json");
+  const auto parts = backup_of("another database", "other weights");
+  const auto refused = [&](size_t at, const v1::BackUpResponse& instead) {
+    admin_.backup = parts;
+    admin_.backup[at] = instead;
+    const Outcome done = run({"admin", "backup", "--out", out});
+    EXPECT_EQ(done.code, 14) << done.err;
+    EXPECT_EQ(*read_file(out + "/backup.json"), before);
+    return done.err;
+  };
+  v1::BackUpResponse chunk;
+  chunk.set_chunk("other Weights");
+  EXPECT_THAT(refused(4, chunk), HasSubstr("of the backup arrived with sha256"));
+  chunk.set_chunk("other");
+  EXPECT_THAT(refused(4, chunk), HasSubstr("lacks 8 bytes"));
+  chunk.set_chunk("other weights and more");
+  EXPECT_THAT(refused(4, chunk), HasSubstr("has bytes of no file"));
+  chunk.set_chunk("another Database");
+  EXPECT_THAT(refused(2, chunk), HasSubstr("the database of the backup arrived with sha256"));
+  v1::BackUpResponse file;
+  file.mutable_file()->set_sha256("../../etc");
+  EXPECT_THAT(refused(3, file), HasSubstr("a file without a sha256"));
+  EXPECT_THAT(refused(5, {}), HasSubstr("ended before all of it had come"));
+}
+
+TEST_F(Admin, RestoreNeedsTheProgramOfTheCoordinator) {
+  const Outcome done = run({"admin", "restore", "b", "--data-dir", "d"});
+  EXPECT_EQ(done.code, 12);
+  EXPECT_THAT(done.err, HasSubstr("does not exist; it is installed with the coordinator"));
 }
 
 }  // namespace

@@ -3,31 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
-
 #include "coordinator/store/schema.h"
 #include "tests/unit/coordinator/records.h"
 
 namespace prefixmem::store {
 namespace {
-
-// Makes a store as the program of that schema version left it.
-std::string back_to(int version) {
-  static constexpr std::array<const char*, kSchemaVersion - 1> kUndone = {
-      "DROP INDEX artifacts_by_digest;",              // from 2 to 1
-      "ALTER TABLE jobs DROP COLUMN furthest_step;",  // from 3 to 2, …
-      "ALTER TABLE attempts DROP COLUMN gang; ALTER TABLE jobs DROP COLUMN bank_limit;",
-      "DROP TABLE sweeps;",
-      "ALTER TABLE jobs RENAME COLUMN stop_reason TO cancel_reason;"
-      " ALTER TABLE jobs DROP COLUMN stop_code;",
-      "ALTER TABLE jobs DROP COLUMN run_ms;",
-      "DROP TABLE tokens;"};
-  std::string script;
-  for (int from = kSchemaVersion; from > version; --from) {
-    script += kUndone.at(static_cast<size_t>(from) - 2);
-  }
-  return script + " PRAGMA user_version = " + std::to_string(version) + ";";
-}
 
 TEST_F(StoreTest, HasOneOwner) {
   const auto second = Store::open(path());
@@ -55,123 +35,7 @@ TEST_F(StoreTest, ANewerSchemaIsRefusedAndLeftAlone) {
   }
 }
 
-TEST_F(StoreTest, AnOlderSchemaIsBroughtUpAndKeepsWhatItHolds) {
-  ASSERT_TRUE(write([](Transaction& t) { t.add_artifact("job-1", artifact("c/1", "aa")); }).ok());
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(1)).ok());
-  }
-  reopen();
-  EXPECT_EQ(reader().artifacts("job-1")->size(), 1u);
-  auto other = Database::open(database());
-  ASSERT_TRUE(other.ok());
-  EXPECT_TRUE(other->execute("DROP INDEX artifacts_by_digest").ok()) << "it is there again";
-  JobRecord job = job_record("job-1");
-  job.furthest_step = 9;
-  ASSERT_TRUE(write([&](Transaction& t) { t.insert_job(job); }).ok());
-  EXPECT_EQ(reader().unfinished_jobs()->at(0).furthest_step, 9);
-}
-
-TEST_F(StoreTest, AnAttemptOfBeforeGangsWereNamedHasOneOfItsOwn) {
-  ASSERT_TRUE(write([](Transaction& t) {
-                t.put_attempt({.job_id = "job-1", .attempt = 2, .worker_id = "w", .gang = "g"});
-                t.put_attempt({.job_id = "job-2", .attempt = 1, .worker_id = "w", .gang = "g"});
-                JobRecord job = job_record("job-1");
-                job.bank_limit = 4;
-                t.insert_job(job);
-              }).ok());
-  EXPECT_EQ((*reader().attempt("job-2", 1))->gang, "g");
-  EXPECT_EQ(reader().unfinished_jobs()->at(0).bank_limit, 4);
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(3)).ok());
-  }
-  reopen();
-  EXPECT_EQ((*reader().attempt("job-1", 2))->gang, "job-1/2");
-  EXPECT_EQ((*reader().attempt("job-2", 1))->gang, "job-2/1");
-  EXPECT_EQ((*reader().attempt("job-2", 1))->worker_id, "w");
-  EXPECT_EQ(reader().unfinished_jobs()->at(0).bank_limit, 0);
-}
-
-TEST_F(StoreTest, AStoreOfBeforeSweepsHadRowsTakesThemAndKeepsItsJobs) {
-  ASSERT_TRUE(write([](Transaction& t) {
-                JobRecord job = job_record("job-1");
-                job.job.set_sweep_id("sweep-1");
-                t.insert_job(job);
-              }).ok());
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(4)).ok());
-  }
-  reopen();
-  EXPECT_FALSE(reader().sweep("sweep-1")->has_value());
-  EXPECT_EQ(reader().trials("sweep-1")->size(), 1u);
-  v1::Sweep sweep;
-  sweep.set_id("sweep-2");
-  ASSERT_TRUE(write([&](Transaction& t) { t.insert_sweep(sweep); }).ok());
-  EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
-}
-
-TEST_F(StoreTest, AJobThatWasToBeCancelledStillIs) {
-  ASSERT_TRUE(write([](Transaction& t) {
-                for (const char* id : {"job-1", "job-2"}) {
-                  JobRecord job = job_record(id);
-                  if (job.job.id() == "job-2") job.stop = cancelled("cancelled by a client");
-                  t.insert_job(job);
-                }
-              }).ok());
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(5)).ok());
-  }
-  reopen();
-  const auto jobs = reader().unfinished_jobs();
-  EXPECT_EQ(jobs->at(0).stop.to_string(), "OK");
-  EXPECT_EQ(jobs->at(1).stop.to_string(), "CANCELLED: cancelled by a client");
-}
-
-TEST_F(StoreTest, TheTimeOfEndedAttemptsIsCounted) {
-  ASSERT_TRUE(write([](Transaction& t) {
-                for (const char* id : {"job-1", "job-2"}) {
-                  JobRecord job = job_record(id);
-                  t.insert_job(job);
-                }
-                const auto at = [](int64_t seconds) { return from_unix_millis(seconds * 1000); };
-                AttemptRecord attempt{.job_id = "job-1", .attempt = 1, .worker_id = "w"};
-                attempt.start = at(100);
-                attempt.end = at(130);
-                t.put_attempt(attempt);
-                attempt.attempt = 2;
-                attempt.start = at(200);
-                attempt.end = at(190);  // the clock was set
-                t.put_attempt(attempt);
-                attempt.attempt = 3;
-                attempt.start = at(300);
-                attempt.end = {};
-                t.put_attempt(attempt);
-              }).ok());
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(6)).ok());
-  }
-  reopen();
-  EXPECT_EQ(reader().unfinished_jobs()->at(0).run_time, Millis(30000));
-  EXPECT_EQ(reader().unfinished_jobs()->at(1).run_time, Millis(0));
-}
-
-TEST_F(StoreTest, AStoreOfBeforeTokensTakesThem) {
-  {
-    auto other = Database::open(database());
-    ASSERT_TRUE(other.ok());
-    ASSERT_TRUE(other->execute(back_to(7)).ok());
-  }
-  reopen();
-  EXPECT_TRUE(reader().tokens()->empty());
+TEST_F(StoreTest, ATokenThatChangesStaysInItsPlace) {
   auth::TokenRecord first{"aa", {}}, second{"bb", {}};
   first.token.set_id("token-1");
   second.token.set_id("token-2");
@@ -186,14 +50,6 @@ TEST_F(StoreTest, AStoreOfBeforeTokensTakesThem) {
   EXPECT_EQ(found[0].sha256, "aa");
   EXPECT_EQ(found[0].token.name(), "changed") << "it stays in its place";
   EXPECT_EQ(found[1].token.id(), "token-2");
-}
-
-TEST(Store, AFileThatIsNoDatabaseIsDataLoss) {
-  const TempFolder folder;
-  ASSERT_TRUE(write_file_atomic(folder.path() / "coordinator.db", std::string(4096, 'x')).ok());
-  const Status status = Store::open(folder.path()).status();
-  EXPECT_EQ(status.code(), Code::kDataLoss);
-  EXPECT_NE(status.message().find("file is not a database"), std::string::npos) << status.message();
 }
 
 TEST(Store, ADatabaseThatCannotHaveAWriteAheadLogIsRefused) {

@@ -103,6 +103,20 @@ TEST_F(Tokens, ACallWithAnUnknownOneIsRefused) {
   EXPECT_EQ(status.error_message(), "the token is none of this coordinator's");
 }
 
+TEST_F(Tokens, ABackupIsForAdmins) {
+  const auto begin = [](const std::shared_ptr<grpc::Channel>& channel) {
+    const auto context = call();
+    const auto reader = v1::AdminService::NewStub(channel)->BackUp(context.get(), {});
+    for (v1::BackUpResponse part; reader->Read(&part);) continue;
+    return reader->Finish().error_code();
+  };
+  EXPECT_EQ(begin(dial(create("alice", v1::ROLE_SUBMITTER).secret())),
+            StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(begin(channel_), StatusCode::OK);
+  EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
+              ContainsRegex("AdminService/BackUp.*\"files\":0"));
+}
+
 TEST_F(Tokens, ARoleAllowsWhatItSaysAndNoMore) {
   struct Case {
     v1::Role role;

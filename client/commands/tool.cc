@@ -1,4 +1,4 @@
-#include "client/commands/adapter_tool.h"
+#include "client/commands/tool.h"
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -14,23 +14,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<int> wait_for(pid_t child) {
+Result<int> wait_for(pid_t child, const std::string& name) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return from_errno("waiting for pmt-adapter", errno);
+    if (errno != EINTR) return from_errno("waiting for " + name, errno);
   }
   if (WIFEXITED(status)) return WEXITSTATUS(status);
-  return internal_error("pmt-adapter was ended by signal " + std::to_string(WTERMSIG(status)));
+  return internal_error(name + " was ended by signal " + std::to_string(WTERMSIG(status)));
 }
 
 }  // namespace
 
-Result<int> run_adapter_tool(const std::vector<std::string>& arguments) {
-  const fs::path tool = fs::read_symlink("/proc/self/exe").parent_path() / "pmt-adapter";
-  if (!fs::exists(tool)) {
-    return not_found(tool.string() + " does not exist; it is installed with the trainer");
+Result<int> run_tool(const Tool& tool, const std::vector<std::string>& arguments) {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / tool.name;
+  if (!fs::exists(program)) {
+    return not_found(program.string() + " does not exist; it is installed with " + tool.comes_with);
   }
-  std::string name = tool;
+  std::string name = program;
   std::vector<std::string> held = arguments;
   std::vector<char*> argv = {name.data()};
   for (std::string& argument : held) argv.push_back(argument.data());
@@ -38,7 +38,7 @@ Result<int> run_adapter_tool(const std::vector<std::string>& arguments) {
   pid_t child = 0;
   const int failed = posix_spawn(&child, name.c_str(), nullptr, nullptr, argv.data(), environ);
   if (failed != 0) return from_errno("starting " + name, failed);
-  return wait_for(child);
+  return wait_for(child, tool.name);
 }
 
 }  // namespace prefixmem::client

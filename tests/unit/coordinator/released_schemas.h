@@ -1,0 +1,130 @@
+// The tables of every version of the store that was released, as the programs of those days made
+// them. Copies on purpose: the product's own scripts may not change under a store that is out
+// there.
+#pragma once
+
+#include <array>
+
+#include "coordinator/store/schema.h"
+
+namespace prefixmem::store {
+
+inline constexpr const char* kReleased1 = R"sql(
+CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  sweep_id TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  retries INTEGER NOT NULL,
+  cancel_reason TEXT NOT NULL,
+  last_event INTEGER NOT NULL,
+  steps_timed INTEGER NOT NULL,
+  step_seconds REAL NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX jobs_by_name ON jobs (name);
+CREATE INDEX jobs_by_sweep ON jobs (sweep_id);
+CREATE INDEX jobs_by_state ON jobs (state);
+
+CREATE TABLE labels (
+  seq INTEGER NOT NULL REFERENCES jobs (seq),
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (seq, key)
+) WITHOUT ROWID;
+
+CREATE TABLE attempts (
+  job_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  worker_id TEXT NOT NULL,
+  last_event INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  code TEXT NOT NULL,
+  message TEXT NOT NULL,
+  PRIMARY KEY (job_id, attempt)
+) WITHOUT ROWID;
+
+-- Log lines are the events with is_log.
+CREATE TABLE events (
+  job_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  is_log INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (job_id, number)
+);
+CREATE INDEX logs ON events (job_id, number) WHERE is_log;
+
+CREATE TABLE artifacts (
+  version INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  body BLOB NOT NULL,
+  UNIQUE (job_id, attempt, path, sha256)
+);
+
+CREATE TABLE submissions (
+  idempotency_key TEXT PRIMARY KEY,
+  spec_sha256 TEXT NOT NULL,
+  sweep_id TEXT NOT NULL,
+  job_id TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE workers (
+  id TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+inline constexpr const char* kReleased2 = "CREATE INDEX artifacts_by_digest ON artifacts (sha256);";
+inline constexpr const char* kReleased3 =
+    "ALTER TABLE jobs ADD COLUMN furthest_step INTEGER NOT NULL DEFAULT 0;";
+// Before it, each attempt had a gang of its own.
+inline constexpr const char* kReleased4 = R"sql(
+ALTER TABLE attempts ADD COLUMN gang TEXT NOT NULL DEFAULT '';
+UPDATE attempts SET gang = job_id || '/' || attempt;
+ALTER TABLE jobs ADD COLUMN bank_limit INTEGER NOT NULL DEFAULT 0;
+)sql";
+// Sweeps of before it have no row: all their trials are jobs.
+inline constexpr const char* kReleased5 = R"sql(
+CREATE TABLE sweeps (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  state INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX sweeps_by_state ON sweeps (state);
+)sql";
+
+// Before it, all that could be asked of a job was a cancel.
+inline constexpr const char* kReleased6 = R"sql(
+ALTER TABLE jobs RENAME COLUMN cancel_reason TO stop_reason;
+ALTER TABLE jobs ADD COLUMN stop_code TEXT NOT NULL DEFAULT 'OK';
+UPDATE jobs SET stop_code = 'CANCELLED' WHERE stop_reason <> '';
+)sql";
+
+inline constexpr const char* kReleased7 =
+    "ALTER TABLE jobs ADD COLUMN run_ms INTEGER NOT NULL DEFAULT 0;"
+    " UPDATE jobs SET run_ms = coalesce((SELECT sum(max(end_ms - start_ms, 0)) FROM attempts"
+    " WHERE job_id = jobs.id AND end_ms <> 0), 0);";
+
+inline constexpr const char* kReleased8 = R"sql(
+CREATE TABLE tokens (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  sha256 TEXT NOT NULL UNIQUE,
+  body BLOB NOT NULL
+);
+)sql";
+
+// One script a version; each goes on from the one before it.
+inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3, kReleased4,
+                                                kReleased5, kReleased6, kReleased7, kReleased8};
+static_assert(kReleasedSchemas.size() == kSchemaVersion,
+              "add the new version's script here, never change an older one");
+
+}  // namespace prefixmem::store
