@@ -13,10 +13,12 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")  # asserts stay on, stacks stay readable
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Precompiled headers need the two sloppiness settings to be cacheable.
+  # Precompiled headers need the sloppiness settings to be cacheable. How g++ collects its garbage
+  # (below) changes no object.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_IGNOREOPTIONS=--param=* ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD)
@@ -24,6 +26,11 @@ if(MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # kB. By default g++ collects its garbage from 128 MB on, which costs what includes LibTorch a tenth
+  # to a quarter of its time and saves a twentieth of its memory.
+  add_compile_options(--param=ggc-min-heapsize=1000000)
+endif()
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
 set(PREFIXMEM_SANITIZE "" CACHE STRING "address,undefined or thread: builds everything with it")

@@ -29,7 +29,7 @@ INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
 # Options that g++ knows and clang does not, and CMake's precompiled headers.
 DROPPED = re.compile(
     r"-fpch-preprocess|-fopenmp|-Winvalid-pch|-fno-omit-frame-pointer|-fsanitize=.*|-Wno-unknown-warning-option"
-    r"|-fconcepts.*|-fdiagnostics-.*|-g1|-Werror.*|-ffile-prefix-map=.*"
+    r"|-fconcepts.*|-fdiagnostics-.*|-g1|-Werror.*|--param=.*|-ffile-prefix-map=.*"
 )
 # What only warns about the insides of g++ 12's library, or about g++'s own options.
 QUIET = ["-Wno-deprecated-declarations", "-Wno-unknown-warning-option"]

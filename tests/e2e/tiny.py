@@ -1,10 +1,13 @@
-"""A tiny Llama made with transformers, its tokenizer (one token a character), rows for it."""
+"""A tiny Llama of random weights, its tokenizer (one token a character), rows for it.
+
+Without torch or transformers, whose import costs a test more than most jobs of this model.
+"""
 
 import json
 
-import torch
+import numpy as np
+from safetensors.numpy import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TOKENS = ["<unk>", "<s>", "</s>", *map(chr, range(32, 127)), "\n"]
 POSITIONS = 128
@@ -15,38 +18,79 @@ LABELS = {
     "exchange rate": "rate",
     "my pin is blocked": "pin",
 }
+LAYERS, HIDDEN, INTERMEDIATE, HEADS, KV_HEADS, HEAD_DIM = 2, 32, 48, 4, 2, 8
 
 
-def tokenizer():
+def write_tokenizer(folder):
     ids = {token: i for i, token in enumerate(TOKENS)}
-    inner = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    inner.post_processor = processors.TemplateProcessing(
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    tokenizer.add_special_tokens(TOKENS[:3])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", ids["<s>"])]
     )
-    inner.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
-    )
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+
+
+def weights():
+    """{name in the file: values}"""
+    draw = np.random.default_rng(0)
+
+    def matrix(rows, columns):
+        return draw.normal(0, 0.2, (rows, columns)).astype(np.float32)
+
+    tensors = {"model.embed_tokens.weight": matrix(len(TOKENS), HIDDEN)}
+    for i in range(LAYERS):
+        parts = {
+            "self_attn.q_proj": matrix(HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.k_proj": matrix(KV_HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.v_proj": matrix(KV_HEADS * HEAD_DIM, HIDDEN),
+            "self_attn.o_proj": matrix(HIDDEN, HEADS * HEAD_DIM),
+            "mlp.gate_proj": matrix(INTERMEDIATE, HIDDEN),
+            "mlp.up_proj": matrix(INTERMEDIATE, HIDDEN),
+            "mlp.down_proj": matrix(HIDDEN, INTERMEDIATE),
+            "input_layernorm": np.ones(HIDDEN, np.float32),
+            "post_attention_layernorm": np.ones(HIDDEN, np.float32),
+        }
+        tensors |= {f"model.layers.{i}.{name}.weight": part for name, part in parts.items()}
+    tensors["model.norm.weight"] = np.ones(HIDDEN, np.float32)
+    return tensors
 
 
 def write_model(folder, positions=POSITIONS):
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(TOKENS),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=positions,
-        initializer_range=0.2,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": len(TOKENS),
+        "hidden_size": HIDDEN,
+        "intermediate_size": INTERMEDIATE,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": KV_HEADS,
+        "head_dim": HEAD_DIM,
+        "max_position_embeddings": positions,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"},
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": True,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "dtype": "float32",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(weights(), folder / "model.safetensors", metadata={"format": "pt"})
+    write_tokenizer(folder)
 
 
 def write_rows(path, rows):

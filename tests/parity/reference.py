@@ -82,7 +82,8 @@ def backward(model, rows):
     total = 0.0
     for ids, prompt in rows:
         row = torch.tensor(ids)
-        scores = model(row[None, :-1]).logits[0, prompt - 1 :]
+        kept = torch.arange(prompt - 1, len(ids) - 1)
+        scores = model(row[None, :-1], logits_to_keep=kept).logits[0]
         loss = functional.cross_entropy(scores, row[prompt:], reduction="sum") / count
         loss.backward()
         total += loss.item()
