@@ -7,6 +7,10 @@ A source is skipped when it passed before with the same content, the same conten
 of ours that it reaches, the same generated code, compile command, .clang-tidy, pinned packages and
 Debian packages. What passed is kept as empty files, named by that hash, in the user's cache beside
 ccache's (~/.cache/prefixmem/clang-tidy), so that a second clone has it too.
+
+Most of a source's time goes into the headers that it shares with its neighbours, so those of a
+folder are checked as one text. Where that text does not pass, each of its sources is checked alone,
+and what is found then counts.
 """
 
 import argparse
@@ -20,11 +24,14 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("common", "coordinator", "worker", "client", "tests")
+MOST_TOGETHER = 8
+ANY_INCLUDE = re.compile(rb'^\s*#\s*include\s*([<"][^>"]+[>"])', re.M)
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
 # Options that g++ knows and clang does not, and CMake's precompiled headers.
 DROPPED = re.compile(
@@ -164,14 +171,50 @@ def key_of(entry, environment, build):
     return digest.hexdigest()
 
 
-def command_of(entry, tidy, build):
-    """clang-tidy's command line for a source."""
+def texts_of(path, build):
+    """Of a source and of every header of ours that it reaches."""
+    return [content(p) for p in reached(path, places_of(build))]
+
+
+def command_of(entry, tidy, build, group=None):
+    """clang-tidy's command line for a source, or for the text `group` of it and its like."""
     arguments = arguments_for_clang(entry)
-    command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy", entry["file"], "--"]
-    name, headers = libraries_of([content(p) for p in reached(entry["file"], places_of(build))])
+    command = [tidy, "--quiet", f"--config-file={ROOT}/.clang-tidy"]
+    if group:
+        command.append("--checks=-readability-duplicate-include")
+    command += [group or entry["file"], "--"]
+    name, headers = libraries_of(texts_of(entry["file"], build))
     if headers:
         command += module_of(name, headers, arguments, build)
     return [*command, *arguments, "-Wthread-safety", *QUIET]
+
+
+def includes_twice(path):
+    found = ANY_INCLUDE.findall(content(path))
+    return len(found) > len(set(found))
+
+
+def groups_of(entries, build):
+    """Lists of sources that may be checked as one text: same folder, options and libraries."""
+    alike, groups = defaultdict(list), []
+    for path, entry in entries.items():
+        if includes_twice(path):  # which nobody sees in a longer text
+            groups.append([path])
+            continue
+        libraries, _ = libraries_of(texts_of(path, build))
+        options = tuple(arguments_for_clang(entry))
+        alike[Path(path).parent, options, libraries].append(path)
+    for paths in alike.values():
+        groups += [paths[i : i + MOST_TOGETHER] for i in range(0, len(paths), MOST_TOGETHER)]
+    return sorted(groups, key=len, reverse=True)
+
+
+def write_group(paths, number, build):
+    """A file with the sources one after another."""
+    file = build / "clang-tidy" / f"group-{number}.cc"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"\n".join(map(content, paths)))
+    return str(file)
 
 
 def check(command, folder):
@@ -187,6 +230,32 @@ def check(command, folder):
         if line.strip() and not noise.match(line)
     )
     return run.returncode == 0, text, time.monotonic() - started
+
+
+def results(entries, tidy, build, jobs):
+    """(sources, passed, text, seconds) of each text, and of each source of one that failed."""
+    alone = {path: command_of(entry, tidy, build) for path, entry in entries.items()}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+
+        def start(command, paths):
+            runs[pool.submit(check, command, entries[paths[0]]["directory"])] = paths
+
+        runs = {}
+        for number, paths in enumerate(groups_of(entries, build)):
+            if len(paths) == 1:
+                start(alone[paths[0]], paths)
+            else:
+                text = write_group(paths, number, build)
+                start(command_of(entries[paths[0]], tidy, build, text), paths)
+        while runs:
+            done, _ = concurrent.futures.wait(runs, return_when=concurrent.futures.FIRST_COMPLETED)
+            for run in done:
+                paths = runs.pop(run)
+                passed, text, seconds = run.result()
+                yield paths, passed, text, seconds
+                if not passed and len(paths) > 1:
+                    for path in paths:
+                        start(alone[path], [path])
 
 
 def user_cache():
@@ -228,21 +297,20 @@ def main():
     cache_folder.mkdir(parents=True, exist_ok=True)
     environment = environment_hash()
     keys = {path: key_of(e, environment, build) for path, e in entries.items()}
-    todo = [p for p in entries if args.no_cache or not (cache_folder / keys[p]).exists()]
-    commands = {p: command_of(entries[p], tidy, build) for p in todo}
+    todo = {
+        p: e for p, e in entries.items() if args.no_cache or not (cache_folder / keys[p]).exists()
+    }
     failed = 0
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        runs = {pool.submit(check, commands[p], entries[p]["directory"]): p for p in todo}
-        for run in concurrent.futures.as_completed(runs):
-            path = runs[run]
-            passed, text, seconds = run.result()
-            if args.times:
-                print(f"{seconds:6.1f} s  {Path(path).relative_to(ROOT)}", flush=True)
-            if passed:
+    for paths, passed, text, seconds in results(todo, tidy, build, args.jobs):
+        if args.times:
+            names = " ".join(str(Path(p).relative_to(ROOT)) for p in paths)
+            print(f"{seconds:6.1f} s  {names}", flush=True)
+        if passed:
+            for path in paths:
                 (cache_folder / keys[path]).touch()
-            else:
-                failed += 1
-                print(text or f"{path}: clang-tidy failed without a word", flush=True)
+        elif len(paths) == 1:
+            failed += 1
+            print(text or f"{paths[0]}: clang-tidy failed without a word", flush=True)
     skipped = len(entries) - len(todo)
     print(f"clang-tidy: {skipped} unchanged, {len(todo) - failed} passed, {failed} failed")
     return 1 if failed else 0
