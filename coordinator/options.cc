@@ -27,6 +27,19 @@ CLI::App* add_token_command(CLI::App& app, TokenFlags& flags) {
   return command;
 }
 
+void add_limits(CLI::App& app, rpc::Limits& limits) {
+  app.add_option("--max-message-mib", limits.message_mib, "Of a message to the gRPC port")
+      ->capture_default_str();
+  app.add_option("--max-spec-kib", limits.spec_kib, "Of a job spec")->capture_default_str();
+  app.add_option("--max-calls-per-second", limits.calls_per_second,
+                 "Of one user (a token, or else an address) in the long run; ten times as many at "
+                 "once")
+      ->capture_default_str();
+  app.add_option("--max-streams", limits.streams_per_caller,
+                 "Watches, logs, downloads and backups of one user at a time")
+      ->capture_default_str();
+}
+
 CLI::App* add_restore_command(CLI::App& app, std::string& backup) {
   CLI::App* command = app.add_subcommand(
       "restore", "Puts a backup in place of the store while no coordinator runs, and ends");
@@ -80,6 +93,7 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--bank-limit", options.bank_limit,
                  "Trials of a sweep that may share one gang, at most; 1: each has its own")
       ->capture_default_str();
+  add_limits(app, options.limits);
   app.add_option("--ready-file", ready_file, "File to write once both ports are served");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error or off")
       ->capture_default_str();

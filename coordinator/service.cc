@@ -38,6 +38,7 @@ Status check_seconds(const char* flag, double value, double least) {
 Status check(const ServiceOptions& options) {
   if (options.data_dir.empty()) return invalid_argument("--data-dir is empty; allowed: a folder");
   PM_TRY(tls::check(options.tls));
+  PM_TRY(rpc::check(options.limits));
   PM_TRY(check_seconds("--heartbeat-seconds", options.heartbeat_seconds, 0.1));
   PM_TRY(check_seconds("--lease-seconds", options.lease_seconds, 0.2));
   PM_TRY(check_seconds("--grace-seconds", options.grace_seconds, 0));
@@ -110,7 +111,7 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
                                   [this](const Status& why) { fail(why); }));
   const bool tokens = options.auth == "tokens";
   PM_ASSIGN(grpc, rpc::Server::start({*coordinator, clock, metrics, *audit},
-                                     {listen, options.tls, tokens}));
+                                     {listen, options.tls, tokens, options.limits}));
   auto routes = web::routes({.coordinator = *coordinator,
                              .metrics = metrics,
                              .data_dir = options.data_dir,

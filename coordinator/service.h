@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "common/tls/files.h"
+#include "coordinator/rpc/limits.h"
 
 namespace prefixmem {
 
@@ -22,6 +23,7 @@ struct ServiceOptions {
   double heartbeat_seconds = 3;
   double grace_seconds = 30;
   int max_retries = 3;
+  rpc::Limits limits;                // of the gRPC port's callers
   int bank_limit = 16;               // jobs that one gang is started with, at most
   std::filesystem::path ready_file;  // empty: none; written when both ports are served
   std::string log_level = "info";

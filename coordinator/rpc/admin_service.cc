@@ -9,13 +9,14 @@ namespace prefixmem::rpc {
 grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext* call,
                                                     const v1::CreateTokenRequest* request,
                                                     v1::CreateTokenResponse* response) {
-  return reply(call, response, [&] { return context_.coordinator.create_token(*request); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.create_token(*request); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* call,
                                                    const v1::ListTokensRequest*,
                                                    v1::ListTokensResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::ListTokensResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::ListTokensResponse> {
     PM_ASSIGN(auto records, context_.coordinator.reader().tokens());
     v1::ListTokensResponse listed;
     for (auth::TokenRecord& record : records) *listed.add_tokens() = std::move(record.token);
@@ -26,15 +27,16 @@ grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::RevokeToken(grpc::CallbackServerContext* call,
                                                     const v1::RevokeTokenRequest* request,
                                                     v1::Token* response) {
-  return reply(call, response, [&] { return context_.coordinator.revoke_token(request->token()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.revoke_token(request->token()); });
 }
 
 grpc::ServerWriteReactor<v1::BackUpResponse>* AdminService::BackUp(
     grpc::CallbackServerContext* call, const v1::BackUpRequest* request) {
   using Message = v1::BackUpResponse;
-  auto source = guarded([&] { return BackupSource::begin(context_, *request); });
-  if (!source.ok()) return ended_stream<Message>(source.status());
-  return permitted<Message>(context_, *call, std::move(source).value())->begin();
+  const auto open = [&] { return BackupSource::begin(context_, *request); };
+  const auto stream = guarded([&] { return permitted<Message>(context_, *call, open); });
+  return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
 }
 
 }  // namespace prefixmem::rpc

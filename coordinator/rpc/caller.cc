@@ -1,5 +1,7 @@
 #include "coordinator/rpc/caller.h"
 
+#include <fmt/format.h>
+
 #include <string_view>
 #include <vector>
 
@@ -10,6 +12,15 @@ constexpr std::string_view kBearer = "Bearer ";
 
 std::string first(const std::vector<grpc::string_ref>& values) {
   return values.empty() ? "" : std::string(values.front().data(), values.front().size());
+}
+
+// "ipv4:192.0.2.9:51234", "ipv6:[::1]:51234" or "unix:PATH", as gRPC writes a peer; it escapes the
+// brackets.
+std::string host_of_peer(const std::string& peer) {
+  const size_t begin = peer.find(':');
+  const size_t end = peer.rfind(':');
+  if (begin == peer.npos || begin == end) return peer;
+  return peer.substr(begin + 1, end - begin - 1);
 }
 
 }  // namespace
@@ -25,6 +36,14 @@ std::string certificate_name(const grpc::AuthContext& peer) {
   if (!peer.IsPeerAuthenticated()) return {};
   const std::string common = first(peer.FindPropertyValues("x509_common_name"));
   return common.empty() ? first(peer.GetPeerIdentity()) : common;
+}
+
+std::string caller_name(const grpc::ServerContextBase& call, const auth::TokenBook* tokens) {
+  if (tokens != nullptr) {
+    const auto token = tokens->whose(bearer_of(call.client_metadata()));
+    if (token) return fmt::format("{} ({})", token->name(), token->id());
+  }
+  return host_of_peer(call.peer());
 }
 
 }  // namespace prefixmem::rpc

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "coordinator/auth/token_book.h"
 #include "coordinator/core/coordinator.h"
+#include "coordinator/rpc/limits.h"
 #include "coordinator/rpc/work_queue.h"
 
 namespace prefixmem::rpc {
@@ -14,6 +15,7 @@ namespace prefixmem::rpc {
 struct ServiceContext {
   Coordinator& coordinator;
   const Clock& clock;
+  CallerLimits& limits;
   WorkQueue& wakes;               // where watchers go on after a commit
   std::atomic<bool>& closing;     // set when the service is about to end
   const auth::TokenBook* tokens;  // null: users are not asked who they are

@@ -16,11 +16,13 @@
 namespace prefixmem::rpc {
 namespace {
 
-Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
+Result<JobSpec> spec_of(const v1::SubmitJobRequest& request, const Limits& limits) {
   switch (request.source_case()) {
     case v1::SubmitJobRequest::kSpec:
+      PM_TRY(check_spec_size(request.spec().ByteSizeLong(), limits));
       return job_spec_from_proto(request.spec());
     case v1::SubmitJobRequest::kYaml:
+      PM_TRY(check_spec_size(request.yaml().size(), limits));
       return parse_job_spec(request.yaml());
     case v1::SubmitJobRequest::SOURCE_NOT_SET:
       break;
@@ -28,13 +30,22 @@ Result<JobSpec> spec_of(const v1::SubmitJobRequest& request) {
   return invalid_argument("the request holds neither spec nor yaml; allowed: one of them");
 }
 
-// Wakes the stream, on a thread of its own, whenever the job has something new.
-template <class Message>
+// A stream of what `source_of` makes of the job's id. It is woken, on a thread of its own, whenever
+// the job has something new.
+template <class Message, class SourceOf>
 grpc::ServerWriteReactor<Message>* follow(const ServiceContext& context,
                                           const grpc::CallbackServerContext& call,
-                                          const std::string& job_id,
-                                          std::unique_ptr<Source<Message>> source) {
-  const auto stream = permitted(context, call, std::move(source));
+                                          const std::string& id_or_name,
+                                          const SourceOf& source_of) {
+  std::string job_id;
+  const auto open = [&]() -> Result<std::unique_ptr<Source<Message>>> {
+    PM_ASSIGN(const v1::Job job, find_job(context.coordinator.reader(), id_or_name));
+    job_id = job.id();
+    return std::unique_ptr<Source<Message>>(source_of(job_id));
+  };
+  const auto made = guarded([&] { return permitted<Message>(context, call, open); });
+  if (!made.ok()) return ended_stream<Message>(made.status());
+  const std::shared_ptr<PullStream<Message>>& stream = made.value();
   const std::weak_ptr<PullStream<Message>> weak = stream;
   WorkQueue& wakes = context.wakes;
   stream->keep(context.coordinator.subscriptions().subscribe(job_id, [weak, &wakes] {
@@ -57,23 +68,23 @@ Result<v1::Artifact> find_artifact(store::Reader& reader,
 grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* call,
                                                 const v1::SubmitJobRequest* request,
                                                 v1::SubmitJobResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::SubmitJobResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::SubmitJobResponse> {
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
-    PM_ASSIGN(const JobSpec spec, spec_of(*request));
+    PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     return context_.coordinator.submit(spec, request->idempotency_key());
   });
 }
 
 grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* call,
                                              const v1::GetJobRequest* request, v1::Job* response) {
-  return reply(call, response,
+  return reply(context_, call, response,
                [&] { return find_job(context_.coordinator.reader(), request->job()); });
 }
 
 grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* call,
                                                const v1::ListJobsRequest* request,
                                                v1::ListJobsResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::ListJobsResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::ListJobsResponse> {
     PM_ASSIGN(const ListQuery query, query_of(*request));
     PM_ASSIGN(auto page, context_.coordinator.reader().list(query.filter, query.limit));
     v1::ListJobsResponse listed;
@@ -86,19 +97,21 @@ grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* call
 grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* call,
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
-  return reply(call, response, [&] { return context_.coordinator.cancel(request->job()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.cancel(request->job()); });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweep(grpc::CallbackServerContext* call,
                                                const v1::GetSweepRequest* request,
                                                v1::Sweep* response) {
-  return reply(call, response, [&] { return context_.coordinator.find_sweep(request->sweep()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.find_sweep(request->sweep()); });
 }
 
 grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* call,
                                                  const v1::ListSweepsRequest* request,
                                                  v1::ListSweepsResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::ListSweepsResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::ListSweepsResponse> {
     PM_ASSIGN(const PageQuery query, page_of(request->page_size(), request->page_token()));
     PM_ASSIGN(auto page, context_.coordinator.reader().sweeps(query.before_seq, query.limit));
     v1::ListSweepsResponse listed;
@@ -111,13 +124,14 @@ grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* ca
 grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* call,
                                                   const v1::CancelSweepRequest* request,
                                                   v1::Sweep* response) {
-  return reply(call, response, [&] { return context_.coordinator.cancel_sweep(request->sweep()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.cancel_sweep(request->sweep()); });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContext* call,
                                                       const v1::GetSweepResultsRequest* request,
                                                       v1::SweepResults* response) {
-  return reply(call, response, [&]() -> Result<v1::SweepResults> {
+  return reply(context_, call, response, [&]() -> Result<v1::SweepResults> {
     PM_ASSIGN(v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
     PM_ASSIGN(const auto jobs, context_.coordinator.reader().trials(sweep.id()));
     return results_of(std::move(sweep), jobs, request->baseline());
@@ -127,7 +141,7 @@ grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext* call,
                                                     const v1::ListArtifactsRequest* request,
                                                     v1::ListArtifactsResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::ListArtifactsResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::ListArtifactsResponse> {
     store::Reader& reader = context_.coordinator.reader();
     PM_ASSIGN(const v1::Job job, find_job(reader, request->job()));
     PM_ASSIGN(auto artifacts, reader.artifacts(job.id()));
@@ -140,7 +154,7 @@ grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* JobService::ListWorkers(grpc::CallbackServerContext* call,
                                                   const v1::ListWorkersRequest*,
                                                   v1::ListWorkersResponse* response) {
-  return reply(call, response, [&]() -> Result<v1::ListWorkersResponse> {
+  return reply(context_, call, response, [&]() -> Result<v1::ListWorkersResponse> {
     v1::ListWorkersResponse listed;
     for (v1::Worker& worker : context_.coordinator.workers()) {
       *listed.add_workers() = std::move(worker);
@@ -152,19 +166,22 @@ grpc::ServerUnaryReactor* JobService::ListWorkers(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* JobService::CordonWorker(grpc::CallbackServerContext* call,
                                                    const v1::CordonWorkerRequest* request,
                                                    v1::Worker* response) {
-  return reply(call, response, [&] { return context_.coordinator.cordon(request->worker()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.cordon(request->worker()); });
 }
 
 grpc::ServerUnaryReactor* JobService::DrainWorker(grpc::CallbackServerContext* call,
                                                   const v1::DrainWorkerRequest* request,
                                                   v1::Worker* response) {
-  return reply(call, response, [&] { return context_.coordinator.drain(request->worker()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.drain(request->worker()); });
 }
 
 grpc::ServerUnaryReactor* JobService::UncordonWorker(grpc::CallbackServerContext* call,
                                                      const v1::UncordonWorkerRequest* request,
                                                      v1::Worker* response) {
-  return reply(call, response, [&] { return context_.coordinator.uncordon(request->worker()); });
+  return reply(context_, call, response,
+               [&] { return context_.coordinator.uncordon(request->worker()); });
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext* call,
@@ -173,39 +190,34 @@ grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServe
     return ended_stream<v1::JobEvent>(invalid_argument(fmt::format(
         "from_number is {}; allowed: a whole number of at least 0", request->from_number())));
   }
-  store::Reader& reader = context_.coordinator.reader();
-  const auto job = guarded([&] { return find_job(reader, request->job()); });
-  if (!job.ok()) return ended_stream<v1::JobEvent>(job.status());
   const EventPages::Options options{.from_number = std::max<int64_t>(request->from_number(), 1),
                                     .follow = !request->past_only(),
                                     .closing = &context_.closing};
-  return follow<v1::JobEvent>(context_, *call, job->id(),
-                              std::make_unique<WatchSource>(reader, job->id(), options));
+  return follow<v1::JobEvent>(context_, *call, request->job(), [&](const std::string& job) {
+    return std::make_unique<WatchSource>(context_.coordinator.reader(), job, options);
+  });
 }
 
 grpc::ServerWriteReactor<v1::LogLine>* JobService::StreamLogs(
     grpc::CallbackServerContext* call, const v1::StreamLogsRequest* request) {
-  store::Reader& reader = context_.coordinator.reader();
-  const auto job = guarded([&] { return find_job(reader, request->job()); });
-  if (!job.ok()) return ended_stream<v1::LogLine>(job.status());
   const EventPages::Options options{.follow = request->follow(), .closing = &context_.closing};
-  return follow<v1::LogLine>(context_, *call, job->id(),
-                             std::make_unique<LogSource>(reader, job->id(), options));
+  return follow<v1::LogLine>(context_, *call, request->job(), [&](const std::string& job) {
+    return std::make_unique<LogSource>(context_.coordinator.reader(), job, options);
+  });
 }
 
 grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* JobService::DownloadArtifact(
     grpc::CallbackServerContext* call, const v1::DownloadArtifactRequest* request) {
   using Message = v1::DownloadArtifactResponse;
-  const auto open = [&]() -> Result<std::shared_ptr<PullStream<Message>>> {
+  const auto open = [&]() -> Result<std::unique_ptr<Source<Message>>> {
     PM_ASSIGN(v1::Artifact artifact, find_artifact(context_.coordinator.reader(), *request));
     PM_ASSIGN(store::BlobReader blob, context_.coordinator.blobs().read(artifact.sha256()));
     Message first;
     *first.mutable_artifact() = std::move(artifact);
-    std::unique_ptr<Source<Message>> source =
-        std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first));
-    return permitted(context_, *call, std::move(source));
+    return std::unique_ptr<Source<Message>>(
+        std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first)));
   };
-  const auto stream = guarded(open);
+  const auto stream = guarded([&] { return permitted<Message>(context_, *call, open); });
   return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
 }
 

@@ -16,13 +16,12 @@
 namespace prefixmem::rpc {
 namespace {
 
-constexpr int kMaxMessageBytes = 16 << 20;
 constexpr int kKeepaliveMillis = 20'000;
 constexpr int kKeepalivePatienceMillis = 10'000;
 constexpr std::chrono::seconds kPatienceForCalls{2};
 
-void set_limits(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+void set_limits(grpc::ServerBuilder& builder, const Limits& limits) {
+  builder.SetMaxReceiveMessageSize(limits.message_mib << 20);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepalivePatienceMillis);
@@ -44,14 +43,14 @@ Result<std::unique_ptr<Server>> Server::start(const ServerWorld& world, const Po
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   describe_health();
-  std::unique_ptr<Server> server(new Server(world, tokens));
+  std::unique_ptr<Server> server(new Server(world, tokens, port.limits));
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort(port.listen.to_string(), credentials, &bound);
   builder.RegisterService(&server->jobs_);
   builder.RegisterService(&server->workers_);
   builder.RegisterService(&server->admin_);
-  set_limits(builder);
+  set_limits(builder, port.limits);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(std::make_unique<CallCounterFactory>(world.metrics));
   interceptors.push_back(

@@ -14,6 +14,7 @@
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/rpc/admin_service.h"
 #include "coordinator/rpc/job_service.h"
+#include "coordinator/rpc/limits.h"
 #include "coordinator/rpc/work_queue.h"
 #include "coordinator/rpc/worker_service.h"
 
@@ -24,6 +25,7 @@ struct Port {
   HostPort listen;
   tls::ServerFiles tls = {};  // with client_ca, calls of WorkerService need a certificate
   bool asks_users = false;    // calls of users need a token; only with client_ca
+  Limits limits = {};
 };
 
 // What it works with; outlives the server.
@@ -49,10 +51,12 @@ class Server {
 
  private:
   // With `tokens` null, users are not asked who they are.
-  Server(const ServerWorld& world, const auth::TokenBook* tokens)
-      : context_{world.coordinator, world.clock, wakes_, closing_, tokens} {}
+  Server(const ServerWorld& world, const auth::TokenBook* tokens, const Limits& limits)
+      : limits_(world.clock, limits),
+        context_{world.coordinator, world.clock, limits_, wakes_, closing_, tokens} {}
 
   std::atomic<bool> closing_ = false;
+  CallerLimits limits_;
   WorkQueue wakes_{2};
   const ServiceContext context_;
   JobService jobs_{context_};

@@ -8,7 +8,7 @@ namespace prefixmem::store {
 
 Status check_integrity(Database& database, const std::filesystem::path& file) {
   std::string found;
-  Status read = database.query(
+  const Status read = database.query(
       [&](const Row& row) {
         found = row.text(0);
         return Status();

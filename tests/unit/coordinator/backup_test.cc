@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using client::BackupFolder;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 

@@ -72,6 +72,7 @@ TEST(ServiceOptionsTest, BadValuesAreNamed) {
   EXPECT_THAT(refusal([](auto& o) { o.max_retries = -1; }), HasSubstr("--max-retries is -1"));
   EXPECT_THAT(refusal([](auto& o) { o.bank_limit = 0; }),
               HasSubstr("--bank-limit is 0; allowed: a number from 1 to 256"));
+  EXPECT_THAT(refusal([](auto& o) { o.limits.spec_kib = 0; }), HasSubstr("--max-spec-kib is 0"));
 }
 
 }  // namespace

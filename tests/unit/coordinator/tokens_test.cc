@@ -103,6 +103,25 @@ TEST_F(Tokens, ACallWithAnUnknownOneIsRefused) {
   EXPECT_EQ(status.error_message(), "the token is none of this coordinator's");
 }
 
+class LimitedTokens : public Tokens {
+ protected:
+  void SetUp() override {
+    options_.limits.calls_per_second = 1;
+    Tokens::SetUp();
+  }
+};
+
+TEST_F(LimitedTokens, OneUserWhoAsksTooOftenLeavesTheOthersTheirShare) {
+  const auto alice = create("alice", v1::ROLE_VIEWER), bob = create("bob", v1::ROLE_VIEWER);
+  const auto channel = dial(alice.secret());
+  grpc::Status status;
+  for (int i = 0; i < 1000 && status.ok(); ++i) status = list(channel);
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("alice (" + alice.token().id() + ") makes too many calls"));
+  EXPECT_TRUE(list(dial(bob.secret())).ok());
+}
+
 TEST_F(Tokens, ABackupIsForAdmins) {
   const auto begin = [](const std::shared_ptr<grpc::Channel>& channel) {
     const auto context = call();
