@@ -32,10 +32,11 @@ Result<std::vector<std::string>> exposures(const ServiceOptions& options) {
         options.listen));
   }
   if (!is_loopback(http.host)) {
+    const char* what = options.auth == "none"
+                           ? "whoever reaches it sees all jobs, cancels and submits them"
+                           : "tokens and jobs go without TLS and can be read on their way";
     sentences.push_back(fmt::format(
-        "--http is {}, where whoever reaches it sees all jobs and, without --auth tokens, cancels "
-        "and submits them; allowed: a loopback address, or --insecure",
-        options.http));
+        "--http is {}, where {}; allowed: a loopback address, or --insecure", options.http, what));
   }
   return sentences;
 }

@@ -94,6 +94,7 @@ struct Service::State {
   std::unique_ptr<Coordinator> coordinator;
   std::unique_ptr<AuditLog> audit;
   std::unique_ptr<rpc::Server> grpc;
+  std::unique_ptr<web::Door> door;
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<Clockwork> clockwork;
 };
@@ -112,11 +113,12 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   const bool tokens = options.auth == "tokens";
   PM_ASSIGN(grpc, rpc::Server::start({*coordinator, clock, metrics, *audit},
                                      {listen, options.tls, tokens, options.limits}));
+  door = std::make_unique<web::Door>(clock, tokens ? &coordinator->tokens() : nullptr, *audit);
   auto routes = web::routes({.coordinator = *coordinator,
                              .metrics = metrics,
                              .data_dir = options.data_dir,
                              .closing = closing,
-                             .read_only = tokens});
+                             .door = *door});
   PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {

@@ -2,7 +2,9 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <thread>
 #include <utility>
 
@@ -14,7 +16,6 @@ namespace {
 
 constexpr size_t kOtherThreads = 8;     // a connection that is kept alive holds one
 constexpr size_t kMostBytes = 1 << 16;  // of a request's body
-constexpr const char* kPlainText = "text/plain; charset=utf-8";
 constexpr const char* kContentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' "
     "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -73,8 +74,17 @@ void send(HttpStream stream, Streams& streams, httplib::Response& response) {
       });
 }
 
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
 HttpRequest request_of(const httplib::Request& request) {
   HttpRequest wanted;
+  wanted.path = request.path;
+  wanted.peer = HostPort{request.remote_addr, request.remote_port}.to_string();
+  for (const auto& [name, value] : request.headers) wanted.headers[lower_case(name)] = value;
   for (size_t i = 1; i < request.matches.size(); ++i) wanted.parts.push_back(request.matches[i]);
   wanted.query.insert(request.params.begin(), request.params.end());
   return wanted;
@@ -88,6 +98,8 @@ void answer(const HttpServer::Handler& handler, const httplib::Request& request,
     return send(std::move(*stream), streams, response);
   }
   const Page& page = std::get<Page>(*made);
+  response.status = page.status;
+  for (const auto& [name, value] : page.headers) response.set_header(name.c_str(), value);
   response.set_content(page.body, page.content_type.c_str());
 }
 

@@ -14,13 +14,22 @@
 
 namespace prefixmem {
 
+inline constexpr const char* kPlainText = "text/plain; charset=utf-8";
 inline constexpr const char* kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 struct HttpRequest {
+  std::string path = {};                     // decoded
+  std::string peer = {};                     // ADDRESS:PORT of the sender
   std::vector<std::string> parts;            // what the groups of the route's path matched, decoded
   std::map<std::string, std::string> query;  // decoded; of a repeated name any value
 
+  std::map<std::string, std::string> headers = {};  // by name in lower case; of a repeated one any
+
   // Empty where it is not there.
+  std::string header(const std::string& name) const {
+    const auto found = headers.find(name);
+    return found == headers.end() ? "" : found->second;
+  }
   std::string value(const std::string& name) const {
     const auto found = query.find(name);
     return found == query.end() ? "" : found->second;
@@ -30,6 +39,8 @@ struct HttpRequest {
 struct Page {
   std::string body;
   std::string content_type;
+  int status = 200;
+  std::map<std::string, std::string> headers = {};
 };
 
 // A body that is made while it is sent.

@@ -26,7 +26,10 @@ std::optional<v1::Token> TokenBook::whose(const std::string& secret) const {
 }
 
 Result<v1::Token> TokenBook::owner(const std::string& secret) const {
-  const std::string digest = sha256_hex(secret);
+  return owner_of(sha256_hex(secret));
+}
+
+Result<v1::Token> TokenBook::owner_of(const std::string& digest) const {
   const MutexLock lock(mutex_);
   PM_ASSIGN(const v1::Token* const token, counting(digest));
   return *token;

@@ -24,6 +24,8 @@ class TokenBook {
   // Whose secret this is. FAILED_PRECONDITION with one sentence where nobody's, or where the token
   // was revoked or has expired.
   Result<v1::Token> owner(const std::string& secret) const;
+  // The same, of the secret's digest (sha256_hex).
+  Result<v1::Token> owner_of(const std::string& digest) const;
   // Whether owner would give one, of the secret's digest (sha256_hex); copies nothing.
   Status check(const std::string& digest) const;
   // The same as owner, whether or not the token counts.

@@ -1,6 +1,5 @@
 #include "coordinator/web/routes.h"
 
-#include <iterator>
 #include <utility>
 
 #include "common/disk_space.h"
@@ -28,12 +27,6 @@ Answer follow(const RoutesContext& context) {
   return live(context, std::make_unique<OverviewFeed>(context.coordinator), kPace, kNobody);
 }
 
-Answer refuse(const HttpRequest&) {
-  return failed_precondition(
-      "this coordinator asks for tokens, which its pages do not: nothing can be changed here; use "
-      "pmt");
-}
-
 HttpServer::Handler fixed(const char* name) {
   return [name](const HttpRequest&) { return asset(name); };
 }
@@ -41,22 +34,22 @@ HttpServer::Handler fixed(const char* name) {
 }  // namespace
 
 HttpServer::Routes routes(const RoutesContext& context) {
+  Door& door = context.door;
   HttpServer::Routes all = {
-      {"/", fixed("overview.html")},
-      {"/jobs/[^/]+", fixed("job.html")},
-      {"/sweeps/[^/]+", fixed("sweep.html")},
-      {"/workers/[^/]+", fixed("worker.html")},
+      door.page({"/", fixed("overview.html")}),
+      door.page({"/jobs/[^/]+", fixed("job.html")}),
+      door.page({"/sweeps/[^/]+", fixed("sweep.html")}),
+      door.page({"/workers/[^/]+", fixed("worker.html")}),
+      {"/login", fixed("login.html")},
       {"/assets/([^/]+)", [](const HttpRequest& request) { return asset(request.parts.at(0)); }},
-      {"/metrics", [context](const HttpRequest&) { return metrics(context); }},
-      {"/api/overview/live", [context](const HttpRequest&) { return follow(context); }},
+      door.behind({"/metrics", [context](const HttpRequest&) { return metrics(context); }}),
+      door.behind(
+          {"/api/overview/live", [context](const HttpRequest&) { return follow(context); }}),
   };
-  for (auto more : {job_routes(context), sweep_routes(context)}) {
-    std::move(more.begin(), more.end(), std::back_inserter(all));
+  for (const auto& more : {job_routes(context), sweep_routes(context)}) {
+    for (const HttpServer::Route& route : more) all.push_back(door.behind(route));
   }
-  if (!context.read_only) return all;
-  for (HttpServer::Route& route : all) {
-    if (route.method == HttpServer::Method::kPost) route.handler = refuse;
-  }
+  for (HttpServer::Route& route : door.routes()) all.push_back(std::move(route));
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "common/http/http_server.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/metrics/metrics.h"
+#include "coordinator/web/door.h"
 
 namespace prefixmem::web {
 
@@ -17,13 +18,13 @@ struct RoutesContext {
   std::filesystem::path data_dir;
   // Set, and subscribers woken, when the service ends: streams end then.
   const std::atomic<bool>& closing;
-  // Whether every POST is refused: the pages ask nobody who he is.
-  bool read_only = false;
+  Door& door;  // through which all but /login and the assets are asked for
 };
 
 // /                                overview
 // /jobs/JOB                        page of a job; JOB: id, or a name that only one job has
 // /sweeps/SWEEP, /workers/WORKER   pages of a sweep and a worker, by id
+// /login                           where a user shows his token (door.h)
 // /assets/NAME                     their scripts and style
 // /metrics                         for Prometheus
 // /api/overview/live               what is new of the whole service, as it comes (overview_feed.h)
@@ -42,7 +43,7 @@ struct RoutesContext {
 // /api/sweeps/SWEEP/cancel         the Sweep afterwards
 // /api/sweeps/SWEEP/resubmit?key=KEY
 //
-// FAILED_PRECONDITION, all four, where the context is read_only.
+// beside them what door.h has of sessions.
 //
 // Messages are those of the API, as JSON (common/proto/message_json.h).
 HttpServer::Routes routes(const RoutesContext& context);

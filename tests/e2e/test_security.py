@@ -7,8 +7,10 @@ import ssl
 import subprocess
 
 import pytest
+from browser import Tab, chromium
 from conftest import COORDINATOR, REPO
 from jobs import submit, succeeded
+from playwright.sync_api import expect
 from programs import StartError, eventually
 
 CERTIFICATES = REPO / "tests" / "certificates.sh"
@@ -156,6 +158,32 @@ def test_certificates_rotate_without_a_restart(secured):
     after = (secured.ports.folder / "server.crt").read_text()
     eventually(lambda: served_certificate(cluster.server) == after, 30, "the new certificate")
     assert cluster.pmt("list").code == 0
+
+
+def test_the_pages_ask_for_the_same_tokens(secured, lab):
+    cluster = secured.cluster
+    secured.use(secured.token("alice", "submitter")[1])
+    job = submit(cluster, lab.spec("on-the-page"))
+    token = cluster.variables["PREFIXMEM_TOKEN"]
+    with chromium() as browser:
+        tab = Tab(browser, f"{cluster.page}/jobs/{job}")
+        expect(tab.locator("h1")).to_have_text("Sign in")
+        tab.locator("#token").fill("pmt_wrong")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#problem")).to_contain_text("That is no token")
+        tab.locator("#token").fill(token)
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#user")).to_have_text("alice (submitter)")
+        assert tab.url == f"{cluster.page}/jobs/{job}", "it comes back to where it wanted to go"
+        tab.locator("#cancel").click()
+        tab.locator("#yes").click()
+        expect(tab.locator("#state")).to_have_text("cancelled")
+        tab.locator("#sign-out").click()
+        expect(tab.locator("h1")).to_have_text("Sign in")
+        assert tab.errors == []
+        tab.close()
+    (line,) = [one for one in secured.audit() if one["what"].get("path", "").endswith("/cancel")]
+    assert line["who"]["name"] == "alice" and line["code"] == "OK"
 
 
 def test_serving_others_without_asking_them_is_refused(cluster):

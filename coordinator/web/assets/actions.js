@@ -1,6 +1,7 @@
 // What changes something: each behind a question.
 
-import { ask, element, make } from "./page.js";
+import { element, make } from "./page.js";
+import { post } from "./session.js";
 
 const question = make("p", "", { id: "question" });
 const refusal = make("p", "", { id: "refusal", role: "alert", hidden: "" });
@@ -36,8 +37,6 @@ function confirm(asked, consent, run) {
   };
   dialog.showModal();
 }
-
-const post = async (path) => JSON.parse(await ask(path, { method: "POST" }));
 
 // 128 random bits: submitting again with the same key gives the job of the first time.
 const newKey = () =>

@@ -1,5 +1,6 @@
 // The overview: what runs, what waits, who is there.
 
+import "./session.js";
 import { element, fillList, fillTable, follow, whole } from "./page.js";
 import { endedRow, gangsOf, gangRow, queueRow, sweepRow, workerRow } from "./rows.js";
 

@@ -23,6 +23,12 @@ export async function ask(path, options = {}) {
   return text;
 }
 
+// Where the coordinator asks who looks, and no longer knows: there a user signs in and comes back.
+async function signInAgain() {
+  const { asked, name } = await askJson("/api/session");
+  if (asked && name === "") location.assign(`/login?to=${encodeURIComponent(location.pathname)}`);
+}
+
 export const askJson = async (path) => JSON.parse(await ask(path));
 
 // Follows a stream: handlers[name](message) for each of its events. address() is asked for again
@@ -52,6 +58,7 @@ export function follow(address, handlers) {
       close();
       element("live").textContent = "not live";
       setProblem("Live updates broke off: the coordinator does not answer. Trying again…");
+      signInAgain().catch(() => {}); // it is away: what the page says already
       timer = setTimeout(open, wait);
       wait = Math.min(2 * wait, LONGEST_RETRY_MS);
     };

@@ -1,5 +1,6 @@
 // The page of a worker: what it is, what runs there, what ran there.
 
+import "./session.js";
 import { element, fillList, fillTable, follow, make, subject, whole } from "./page.js";
 import { devicesText, endedRow, gangRow, gangsOf } from "./rows.js";
 

@@ -6,6 +6,7 @@
 
 #include <future>
 
+#include "common/files.h"
 #include "tests/unit/coordinator/served.h"
 
 namespace prefixmem {
@@ -14,7 +15,9 @@ namespace {
 using google::protobuf::util::JsonStringToMessage;
 using google::protobuf::util::MessageDifferencer;
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class WebRoutesTest : public ServedTest {
@@ -48,6 +51,30 @@ TEST_F(WebRoutesTest, PagesAreFilesOfTheProgram) {
   EXPECT_EQ(get("/assets/page.js")->get_header_value("Content-Type"),
             "text/javascript; charset=utf-8");
   EXPECT_EQ(get("/assets/none.js")->status, 404);
+}
+
+// An attribute that runs something, or a script in the page, would be dead under the policy that
+// every answer carries, and is nobody's of ours.
+TEST_F(WebRoutesTest, NoPageHasAScriptOrAStyleInItself) {
+  for (const char* path : {"/", "/jobs/x", "/sweeps/x", "/workers/x", "/login"}) {
+    const auto page = get(path);
+    EXPECT_THAT(page->get_header_value("Content-Security-Policy"),
+                HasSubstr("default-src 'none'; script-src 'self'; style-src 'self'"));
+    EXPECT_THAT(page->body, Not(ContainsRegex("<style|[ \n]style=|[ \n]on[a-z]+=|javascript:")))
+        << path;
+    for (size_t at = page->body.find("<script"); at != page->body.npos;
+         at = page->body.find("<script", at + 1)) {
+      EXPECT_THAT(page->body.substr(at),
+                  ContainsRegex("^<script [^>]*src=\"/assets/[^>]*></script>"))
+          << path;
+    }
+  }
+}
+
+TEST_F(WebRoutesTest, WithoutTokensNobodyIsAsked) {
+  EXPECT_EQ(get("/api/session")->body,
+            "{\"asked\":false,\"name\":\"\",\"role\":\"\",\"csrf\":\"\"}\n");
+  EXPECT_EQ(post("/api/session")->status, 409);
 }
 
 TEST_F(WebRoutesTest, AJobIsWhatTheApiSays) {
@@ -106,6 +133,8 @@ TEST_F(WebRoutesTest, CancelAndResubmit) {
   const auto cancelled = post("/api/jobs/" + id + "/cancel");
   EXPECT_EQ(cancelled->status, 200);
   EXPECT_EQ(job(id).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
+              HasSubstr("\"HTTP POST\",\"what\":{\"path\":\"/api/jobs/" + id + "/cancel\"}"));
   const auto twice = post("/api/jobs/" + id + "/cancel");
   EXPECT_EQ(twice->status, 409);
   EXPECT_THAT(twice->body, HasSubstr("has already ended: cancelled"));
