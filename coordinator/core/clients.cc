@@ -27,9 +27,9 @@ v1::JobEvent submitted_event(const v1::Job& job) {
 
 // A job by itself, all trials of a grid, or those that a search begins with.
 Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveSweep>& sweep,
-                                        WallTime now) {
+                                        const Origin& origin) {
   if (sweep && sweep->is_search()) {
-    Advance step = advance(*sweep, now);
+    Advance step = advance(*sweep, origin);
     if (!step.begun.empty()) return std::move(step.begun);
     return invalid_argument(step.reason);
   }
@@ -37,7 +37,7 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
   std::vector<LiveJob> jobs;
   for (const JobSpec& one : specs) {
     const int trial = sweep ? static_cast<int>(jobs.size()) + 1 : 0;
-    jobs.push_back(new_job(one, sweep ? sweep->shown.id() : "", trial, now));
+    jobs.push_back(new_job(one, sweep ? sweep->shown.id() : "", trial, origin));
   }
   if (sweep) add_grid(jobs, *sweep);
   return jobs;
@@ -54,12 +54,12 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
 
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
                                                   const std::string& idempotency_key) {
-  const WallTime now = environment_.clock.wall();
+  const Origin origin{environment_.clock.wall(), environment_.random};
   std::optional<LiveSweep> sweep;
   if (spec.sweep) {
-    PM_ASSIGN(sweep, new_sweep(spec, now));
+    PM_ASSIGN(sweep, new_sweep(spec, origin));
   }
-  PM_ASSIGN(std::vector<LiveJob> jobs, first_jobs(spec, sweep, now));
+  PM_ASSIGN(std::vector<LiveJob> jobs, first_jobs(spec, sweep, origin));
   const store::Submission submission{.idempotency_key = idempotency_key,
                                      .spec_sha256 = sha256_hex(to_yaml(spec)),
                                      .sweep_id = sweep ? sweep->shown.id() : "",
@@ -184,6 +184,11 @@ Overview Coordinator::overview() {
     }
   }
   return overview;
+}
+
+void Coordinator::inspect(const std::function<void(const Live&)>& look) {
+  const MutexLock lock(mutex_);
+  look(live_);
 }
 
 Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {

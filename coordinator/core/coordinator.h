@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/id.h"
 #include "common/spec/job_spec.h"
 #include "common/status.h"
 #include "common/thread_annotations.h"
@@ -46,6 +47,7 @@ class Coordinator {
     // Called once, with the reason, when the store has not taken a write: from then on every change
     // is refused, and the process is to end.
     std::function<void(const Status&)> on_store_failure;
+    RandomBits random = secure_random_bits;  // for ids of jobs and sweeps
   };
 
   // Takes up what the store holds.
@@ -82,6 +84,8 @@ class Coordinator {
   Result<std::unique_ptr<store::Snapshot>> begin_snapshot();
   // What memory holds of it: workers, placed jobs, the queue's age.
   Overview overview();
+  // Shows all that memory holds to `look`, which must not call back.
+  void inspect(const std::function<void(const Live&)>& look);
 
   // ---- for workers
 

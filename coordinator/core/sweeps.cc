@@ -60,9 +60,10 @@ void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
 // Trials that follow from what is durable, so that a coordinator that dies at any moment decides
 // the same again: what has changed is committed first, then the trials as one transaction.
 void Coordinator::advance_sweeps() {
+  const Origin origin{environment_.clock.wall(), environment_.random};
   std::vector<LiveJob> begun;
   for (auto& [id, sweep] : live_.sweeps) {
-    Advance step = advance(sweep, environment_.clock.wall());
+    Advance step = advance(sweep, origin);
     if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
     if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));

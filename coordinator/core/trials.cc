@@ -85,13 +85,13 @@ std::optional<int64_t> seed_of(const SweepSpec& sweep, const sweep::Run& run) {
   return seeds.at(run.place.seed);
 }
 
-Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, WallTime now) {
+Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, const Origin& origin) {
   const SweepSpec& spec = sweep.plan.sweep;
   const Setting& combination = sweep.plan.combinations.at(run.place.combination);
   PM_ASSIGN(const JobSpec trial,
             make_trial(sweep.spec, spec::whole_setting(spec, combination, run.setting, run.test),
                        run.number, seed_of(spec, run)));
-  LiveJob job = new_job(trial, sweep.shown.id(), run.number, now);
+  LiveJob job = new_job(trial, sweep.shown.id(), run.number, origin);
   v1::Trial& shown = *job.record.job.mutable_trial();
   shown.mutable_setting()->insert(run.setting.begin(), run.setting.end());
   shown.set_combination(static_cast<int>(run.place.combination));
@@ -103,17 +103,17 @@ Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, WallTime n
 
 }  // namespace
 
-LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, WallTime now) {
+LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, const Origin& origin) {
   LiveJob job;
   v1::Job& shown = job.record.job;
-  shown.set_id(new_id("job"));
+  shown.set_id(new_id("job", origin.random));
   shown.set_name(spec.name);
   shown.set_sweep_id(sweep_id);
   *shown.mutable_spec() = job_spec_to_proto(spec);
   shown.set_ranks(static_cast<int>(spec.resources.ranks));
   shown.set_state(v1::JOB_STATE_QUEUED);
   shown.set_reason("submitted");
-  *shown.mutable_create_time() = to_timestamp(now);
+  *shown.mutable_create_time() = to_timestamp(origin.now);
   if (trial > 0) shown.mutable_trial()->set_number(trial);
   return job;
 }
@@ -154,15 +154,15 @@ void note(const v1::Job& job, LiveSweep& sweep) {
   sweep.changed = true;
 }
 
-Result<LiveSweep> new_sweep(const JobSpec& spec, WallTime now) {
+Result<LiveSweep> new_sweep(const JobSpec& spec, const Origin& origin) {
   LiveSweep live;
   v1::Sweep& shown = live.shown;
-  shown.set_id(new_id("sweep"));
+  shown.set_id(new_id("sweep", origin.random));
   shown.set_name(spec.name);
   *shown.mutable_spec() = job_spec_to_proto(spec);
   shown.set_state(v1::SWEEP_STATE_RUNNING);
   shown.set_reason("submitted");
-  *shown.mutable_create_time() = to_timestamp(now);
+  *shown.mutable_create_time() = to_timestamp(origin.now);
   if (spec.sweep->is_search()) {
     PM_TRY(add_plan(spec, live));
     *shown.mutable_goal() = goal_to_proto(common_goal(live.plan.goals));
@@ -190,11 +190,11 @@ Result<LiveSweep> restored_sweep(v1::Sweep stored, const std::vector<v1::Job>& j
   return live;
 }
 
-Advance advance(LiveSweep& sweep, WallTime now) {
+Advance advance(LiveSweep& sweep, const Origin& origin) {
   const bool timed = sweep.is_search() && sweep.plan.sweep.budget.seconds > 0;
   if (!std::exchange(sweep.changed, false) && !timed) return {};
   if (!sweep.is_search()) return advance_grid(sweep);
-  sweep.record.seconds = to_seconds(now - from_timestamp(sweep.shown.create_time()));
+  sweep.record.seconds = to_seconds(origin.now - from_timestamp(sweep.shown.create_time()));
   Advance step;
   step.stop_open = sweep::spent(sweep.plan, sweep.record);
   const int ranks = static_cast<int>(sweep.spec.resources.ranks);
@@ -207,7 +207,7 @@ Advance advance(LiveSweep& sweep, WallTime now) {
       step.reason = std::move(next.reason);
       return step;
     }
-    auto job = job_of(sweep, next.run, now);
+    auto job = job_of(sweep, next.run, origin);
     if (!job.ok()) {
       step.state = v1::SWEEP_STATE_FAILED;
       step.reason = fmt::format("trial {}: {}", next.run.number, job.status().message());

@@ -6,12 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "common/id.h"
 #include "coordinator/core/live.h"
 
 namespace prefixmem {
 
+// When a job or a sweep is made, and what its id is drawn from.
+struct Origin {
+  WallTime now;
+  const RandomBits& random;
+};
+
 // A queued job that nobody has heard of yet. `trial`: its number in its sweep, 0 outside one.
-LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, WallTime now);
+LiveJob new_job(const JobSpec& spec, const std::string& sweep_id, int trial, const Origin& origin);
 
 // What the sweep compares the job by: its own goal, or what the job's evaluation reports.
 GoalSpec goal_of(const v1::Sweep& sweep, const v1::Job& job);
@@ -22,7 +29,7 @@ sweep::Run run_of(const v1::Job& job, const GoalSpec& goal);
 void note(const v1::Job& job, LiveSweep& sweep);
 
 // A sweep that has just been submitted; its record is empty. INVALID_ARGUMENT.
-Result<LiveSweep> new_sweep(const JobSpec& spec, WallTime now);
+Result<LiveSweep> new_sweep(const JobSpec& spec, const Origin& origin);
 // All trials of a grid, which begin together.
 void add_grid(const std::vector<LiveJob>& jobs, LiveSweep& sweep);
 // The same from the store, with the jobs that it has.
@@ -35,6 +42,6 @@ struct Advance {
   std::string reason = {};                              // of an end
   std::optional<std::string> stop_open = std::nullopt;  // why trials that run are to stop
 };
-Advance advance(LiveSweep& sweep, WallTime now);
+Advance advance(LiveSweep& sweep, const Origin& origin);
 
 }  // namespace prefixmem
