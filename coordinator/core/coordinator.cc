@@ -101,10 +101,12 @@ Status Coordinator::commit(store::Transaction& transaction, MonotonicTime begin,
   return {};
 }
 
+// Those who ask are to ask again: the fault is not theirs, and the next process may be able to.
 void Coordinator::refuse_further(const Status& failure) {
-  failure_ = failure.with_context("the store does not take a write");
-  spdlog::error("{}", failure_.message());
-  environment_.on_store_failure(failure_);
+  const Status why = failure.with_context("the store does not take a write");
+  failure_ = unavailable(why.message());
+  spdlog::error("{}", why.message());
+  environment_.on_store_failure(why);
 }
 
 void Coordinator::tick() {

@@ -45,7 +45,7 @@ class Coordinator {
     const Clock& clock;
     Metrics& metrics;
     // Called once, with the reason, when the store has not taken a write: from then on every change
-    // is refused, and the process is to end.
+    // is refused as UNAVAILABLE, and the process is to end.
     std::function<void(const Status&)> on_store_failure;
     RandomBits random = secure_random_bits;  // for ids of jobs and sweeps
   };

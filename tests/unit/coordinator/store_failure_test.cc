@@ -24,10 +24,13 @@ class StoreFailureTest : public CoordinatorTest {
                     ->execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN"
                               " SELECT RAISE(ABORT, 'disk is full'); END")
                     .ok());
-    failure_ = "INTERNAL: the store does not take a write: store " + database().string() +
-               ": disk is full";
+    const std::string why =
+        "the store does not take a write: store " + database().string() + ": disk is full";
+    failure_ = "INTERNAL: " + why;
+    refusal_ = "UNAVAILABLE: " + why;
   }
-  std::string failure_;
+  std::string failure_;  // that the owner hears
+  std::string refusal_;  // that those hear who ask
 };
 
 TEST_F(StoreFailureTest, NothingIsAcknowledged) {
@@ -39,20 +42,20 @@ TEST_F(StoreFailureTest, NothingIsAcknowledged) {
 }
 
 TEST_F(StoreFailureTest, ASubmissionIsRefusedAndPlacedNowhere) {
-  EXPECT_EQ(coordinator().submit(spec("b"), "key").status().to_string(), failure_);
+  EXPECT_EQ(coordinator().submit(spec("b"), "key").status().to_string(), refusal_);
   EXPECT_EQ(store_failures_.size(), 1u);
   EXPECT_EQ(coordinator().reader().list({}, 10)->jobs.size(), 1u);
   EXPECT_THAT(heard("w"), IsEmpty());
 }
 
 TEST_F(StoreFailureTest, ThenEveryChangeIsRefusedAndTheOwnerIsToldOnce) {
-  EXPECT_EQ(coordinator().cancel("a").status().to_string(), failure_);
-  EXPECT_EQ(coordinator().submit(spec("b"), "").status().to_string(), failure_);
-  EXPECT_EQ(coordinator().cancel("a").status().to_string(), failure_);
-  EXPECT_EQ(heartbeat("w").to_string(), failure_);
-  EXPECT_EQ(ended("w", "a/1", "OK").to_string(), failure_);
-  EXPECT_EQ(connect("v", 1).to_string(), failure_);
-  EXPECT_EQ(upload("a/1", 1).to_string(), failure_);
+  EXPECT_EQ(coordinator().cancel("a").status().to_string(), refusal_);
+  EXPECT_EQ(coordinator().submit(spec("b"), "").status().to_string(), refusal_);
+  EXPECT_EQ(coordinator().cancel("a").status().to_string(), refusal_);
+  EXPECT_EQ(heartbeat("w").to_string(), refusal_);
+  EXPECT_EQ(ended("w", "a/1", "OK").to_string(), refusal_);
+  EXPECT_EQ(connect("v", 1).to_string(), refusal_);
+  EXPECT_EQ(upload("a/1", 1).to_string(), refusal_);
   pass(config_.grace + config_.scheduler.lease + Millis(1000));
   EXPECT_EQ(store_failures_.size(), 1u);
   EXPECT_THAT(heard("w"), IsEmpty());
