@@ -35,6 +35,11 @@ Status remove_leftovers(const fs::path& incoming) {
                : Status();
 }
 
+// That the disk takes no more is no fault of who brings the blob.
+Status tried_again(const Status& status) {
+  return status.ok() ? status : unavailable("the store takes no file: " + status.message());
+}
+
 }  // namespace
 
 bool is_sha256(std::string_view text) {
@@ -52,7 +57,7 @@ Result<std::unique_ptr<Blobs>> Blobs::open(const fs::path& folder) {
 Result<BlobWriter> Blobs::begin() {
   auto temporary = folder_ / kIncoming / (new_id("blob") + ".tmp");
   Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (!fd.valid()) return from_errno("creating " + temporary.string(), errno);
+  if (!fd.valid()) return tried_again(from_errno("creating " + temporary.string(), errno));
   return BlobWriter(*this, std::move(temporary), std::move(fd));
 }
 
@@ -141,7 +146,7 @@ BlobWriter::~BlobWriter() {
 }
 
 Status BlobWriter::write(std::string_view chunk) {
-  PM_TRY(write_all(fd_.get(), chunk, temporary_.string()));
+  PM_TRY(tried_again(write_all(fd_.get(), chunk, temporary_.string())));
   digest_.update(chunk);
   bytes_ += static_cast<int64_t>(chunk.size());
   return {};
@@ -155,8 +160,8 @@ Status BlobWriter::finish(const std::string& sha256) {
   }
   pin_ = blobs_->pin(sha256);
   const auto file = place_of(blobs_->folder_, sha256);
-  PM_TRY(blobs_->make_subfolder(file.parent_path()));
-  PM_TRY(publish_file(temporary_, file));
+  PM_TRY(tried_again(blobs_->make_subfolder(file.parent_path())));
+  PM_TRY(tried_again(publish_file(temporary_, file)));
   fd_.reset();
   return {};
 }

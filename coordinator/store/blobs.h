@@ -19,6 +19,7 @@ class Blobs;
 
 // Takes in one blob; not thread-safe. Destroyed unfinished, it removes what it wrote. Once finished
 // it keeps the blob from being removed as long as it lives: until then the blob can be listed.
+// UNAVAILABLE where the disk takes no more.
 class BlobWriter {
  public:
   BlobWriter(BlobWriter&&) noexcept = default;

@@ -135,6 +135,20 @@ TEST_F(BlobsTest, AnotherDigestThanAnnouncedIsDataLossAndLeavesNothing) {
   EXPECT_EQ(files(), 0);
 }
 
+// A file in the way of a folder fails for root too, as a full disk does.
+TEST_F(BlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
+  auto writer = blobs_->begin();
+  ASSERT_TRUE(writer.ok() && writer->write(kContent).ok());
+  const fs::path subfolder = folder_.path() / kDigest.substr(0, 2);
+  ASSERT_TRUE(write_file_atomic(subfolder, "in the way").ok());
+  const Status status = writer->finish(kDigest);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_TRUE(status.message().starts_with("the store takes no file: ")) << status.message();
+
+  fs::remove_all(folder_.path() / "incoming");
+  EXPECT_EQ(blobs_->begin().status().code(), Code::kUnavailable);
+}
+
 TEST_F(BlobsTest, TheSameContentTwiceIsOneBlob) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   auto reader = blobs_->read(kDigest);
