@@ -189,8 +189,9 @@ void Transaction::keep_newest_checkpoints(const std::string& job_id, int count) 
 
 void Transaction::keep_newest_version(const std::string& job_id, const std::string& path) {
   drop(
-      "DELETE FROM artifacts WHERE job_id = ?1 AND path = ?2 AND version <"
-      " (SELECT max(version) FROM artifacts WHERE job_id = ?1 AND path = ?2) RETURNING sha256",
+      "DELETE FROM artifacts WHERE job_id = ?1 AND path = ?2 AND version <>"
+      " (SELECT version FROM artifacts WHERE job_id = ?1 AND path = ?2"
+      "  ORDER BY attempt DESC, step DESC, version DESC LIMIT 1) RETURNING sha256",
       job_id, path);
 }
 

@@ -75,7 +75,9 @@ class Transaction {
   // A new version of its path, unless the same content is there already from the same attempt.
   void add_artifact(const std::string& job_id, const v1::Artifact& artifact);
   // Drops the job's older checkpoints, all but `count`, by step, then version; or the older
-  // versions of a path. A blob that no artifact names afterwards is removed after the commit.
+  // versions of a path, by attempt, step, then version: one that comes late again, when a newer one
+  // has taken its place, does not take the newer one's. A blob that no artifact names afterwards is
+  // removed after the commit.
   void keep_newest_checkpoints(const std::string& job_id, int count);
   void keep_newest_version(const std::string& job_id, const std::string& path);
   void insert_sweep(const v1::Sweep& sweep);

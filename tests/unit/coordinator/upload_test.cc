@@ -71,6 +71,17 @@ TEST_F(UploadTest, TheNewestTwoCheckpointsStayAndOneOfASuccess) {
   EXPECT_EQ((*coordinator().reader().newest_checkpoint(job("a").id()))->step(), 30);
 }
 
+TEST_F(UploadTest, OneThatComesLateAgainTakesNoNewerOnesPlace) {
+  for (const int64_t step : {10, 20, 10}) {
+    v1::Artifact metrics = checkpoint(step, "of " + std::to_string(step) + " steps");
+    metrics.set_kind("metrics");
+    metrics.set_path("metrics.jsonl");
+    ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), metrics).ok());
+  }
+  EXPECT_EQ(listed(), 1u);
+  EXPECT_EQ((*coordinator().reader().newest_version(job("a").id(), "metrics.jsonl"))->step(), 20);
+}
+
 TEST_F(UploadTest, OfAJobThatFailedTwoStay) {
   for (const int64_t step : {10, 20}) {
     ASSERT_TRUE(upload("a/1", step, "of step " + std::to_string(step)).ok());
