@@ -1,0 +1,183 @@
+#include "tests/simulation/clients.h"
+
+#include <map>
+
+#include "common/spec/spec_io.h"
+
+namespace prefixmem::simulation {
+namespace {
+
+constexpr const char* kJob =
+    "name: a\nmodel: /m\ndata: {train: rows.jsonl, eval: rows.jsonl}\ntrain: {max_steps: 9, "
+    "eval_every: 1}\n";
+constexpr const char* kGrid = "sweep: {grid: {train.learning_rate: [1e-4, 1e-3, 1e-2, 1e-1]}}\n";
+
+std::string search(const char* kind) {
+  return fmt::format(
+      "sweep: {{search: {}, goal: {{metric: loss, mode: min}}, budget: {{trials: 5}}, seed: 3,"
+      " max_concurrent: 2, space: {{train.weight_decay: {{type: uniform, low: 0, high: 1}}}}}}\n",
+      kind);
+}
+
+// Parsed once: a scenario changes only what it draws.
+const JobSpec& parsed(const std::string& sweep) {
+  static std::map<std::string, JobSpec> known;
+  const auto found = known.find(sweep);
+  if (found != known.end()) return found->second;
+  return known[sweep] = parse_job_spec(kJob + sweep).value();
+}
+
+}  // namespace
+
+JobSpec Clients::draw_spec(const std::string& name) {
+  static const std::vector<std::string> kSweeps = {
+      "",
+      "",
+      "",
+      "",
+      "",
+      kGrid,
+      search("random"),
+      search("{type: asha, min_steps: 1, reduction_factor: 2}")};
+  Random& random = world_.random;
+  JobSpec spec = parsed(random.pick(kSweeps));
+  spec.name = name;
+  spec.train.max_steps = random.chance(0.9) ? random.between(3, 10) : random.between(20, 40);
+  spec.train.checkpoint_every = random.between(0, 4);
+  spec.train.eval_every = spec.sweep ? random.between(1, 2) : random.between(0, 3);
+  if (spec.sweep) spec.sweep->seed = random.between(0, 1000);
+  spec.resources.ranks = random.between(1, spec.sweep ? 2 : 3);
+  spec.priority = random.chance(0.7) ? 0 : random.between(1, 2);
+  if (random.chance(0.2)) spec.resources.bank = Banking::kNever;
+  if (random.chance(0.25)) {
+    spec.resources.time_limit = fmt::format("{}s", world_.some(20, 150).count() / 1000);
+  }
+  std::vector<std::string> known;
+  for (const auto& [id, facts] : world_.ledger.jobs) known.push_back(id);
+  if (!known.empty() && random.chance(0.2)) spec.after = {random.pick(known)};
+  return spec;
+}
+
+void Clients::ask(const std::function<Status(Coordinator&)>& request,
+                  const std::function<void(const Status&)>& done) {
+  ++world_.ledger.open_calls;
+  network_.call_until_answered(request, [this, done](const Status& status) {
+    --world_.ledger.open_calls;
+    done(status);
+  });
+}
+
+void Clients::submit() {
+  const size_t submission = sent_.size();
+  world_.ledger.submissions.push_back({.key = fmt::format("key-{}", submission)});
+  sent_.push_back(draw_spec(fmt::format("job{}", submission)));
+  world_.log("client: submits {}{}", sent_.back().name, sent_.back().sweep ? ", a sweep" : "");
+  send(sent_.back(), submission);
+}
+
+void Clients::submit_again() {
+  if (sent_.empty()) return;
+  const auto submission =
+      static_cast<size_t>(world_.random.between(0, static_cast<int64_t>(sent_.size()) - 1));
+  world_.log("client: submits {} again", sent_[submission].name);
+  send(sent_[submission], submission);
+}
+
+void Clients::send(const JobSpec& spec, size_t submission) {
+  const auto response = std::make_shared<v1::SubmitJobResponse>();
+  const std::string key = world_.ledger.submissions[submission].key;
+  ask(
+      [spec, key, response](Coordinator& coordinator) {
+        PM_ASSIGN(*response, coordinator.submit(spec, key));
+        return Status();
+      },
+      [this, submission, response](const Status& status) {
+        if (status.ok()) return accept(submission, *response);
+        const SubmissionFacts& facts = world_.ledger.submissions[submission];
+        // Only one that comes after a job that has ended badly may be refused.
+        if (sent_[submission].after.empty() || facts.accepted) {
+          world_.broken("submission {} is refused: {}", facts.key, status.message());
+        }
+      });
+}
+
+void Clients::accept(size_t submission, const v1::SubmitJobResponse& response) {
+  SubmissionFacts& facts = world_.ledger.submissions[submission];
+  std::vector<std::string> ids;
+  for (const v1::Job& job : response.jobs()) ids.push_back(job.id());
+  const bool first = !std::exchange(facts.accepted, true);
+  // A search has more trials by now.
+  if (!first && (facts.sweep_id != response.sweep_id() || ids.size() < facts.job_ids.size() ||
+                 ids.front() != facts.job_ids.front())) {
+    world_.broken("submission {} is {} and was {}", facts.key, ids.front(), facts.job_ids.front());
+  }
+  facts.sweep_id = response.sweep_id();
+  facts.job_ids = ids;
+  for (const std::string& id : ids) world_.ledger.jobs[id];
+  if (!facts.sweep_id.empty()) world_.ledger.sweeps[facts.sweep_id];
+}
+
+void Clients::cancel() {
+  std::vector<std::string> jobs, sweeps;
+  for (const auto& [id, facts] : world_.ledger.jobs) jobs.push_back(id);
+  for (const auto& [id, facts] : world_.ledger.sweeps) sweeps.push_back(id);
+  if (!sweeps.empty() && world_.random.chance(0.2)) return cancel_sweep(world_.random.pick(sweeps));
+  if (!jobs.empty()) cancel_job(world_.random.pick(jobs));
+}
+
+void Clients::cancel_job(const std::string& id) {
+  world_.log("client: cancels {}", id);
+  world_.ledger.jobs[id].cancel_asked = true;
+  ask([id](Coordinator& coordinator) { return coordinator.cancel(id).status(); },
+      [this, id](const Status& status) {
+        if (status.ok()) world_.ledger.jobs[id].cancel_granted = true;
+        if (status.ok() || status.code() == Code::kFailedPrecondition) return;
+        world_.broken("the cancel of {} is answered: {}", id, status.message());
+      });
+}
+
+void Clients::cancel_sweep(const std::string& id) {
+  world_.log("client: cancels {}", id);
+  world_.ledger.sweeps[id].cancel_asked = true;
+  ask([id](Coordinator& coordinator) { return coordinator.cancel_sweep(id).status(); },
+      [this, id](const Status& status) {
+        if (status.ok() || status.code() == Code::kFailedPrecondition) return;
+        world_.broken("the cancel of {} is answered: {}", id, status.message());
+      });
+}
+
+void Clients::cordon(const std::string& worker, bool drain) {
+  world_.log("operator: {} {}", drain ? "drains" : "cordons", worker);
+  operate(worker, true, [worker, drain](Coordinator& coordinator) {
+    return (drain ? coordinator.drain(worker) : coordinator.cordon(worker)).status();
+  });
+}
+
+void Clients::uncordon(const std::string& worker) {
+  operate(worker, false,
+          [worker](Coordinator& coordinator) { return coordinator.uncordon(worker).status(); });
+}
+
+// One call of a worker at a time, so that it is known which counts.
+void Clients::operate(const std::string& worker, bool cordoned,
+                      const std::function<Status(Coordinator&)>& request) {
+  WorkerFacts& facts = world_.ledger.workers[worker];
+  if (facts.operator_call != 0) {
+    return world_.timeline.after(
+        world_.units(3), [this, worker, cordoned, request] { operate(worker, cordoned, request); });
+  }
+  const int64_t number = facts.operator_call = ++operator_calls_;
+  ask(
+      [&facts, number, request](Coordinator& coordinator) {
+        // One that comes after its answer might undo the next.
+        return facts.operator_call == number ? request(coordinator) : Status();
+      },
+      [this, &facts, worker, cordoned](const Status& status) {
+        facts.operator_call = 0;
+        if (status.ok()) facts.cordoned = cordoned;
+        if (status.ok() || status.code() == Code::kNotFound) return;
+        world_.broken("an operator of {} is answered: {}", worker, status.message());
+      });
+}
+
+}  // namespace prefixmem::simulation

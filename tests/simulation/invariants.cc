@@ -1,0 +1,491 @@
+#include "tests/simulation/invariants.h"
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "common/proto/job_state.h"
+
+namespace prefixmem::simulation {
+namespace {
+
+template <class T>
+T must(Result<T> result, World& world, const char* what) {
+  if (result.ok()) return std::move(result).value();
+  world.broken("the store does not read {}: {}", what, result.status().message());
+  return {};
+}
+
+// Slots of a worker that the gangs of its placed attempts hold.
+std::map<std::string, int> slots_in_use(const Live& live) {
+  std::set<std::string> counted;  // gangs
+  std::map<std::string, int> slots;
+  for (const auto& [id, job] : live.jobs) {
+    if (!job.attempt || !counted.insert(job.attempt->gang).second) continue;
+    slots[job.attempt->worker_id] += job.record.job.ranks();
+  }
+  return slots;
+}
+
+}  // namespace
+
+// ---- at every moment
+
+// What was not committed is forgotten, and may be decided anew.
+void Invariants::after_start(Coordinator& coordinator) {
+  seen_.clear();
+  coordinator.inspect([&](const Live& live) {
+    for (const auto& [id, job] : live.jobs) {
+      seen_[id] = {job.record.job.attempt(), job.record.last_event};
+    }
+    check_gangs(live);
+    check_sweeps(live);
+    check_cordons(live);
+  });
+}
+
+void Invariants::after_call(Coordinator& coordinator) {
+  coordinator.inspect([&](const Live& live) {
+    check_gangs(live);
+    check_starts(live, coordinator.reader());
+    check_sweeps(live);
+    check_cordons(live);
+  });
+}
+
+void Invariants::after_tick(Coordinator& coordinator, const FreshLoad& load) {
+  after_call(coordinator);
+  coordinator.inspect([&](const Live& live) {
+    check_head_of_queue(live);
+    check_new_events(live, coordinator.reader());
+  });
+  if (!world_.random.chance(0.05)) return;
+  const auto fresh = load();
+  if (!fresh.ok()) {
+    return world_.broken("what the store holds cannot be loaded: {}", fresh.status().message());
+  }
+  (*fresh)->inspect([&](const Live& stored) {
+    coordinator.inspect([&](const Live& memory) { check_same(memory, stored); });
+  });
+}
+
+// No slot is given twice, no gang is spread or cut.
+void Invariants::check_gangs(const Live& live) {
+  for (const auto& [worker, slots] : slots_in_use(live)) {
+    const auto found = live.workers.find(worker);
+    const int has = found == live.workers.end() ? 0 : found->second.info.slots();
+    if (slots > has) world_.broken("worker {} of {} slots is given {}", worker, has, slots);
+  }
+  std::map<std::string, const LiveJob*> first_of;
+  for (const auto& [id, job] : live.jobs) {
+    const v1::JobState state = job.record.job.state();
+    const bool placed = state == v1::JOB_STATE_STARTING || state == v1::JOB_STATE_RUNNING;
+    if (placed != job.attempt.has_value()) {
+      world_.broken("{} is {} and has {} attempt", id, state_name(state),
+                    job.attempt ? "an" : "no");
+    }
+    if (!job.attempt) continue;
+    const LiveJob& first = *first_of.emplace(job.attempt->gang, &job).first->second;
+    if (first.attempt->worker_id != job.attempt->worker_id ||
+        first.record.job.ranks() != job.record.job.ranks()) {
+      world_.broken("gang {} is on workers {} and {}", job.attempt->gang, first.attempt->worker_id,
+                    job.attempt->worker_id);
+    }
+  }
+}
+
+// A job starts on a worker that takes work, after those that it comes after.
+void Invariants::check_starts(const Live& live, store::Reader& reader) {
+  for (const auto& [id, job] : live.jobs) {
+    Seen& seen = seen_[id];
+    if (job.record.job.attempt() == seen.attempt) continue;
+    if (job.record.job.attempt() != seen.attempt + 1) {
+      world_.broken("{} goes from attempt {} to {}", id, seen.attempt, job.record.job.attempt());
+    }
+    seen.attempt = job.record.job.attempt();
+    if (!job.attempt) continue;
+    const auto found = live.workers.find(job.attempt->worker_id);
+    if (found == live.workers.end() || !found->second.link || found->second.lost() ||
+        found->second.draining || found->second.info.cordoned()) {
+      world_.broken("{} starts on worker {}, which takes no work", id, job.attempt->worker_id);
+    }
+    for (const std::string& before : job.record.job.spec().after()) {
+      const auto other = must(reader.job(before), world_, "a job");
+      if (!other || other->state() != v1::JOB_STATE_SUCCEEDED) {
+        world_.broken("{} starts before {} has succeeded", id, before);
+      }
+    }
+  }
+}
+
+// Whoever is next starts as soon as it fits, whoever is behind it.
+void Invariants::check_head_of_queue(const Live& live) {
+  const LiveJob* head = nullptr;
+  const auto turn = [](const LiveJob& job) {
+    return std::tuple(-job.record.job.spec().priority(), job.record.seq);
+  };
+  for (const auto& [id, job] : live.jobs) {
+    if (job.attempt || !job.after.empty()) continue;
+    if (head == nullptr || turn(job) < turn(*head)) head = &job;
+  }
+  if (head == nullptr) return;
+  auto used = slots_in_use(live);
+  for (const auto& [id, worker] : live.workers) {
+    const bool takes = worker.link && !worker.lost() && !worker.draining && !worker.info.cordoned();
+    const int free = worker.info.slots() - used[id];
+    if (takes && free >= head->record.job.ranks()) {
+      world_.broken("{} is next and waits although worker {} has {} slots free",
+                    head->record.job.id(), id, free);
+    }
+  }
+}
+
+// Trials are numbered without gaps, no more than may be at once or in all.
+void Invariants::check_sweeps(const Live& live) {
+  for (const auto& [id, sweep] : live.sweeps) {
+    int64_t open = 0;
+    int number = 0;
+    for (const sweep::Run& run : sweep.record.runs()) {
+      if (run.number != ++number)
+        world_.broken("{} has trial {} as its {}th", id, run.number, number);
+      open += run.state == sweep::TrialState::kOpen ? 1 : 0;
+    }
+    if (!sweep.is_search()) continue;
+    const SweepSpec& asked = sweep.plan.sweep;
+    if (open > asked.max_concurrent || number > asked.budget.trials) {
+      world_.broken("{} has begun {} trials of {}, {} of at most {} are open", id, number,
+                    asked.budget.trials, open, asked.max_concurrent);
+    }
+  }
+}
+
+// What an operator was told is kept.
+void Invariants::check_cordons(const Live& live) {
+  for (const auto& [id, facts] : world_.ledger.workers) {
+    if (!facts.cordoned || facts.operator_call != 0) continue;
+    const auto found = live.workers.find(id);
+    const bool cordoned = found != live.workers.end() && found->second.info.cordoned();
+    if (cordoned != *facts.cordoned) {
+      world_.broken("worker {} is {}cordoned, an operator was told otherwise", id,
+                    cordoned ? "" : "not ");
+    }
+  }
+}
+
+// Numbers go on one by one, in the store as in memory.
+void Invariants::check_new_events(const Live& live, store::Reader& reader) {
+  for (const auto& [id, job] : live.jobs) {
+    Seen& seen = seen_[id];
+    if (job.record.last_event == seen.events) continue;
+    const auto events = must(reader.events(id, seen.events + 1, 10000), world_, "events");
+    for (const v1::JobEvent& event : events) {
+      if (event.number() != ++seen.events) {
+        world_.broken("{} has event {} after {}", id, event.number(), seen.events - 1);
+      }
+    }
+    if (seen.events != job.record.last_event) {
+      world_.broken("{} has {} events in the store and {} in memory", id, seen.events,
+                    job.record.last_event);
+    }
+  }
+}
+
+void Invariants::check_same(const Live& memory, const Live& stored) {
+  const auto same_message = [](const google::protobuf::Message& a,
+                               const google::protobuf::Message& b) {
+    return google::protobuf::util::MessageDifferencer::Equals(a, b);
+  };
+  if (memory.jobs.size() != stored.jobs.size() || memory.sweeps.size() != stored.sweeps.size() ||
+      memory.workers.size() != stored.workers.size()) {
+    world_.broken("memory holds {} jobs, {} sweeps, {} workers, the store {}, {}, {}",
+                  memory.jobs.size(), memory.sweeps.size(), memory.workers.size(),
+                  stored.jobs.size(), stored.sweeps.size(), stored.workers.size());
+  }
+  for (const auto& [id, job] : memory.jobs) {
+    const auto found = stored.jobs.find(id);
+    if (found == stored.jobs.end()) return world_.broken("{} is in memory alone", id);
+    const LiveJob& other = found->second;
+    const auto record = [](const LiveJob& of) {
+      const store::JobRecord& r = of.record;
+      return std::tuple(r.seq, r.retries, r.stop.to_string(), r.last_event, r.steps_timed,
+                        r.step_seconds, r.furthest_step, r.run_time, r.bank_limit, r.job.state(),
+                        r.job.reason(), r.job.attempt(), r.job.worker_id(), r.job.gang(),
+                        r.job.gang_jobs(), of.after);
+    };
+    const auto attempt = [](const LiveJob& of) {
+      const store::AttemptRecord none;
+      const store::AttemptRecord& a = of.attempt ? *of.attempt : none;
+      return std::tuple(of.attempt.has_value(), a.attempt, a.worker_id, a.gang, a.last_event,
+                        a.start);
+    };
+    if (record(job) != record(other) || attempt(job) != attempt(other) ||
+        !same_message(job.record.job, other.record.job)) {
+      world_.broken("{} is another in memory than in the store", id);
+    }
+    if (memory.deadlines.contains(id) != stored.deadlines.contains(id)) {
+      world_.broken("{} has a time limit in one of memory and store", id);
+    }
+  }
+  for (const auto& [id, worker] : memory.workers) {
+    const auto found = stored.workers.find(id);
+    if (found == stored.workers.end() || !same_message(worker.info, found->second.info)) {
+      world_.broken("worker {} is another in memory than in the store", id);
+    }
+  }
+  for (const auto& [id, sweep] : memory.sweeps) {
+    const auto found = stored.sweeps.find(id);
+    if (found == stored.sweeps.end()) return world_.broken("{} is in memory alone", id);
+    const auto runs = [](const LiveSweep& of) {
+      std::vector<std::tuple<int, int, sweep::TrialState, size_t, size_t, int64_t>> all;
+      for (const sweep::Run& run : of.record.runs()) {
+        all.emplace_back(run.number, run.candidate, run.state, run.reports.size(), run.rungs.size(),
+                         run.tokens);
+      }
+      return all;
+    };
+    if (!same_message(sweep.shown, found->second.shown) || runs(sweep) != runs(found->second)) {
+      world_.broken("{} is another in memory than in the store", id);
+    }
+  }
+}
+
+void Invariants::on_said(Coordinator& coordinator, const std::string& worker,
+                         const v1::CoordinatorMessage& message) {
+  const auto stored = [&](const v1::AttemptId& id) {
+    return must(coordinator.reader().attempt(id.job_id(), id.attempt()), world_, "an attempt");
+  };
+  const auto is_current = [&](const std::optional<store::AttemptRecord>& attempt) {
+    return attempt && !attempt->end && attempt->worker_id == worker;
+  };
+  if (message.has_assign()) {
+    for (const v1::AssignedAttempt& one : message.assign().attempts()) {
+      if (is_current(stored(one.id()))) continue;
+      world_.broken("attempt {} of {} is assigned and not in the store", one.id().attempt(),
+                    one.id().job_id());
+    }
+  } else if (message.has_events_acknowledged()) {
+    const auto& told = message.events_acknowledged();
+    const auto attempt = stored(told.id());
+    if (!is_current(attempt)) return;
+    if (attempt->last_event < told.up_to_number()) {
+      world_.broken("events of {} up to {} are acknowledged and not in the store",
+                    told.id().job_id(), told.up_to_number());
+    }
+    auto& facts = world_.ledger.attempts[{told.id().job_id(), told.id().attempt()}];
+    facts.acknowledged = std::max(facts.acknowledged, told.up_to_number());
+  } else if (message.has_end_acknowledged() &&
+             is_current(stored(message.end_acknowledged().id()))) {
+    world_.broken("the end of {} is acknowledged and not in the store",
+                  message.end_acknowledged().id().job_id());
+  }
+}
+
+// ---- at the end
+
+void Invariants::at_end(Coordinator& coordinator) {
+  store::Reader& reader = coordinator.reader();
+  std::vector<v1::Job> jobs;
+  int64_t before = 0;
+  do {
+    auto page = must(reader.list({.before_seq = before}, 1000), world_, "jobs");
+    std::move(page.jobs.begin(), page.jobs.end(), std::back_inserter(jobs));
+    before = page.next_seq;
+  } while (before != 0);
+  check_submissions(jobs);
+  for (const v1::Job& job : jobs) check_ended_job(job, coordinator);
+  for (const auto& sweep : must(reader.sweeps(0, 10000), world_, "sweeps").sweeps) {
+    check_ended_sweep(sweep, reader);
+  }
+  world_.ledger.jobs_ended += static_cast<int64_t>(jobs.size());
+}
+
+// A submission makes its jobs once, however often it was asked for.
+void Invariants::check_submissions(const std::vector<v1::Job>& jobs) {
+  std::set<std::string> ids, names;
+  for (const v1::Job& job : jobs) {
+    ids.insert(job.id());
+    if (!names.insert(job.name()).second) world_.broken("there are two jobs {}", job.name());
+  }
+  for (const SubmissionFacts& submission : world_.ledger.submissions) {
+    for (const std::string& id : submission.job_ids) {
+      if (!ids.contains(id)) world_.broken("{} was promised and is not there", id);
+    }
+  }
+}
+
+void Invariants::check_ended_job(const v1::Job& job, Coordinator& coordinator) {
+  if (!has_ended(job.state())) {
+    return world_.broken("{} has not ended: {}: {}", job.id(), state_name(job.state()),
+                         job.reason());
+  }
+  const auto events = must(coordinator.reader().events(job.id(), 1, 100000), world_, "events");
+  check_history(job, events);
+  check_training(job, events);
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) check_files(job, coordinator);
+}
+
+// From its events alone: numbers without gaps, states in an order that may be, each attempt's
+// events those that its worker told, none of which was acknowledged is missing.
+void Invariants::check_history(const v1::Job& job, const std::vector<v1::JobEvent>& events) {
+  int64_t number = 0;
+  int attempt = 0, retries = 0;
+  bool placed = false;
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  std::map<int, size_t> told;  // events by attempt
+  for (const v1::JobEvent& event : events) {
+    if (event.number() != ++number) world_.broken("{} has no event {}", job.id(), number);
+    if (has_ended(state)) world_.broken("{} has event {} after its end", job.id(), number);
+    if (event.has_trainer()) {
+      const auto facts = world_.ledger.attempts.find({job.id(), event.attempt()});
+      const size_t index = told[event.attempt()]++;
+      if (!placed || event.attempt() != attempt || facts == world_.ledger.attempts.end() ||
+          index >= facts->second.told.size() ||
+          facts->second.told[index] != event.trainer().SerializeAsString()) {
+        world_.broken("event {} of {} is not the {}th that its attempt {} told", number, job.id(),
+                      index + 1, event.attempt());
+      }
+      continue;
+    }
+    const std::string& reason = event.state().reason();
+    state = event.state().state();
+    switch (state) {
+      case v1::JOB_STATE_QUEUED:
+        if (placed && reason.find("; retry ") != std::string::npos) {
+          ++retries;
+          if (reason.find(fmt::format("; retry {} of 3", retries)) == std::string::npos) {
+            world_.broken("{} was tried again {} times and says: {}", job.id(), retries, reason);
+          }
+        } else if (placed && reason.find("; queued again") == std::string::npos) {
+          world_.broken("{} went back into the queue: {}", job.id(), reason);
+        }
+        placed = false;
+        break;
+      case v1::JOB_STATE_STARTING:
+        if (!placed && event.attempt() != ++attempt) {
+          world_.broken("{} starts attempt {} as its {}th", job.id(), event.attempt(), attempt);
+        }
+        placed = true;
+        break;
+      case v1::JOB_STATE_RUNNING:
+        if (!placed) world_.broken("{} runs and was not started", job.id());
+        break;
+      default:
+        break;
+    }
+  }
+  if (state != job.state()) {
+    world_.broken("{} is {}, its last event says {}", job.id(), state_name(job.state()),
+                  state_name(state));
+  }
+  for (int i = 1; i <= job.attempt(); ++i) {
+    const auto facts = world_.ledger.attempts.find({job.id(), i});
+    if (facts != world_.ledger.attempts.end() &&
+        static_cast<size_t>(facts->second.acknowledged) > told[i]) {
+      world_.broken("{} events of attempt {} of {} were acknowledged, {} are there",
+                    facts->second.acknowledged, i, job.id(), told[i]);
+    }
+  }
+  check_cause(job, retries);
+}
+
+// Every step is there; one is done again only after a move, and never one before a checkpoint.
+void Invariants::check_training(const v1::Job& job, const std::vector<v1::JobEvent>& events) {
+  int attempt = 0;
+  int64_t last = 0, checkpoint = 0, furthest = 0;
+  for (const v1::JobEvent& event : events) {
+    const v1::ArtifactEvent& artifact = event.trainer().artifact();
+    if (artifact.kind() == "checkpoint") checkpoint = std::max(checkpoint, artifact.step());
+    if (!event.trainer().has_step()) continue;
+    const int64_t step = event.trainer().step().step();
+    const bool first = std::exchange(attempt, event.attempt()) != event.attempt();
+    const bool follows = first ? step > checkpoint && step <= furthest + 1 : step == last + 1;
+    if (!follows) {
+      world_.broken("{} does step {} in attempt {} after step {}, checkpoint {}", job.id(), step,
+                    attempt, last, checkpoint);
+    }
+    last = step;
+    furthest = std::max(furthest, step);
+  }
+  if (job.state() == v1::JOB_STATE_SUCCEEDED && last != job.spec().train().max_steps()) {
+    world_.broken("{} has succeeded after step {} of {}", job.id(), last,
+                  job.spec().train().max_steps());
+  }
+}
+
+// Each end has its cause.
+void Invariants::check_cause(const v1::Job& job, int retries) {
+  const auto found = world_.ledger.attempts.find({job.id(), job.attempt()});
+  const AttemptFacts facts = found == world_.ledger.attempts.end() ? AttemptFacts() : found->second;
+  const auto says = [&](const char* what) { return job.reason().find(what) != std::string::npos; };
+  const JobFacts asked = world_.ledger.jobs[job.id()];
+  bool caused = false;
+  switch (job.state()) {
+    case v1::JOB_STATE_SUCCEEDED:
+      caused = facts.end == "OK";
+      break;
+    case v1::JOB_STATE_FAILED:
+      if (job.failure_code() == "UNAVAILABLE") {
+        caused = retries == 3 && says("given up after 3 retries");
+      } else {
+        caused = job.failure_code() == facts.failure ||
+                 (says("the time limit of") && job.spec().resources().has_time_limit());
+      }
+      break;
+    default:
+      caused = asked.cancel_asked || says("which it comes after") || says("stopped by its sweep") ||
+               world_.ledger.sweeps[job.sweep_id()].cancel_asked;
+  }
+  if (asked.cancel_granted && job.state() == v1::JOB_STATE_FAILED) caused = false;
+  if (caused) return;
+  world_.broken("{} ended without a cause: {} {}: {}; its worker told {}, it met {}", job.id(),
+                state_name(job.state()), job.failure_code(), job.reason(), facts.end,
+                facts.failure);
+}
+
+void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
+  store::Reader& reader = coordinator.reader();
+  const auto content = [&](const std::string& path) -> std::string {
+    const auto newest = must(reader.newest_version(job.id(), path), world_, "an artifact");
+    if (!newest) return "no " + path;
+    auto blob = coordinator.blobs().read(newest->sha256());
+    const auto bytes = blob.ok() ? blob->read(size_t{1} << 20) : Result<std::string>(blob.status());
+    return bytes.ok() ? *bytes : bytes.status().message();
+  };
+  std::string every_step;
+  for (int64_t step = 1; step <= job.spec().train().max_steps(); ++step) {
+    every_step += fmt::format("{{\"step\": {}}}\n", step);
+  }
+  if (content("metrics.jsonl") != every_step || content("result.json") != "result of " + job.id()) {
+    world_.broken("{} has succeeded, its files are not those of {} steps", job.id(),
+                  job.spec().train().max_steps());
+  }
+}
+
+// No trial is lost, repeated or forgotten.
+void Invariants::check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader) {
+  if (sweep.state() == v1::SWEEP_STATE_RUNNING) {
+    return world_.broken("{} has not ended: {}", sweep.id(), sweep.reason());
+  }
+  const v1::SweepSpec& asked = sweep.spec().sweep();
+  std::set<int> candidates;
+  int number = 0;
+  for (const v1::Job& trial : must(reader.trials(sweep.id()), world_, "trials")) {
+    if (trial.trial().number() != ++number) {
+      world_.broken("{} has trial {} as its {}th", sweep.id(), trial.trial().number(), number);
+    }
+    const int candidate = trial.trial().candidate();
+    if (candidate > 0 && !candidates.insert(candidate).second) {
+      world_.broken("{} tries setting {} twice", sweep.id(), candidate);
+    }
+  }
+  const bool whole =
+      sweep.state() == v1::SWEEP_STATE_FINISHED && !world_.ledger.sweeps[sweep.id()].cancel_asked;
+  if (whole && !asked.space().empty() && number != asked.budget().trials()) {
+    world_.broken("{} has finished after {} of {} trials: {}", sweep.id(), number,
+                  asked.budget().trials(), sweep.reason());
+  }
+}
+
+}  // namespace prefixmem::simulation
