@@ -1,14 +1,39 @@
 #include "common/event/event.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/event/event_json.h"
+#include "common/spec/utf8.h"
 
 namespace prefixmem {
 namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
+using spec::shortened;
+
+constexpr size_t kShown = 80;  // bytes of a wrong value that a sentence repeats
+// Above what an event needs. Without a bound, a line of brackets would overflow the stack of what
+// prints it.
+constexpr int kMaxDepth = 8;
+
+std::string printed(const json& value) {
+  return shortened(value.dump(-1, ' ', false, json::error_handler_t::replace), kShown);
+}
+
+// Discarded where it is no JSON, or nested too deep.
+json parsed(std::string_view line) {
+  bool deep = false;
+  json object = json::parse(
+      line,
+      [&deep](int depth, json::parse_event_t, json&) {
+        deep = deep || depth > kMaxDepth;
+        return !deep;
+      },
+      false);
+  return deep ? json(json::value_t::discarded) : object;
+}
 
 // Visitors of describe_event (event_json.h). A double that JSON cannot say is text.
 class Writer {
@@ -37,16 +62,8 @@ class Reader {
  public:
   Reader(const json& object, std::string type) : object_(object), type_(std::move(type)) {}
 
-  void field(const char* key, int64_t& value) {
-    if (const json* found = find(key, "a whole number", &json::is_number_integer)) {
-      value = found->get<int64_t>();
-    }
-  }
-  void field(const char* key, int& value) {
-    int64_t wide = value;
-    field(key, wide);
-    value = static_cast<int>(wide);
-  }
+  void field(const char* key, int64_t& value) { whole(key, value); }
+  void field(const char* key, int& value) { whole(key, value); }
   void field(const char* key, std::string& value) {
     if (const json* found = find(key, "text", &json::is_string)) value = found->get<std::string>();
   }
@@ -80,6 +97,19 @@ class Reader {
     return std::nullopt;
   }
 
+  template <class T>
+  void whole(const char* key, T& value) {
+    const json* found = find(key, "a whole number", &json::is_number_integer);
+    if (found == nullptr) return;
+    const bool fits = found->is_number_unsigned()
+                          ? std::in_range<T>(found->get<uint64_t>())
+                          : std::in_range<T>(found->get<int64_t>());
+    if (!fits) {
+      return fail(key, *found, "at most " + std::to_string(std::numeric_limits<T>::max()));
+    }
+    value = found->get<T>();
+  }
+
   // Null where the key is absent (the default stays) or wrong (status_ says so).
   const json* find(const char* key, const char* allowed, bool (json::*is)() const noexcept) {
     const auto at = object_.find(key);
@@ -91,8 +121,7 @@ class Reader {
 
   void fail(const char* key, const json& value, const std::string& allowed) {
     if (!status_.ok()) return;
-    const std::string shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
-    status_ = invalid_argument("event " + type_ + "." + key + " is " + shown.substr(0, 80) +
+    status_ = invalid_argument("event " + type_ + "." + key + " is " + printed(value) +
                                "; allowed: " + allowed);
   }
 
@@ -118,7 +147,7 @@ bool read_as(const std::string& type, const json& body, Result<Event>& result) {
 
 template <class... E>
 Result<Event> read_any(const std::string& type, const json& body, const std::variant<E...>*) {
-  Result<Event> result = invalid_argument("event type is \"" + type.substr(0, 80) +
+  Result<Event> result = invalid_argument("event type is \"" + shortened(type, kShown) +
                                           "\"; allowed: " + event::all_types());
   (read_as<E>(type, body, result) || ...);
   return result;
@@ -152,7 +181,7 @@ Result<int> take_trial(json& object) {
   const auto at = object.is_object() ? object.find(kTrial) : object.end();
   if (at == object.end()) return TrialEvent::kWholeGang;
   if (!at->is_number_unsigned() || at->get<uint64_t>() > std::numeric_limits<int>::max()) {
-    return invalid_argument(std::string("event ") + kTrial + " is " + at->dump().substr(0, 80) +
+    return invalid_argument(std::string("event ") + kTrial + " is " + printed(*at) +
                             "; allowed: a whole number of at least 0");
   }
   const int trial = at->get<int>();
@@ -171,11 +200,11 @@ std::string to_json_line(const TrialEvent& event) {
 }
 
 Result<Event> event_from_json(std::string_view line) {
-  return from_json(json::parse(line, nullptr, false));
+  return from_json(parsed(line));
 }
 
 Result<TrialEvent> trial_event_from_json(std::string_view line) {
-  json object = json::parse(line, nullptr, false);
+  json object = parsed(line);
   PM_ASSIGN(const int trial, take_trial(object));
   PM_ASSIGN(Event event, from_json(object));
   return TrialEvent{trial, std::move(event)};

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include "common/event/event_json.h"
+#include "common/spec/utf8.h"
 
 namespace prefixmem {
 namespace {
@@ -52,7 +53,7 @@ class Reader {
     } else {
       status_ =
           invalid_argument("event " + message_.GetDescriptor()->name() + "." + key + " is \"" +
-                           name.substr(0, 80) + "\"; allowed: " + event::all_names<E>());
+                           spec::shortened(name, 80) + "\"; allowed: " + event::all_names<E>());
     }
   }
   Status take() { return std::move(status_); }

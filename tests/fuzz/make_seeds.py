@@ -333,6 +333,93 @@ def write_chat_templates():
     write("chat_template", "raises", "{{ raise_exception('no') }}")
 
 
+def write_events():
+    step = {"step": 3, "total_steps": 9, "loss": 0.5, "grad_norm": "inf", "tokens": 2**40}
+    lines = {
+        "phase": {"phase": {"phase": "training", "total_steps": 9}},
+        "step": {"step": step, "trial": 2},
+        "eval": {"eval": {"metric": "accuracy", "value": 1, "rows": 4}},
+        "artifact": {"artifact": {"kind": "checkpoint", "path": "checkpoints/3", "bytes": 1}},
+        "log": {"log": {"rank": 1, "level": "warning", "message": "é"}},
+        "result": {"result": {"steps": 9, "final_loss": "nan"}},
+        "failure": {"failure": {"rank": 0, "code": "INVALID_ARGUMENT", "message": "no"}},
+        "wide_rank": {"log": {"rank": 2**31}},
+        "wide_step": {"step": {"step": 2**63}},
+        "long_type": {"a" + "é" * 60: {}},
+        "long_value": {"phase": {"phase": "é" * 60}},
+    }
+    for name, line in lines.items():
+        write("event", name, json.dumps(line, ensure_ascii=False))
+    write("event", "deep", '{"step":{"step":' + "[" * 300 + "]" * 300 + "}}")
+
+
+SPEC = """name: banking
+model: gemma3-270m
+method: {type: lora, r: 4, target_modules: [q_proj]}
+data: {train: a.jsonl, eval: b.jsonl, few_shot: {per_class: 1}, label_words: {a: b}}
+train: {max_steps: 3, learning_rate: 1e-3, schedule: cosine}
+resources: {ranks: 2}
+labels: {team: "1"}
+"""
+
+
+def write_job_specs():
+    write("job_spec", "lora", SPEC)
+    grid = "sweep: {grid: {train.learning_rate: [1e-3, 1e-2], method: [lora, none]}}\n"
+    write("job_spec", "grid", SPEC + grid)
+    space = "{train.learning_rate: {type: log_uniform, min: 1e-5, max: 1, when: {method: lora}}}"
+    write(
+        "job_spec",
+        "search",
+        SPEC + f"sweep: {{search: tpe, space: {space}, budget: {{trials: 4}}}}\n",
+    )
+    write("job_spec", "unknown", SPEC + "datum: 1\n")
+    write("job_spec", "anchor", "name: &a b\nmodel: *a\n")
+    write("job_spec", "deep", "name: " + "[" * 300)
+    write(
+        "job_spec",
+        "numbers",
+        SPEC.replace("1e-3", "-.inf").replace("max_steps: 3", "max_steps: 9e99"),
+    )
+
+
+def varint(value):
+    packed = bytearray()
+    while value > 0x7F:
+        packed.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*packed, value])
+
+
+def message(*fields):
+    """Protobuf of (number, whole number, text or message)."""
+    packed = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            packed += varint(number << 3) + varint(value)
+        else:
+            body = value.encode() if isinstance(value, str) else value
+            packed += varint(number << 3 | 2) + varint(len(body)) + body
+    return packed
+
+
+def write_messages():
+    lora = (3, message((2, message((1, 4), (3, "q_proj")))))
+    data = (5, message((1, "a.jsonl"), (9, message((1, "a"), (2, "b")))))
+    train = (6, message((1, 3), (6, "cosine")))
+    spec = message((1, "banking"), (2, "gemma3-270m"), lora, data, train)
+    values = message((1, "1e-3"), (1, "[2"))
+    sweep = (11, message((1, message((1, "train.learning_rate"), (2, values)))))
+    write("message", "spec", b"\0" + spec)
+    write("message", "sweep", b"\0" + spec + message(sweep))
+    write("message", "after", b"\0" + spec + message((9, 2**63), (13, "job-1"), (13, "job-1")))
+    write("message", "phase", b"\1" + message((1, message((1, "training"), (2, 9)))))
+    write("message", "step", b"\1" + message((2, message((1, 3), (6, 2**40)))))
+    write("message", "artifact", b"\1" + message((4, message((1, "checkpoint"), (2, "a/b")))))
+    write("message", "unknown_phase", b"\1" + message((1, message((1, "a" + "é" * 60)))))
+    write("message", "failure", b"\1" + message((7, message((2, "INTERNAL"), (3, "no")))))
+
+
 write_safetensors()
 write_gguf()
 write_model_config()
@@ -340,3 +427,6 @@ write_adapter_config()
 write_tokenizer()
 write_rows()
 write_chat_templates()
+write_events()
+write_job_specs()
+write_messages()
