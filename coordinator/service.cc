@@ -118,7 +118,8 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
                              .metrics = metrics,
                              .data_dir = options.data_dir,
                              .closing = closing,
-                             .door = *door});
+                             .door = *door,
+                             .tls = options.tls});
   PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), kMostStreams));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {

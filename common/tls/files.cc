@@ -5,9 +5,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <memory>
+#include <ranges>
 #include <vector>
 
 #include "common/files.h"
@@ -64,6 +66,19 @@ std::string day_of(const ASN1_TIME* time) {
   if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown day";
   std::array<char, 11> text{};
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts)};
+}
+
+int64_t expiry_of(const Certificate& certificate) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &parts) == 1 ? timegm(&parts) : 0;
+}
+
+// `pick`: std::ranges::min of a chain, std::ranges::max of authorities.
+void add_expiry(const char* option, const std::string& file, const auto& pick,
+                std::vector<Expiry>& found) {
+  if (file.empty()) return;
+  const auto read = certificates(option, file);
+  found.push_back({option, read.ok() ? pick(*read | std::views::transform(expiry_of)) : 0});
 }
 
 // Called for the password of a key: there is none to give.
@@ -126,6 +141,20 @@ Status check(const ClientFiles& files) {
   }
   PM_TRY(certificates("--tls-ca", files.ca).status());
   return check_identity(files.cert, files.key);
+}
+
+std::vector<Expiry> expiries(const ServerFiles& files) {
+  std::vector<Expiry> found;
+  add_expiry("--tls-cert", files.cert, std::ranges::min, found);
+  add_expiry("--tls-client-ca", files.client_ca, std::ranges::max, found);
+  return found;
+}
+
+std::vector<Expiry> expiries(const ClientFiles& files) {
+  std::vector<Expiry> found;
+  add_expiry("--tls-cert", files.cert, std::ranges::min, found);
+  add_expiry("--tls-ca", files.ca, std::ranges::max, found);
+  return found;
 }
 
 }  // namespace prefixmem::tls

@@ -2,7 +2,9 @@
 // them: what gRPC says of a bad file is a line in its own log.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/status.h"
 
@@ -31,5 +33,15 @@ struct ClientFiles {
 // no key, a certificate that has expired, a key of another certificate (INVALID_ARGUMENT).
 Status check(const ServerFiles& files);
 Status check(const ClientFiles& files);
+
+struct Expiry {
+  std::string option;  // e.g. "--tls-cert"
+  int64_t time;        // Unix time in seconds; 0: the file cannot be read
+};
+
+// Of each file with certificates as it is now: when the first of a chain expires, and of
+// authorities the last, since one of them is enough.
+std::vector<Expiry> expiries(const ServerFiles& files);
+std::vector<Expiry> expiries(const ClientFiles& files);
 
 }  // namespace prefixmem::tls

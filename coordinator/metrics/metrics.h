@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/disk_space.h"
+#include "common/tls/files.h"
 #include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem {
@@ -27,6 +28,7 @@ struct Overview {
   double oldest_queued_seconds =
       0;                // since the first job that waits for slots was submitted; 0: none
   DiskSpace disk = {};  // where the store lies
+  std::vector<tls::Expiry> certificates = {};
 };
 
 // Thread-safe.

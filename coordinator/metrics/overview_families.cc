@@ -130,6 +130,16 @@ std::vector<MetricFamily> worker_families(const Overview& overview) {
           std::move(used),          std::move(gangs), std::move(age)};
 }
 
+MetricFamily certificates_family(const Overview& overview) {
+  auto family = gauge("prefixmem_certificate_expiry_timestamp_seconds",
+                      "When the certificates of a TLS option's file expire, as Unix time; 0: it "
+                      "cannot be read.");
+  for (const tls::Expiry& one : overview.certificates) {
+    add(family, static_cast<double>(one.time), {{"option", one.option}});
+  }
+  return family;
+}
+
 }  // namespace
 
 std::vector<MetricFamily> families_of(const Overview& overview) {
@@ -141,10 +151,10 @@ std::vector<MetricFamily> families_of(const Overview& overview) {
   add(age_of_queue, overview.oldest_queued_seconds);
   add(disk_free, static_cast<double>(overview.disk.free_bytes));
   add(disk_size, static_cast<double>(overview.disk.size_bytes));
-  std::vector<MetricFamily> families = {jobs_family(overview),   queue_family(overview),
-                                        std::move(age_of_queue), sweeps_family(overview),
-                                        info_family(overview),   labels_family(overview),
-                                        std::move(disk_free),    std::move(disk_size)};
+  std::vector<MetricFamily> families = {
+      jobs_family(overview),   queue_family(overview), std::move(age_of_queue),
+      sweeps_family(overview), info_family(overview),  labels_family(overview),
+      std::move(disk_free),    std::move(disk_size),   certificates_family(overview)};
   for (MetricFamily& family : worker_families(overview)) families.push_back(std::move(family));
   return families;
 }

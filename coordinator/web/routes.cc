@@ -20,6 +20,7 @@ Answer metrics(const RoutesContext& context) {
   PM_ASSIGN(overview.jobs, context.coordinator.reader().count_by_state());
   PM_ASSIGN(overview.sweeps, context.coordinator.reader().count_by_sweep());
   PM_ASSIGN(overview.disk, disk_space(context.data_dir));
+  overview.certificates = tls::expiries(context.tls);
   return HttpServer::Answer(Page{context.metrics.text(overview), kPrometheusText});
 }
 

@@ -14,8 +14,10 @@ from programs import die_with_parent, eventually
 DEPLOYED = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 
-def get(address, path="/metrics"):
-    with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+def get(address, path="/metrics", token=""):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"http://{address}{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read().decode()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import socket
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ from conftest import COORDINATOR, REPO
 from jobs import submit, succeeded
 from playwright.sync_api import expect
 from programs import StartError, eventually
+from prometheus import get
 
 CERTIFICATES = REPO / "tests" / "certificates.sh"
 
@@ -47,6 +49,25 @@ def served_certificate(address):
     plain = socket.create_connection((host, int(port)), 10)
     with plain, context.wrap_socket(plain) as tls:
         return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True))
+
+
+def expiry(certificate):
+    """Unix time"""
+    told = subprocess.run(
+        ["openssl", "x509", "-noout", "-enddate", "-in", certificate],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ssl.cert_time_to_seconds(told.stdout.strip().removeprefix("notAfter="))
+
+
+def exported_expiries(address, token=""):
+    """{option: Unix time} on a /metrics page."""
+    family = r"^prefixmem_certificate_expiry_timestamp_seconds\{.*option=\"(.*?)\".*\} (.*)$"
+    return {
+        option: float(time) for option, time in re.findall(family, get(address, token=token), re.M)
+    }
 
 
 class Secured:
@@ -184,6 +205,23 @@ def test_the_pages_ask_for_the_same_tokens(secured, lab):
         tab.close()
     (line,) = [one for one in secured.audit() if one["what"].get("path", "").endswith("/cancel")]
     assert line["who"]["name"] == "alice" and line["code"] == "OK"
+
+
+def test_metrics_say_when_certificates_expire(secured):
+    worker = secured.cluster.start_worker(
+        tls_ca=secured.ports.ca, **secured.hosts.issue("worker-1")
+    )
+    assert exported_expiries(secured.cluster.coordinator.ready["http"], secured.root) == {
+        "--tls-cert": expiry(secured.ports.folder / "server.crt"),
+        "--tls-client-ca": expiry(secured.hosts.ca),
+    }
+    assert exported_expiries(worker.ready["metrics"]) == {
+        "--tls-cert": expiry(secured.hosts.folder / "worker-1.crt"),
+        "--tls-ca": expiry(secured.ports.ca),
+    }
+    (secured.ports.folder / "server.crt").write_text("no certificate")
+    told = exported_expiries(secured.cluster.coordinator.ready["http"], secured.root)
+    assert told["--tls-cert"] == 0
 
 
 def test_serving_others_without_asking_them_is_refused(cluster):

@@ -170,6 +170,7 @@ Result<HttpServer::Answer> Agent::State::metrics() const {
   worker_metrics->set_spooled_events(roster->spooled_events());
   PM_ASSIGN(const DiskSpace disk, disk_space(work_dir));
   worker_metrics->set_disk(disk);
+  worker_metrics->set_certificates(tls::expiries(options.tls));
   return HttpServer::Answer(Page{metrics_page(registry), kPrometheusText});
 }
 

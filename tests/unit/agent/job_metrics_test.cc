@@ -205,7 +205,13 @@ TEST(WorkerMetrics, AreThose) {
   worker.set_used_slots(3);
   worker.set_spooled_events(9);
   worker.set_disk({.free_bytes = 10, .size_bytes = 40});
+  worker.set_certificates({{"--tls-cert", 1}, {"--tls-ca", 1790000000}});
+  worker.set_certificates({{"--tls-cert", 1800000000}, {"--tls-ca", 1790000000}});
   const std::string text = metrics_page(registry);
+  const std::string expiry =
+      "\nprefixmem_certificate_expiry_timestamp_seconds{worker=\"w\",option=";
+  EXPECT_THAT(text, HasSubstr(expiry + "\"--tls-cert\"} 1800000000\n"));
+  EXPECT_THAT(text, HasSubstr(expiry + "\"--tls-ca\"} 1790000000\n"));
   for (const char* line :
        {"slots{worker=\"w\"} 4", "used_slots{worker=\"w\"} 3", "spooled_events{worker=\"w\"} 9",
         "connected{worker=\"w\"} 1", "heartbeats_total{worker=\"w\"} 2",

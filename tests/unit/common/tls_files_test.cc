@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "common/files.h"
 #include "tests/unit/common/certificates.h"
 
@@ -91,6 +93,26 @@ TEST_F(TlsFiles, AnExpiredCertificateIsRefusedWithItsDay) {
   EXPECT_THAT(
       refusal(ServerFiles{authority_.cert("old"), authority_.key("old"), ""}),
       testing::ContainsRegex("--tls-cert .*old.crt has expired on [0-9]{4}-[0-9]{2}-[0-9]{2}"));
+}
+
+TEST_F(TlsFiles, ExpiryIsThatOfTheFirstOfAChainAndTheLastOfTheAuthorities) {
+  authority_.issue("long", 30);
+  const std::string both =
+      write("both", *read_file(authority_.cert("long")) + *read_file(server_.cert));
+  const int64_t today = std::time(nullptr);
+  const auto days = [&](const Expiry& one) { return (one.time - today + 3600) / 86400; };
+  const auto server = expiries(ServerFiles{both, authority_.key("long"), both});
+  ASSERT_EQ(server.size(), 2U);
+  EXPECT_EQ(server[0].option, "--tls-cert");
+  EXPECT_EQ(days(server[0]), 1);
+  EXPECT_EQ(server[1].option, "--tls-client-ca");
+  EXPECT_EQ(days(server[1]), 30);
+  const auto client = expiries(ClientFiles{"/nowhere/ca", server_.cert, server_.key});
+  ASSERT_EQ(client.size(), 2U);
+  EXPECT_EQ(days(client[0]), 1);
+  EXPECT_EQ(client[1].option, "--tls-ca");
+  EXPECT_EQ(client[1].time, 0) << "it cannot be read";
+  EXPECT_TRUE(expiries(ServerFiles()).empty());
 }
 
 }  // namespace

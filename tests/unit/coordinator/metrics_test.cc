@@ -102,12 +102,15 @@ TEST(Metrics, SweepsTheQueuesAgeTheDiskAndTheWorkersHosts) {
   const std::string text = Metrics().text({.sweeps = {{"s", {{v1::JOB_STATE_FAILED, 2}}}},
                                            .workers = {host},
                                            .oldest_queued_seconds = 12.5,
-                                           .disk = {.free_bytes = 10, .size_bytes = 40}});
+                                           .disk = {.free_bytes = 10, .size_bytes = 40},
+                                           .certificates = {{"--tls-cert", 1790000000}}});
   EXPECT_THAT(text, HasSubstr(line("prefixmem_sweep_jobs{sweep=\"s\",state=\"failed\"} 2")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_sweep_jobs{sweep=\"s\",state=\"queued\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_oldest_job_age_seconds 12.5")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_store_disk_free_bytes 10")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_store_disk_size_bytes 40")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_certificate_expiry_timestamp_seconds{option="
+                                   "\"--tls-cert\"} 1790000000")));
   EXPECT_THAT(text, HasSubstr("prefixmem_worker_info{worker=\"a\",host=\"node7\",device=\"cuda\","
                               "state=\"connected\""));
 }

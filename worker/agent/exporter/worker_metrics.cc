@@ -37,10 +37,17 @@ struct WorkerMetrics::Series {
                         "1 while registered with the coordinator, otherwise 0.")),
         heartbeats(counter(r, l, "prefixmem_agent_heartbeats_total", "Heartbeats sent.")),
         reconnects(counter(r, l, "prefixmem_agent_reconnects_total",
-                           "Registrations after a connection was lost.")) {}
+                           "Registrations after a connection was lost.")),
+        certificates(prometheus::BuildGauge()
+                         .Name("prefixmem_certificate_expiry_timestamp_seconds")
+                         .Help("When the certificates of a TLS option's file expire, as Unix time; "
+                               "0: it cannot be read.")
+                         .Labels(l)
+                         .Register(r)) {}
 
   prometheus::Gauge &slots, &used_slots, &spooled, &disk_free, &disk_size, &connected;
   prometheus::Counter &heartbeats, &reconnects;
+  prometheus::Family<prometheus::Gauge>& certificates;
 };
 
 WorkerMetrics::WorkerMetrics(Registry& registry, const std::string& worker, int slots)
@@ -66,6 +73,12 @@ void WorkerMetrics::set_spooled_events(int64_t events) {
 void WorkerMetrics::set_disk(const DiskSpace& disk) {
   series_->disk_free.Set(static_cast<double>(disk.free_bytes));
   series_->disk_size.Set(static_cast<double>(disk.size_bytes));
+}
+
+void WorkerMetrics::set_certificates(const std::vector<tls::Expiry>& certificates) {
+  for (const tls::Expiry& one : certificates) {
+    series_->certificates.Add({{"option", one.option}}).Set(static_cast<double>(one.time));
+  }
 }
 
 }  // namespace prefixmem::agent

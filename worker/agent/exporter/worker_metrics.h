@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/disk_space.h"
+#include "common/tls/files.h"
 
 namespace prometheus {
 class Registry;
@@ -25,6 +27,7 @@ class WorkerMetrics {
   void set_used_slots(int64_t slots);
   void set_spooled_events(int64_t events);
   void set_disk(const DiskSpace& disk);
+  void set_certificates(const std::vector<tls::Expiry>& certificates);
 
  private:
   struct Series;
