@@ -28,11 +28,12 @@ v1::JobState state_after(scheduler::Outcome outcome) {
   return v1::JOB_STATE_FAILED;
 }
 
-// The newest checkpoint and the metrics of the steps before it, where there are any.
+// The newest two checkpoints and the metrics of the steps before them, where there are any.
 Status add_files_to_resume(store::Reader& reader, v1::AssignedAttempt& attempt) {
-  PM_ASSIGN(auto checkpoint, reader.newest_checkpoint(attempt.id().job_id()));
-  if (!checkpoint) return {};
-  *attempt.mutable_resume_from() = *std::move(checkpoint);
+  PM_ASSIGN(auto checkpoints, reader.newest_checkpoints(attempt.id().job_id(), 2));
+  if (checkpoints.empty()) return {};
+  *attempt.mutable_resume_from() = std::move(checkpoints[0]);
+  if (checkpoints.size() > 1) *attempt.mutable_resume_before() = std::move(checkpoints[1]);
   PM_ASSIGN(auto metrics, reader.newest_version(attempt.id().job_id(), "metrics.jsonl"));
   if (metrics) *attempt.mutable_resume_metrics() = *std::move(metrics);
   return {};

@@ -207,11 +207,17 @@ Result<std::optional<v1::Artifact>> Reader::newest_version(const std::string& jo
       job_id, path);
 }
 
-Result<std::optional<v1::Artifact>> Reader::newest_checkpoint(const std::string& job_id) {
-  return one<v1::Artifact>(
+Result<std::vector<v1::Artifact>> Reader::newest_checkpoints(const std::string& job_id, int limit) {
+  return messages<v1::Artifact>(
       "SELECT body FROM artifacts WHERE job_id = ? AND kind = 'checkpoint'"
-      " ORDER BY step DESC, version DESC LIMIT 1",
-      job_id);
+      " ORDER BY step DESC, version DESC LIMIT ?",
+      job_id, limit);
+}
+
+Result<std::optional<v1::Artifact>> Reader::newest_checkpoint(const std::string& job_id) {
+  PM_ASSIGN(auto found, newest_checkpoints(job_id, 1));
+  if (found.empty()) return std::optional<v1::Artifact>();
+  return std::optional<v1::Artifact>(std::move(found.front()));
 }
 
 Result<std::optional<v1::Artifact>> Reader::artifact_by_digest(const std::string& job_id,

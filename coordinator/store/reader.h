@@ -67,7 +67,9 @@ class Reader {
   Result<std::vector<v1::Artifact>> artifacts(const std::string& job_id);
   Result<std::optional<v1::Artifact>> newest_version(const std::string& job_id,
                                                      const std::string& path);
-  // The newest checkpoint in the sense of training: highest step, then last uploaded.
+  // Checkpoints, at most `limit`, the newest first in the sense of training: highest step, then
+  // last uploaded.
+  Result<std::vector<v1::Artifact>> newest_checkpoints(const std::string& job_id, int limit);
   Result<std::optional<v1::Artifact>> newest_checkpoint(const std::string& job_id);
   Result<std::optional<v1::Artifact>> artifact_by_digest(const std::string& job_id,
                                                          const std::string& sha256);

@@ -31,8 +31,10 @@ class FakeStore final : public ArtifactStore {
   }
   Status fetch(const std::string& job_id, const Artifact& artifact,
                const std::filesystem::path& file, std::stop_token) override {
+    if (artifact.sha256 == kDamaged) return data_loss("the bytes are others");
     return write_file_atomic(file, job_id + " " + artifact.sha256);
   }
+  static constexpr const char* kDamaged = "damaged";  // the digest of what cannot be fetched
 
   // What the next uploads are answered.
   void answer(std::initializer_list<Status> answers) {

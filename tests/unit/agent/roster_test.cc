@@ -370,6 +370,40 @@ rank.log((out / "metrics.jsonl").read_text())
   EXPECT_EQ(said_[1], "job-a other");
 }
 
+TEST_F(RosterTest, ADamagedCheckpointIsPassedOver) {
+  start_with(R"(
+rank = Rank()
+out = pathlib.Path(flag("--out"))
+rank.log(" ".join(sorted(file.name for file in (out / "checkpoints").iterdir())))
+(out / "result.json").write_text("{}")
+)");
+  GangAssignment resumed = assignment({"job-a", 2});
+  Assignment& attempt = resumed.attempts[0];
+  attempt.resume_from = Artifact{"checkpoints/step-5", "checkpoint", 5, 7, FakeStore::kDamaged};
+  attempt.resume_before = Artifact{"checkpoints/step-3", "checkpoint", 3, 7, "digest"};
+  roster_->assign(std::move(resumed));
+  EXPECT_TRUE(finish().status.ok());
+  ASSERT_GE(said_.size(), 2u);
+  EXPECT_EQ(said_[0], "checkpoints/step-5 is damaged and passed over: the bytes are others");
+  EXPECT_EQ(said_[1], "step-3");
+}
+
+TEST_F(RosterTest, WhereAllCheckpointsAreDamagedAJobBeginsAtTheBeginning) {
+  start_with(R"(
+rank = Rank()
+out = pathlib.Path(flag("--out"))
+rank.log(f"{len(list((out / 'checkpoints').iterdir()))} checkpoints")
+(out / "result.json").write_text("{}")
+)");
+  GangAssignment resumed = assignment({"job-a", 2});
+  Assignment& attempt = resumed.attempts[0];
+  attempt.resume_from = Artifact{"checkpoints/step-5", "checkpoint", 5, 7, FakeStore::kDamaged};
+  roster_->assign(std::move(resumed));
+  EXPECT_TRUE(finish().status.ok());
+  ASSERT_GE(said_.size(), 2u);
+  EXPECT_EQ(said_[1], "0 checkpoints");
+}
+
 TEST_F(RosterTest, APathOutsideTheOutputIsNotFetched) {
   start_with(kWell);
   GangAssignment bad = assignment();

@@ -199,6 +199,10 @@ TEST_F(ReaderTest, TheNewestCheckpointIsTheOneOfTheHighestStepThenTheLastUploade
   EXPECT_EQ((*reader().newest_checkpoint("job-1"))->sha256(), "c20");
   add(artifact("checkpoints/20", "again", 20, 2));
   EXPECT_EQ((*reader().newest_checkpoint("job-1"))->sha256(), "again");
+  const auto two = reader().newest_checkpoints("job-1", 2).value();
+  ASSERT_EQ(two.size(), 2u);
+  EXPECT_EQ(two[0].sha256(), "again");
+  EXPECT_EQ(two[1].sha256(), "c20");
 }
 
 TEST_F(ReaderTest, ArtifactsAreFoundByContent) {

@@ -176,6 +176,7 @@ std::string CoordinatorTest::text_of(const v1::CoordinatorMessage& message) {
       for (const v1::AssignedAttempt& one : message.assign().attempts()) {
         text += (text.empty() ? "assign " : ", ") + key_of(one.id());
         if (one.has_resume_from()) text += fmt::format(" from step {}", one.resume_from().step());
+        if (one.has_resume_before()) text += fmt::format(" or {}", one.resume_before().step());
       }
       return text;
     }

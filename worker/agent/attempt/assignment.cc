@@ -34,6 +34,7 @@ Status check(const Assignment& assignment) {
                             "\"; allowed: 1 to 64 letters, digits, '-' and '_'");
   }
   PM_TRY(check_path(where + ": resume_from", assignment.resume_from));
+  PM_TRY(check_path(where + ": resume_before", assignment.resume_before));
   return check_path(where + ": resume_metrics", assignment.resume_metrics);
 }
 

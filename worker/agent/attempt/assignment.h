@@ -35,6 +35,7 @@ struct Assignment {
   std::string job_name;
   std::string spec_yaml;
   std::optional<Artifact> resume_from;     // checkpoint
+  std::optional<Artifact> resume_before;   // the one before it, for where that one is damaged
   std::optional<Artifact> resume_metrics;  // metrics.jsonl of the steps before, and maybe of more
 };
 

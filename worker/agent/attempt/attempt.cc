@@ -61,13 +61,14 @@ Status Attempt::prepare() {
   measured_ = true;
   PM_ASSIGN(folder_, AttemptFolder::create(options.work_dir, key()));
   PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
-  PM_TRY(fetch(assignment_.resume_from));
+  PM_ASSIGN(const auto warnings, fetch_checkpoint());
   PM_TRY(fetch(assignment_.resume_metrics));
   PM_ASSIGN(Spool spool, Spool::create(folder_->spool()));
   {
     const MutexLock lock(mutex_);
     spool_ = std::move(spool);
   }
+  for (const LogEvent& warning : warnings) PM_TRY(on_event(warning));
   relay_ = std::thread([this] { relay(); });
   return {};
 }
@@ -80,6 +81,20 @@ Status Attempt::fetch(const std::optional<Artifact>& artifact) {
   return retry_while_unavailable(world_.options.transfer_backoff, stop, [&] {
     return world_.store.fetch(key().job_id, *artifact, file, stop);
   });
+}
+
+// The first one that is whole. With none, and of damaged ones alone, the job begins at the
+// beginning: its result is the same.
+Result<std::vector<LogEvent>> Attempt::fetch_checkpoint() {
+  std::vector<LogEvent> warnings;
+  for (const auto& checkpoint : {assignment_.resume_from, assignment_.resume_before}) {
+    const Status status = fetch(checkpoint);
+    if (status.ok()) break;
+    if (status.code() != Code::kDataLoss) return status;
+    warnings.push_back(
+        {0, "warning", checkpoint->path + " is damaged and passed over: " + status.message()});
+  }
+  return warnings;
 }
 
 Status Attempt::on_event(const Event& event) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -123,6 +124,7 @@ class Attempt {
  private:
   // The gang's thread.
   Status fetch(const std::optional<Artifact>& artifact);
+  Result<std::vector<LogEvent>> fetch_checkpoint();  // warnings, for the job's log
   Status add_outputs();
 
   // Relay thread; the gang's where there is none.

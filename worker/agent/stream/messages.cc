@@ -89,6 +89,7 @@ GangAssignment assignment_of(const v1::Assign& assign) {
     attempt.job_name = one.job_name();
     attempt.spec_yaml = one.spec_yaml();
     if (one.has_resume_from()) attempt.resume_from = artifact_of(one.resume_from());
+    if (one.has_resume_before()) attempt.resume_before = artifact_of(one.resume_before());
     if (one.has_resume_metrics()) attempt.resume_metrics = artifact_of(one.resume_metrics());
   }
   return gang;
