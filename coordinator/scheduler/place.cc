@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
+#include <utility>
 
 #include "coordinator/scheduler/banks.h"
 #include "coordinator/scheduler/preempt.h"
@@ -12,6 +14,8 @@
 
 namespace prefixmem::scheduler {
 namespace {
+
+constexpr const char* kBehind = "waits behind earlier jobs";
 
 std::vector<const Job*> in_turn(const std::vector<Job>& queue) {
   std::vector<const Job*> jobs;
@@ -88,18 +92,42 @@ class Placing {
   Placement run() {
     for (const Job* job : jobs_) {
       if (banks_.has_started(*job)) continue;
-      if (Room* room = best_room(*job)) {
-        start(*job, *room);
-      } else if (const Company company = company_for(*job); company.gang != nullptr) {
-        join(*job, company);
+      if (const std::string* reason = reason_of_those_before(*job)) {
+        placement_.waits.push_back({job->id, *reason});
       } else {
-        placement_.waits.push_back({job->id, wait_in_turn(*job)});
+        place(*job);
       }
     }
     return std::move(placement_);
   }
 
  private:
+  void place(const Job& job) {
+    if (Room* room = best_room(job)) {
+      start(job, *room);
+    } else if (const Company company = company_for(job); company.gang != nullptr) {
+      join(job, company);
+    } else {
+      placement_.waits.push_back({job.id, wait_in_turn(job)});
+    }
+  }
+
+  // Jobs that differ in nothing that counts here but their turn.
+  using Kind = std::pair<int, Device>;
+  static std::optional<Kind> kind_of(const Job& job) {
+    if (!job.bank.empty() || !job.time.text.empty()) return std::nullopt;
+    return Kind(job.ranks, job.device);
+  }
+
+  // Why a job waits of which one of its kind waits already: within a placement room only becomes
+  // less, and the one before has kept what there was. None: the job has to be looked at. Without
+  // this a long queue would cost its length times the number of workers.
+  const std::string* reason_of_those_before(const Job& job) const {
+    const auto kind = kind_of(job);
+    const auto found = kind ? behind_.find(*kind) : behind_.end();
+    return found == behind_.end() ? nullptr : &found->second;
+  }
+
   bool holds_now(const Room& room, const Job& job) const {
     return allowance(room, job, now_) >= job.ranks;
   }
@@ -192,8 +220,9 @@ class Placing {
       possible = true;
       if (room.keeper == nullptr) own.push_back(&room);
     }
-    if (!possible) return never_fits(rooms_, job);
-    if (own.empty()) return "waits behind earlier jobs";
+    const std::string reason_behind = possible ? kBehind : never_fits(rooms_, job);
+    if (const auto kind = kind_of(job)) behind_.emplace(*kind, reason_behind);
+    if (own.empty()) return reason_behind;
     if (auto reason = none_takes_work(rooms_, job)) {
       keep(job, own, std::nullopt);
       return *std::move(reason);
@@ -255,6 +284,7 @@ class Placing {
   std::vector<Room> rooms_;
   const std::vector<const Job*> jobs_;
   Banks banks_;
+  std::map<Kind, std::string> behind_;  // why further jobs of a kind wait
   Placement placement_;
 };
 
