@@ -9,8 +9,8 @@ Debian packages. What passed is kept as empty files, named by that hash, in the 
 ccache's (~/.cache/prefixmem/clang-tidy), so that a second clone has it too.
 
 Most of a source's time goes into the headers that it shares with its neighbours, so those of a
-folder are checked as one text. Where that text does not pass, each of its sources is checked alone,
-and what is found then counts.
+folder are checked as one text. Where a text does not pass, its halves are checked: two sources may
+use one name for two things. What is found in a source alone counts.
 """
 
 import argparse
@@ -233,20 +233,17 @@ def check(command, folder):
 
 
 def results(entries, tidy, build, jobs):
-    """(sources, passed, text, seconds) of each text, and of each source of one that failed."""
-    alone = {path: command_of(entry, tidy, build) for path, entry in entries.items()}
+    """(sources, passed, text, seconds) of each text, and of each half of one that failed."""
+    runs, numbers = {}, itertools.count()
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
 
-        def start(command, paths):
+        def start(paths):
+            group = write_group(paths, next(numbers), build) if len(paths) > 1 else None
+            command = command_of(entries[paths[0]], tidy, build, group)
             runs[pool.submit(check, command, entries[paths[0]]["directory"])] = paths
 
-        runs = {}
-        for number, paths in enumerate(groups_of(entries, build)):
-            if len(paths) == 1:
-                start(alone[paths[0]], paths)
-            else:
-                text = write_group(paths, number, build)
-                start(command_of(entries[paths[0]], tidy, build, text), paths)
+        for paths in groups_of(entries, build):
+            start(paths)
         while runs:
             done, _ = concurrent.futures.wait(runs, return_when=concurrent.futures.FIRST_COMPLETED)
             for run in done:
@@ -254,8 +251,9 @@ def results(entries, tidy, build, jobs):
                 passed, text, seconds = run.result()
                 yield paths, passed, text, seconds
                 if not passed and len(paths) > 1:
-                    for path in paths:
-                        start(alone[path], [path])
+                    middle = len(paths) // 2
+                    start(paths[:middle])
+                    start(paths[middle:])
 
 
 def user_cache():
