@@ -37,22 +37,26 @@ struct Streams {
   std::atomic<int> open = 0;
 };
 
-// Counts itself while it lives.
+// Counts itself until it leaves, at the latest when it dies.
 class Place {
  public:
   explicit Place(Streams& streams) : streams_(streams), granted_(++streams.open <= streams.most) {}
-  ~Place() { --streams_.open; }
+  ~Place() { leave(); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
   bool granted() const { return granted_; }
+  void leave() {
+    if (!std::exchange(left_, true)) --streams_.open;
+  }
 
  private:
   Streams& streams_;
   const bool granted_;
+  bool left_ = false;
 };
 
 void send(HttpStream stream, Streams& streams, httplib::Response& response) {
-  auto place = std::make_shared<const Place>(streams);
+  auto place = std::make_shared<Place>(streams);
   if (!place->granted()) {
     return refuse(
         unavailable(std::to_string(streams.most) + " streams are open; allowed: no more at once"),
@@ -65,12 +69,12 @@ void send(HttpStream stream, Streams& streams, httplib::Response& response) {
   response.set_chunked_content_provider(
       type, [next = std::move(stream.next), place](size_t, httplib::DataSink& sink) {
         const auto piece = guarded(next);
-        if (!piece.ok()) return false;
-        if (!*piece) {
-          sink.done();
-          return true;
+        if (piece.ok() && *piece) {
+          return (*piece)->empty() || sink.write((*piece)->data(), (*piece)->size());
         }
-        return (*piece)->empty() || sink.write((*piece)->data(), (*piece)->size());
+        place->leave();  // before its client can tell that it is over, and ask for the next
+        if (piece.ok()) sink.done();
+        return piece.ok();
       });
 }
 
