@@ -8,7 +8,7 @@ namespace prefixmem::store {
 
 Status check_integrity(Database& database, const std::filesystem::path& file) {
   std::string found;
-  const Status read = database.query(
+  Status read = database.query(
       [&](const Row& row) {
         found = row.text(0);
         return Status();

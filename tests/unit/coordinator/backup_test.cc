@@ -19,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using client::BackupFolder;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
