@@ -101,9 +101,8 @@ class Reader {
   void whole(const char* key, T& value) {
     const json* found = find(key, "a whole number", &json::is_number_integer);
     if (found == nullptr) return;
-    const bool fits = found->is_number_unsigned()
-                          ? std::in_range<T>(found->get<uint64_t>())
-                          : std::in_range<T>(found->get<int64_t>());
+    const bool fits = found->is_number_unsigned() ? std::in_range<T>(found->get<uint64_t>())
+                                                  : std::in_range<T>(found->get<int64_t>());
     if (!fits) {
       return fail(key, *found, "at most " + std::to_string(std::numeric_limits<T>::max()));
     }
@@ -199,9 +198,7 @@ std::string to_json_line(const TrialEvent& event) {
   return one_line(object);
 }
 
-Result<Event> event_from_json(std::string_view line) {
-  return from_json(parsed(line));
-}
+Result<Event> event_from_json(std::string_view line) { return from_json(parsed(line)); }
 
 Result<TrialEvent> trial_event_from_json(std::string_view line) {
   json object = parsed(line);

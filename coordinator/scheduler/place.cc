@@ -220,7 +220,7 @@ class Placing {
       possible = true;
       if (room.keeper == nullptr) own.push_back(&room);
     }
-    const std::string reason_behind = possible ? kBehind : never_fits(rooms_, job);
+    std::string reason_behind = possible ? kBehind : never_fits(rooms_, job);
     if (const auto kind = kind_of(job)) behind_.emplace(*kind, reason_behind);
     if (own.empty()) return reason_behind;
     if (auto reason = none_takes_work(rooms_, job)) {

@@ -18,7 +18,7 @@ struct RoutesContext {
   std::filesystem::path data_dir;
   // Set, and subscribers woken, when the service ends: streams end then.
   const std::atomic<bool>& closing;
-  Door& door;  // through which all but /login and the assets are asked for
+  Door& door;                 // through which all but /login and the assets are asked for
   tls::ServerFiles tls = {};  // of the gRPC port, for /metrics
 };
 
