@@ -15,13 +15,13 @@ namespace prefixmem {
 namespace {
 
 constexpr size_t kBlock = size_t{1} << 20;
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string to_hex(const unsigned char* bytes, size_t size) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string hex;
   for (size_t i = 0; i < size; ++i) {
-    hex += kDigits[bytes[i] >> 4];
-    hex += kDigits[bytes[i] & 15];
+    hex += kHexDigits[bytes[i] >> 4];
+    hex += kHexDigits[bytes[i] & 15];
   }
   return hex;
 }
@@ -59,6 +59,10 @@ std::string sha256_hex(std::string_view bytes) {
   Sha256 sha;
   sha.update(bytes);
   return sha.finish_hex();
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of(kHexDigits) == text.npos;
 }
 
 Status update_from_file(Sha256& sha, const std::filesystem::path& file) {

@@ -30,6 +30,8 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::string_view bytes);
+// Whether the text is such a digest.
+bool is_sha256(std::string_view text);
 // Adds the bytes of a file, in blocks; NOT_FOUND or another code with the path.
 Status update_from_file(Sha256& sha, const std::filesystem::path& file);
 // Reads the file in blocks; NOT_FOUND or another code with the path.

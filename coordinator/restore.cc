@@ -1,7 +1,6 @@
 #include "coordinator/restore.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/files.h"
+#include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/store/blobs.h"
@@ -55,17 +55,6 @@ Result<Manifest> read_manifest(const fs::path& backup) {
     return data_loss(fmt::format("{}: {}", file.string(), error.what()));
   }
 }
-
-// A clock that stands: what the restore writes bears the time of the backup.
-class StandingClock final : public Clock {
- public:
-  explicit StandingClock(WallTime time) : time_(time) {}
-  WallTime wall() const override { return time_; }
-  MonotonicTime monotonic() const override { return MonotonicTime(); }
-
- private:
-  const WallTime time_;
-};
 
 Status remove_tree(const fs::path& folder) {
   std::error_code error;
@@ -108,10 +97,10 @@ Status copy_blobs(const fs::path& backup, const fs::path& folder) {
   PM_ASSIGN(const auto digests, store::Reader(std::move(database)).digests());
   PM_TRY(make_folders(folder / "blobs"));
   for (const std::string& sha256 : digests) {
-    const fs::path place = fs::path("blobs") / sha256.substr(0, 2);
-    PM_TRY(make_folders(folder / place));
-    PM_TRY(copy_checked(backup / place / sha256, sha256, folder / place / sha256));
-    PM_TRY(sync_folder(folder / place));
+    const fs::path place = store::place_of_blob(folder / "blobs", sha256);
+    PM_TRY(make_folders(place.parent_path()));
+    PM_TRY(copy_checked(store::place_of_blob(backup / "blobs", sha256), sha256, place));
+    PM_TRY(sync_folder(place.parent_path()));
   }
   return sync_folder(folder / "blobs");
 }
@@ -123,7 +112,8 @@ struct Restored {
 
 // As its own coordinator would: tables brought up, attempts ended.
 Result<Restored> prepare_store(const fs::path& folder, const Manifest& manifest, int lap) {
-  const StandingClock clock(manifest.time);
+  FakeClock clock;  // what is written bears the time of the backup
+  clock.set_wall(manifest.time);
   Metrics metrics;
   Status failure;
   PM_ASSIGN(const auto store, store::Store::open(folder));
@@ -131,9 +121,7 @@ Result<Restored> prepare_store(const fs::path& folder, const Manifest& manifest,
       const auto coordinator,
       Coordinator::start({}, {*store, clock, metrics, [&](const Status& s) { failure = s; }}));
   PM_TRY(coordinator->begin_again(
-      fmt::format("the coordinator was restored from a backup of {:%Y-%m-%dT%H:%M:%SZ}",
-                  fmt::gmtime(static_cast<std::time_t>(to_unix_millis(manifest.time) / 1000))),
-      lap));
+      "the coordinator was restored from a backup of " + utc_text(manifest.time), lap));
   PM_ASSIGN(const auto jobs, store->reader().unfinished_jobs());
   PM_ASSIGN(const auto digests, store->reader().digests());
   return Restored{jobs.size(), digests.size()};

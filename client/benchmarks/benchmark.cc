@@ -6,6 +6,7 @@
 #include <array>
 
 #include "client/benchmarks/map_reader.h"
+#include "common/sha256.h"
 #include "common/spec/limit.h"
 #include "common/spec/override.h"
 #include "common/spec/spec_tree.h"
@@ -20,10 +21,6 @@ constexpr std::array<std::pair<std::string_view, Original::Format>, 4> kFormats 
      {"jsonl", Original::Format::kJsonl},
      {"csv", Original::Format::kCsv},
      {"tsv", Original::Format::kTsv}}};
-
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
 
 Pattern compiled(const std::string& text, std::string_view key, MapReader& reader) {
   auto pattern = std::make_shared<const RE2>(text, RE2::Quiet);

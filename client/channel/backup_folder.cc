@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "common/files.h"
 #include "common/proto/timestamps.h"
+#include "common/sha256.h"
 
 namespace prefixmem::client {
 namespace {
@@ -20,10 +20,6 @@ namespace fs = std::filesystem;
 constexpr int kFormat = 1;
 constexpr size_t kMostKnown = 100'000;  // more would not fit into a request; they are sent again
 constexpr const char* kTemporary = "incoming.tmp";
-
-bool is_sha256(const std::string& name) {
-  return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == name.npos;
-}
 
 std::string bytes_of(const std::string& hex) {
   std::string bytes;
@@ -44,6 +40,10 @@ Result<std::set<std::string>> blobs_in(const fs::path& folder) {
   }
   if (error) return from_errno("listing " + folder.string(), error.value());
   return found;
+}
+
+fs::path place_of_blob(const fs::path& folder, const std::string& sha256) {
+  return folder / "blobs" / sha256.substr(0, 2) / sha256;
 }
 
 std::string database_name(const std::string& sha256) {
@@ -134,8 +134,8 @@ Status BackupFolder::finish_file() {
 }
 
 Status BackupFolder::publish(const std::string& digest) {
-  const fs::path file = expected_.empty() ? folder_ / database_name(digest)
-                                          : folder_ / "blobs" / digest.substr(0, 2) / digest;
+  const fs::path file =
+      expected_.empty() ? folder_ / database_name(digest) : place_of_blob(folder_, digest);
   PM_TRY(make_folders(file.parent_path()));
   PM_TRY(publish_file(temporary_, file));
   open_.reset();
@@ -169,8 +169,7 @@ Status BackupFolder::write_manifest() const {
 Status BackupFolder::remove_others() const {
   std::error_code error;
   for (const std::string& sha256 : known_) {
-    if (!seen_.contains(sha256))
-      fs::remove(folder_ / "blobs" / sha256.substr(0, 2) / sha256, error);
+    if (!seen_.contains(sha256)) fs::remove(place_of_blob(folder_, sha256), error);
     if (error) return from_errno("removing " + sha256, error.value());
   }
   for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {

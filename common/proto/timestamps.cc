@@ -1,5 +1,8 @@
 #include "common/proto/timestamps.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
 namespace prefixmem {
 
 google::protobuf::Timestamp to_timestamp(WallTime time) {
@@ -12,6 +15,11 @@ google::protobuf::Timestamp to_timestamp(WallTime time) {
 
 WallTime from_timestamp(const google::protobuf::Timestamp& timestamp) {
   return from_unix_millis(timestamp.seconds() * 1000 + timestamp.nanos() / 1'000'000);
+}
+
+std::string utc_text(WallTime time) {
+  const auto seconds = static_cast<std::time_t>(to_timestamp(time).seconds());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
 }
 
 }  // namespace prefixmem

@@ -1,5 +1,9 @@
 #include "coordinator/auth/policy.h"
 
+#include <fmt/format.h>
+
+#include "common/proto/role.h"
+
 namespace prefixmem::auth {
 
 const std::vector<MethodPolicy>& policies() {
@@ -72,6 +76,11 @@ std::string_view needed(Access access) {
       return "a certificate of a worker";
   }
   return "more";
+}
+
+std::string refusal(const v1::Token& token, std::string_view what, Access access) {
+  return fmt::format("token {} ({}) has the role {}; {} needs {}", token.id(), token.name(),
+                     role_name(token.role()), what, needed(access));
 }
 
 }  // namespace prefixmem::auth

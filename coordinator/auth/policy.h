@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,5 +31,8 @@ std::optional<MethodPolicy> policy_of(std::string_view method);
 
 bool allows(v1::Role role, Access access);
 std::string_view needed(Access access);  // "submitter or admin"
+// The sentence for who may not: "token … (alice) has the role viewer; METHOD needs submitter or
+// admin".
+std::string refusal(const v1::Token& token, std::string_view what, Access access);
 
 }  // namespace prefixmem::auth

@@ -1,6 +1,5 @@
 #include "coordinator/auth/token.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,21 +22,24 @@ bool is_name(const std::string& name) {
          });
 }
 
-std::string text_of(const google::protobuf::Timestamp& time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                     fmt::gmtime(static_cast<std::time_t>(time.seconds())));
-}
-
 std::string called(const v1::Token& token) {
   return fmt::format("token {} ({})", token.id(), token.name());
 }
 
 }  // namespace
 
-std::string new_secret(const RandomBits& random) {
-  std::string secret = "pmt_";
-  for (int i = 0; i < kWords; ++i) secret += fmt::format("{:016x}", random());
-  return secret;
+std::string unguessable(const RandomBits& random) {
+  std::string digits;
+  for (int i = 0; i < kWords; ++i) digits += fmt::format("{:016x}", random());
+  return digits;
+}
+
+std::string new_secret(const RandomBits& random) { return "pmt_" + unguessable(random); }
+
+std::string bearer_of(std::string_view authorization) {
+  constexpr std::string_view kBearer = "Bearer ";
+  if (!authorization.starts_with(kBearer)) return {};
+  return std::string(authorization.substr(kBearer.size()));
 }
 
 Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now) {
@@ -65,12 +67,12 @@ Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now)
 
 Status check_valid(const v1::Token& token, WallTime now) {
   if (token.has_revoke_time()) {
-    return failed_precondition(
-        fmt::format("{} was revoked at {}", called(token), text_of(token.revoke_time())));
+    return failed_precondition(fmt::format("{} was revoked at {}", called(token),
+                                           utc_text(from_timestamp(token.revoke_time()))));
   }
   if (now < from_timestamp(token.expire_time())) return {};
-  return failed_precondition(
-      fmt::format("{} has expired at {}", called(token), text_of(token.expire_time())));
+  return failed_precondition(fmt::format("{} has expired at {}", called(token),
+                                         utc_text(from_timestamp(token.expire_time()))));
 }
 
 }  // namespace prefixmem::auth

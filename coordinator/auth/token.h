@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/clock.h"
 #include "common/id.h"
@@ -21,6 +22,10 @@ struct TokenRecord {
 };
 
 std::string new_secret(const RandomBits& random = secure_random_bits);
+// 256 random bits in hexadecimal digits.
+std::string unguessable(const RandomBits& random = secure_random_bits);
+// The secret of an Authorization header, "Bearer SECRET"; empty: it has none.
+std::string bearer_of(std::string_view authorization);
 
 // INVALID_ARGUMENT naming the field, its value and what is allowed.
 Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now);

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "coordinator/auth/token.h"
+
 namespace prefixmem::rpc {
 namespace {
-
-constexpr std::string_view kBearer = "Bearer ";
 
 std::string first(const std::vector<grpc::string_ref>& values) {
   return values.empty() ? "" : std::string(values.front().data(), values.front().size());
@@ -28,8 +28,7 @@ std::string host_of_peer(const std::string& peer) {
 std::string bearer_of(const CallMetadata& metadata) {
   const auto found = metadata.find("authorization");
   if (found == metadata.end()) return {};
-  const std::string_view value(found->second.data(), found->second.size());
-  return value.starts_with(kBearer) ? std::string(value.substr(kBearer.size())) : "";
+  return auth::bearer_of({found->second.data(), found->second.size()});
 }
 
 std::string certificate_name(const grpc::AuthContext& peer) {

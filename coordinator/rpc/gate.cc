@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "common/proto/role.h"
 #include "coordinator/auth/policy.h"
 #include "coordinator/rpc/call_counter.h"
 #include "coordinator/rpc/caller.h"
@@ -34,10 +33,8 @@ grpc::Status admit_worker(const MethodPolicy& policy, const grpc::AuthContext& p
 }  // namespace
 
 grpc::Status Gate::refuse_role(const MethodPolicy& policy, const v1::Token& token) {
-  grpc::Status refusal(
-      StatusCode::PERMISSION_DENIED,
-      fmt::format("token {} ({}) has the role {}; {} needs {}", token.id(), token.name(),
-                  role_name(token.role()), policy.method, auth::needed(policy.access)));
+  grpc::Status refusal(StatusCode::PERMISSION_DENIED,
+                       auth::refusal(token, policy.method, policy.access));
   if (policy.changes) {
     world_.audit.append({.time = world_.clock.wall(),
                          .who = {{"token", token.id()}, {"name", token.name()}},

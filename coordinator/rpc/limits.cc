@@ -40,7 +40,7 @@ double CallerLimits::most_at_once() const {
 // With what it has gained since it was last asked for.
 CallerLimits::Caller& CallerLimits::caller_of(const std::string& name) {
   const MonotonicTime now = clock_.monotonic();
-  if (callers_.size() >= kMostCallers) forget_idle();
+  if (callers_.size() >= kMostCallers && !callers_.contains(name)) forget_idle();
   const auto [found, is_new] = callers_.try_emplace(name, Caller{most_at_once(), now});
   Caller& caller = found->second;
   const double gained = to_seconds(now - caller.at) * limits_.calls_per_second;

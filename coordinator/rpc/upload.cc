@@ -10,6 +10,7 @@
 
 #include "common/guarded.h"
 #include "common/proto/status_grpc.h"
+#include "common/sha256.h"
 #include "common/spec/utf8.h"
 
 namespace prefixmem::rpc {
@@ -39,7 +40,7 @@ Status check_artifact(const v1::Artifact& artifact) {
         fmt::format("artifact.kind is \"{}\"; allowed: checkpoint, adapter, result or metrics",
                     spec::shortened(artifact.kind(), 80)));
   }
-  if (!store::is_sha256(artifact.sha256())) {
+  if (!is_sha256(artifact.sha256())) {
     return invalid_argument(
         fmt::format("artifact.sha256 is \"{}\"; allowed: 64 lower-case hexadecimal digits",
                     spec::shortened(artifact.sha256(), 80)));

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -20,10 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kIncoming = "incoming";
-
-fs::path place_of(const fs::path& folder, const std::string& sha256) {
-  return folder / sha256.substr(0, 2) / sha256;
-}
 
 Status remove_leftovers(const fs::path& incoming) {
   std::error_code error;
@@ -42,10 +37,8 @@ Status tried_again(const Status& status) {
 
 }  // namespace
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+fs::path place_of_blob(const fs::path& folder, const std::string& sha256) {
+  return folder / sha256.substr(0, 2) / sha256;
 }
 
 Result<std::unique_ptr<Blobs>> Blobs::open(const fs::path& folder) {
@@ -62,7 +55,7 @@ Result<BlobWriter> Blobs::begin() {
 }
 
 Result<BlobReader> Blobs::read(const std::string& sha256) const {
-  const auto file = place_of(folder_, sha256);
+  const auto file = place_of_blob(folder_, sha256);
   Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return from_errno("opening blob " + file.string(), errno);
   return BlobReader(std::move(fd));
@@ -78,7 +71,7 @@ Result<bool> Blobs::remove(const std::string& sha256) {
 }
 
 Result<bool> Blobs::unlink_blob(const std::string& sha256) {
-  const auto file = place_of(folder_, sha256);
+  const auto file = place_of_blob(folder_, sha256);
   if (::unlink(file.c_str()) == 0) return true;
   if (errno == ENOENT) return false;
   return from_errno("removing blob " + file.string(), errno);
@@ -159,7 +152,7 @@ Status BlobWriter::finish(const std::string& sha256) {
         fmt::format("content of {} bytes has sha256 {}, announced was {}", bytes_, actual, sha256));
   }
   pin_ = blobs_->pin(sha256);
-  const auto file = place_of(blobs_->folder_, sha256);
+  const auto file = place_of_blob(blobs_->folder_, sha256);
   PM_TRY(tried_again(blobs_->make_subfolder(file.parent_path())));
   PM_TRY(tried_again(publish_file(temporary_, file)));
   fd_.reset();

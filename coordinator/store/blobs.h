@@ -93,7 +93,7 @@ class Blobs {
   std::set<std::filesystem::path> subfolders_ PM_GUARDED_BY(mutex_);  // known to be durable
 };
 
-// Lower-case hex, 64 digits.
-bool is_sha256(std::string_view text);
+// Where the blob lies below the folder of all of them, here as in a backup.
+std::filesystem::path place_of_blob(const std::filesystem::path& folder, const std::string& sha256);
 
 }  // namespace prefixmem::store

@@ -10,13 +10,13 @@
 #include "common/proto/role.h"
 #include "common/sha256.h"
 #include "coordinator/auth/policy.h"
+#include "coordinator/auth/token.h"
 
 namespace prefixmem::web {
 namespace {
 
 using Method = HttpServer::Method;
 
-constexpr std::string_view kBearer = "Bearer ";
 constexpr std::string_view kCookie = "pmt_session=";
 
 HttpServer::Answer answer(int status, const std::string& sentence) {
@@ -29,12 +29,6 @@ HttpServer::Answer with_cookie(const std::string& secret, Millis life) {
               200,
               {{"Set-Cookie", fmt::format("{}{}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict",
                                           kCookie, secret, life.count() / 1000)}}};
-}
-
-// Empty: none.
-std::string bearer_of(const HttpRequest& request) {
-  const std::string shown = request.header("authorization");
-  return shown.starts_with(kBearer) ? shown.substr(kBearer.size()) : "";
 }
 
 // Of the Cookie header, "a=1; pmt_session=…; b=2"; empty: none.
@@ -61,7 +55,8 @@ std::string encoded(const std::string& path) {
 }  // namespace
 
 Result<Door::User> Door::user_of(const HttpRequest& request) const {
-  if (const std::string secret = bearer_of(request); !secret.empty()) {
+  if (const std::string secret = auth::bearer_of(request.header("authorization"));
+      !secret.empty()) {
     PM_ASSIGN(v1::Token token, tokens_->owner(secret));
     return User{std::move(token), sha256_hex(secret), ""};
   }
@@ -109,10 +104,7 @@ Door::Answer Door::enter_as(const User& user, const HttpServer::Route& route,
   const bool changes = route.method == Method::kPost;
   const auth::Access access = changes ? auth::Access::kSubmitter : auth::Access::kViewer;
   if (!auth::allows(user.token.role(), access)) {
-    return refuse(
-        user, route, request,
-        fmt::format("token {} ({}) has the role {}; this needs {}", user.token.id(),
-                    user.token.name(), role_name(user.token.role()), auth::needed(access)));
+    return refuse(user, route, request, auth::refusal(user.token, "this", access));
   }
   if (changes && !user.csrf.empty() && request.header("x-csrf-token") != user.csrf) {
     return refuse(user, route, request,
@@ -173,7 +165,7 @@ Door::Answer Door::session(const HttpRequest& request) const {
 
 Door::Answer Door::sign_in(const HttpRequest& request) {
   if (tokens_ == nullptr) return failed_precondition("this coordinator asks nobody who he is");
-  const std::string secret = bearer_of(request);
+  const std::string secret = auth::bearer_of(request.header("authorization"));
   const auto owner = tokens_->owner(secret);
   if (!owner.ok()) return answer(401, owner.status().message());
   const User user{*owner, sha256_hex(secret), ""};

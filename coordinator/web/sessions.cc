@@ -2,24 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "common/id.h"
 #include "common/sha256.h"
+#include "coordinator/auth/token.h"
 
 namespace prefixmem::web {
-namespace {
-
-// 256 bits.
-std::string new_secret() {
-  std::string secret;
-  for (int word = 0; word < 4; ++word) secret += fmt::format("{:016x}", secure_random_bits());
-  return secret;
-}
-
-}  // namespace
 
 Result<std::string> Sessions::begin(const std::string& token_digest) {
   const MonotonicTime now = clock_.monotonic();
-  std::string secret = new_secret();
+  std::string secret = auth::unguessable();
   const MutexLock lock(mutex_);
   std::erase_if(by_digest_, [now](const auto& entry) { return entry.second.end <= now; });
   if (by_digest_.size() >= kMost) {
@@ -27,7 +17,7 @@ Result<std::string> Sessions::begin(const std::string& token_digest) {
         fmt::format("{} sessions are open; allowed: no more at once", by_digest_.size()));
   }
   by_digest_[sha256_hex(secret)] = {
-      .token_digest = token_digest, .csrf = new_secret(), .end = now + kLife};
+      .token_digest = token_digest, .csrf = auth::unguessable(), .end = now + kLife};
   return secret;
 }
 

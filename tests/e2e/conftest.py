@@ -9,6 +9,7 @@ import pytest
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "deploy" / "local"))
+sys.path.append(str(REPO / "tests" / "trainer"))  # character_tokenizer
 
 import tiny  # noqa: E402
 from cluster import Cluster  # noqa: E402

@@ -1,4 +1,4 @@
-"""A tiny Llama of random weights, its tokenizer (one token a character), rows for it.
+"""A tiny Llama of random weights, and rows for it.
 
 Without torch or transformers, whose import costs a test more than most jobs of this model.
 """
@@ -6,10 +6,9 @@ Without torch or transformers, whose import costs a test more than most jobs of 
 import json
 
 import numpy as np
+from character_tokenizer import VOCAB, write_tokenizer
 from safetensors.numpy import save_file
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 
-TOKENS = ["<unk>", "<s>", "</s>", *map(chr, range(32, 127)), "\n"]
 POSITIONS = 128
 LABELS = {
     "where is my card": "card",
@@ -21,25 +20,6 @@ LABELS = {
 LAYERS, HIDDEN, INTERMEDIATE, HEADS, KV_HEADS, HEAD_DIM = 2, 32, 48, 4, 2, 8
 
 
-def write_tokenizer(folder):
-    ids = {token: i for i, token in enumerate(TOKENS)}
-    tokenizer = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
-    tokenizer.add_special_tokens(TOKENS[:3])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", ids["<s>"])]
-    )
-    tokenizer.decoder = decoders.Fuse()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-
-
 def weights():
     """{name in the file: values}"""
     draw = np.random.default_rng(0)
@@ -47,7 +27,7 @@ def weights():
     def matrix(rows, columns):
         return draw.normal(0, 0.2, (rows, columns)).astype(np.float32)
 
-    tensors = {"model.embed_tokens.weight": matrix(len(TOKENS), HIDDEN)}
+    tensors = {"model.embed_tokens.weight": matrix(len(VOCAB), HIDDEN)}
     for i in range(LAYERS):
         parts = {
             "self_attn.q_proj": matrix(HEADS * HEAD_DIM, HIDDEN),
@@ -69,7 +49,7 @@ def write_model(folder, positions=POSITIONS):
     config = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "vocab_size": len(TOKENS),
+        "vocab_size": len(VOCAB),
         "hidden_size": HIDDEN,
         "intermediate_size": INTERMEDIATE,
         "num_hidden_layers": LAYERS,

@@ -12,26 +12,17 @@ using namespace prefixmem;
 // Or it would write a line for every text that is no UTF-8.
 [[maybe_unused]] const auto kBefore = google::protobuf::SetLogHandler(nullptr);
 
-void read_spec(std::string_view bytes) {
-  v1::JobSpec message;
+// `read` takes the message, `again` writes what was read of it and reads that.
+template <class Message>
+void check(std::string_view bytes, const auto& read, const auto& again) {
+  Message message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  const auto spec = job_spec_from_proto(message);
-  fuzz::require_clear(spec.status());
-  if (!spec.ok()) return;
-  const auto again = job_spec_from_proto(job_spec_to_proto(*spec));
-  fuzz::require_clear(again.status());
-  fuzz::require(again.ok(), "what is written is not read");
-}
-
-void read_event(std::string_view bytes) {
-  v1::TrainerEvent message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  const auto event = event_from_proto(message);
-  fuzz::require_clear(event.status());
-  if (!event.ok()) return;
-  const auto again = event_from_json(to_json_line(*event));
-  fuzz::require_clear(again.status());
-  fuzz::require(again.ok(), "what is written is not read");
+  const auto found = read(message);
+  fuzz::require_clear(found.status());
+  if (!found.ok()) return;
+  const auto repeated = again(*found);
+  fuzz::require_clear(repeated.status());
+  fuzz::require(repeated.ok(), "what is written is not read");
 }
 
 }  // namespace
@@ -39,6 +30,14 @@ void read_event(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const auto bytes = fuzz::text_of(data + 1, size - 1);
-  data[0] % 2 == 0 ? read_spec(bytes) : read_event(bytes);
+  if (data[0] % 2 == 0) {
+    check<v1::JobSpec>(bytes, job_spec_from_proto, [](const JobSpec& spec) {
+      return job_spec_from_proto(job_spec_to_proto(spec));
+    });
+  } else {
+    check<v1::TrainerEvent>(bytes, event_from_proto, [](const Event& event) {
+      return event_from_json(to_json_line(event));
+    });
+  }
   return 0;
 }

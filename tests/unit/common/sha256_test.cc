@@ -25,6 +25,16 @@ TEST(Sha256, PiecesGiveTheDigestOfTheWhole) {
   EXPECT_EQ(moved.finish_hex(), kAbc);
 }
 
+TEST(IsSha256, TakesSixtyFourLowerCaseHexDigits) {
+  const std::string digest = kAbc;
+  EXPECT_TRUE(is_sha256(digest));
+  EXPECT_FALSE(is_sha256(""));
+  EXPECT_FALSE(is_sha256(digest.substr(1)));
+  EXPECT_FALSE(is_sha256(digest + "0"));
+  EXPECT_FALSE(is_sha256("../" + digest.substr(3)));
+  EXPECT_FALSE(is_sha256("A" + std::string(63, '0')));
+}
+
 TEST(Sha256, OfAFile) {
   const TempFolder folder;
   const std::string bytes(3000000, 'z');

@@ -16,5 +16,10 @@ TEST(Timestamps, KeepMilliseconds) {
   EXPECT_EQ(timestamp.nanos(), 500000000);
 }
 
+TEST(Timestamps, AsTextAreInUtcAndRoundDown) {
+  EXPECT_EQ(utc_text(from_unix_millis(1767225600999)), "2026-01-01T00:00:00Z");
+  EXPECT_EQ(utc_text(from_unix_millis(0)), "1970-01-01T00:00:00Z");
+}
+
 }  // namespace
 }  // namespace prefixmem

@@ -203,14 +203,5 @@ TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
   EXPECT_EQ(read(kDigest, 100), kContent);
 }
 
-TEST(IsSha256, TakesSixtyFourLowerCaseHexDigits) {
-  EXPECT_TRUE(is_sha256(kDigest));
-  EXPECT_FALSE(is_sha256(""));
-  EXPECT_FALSE(is_sha256(kDigest.substr(1)));
-  EXPECT_FALSE(is_sha256(kDigest + "0"));
-  EXPECT_FALSE(is_sha256("../" + kDigest.substr(3)));
-  EXPECT_FALSE(is_sha256("A" + std::string(63, '0')));
-}
-
 }  // namespace
 }  // namespace prefixmem::store
