@@ -1,4 +1,5 @@
-# prefixmem_test(NAME SOURCES a.cc … LIBS target … [LABELS unit …]): one GoogleTest program.
+# prefixmem_test(NAME SOURCES a.cc … LIBS target … [LABELS unit …] [APART]): one GoogleTest
+# program; APART where its sources give one name to different things.
 enable_testing()
 find_package(GTest REQUIRED)
 
@@ -15,8 +16,11 @@ function(precompile_torch name)
 endfunction()
 
 function(prefixmem_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "APART" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  if(NOT ARG_APART)
+    unite(${name})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   if("prefixmem_trainer" IN_LIST ARG_LIBS)

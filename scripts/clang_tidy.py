@@ -53,6 +53,22 @@ LIBRARIES = (
 )
 
 
+# What cmake/Unity.cmake writes.
+UNITED = re.compile(r'^#include "([^"]+\.cc)"$', re.M)
+
+
+def entries_of(database):
+    """The compile command of each source, also of those that are compiled together."""
+    for entry in json.loads(database.read_text()):
+        file = entry["file"]
+        if "/unity/" not in file:
+            yield entry
+            continue
+        for name in UNITED.findall(Path(file).read_text()):
+            source = str(ROOT / name)
+            yield entry | {"file": source, "command": entry["command"].replace(file, source)}
+
+
 def arguments_for_clang(entry):
     """The compile command without compiler, launcher, output and g++-only options."""
     words = entry.get("arguments") or shlex.split(entry["command"])
@@ -286,7 +302,7 @@ def main():
     database = build / "compile_commands.json"
     if not database.is_file():
         sys.exit(f"clang-tidy: {database} is missing; run 'make configure' first.")
-    entries = {e["file"]: e for e in json.loads(database.read_text()) if ours(e)}
+    entries = {e["file"]: e for e in entries_of(database) if ours(e)}
     if args.files:
         wanted = {str(f.resolve()) for f in args.files}
         entries = {path: e for path, e in entries.items() if path in wanted}

@@ -12,7 +12,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct AdminOptions {
   std::string name;
   std::string role = "viewer";
   int days = 90;
@@ -42,7 +42,7 @@ Status print_json(const google::protobuf::Message& message, Session& session) {
 }
 
 // The secret alone goes to stdout, so that it can be put into a file.
-Result<int> create(const Options& options, Session& session) {
+Result<int> create(const AdminOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   v1::CreateTokenRequest request;
   request.set_name(options.name);
@@ -66,7 +66,7 @@ Result<int> list(Session& session) {
   return kExitDone;
 }
 
-Result<int> revoke(const Options& options, Session& session) {
+Result<int> revoke(const AdminOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto token, server->revoke_token(options.token));
   if (session.json()) PM_TRY(print_json(token, session));
@@ -77,7 +77,7 @@ Result<int> revoke(const Options& options, Session& session) {
 }  // namespace
 
 Command add_admin(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AdminOptions>();
   CLI::App* command = app.add_subcommand("admin", "Operate the coordinator");
   CLI::App* tokens = command->add_subcommand("tokens", "Make, list and revoke tokens of users");
   CLI::App* make = tokens->add_subcommand("create", "Make a token and print its secret");

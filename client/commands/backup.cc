@@ -15,13 +15,13 @@ namespace {
 
 constexpr Millis kLimit = std::chrono::hours(24);
 
-struct Options {
+struct BackupOptions {
   std::string out;
   std::string backup;
   std::string data_dir;
 };
 
-std::filesystem::path folder_of(const Options& options, const Session& session) {
+std::filesystem::path folder_of(const BackupOptions& options, const Session& session) {
   if (!options.out.empty()) return session.env.working_folder / options.out;
   const auto seconds = static_cast<std::time_t>(to_unix_millis(session.env.clock.wall()) / 1000);
   return session.env.working_folder /
@@ -44,7 +44,7 @@ Status report(const BackupFolder& backup, const std::filesystem::path& folder, S
   return {};
 }
 
-Result<int> back_up(const Options& options, Session& session) {
+Result<int> back_up(const BackupOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   const std::filesystem::path folder = folder_of(options, session);
   PM_ASSIGN(BackupFolder backup, BackupFolder::open(folder));
@@ -58,7 +58,7 @@ Result<int> back_up(const Options& options, Session& session) {
 }  // namespace
 
 Command add_backup(CLI::App& admin) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   CLI::App* command = admin.add_subcommand("backup", "Copy all that the coordinator keeps");
   command->add_option("--out", options->out, "Folder, new or of an earlier backup");
   command->fallthrough();
@@ -66,7 +66,7 @@ Command add_backup(CLI::App& admin) {
 }
 
 Command add_restore(CLI::App& admin) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   CLI::App* command = admin.add_subcommand(
       "restore", "Put a backup in place of the store of a coordinator that does not run");
   command->add_option("backup", options->backup, "Folder of the backup")->required();

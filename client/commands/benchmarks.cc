@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using spec::Tree;
 
-struct Options {
+struct BenchmarksOptions {
   BenchmarkOptions places;
   std::string name;
   std::string mirror;
@@ -53,7 +53,7 @@ Status print_json(Json benchmarks, Session& session) {
   return session.print(Json{{"benchmarks", std::move(benchmarks)}}.dump(2) + "\n");
 }
 
-Result<int> list_benchmarks(const Options& options, Session& session) {
+Result<int> list_benchmarks(const BenchmarksOptions& options, Session& session) {
   PM_ASSIGN(const Registry registry, options.places.open(session));
   const auto data = options.places.data_folder(session);
   Json all = Json::array();
@@ -91,7 +91,7 @@ std::string description(const Benchmark& benchmark, const std::filesystem::path&
   return fields(lines) + "spec:\n" + print_tree(benchmark.settings);
 }
 
-Result<int> show_benchmarks(const Options& options, Session& session) {
+Result<int> show_benchmarks(const BenchmarksOptions& options, Session& session) {
   PM_ASSIGN(const Registry registry, options.places.open(session));
   PM_ASSIGN(const auto found, registry.find(options.name));
   const auto data = options.places.data_folder(session);
@@ -105,7 +105,7 @@ Result<int> show_benchmarks(const Options& options, Session& session) {
   return kExitDone;
 }
 
-Result<int> prepare_benchmarks(const Options& options, Session& session) {
+Result<int> prepare_benchmarks(const BenchmarksOptions& options, Session& session) {
   PM_ASSIGN(const Registry registry, options.places.open(session));
   PM_ASSIGN(const auto found, registry.find(options.name));
   const auto data = options.places.data_folder(session);
@@ -127,7 +127,7 @@ Result<int> prepare_benchmarks(const Options& options, Session& session) {
 }  // namespace
 
 Command add_benchmarks(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchmarksOptions>();
   CLI::App* command = app.add_subcommand("benchmarks", "List, show and prepare benchmarks");
   command->require_subcommand(1);
   add_benchmark_options(*command, options->places);

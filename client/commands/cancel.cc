@@ -10,7 +10,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct CancelOptions {
   std::vector<std::string> jobs;
 };
 
@@ -82,7 +82,7 @@ Result<std::string> text_of(const v1::ListJobsResponse& asked, bool json) {
   return table.empty() ? "" : table.text();
 }
 
-Result<int> cancel(const Options& options, Session& session) {
+Result<int> cancel(const CancelOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   Canceller canceller(*server, session);
   for (const std::string& wanted : options.jobs) canceller.cancel(wanted);
@@ -95,7 +95,7 @@ Result<int> cancel(const Options& options, Session& session) {
 }  // namespace
 
 Command add_cancel(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CancelOptions>();
   CLI::App* command = app.add_subcommand("cancel", "Ask jobs to stop");
   command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
   return {command, [options](Session& session) { return cancel(*options, session); }};

@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct DiagnoseOptions {
   std::string target, model, spec, plot;
   std::vector<std::string> texts;
   int64_t rows = 8;
@@ -85,7 +85,8 @@ Result<Subject> fetch(const std::string& name, const fs::path& folder, Session& 
   return Subject{folder / "adapter", to_yaml(spec)};
 }
 
-Result<Subject> find_subject(const Options& options, const fs::path& temporary, Session& session) {
+Result<Subject> find_subject(const DiagnoseOptions& options, const fs::path& temporary,
+                             Session& session) {
   Subject subject{session.env.working_folder / options.target, ""};
   if (!fs::is_directory(subject.folder)) {
     PM_ASSIGN(subject, fetch(options.target, temporary, session));
@@ -96,7 +97,7 @@ Result<Subject> find_subject(const Options& options, const fs::path& temporary, 
   return subject;
 }
 
-Result<int> diagnose(const Options& options, Session& session) {
+Result<int> diagnose(const DiagnoseOptions& options, Session& session) {
   PM_ASSIGN(const TemporaryFolder temporary, TemporaryFolder::make());
   PM_ASSIGN(const Subject subject, find_subject(options, temporary.path(), session));
   const fs::path spec = temporary.path() / "job.yaml", out = temporary.path() / "diagnosis.json";
@@ -127,7 +128,7 @@ Result<int> diagnose(const Options& options, Session& session) {
 }  // namespace
 
 Command add_diagnose(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DiagnoseOptions>();
   CLI::App* command = app.add_subcommand(
       "diagnose", "Say what an adapter does to attention: maps, outputs, spectra, prefix mass");
   command->add_option("target", options->target, "Folder of the adapter, or job id or name")

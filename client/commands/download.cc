@@ -12,7 +12,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct DownloadOptions {
   std::string job;
   std::vector<std::string> paths;
   std::string out;
@@ -31,7 +31,7 @@ bool is_under(const std::string& path, std::string wanted) {
 // Those at or under one of the paths; without paths all but the checkpoints. NOT_FOUND for a path
 // that names none.
 Result<std::vector<v1::Artifact>> choose(const v1::ListArtifactsResponse& all,
-                                         const Options& options) {
+                                         const DownloadOptions& options) {
   std::vector<v1::Artifact> chosen;
   for (const std::string& path : options.paths) {
     const bool any = std::any_of(all.artifacts().begin(), all.artifacts().end(),
@@ -68,7 +68,7 @@ std::string table_of(const std::vector<Downloaded>& files) {
   return table.text();
 }
 
-Result<int> download_files(const Options& options, Session& session) {
+Result<int> download_files(const DownloadOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const v1::Job job, server->job(options.job));
   PM_ASSIGN(const auto all, server->artifacts(job.id()));
@@ -89,7 +89,7 @@ Result<int> download_files(const Options& options, Session& session) {
 }  // namespace
 
 Command add_download(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DownloadOptions>();
   CLI::App* command = app.add_subcommand(
       "download", "Fetch a job's files: adapter, result and metrics, or those named");
   command->add_option("job", options->job, "Job id or name")->required();

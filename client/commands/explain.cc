@@ -9,7 +9,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct ExplainOptions {
   std::string path;
   bool markdown = false;
 };
@@ -32,7 +32,7 @@ std::string json_of(const std::string& path) {
   return nlohmann::ordered_json{{"keys", keys}}.dump(2) + "\n";
 }
 
-Result<int> explain_keys(const Options& options, Session& session) {
+Result<int> explain_keys(const ExplainOptions& options, Session& session) {
   PM_ASSIGN(std::string text, explain(options.path));  // refuses what is no key
   if (options.markdown) text = job_spec_markdown();
   if (session.json()) text = json_of(options.path);
@@ -43,7 +43,7 @@ Result<int> explain_keys(const Options& options, Session& session) {
 }  // namespace
 
 Command add_explain(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainOptions>();
   CLI::App* command = app.add_subcommand("explain", "Explain the keys of a job spec");
   auto* path = command->add_option("key", options->path, "e.g. train.schedule; default: all");
   command->add_flag("--markdown", options->markdown, "Print the whole page docs/job-spec.md")

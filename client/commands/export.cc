@@ -6,11 +6,11 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct ExportOptions {
   std::string folder, model, out;
 };
 
-Result<int> export_model(const Options& options) {
+Result<int> export_model(const ExportOptions& options) {
   std::vector<std::string> arguments = {"export", options.folder, "--out", options.out};
   if (!options.model.empty()) arguments.insert(arguments.end(), {"--model", options.model});
   return run_tool(kAdapterTool, arguments);
@@ -19,7 +19,7 @@ Result<int> export_model(const Options& options) {
 }  // namespace
 
 Command add_export(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportOptions>();
   CLI::App* command = app.add_subcommand("export", "Merge an adapter into its base model");
   command->add_option("folder", options->folder, "Folder of the adapter")->required();
   command->add_option("--out", options->out, "New Hugging Face folder")->required();

@@ -12,7 +12,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct ListOptions {
   std::vector<std::string> states;
   std::vector<std::string> labels;
   std::string name;
@@ -21,7 +21,7 @@ struct Options {
   bool all = false;
 };
 
-Result<v1::ListJobsRequest> make_request(const Options& options) {
+Result<v1::ListJobsRequest> make_request(const ListOptions& options) {
   v1::ListJobsRequest request;
   for (const std::string& state : options.states) request.add_states(*state_from_name(state));
   for (const std::string& label : options.labels) {
@@ -70,7 +70,7 @@ std::string table_of(const v1::ListJobsResponse& response, Session& session) {
   return table.text(terminal ? terminal->columns : 0);
 }
 
-Result<int> list(const Options& options, Session& session) {
+Result<int> list(const ListOptions& options, Session& session) {
   PM_ASSIGN(const auto request, make_request(options));
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, list_jobs(*server, request, options.all ? 0 : options.limit));
@@ -90,7 +90,7 @@ Result<int> list(const Options& options, Session& session) {
 }  // namespace
 
 Command add_list(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ListOptions>();
   CLI::App* command = app.add_subcommand("list", "List jobs, the newest first");
   command->add_option("--state", options->states, "Only jobs in this state; may be repeated")
       ->check(CLI::IsMember(all_states()))

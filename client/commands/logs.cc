@@ -11,7 +11,7 @@ namespace {
 constexpr Millis kFollowLimit{std::chrono::hours(24)};
 constexpr int kTriesWithoutALine = 5;
 
-struct Options {
+struct LogsOptions {
   std::string job;
   bool follow = false;
 };
@@ -53,7 +53,7 @@ Status follow(Server& server, const v1::StreamLogsRequest& request, Session& ses
   }
 }
 
-Result<int> logs(const Options& options, Session& session) {
+Result<int> logs(const LogsOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   v1::StreamLogsRequest request;
   request.set_job(options.job);
@@ -71,7 +71,7 @@ Result<int> logs(const Options& options, Session& session) {
 }  // namespace
 
 Command add_logs(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LogsOptions>();
   CLI::App* command = app.add_subcommand("logs", "Print a job's log; with -o json a line each");
   command->add_option("job", options->job, "Job id or name")->required();
   command->add_flag("-f,--follow", options->follow, "Go on until the job ends");

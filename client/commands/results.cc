@@ -13,7 +13,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct ResultsOptions {
   std::vector<std::string> jobs;
   bool by_job = false;
   bool by_setting = false;
@@ -48,7 +48,7 @@ Result<std::string> text_of(const v1::SweepResults& results, bool by_method, For
   return setting_table(results).text() + "\n" + sweep_summary(results);
 }
 
-Result<int> of_sweep(const Options& options, Session& session) {
+Result<int> of_sweep(const ResultsOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   v1::GetSweepResultsRequest request;
   request.set_sweep(options.jobs.front());
@@ -60,7 +60,7 @@ Result<int> of_sweep(const Options& options, Session& session) {
   return kExitDone;
 }
 
-Result<int> by_job(const Options& options, Session& session) {
+Result<int> by_job(const ResultsOptions& options, Session& session) {
   if (session.form == Form::kCsv) {
     return invalid_argument("--output is csv; allowed by job: table, json, markdown");
   }
@@ -78,7 +78,7 @@ Result<int> by_job(const Options& options, Session& session) {
   return kExitDone;
 }
 
-Result<int> results(const Options& options, Session& session) {
+Result<int> results(const ResultsOptions& options, Session& session) {
   const bool one_sweep = options.jobs.size() == 1 && is_sweep_id(options.jobs.front());
   if (one_sweep && !options.by_job) return of_sweep(options, session);
   if (options.by_method || options.by_setting || !options.baseline.empty()) {
@@ -91,7 +91,7 @@ Result<int> results(const Options& options, Session& session) {
 }  // namespace
 
 Command add_results(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ResultsOptions>();
   CLI::App* command =
       app.add_subcommand("results",
                          "Of a sweep: methods by benchmarks, or mean, deviation and cost of each "

@@ -15,7 +15,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct ShowOptions {
   std::string job;
 };
 
@@ -107,7 +107,7 @@ std::string stderr_text(const v1::Job& job) {
   return "\nLast lines of the trainer's stderr\n" + printable(job.stderr_tail(), true) + "\n";
 }
 
-Result<int> show(const Options& options, Session& session) {
+Result<int> show(const ShowOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const v1::Job job, server->job(options.job));
   std::string text;
@@ -125,7 +125,7 @@ Result<int> show(const Options& options, Session& session) {
 }  // namespace
 
 Command add_show(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ShowOptions>();
   CLI::App* command = app.add_subcommand("show", "Show all that is known of a job");
   command->add_option("job", options->job, "Job id or name")->required();
   return {command, [options](Session& session) { return show(*options, session); }};

@@ -17,7 +17,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct SubmitOptions {
   BenchmarkOptions places;
   std::string file;
   std::vector<std::string> settings;
@@ -30,7 +30,7 @@ Result<std::string> read_spec(const std::string& file, Session& session) {
   return read_file(session.env.working_folder / file, spec::kMaxBytes);
 }
 
-Result<v1::SubmitJobRequest> make_request(const Options& options, Session& session) {
+Result<v1::SubmitJobRequest> make_request(const SubmitOptions& options, Session& session) {
   const std::filesystem::path& here = session.env.working_folder;
   const auto folder = options.file == "-" ? here : (here / options.file).parent_path();
   PM_ASSIGN(const std::string text, read_spec(options.file, session));
@@ -52,7 +52,7 @@ Result<std::string> text_of(const v1::SubmitJobResponse& response, bool json, bo
   return (sweep.empty() ? "" : "sweep " + sweep + "\n") + table.text();
 }
 
-Result<int> submit(const Options& options, Session& session) {
+Result<int> submit(const SubmitOptions& options, Session& session) {
   auto request = make_request(options, session);
   if (!request.ok()) {
     return request.status().with_context(options.file == "-" ? "standard input" : options.file);
@@ -75,7 +75,7 @@ Result<int> submit(const Options& options, Session& session) {
 }  // namespace
 
 Command add_submit(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SubmitOptions>();
   CLI::App* command = app.add_subcommand("submit", "Submit a job or a sweep");
   command->add_option("file", options->file, "Job spec as YAML or JSON; - for standard input")
       ->required();

@@ -11,7 +11,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct SweepsOptions {
   int limit = 100;
 };
 
@@ -61,7 +61,7 @@ Table table_of(const v1::ListSweepsResponse& response, const Session& session) {
   return table;
 }
 
-Result<int> sweeps(const Options& options, Session& session) {
+Result<int> sweeps(const SweepsOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   v1::ListSweepsRequest request;
   request.set_page_size(options.limit);
@@ -82,7 +82,7 @@ Result<int> sweeps(const Options& options, Session& session) {
 }  // namespace
 
 Command add_sweeps(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SweepsOptions>();
   CLI::App* command = app.add_subcommand("sweeps", "List sweeps, the newest first");
   command->add_option("--limit", options->limit, "Most sweeps to list")
       ->check(CLI::Range(1, 1000))

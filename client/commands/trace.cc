@@ -10,7 +10,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct TraceOptions {
   std::vector<std::string> jobs;
   std::string out;
 };
@@ -27,7 +27,7 @@ Result<JobTrace> trace_of(Server& server, const v1::Job& job, int64_t now_unix_m
   return JobTrace{job, spans_of(job, events, now_unix_millis)};
 }
 
-Result<int> trace(const Options& options, Session& session) {
+Result<int> trace(const TraceOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto jobs, find_jobs(*server, options.jobs));
   const int64_t now = to_unix_millis(session.env.clock.wall());
@@ -48,7 +48,7 @@ Result<int> trace(const Options& options, Session& session) {
 }  // namespace
 
 Command add_trace(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TraceOptions>();
   CLI::App* command =
       app.add_subcommand("trace", "Write the life of jobs as a trace for https://ui.perfetto.dev");
   command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();

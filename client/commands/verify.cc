@@ -6,11 +6,11 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct VerifyOptions {
   std::string folder, model;
 };
 
-Result<int> verify(const Options& options) {
+Result<int> verify(const VerifyOptions& options) {
   std::vector<std::string> arguments = {"verify", options.folder};
   if (!options.model.empty()) arguments.insert(arguments.end(), {"--model", options.model});
   return run_tool(kAdapterTool, arguments);
@@ -19,7 +19,7 @@ Result<int> verify(const Options& options) {
 }  // namespace
 
 Command add_verify(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyOptions>();
   CLI::App* command = app.add_subcommand("verify", "Say whether an adapter is really applied");
   command->add_option("folder", options->folder, "Adapter or exported model")->required();
   command->add_option("--model", options->model, "Base model; default: the one trained on");

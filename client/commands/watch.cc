@@ -12,7 +12,7 @@
 namespace prefixmem::client {
 namespace {
 
-struct Options {
+struct WatchOptions {
   std::vector<std::string> jobs;
 };
 
@@ -54,7 +54,7 @@ std::vector<std::string> ids_of(const std::vector<v1::Job>& jobs) {
   return ids;
 }
 
-Result<int> watch(const Options& options, Session& session) {
+Result<int> watch(const WatchOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto jobs, find_jobs(*server, options.jobs));
   return watch_jobs(jobs, session);
@@ -86,7 +86,7 @@ Result<int> watch_jobs(const std::vector<v1::Job>& jobs, Session& session) {
 }
 
 Command add_watch(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<WatchOptions>();
   CLI::App* command = app.add_subcommand(
       "watch",
       "Follow jobs until they end; exits with 1 where one failed, 3 where one was "

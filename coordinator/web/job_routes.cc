@@ -14,7 +14,7 @@ namespace prefixmem::web {
 namespace {
 
 constexpr size_t kChunkBytes = size_t{1} << 20;
-constexpr LiveStream::Pace kPace{.least = Millis(250), .most = Millis(10000)};
+constexpr LiveStream::Pace kJobPace{.least = Millis(250), .most = Millis(10000)};
 
 // "" is 0.
 Result<int64_t> number_of_event(const std::string& text) {
@@ -29,7 +29,7 @@ Result<int64_t> number_of_event(const std::string& text) {
 Answer follow(const RoutesContext& context, const v1::Job& job, const std::string& after) {
   PM_ASSIGN(const int64_t number, number_of_event(after));
   auto feed = std::make_unique<JobFeed>(context.coordinator.reader(), job.id(), number);
-  return live(context, std::move(feed), kPace, job.id());
+  return live(context, std::move(feed), kJobPace, job.id());
 }
 
 // Safe inside a quoted header.

@@ -12,7 +12,7 @@ namespace prefixmem::web {
 namespace {
 
 // Workers' figures change by the second.
-constexpr LiveStream::Pace kPace{.least = Millis(1000), .most = Millis(1000)};
+constexpr LiveStream::Pace kOverviewPace{.least = Millis(1000), .most = Millis(1000)};
 constexpr const char* kNobody = "";  // only the end of the service wakes it
 
 Answer metrics(const RoutesContext& context) {
@@ -25,7 +25,7 @@ Answer metrics(const RoutesContext& context) {
 }
 
 Answer follow(const RoutesContext& context) {
-  return live(context, std::make_unique<OverviewFeed>(context.coordinator), kPace, kNobody);
+  return live(context, std::make_unique<OverviewFeed>(context.coordinator), kOverviewPace, kNobody);
 }
 
 HttpServer::Handler fixed(const char* name) {

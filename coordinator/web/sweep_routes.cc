@@ -10,7 +10,7 @@ namespace prefixmem::web {
 namespace {
 
 // A look reads every trial.
-constexpr LiveStream::Pace kPace{.least = Millis(1000), .most = Millis(10000)};
+constexpr LiveStream::Pace kSweepPace{.least = Millis(1000), .most = Millis(10000)};
 
 Answer results(Coordinator& coordinator, const v1::Sweep& sweep) {
   PM_ASSIGN(const auto jobs, coordinator.reader().trials(sweep.id()));
@@ -19,7 +19,7 @@ Answer results(Coordinator& coordinator, const v1::Sweep& sweep) {
 
 Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
   auto feed = std::make_unique<SweepFeed>(context.coordinator.reader(), sweep.id());
-  return live(context, std::move(feed), kPace, sweep.id());
+  return live(context, std::move(feed), kSweepPace, sweep.id());
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ TEST(Policy, WhatChangesSomethingIsDescribedInTheAuditLog) {
 
 TEST(Policy, ViewersOnlyLook) {
   for (const MethodPolicy& policy : policies()) {
-    if (policy.changes) EXPECT_FALSE(allows(v1::ROLE_VIEWER, policy.access)) << policy.method;
+    EXPECT_FALSE(policy.changes && allows(v1::ROLE_VIEWER, policy.access)) << policy.method;
     EXPECT_FALSE(allows(v1::ROLE_UNSPECIFIED, policy.access) && policy.access != Access::kAnyone);
   }
   EXPECT_TRUE(allows(v1::ROLE_SUBMITTER, Access::kViewer));

@@ -158,7 +158,9 @@ TEST_F(PreemptProperty, TheFewestOfLowestPriorityLeaveAndNoneWhereItHelpsNot) {
       EXPECT_EQ(leaving.size(), ways.fewest == SIZE_MAX ? 0 : ways.fewest) << job.id;
       int64_t highest = INT64_MIN;
       for (const auto& [id, gang] : leaving) highest = std::max(highest, gang.priority);
-      if (!leaving.empty()) EXPECT_EQ(highest, ways.highest) << job.id;
+      if (!leaving.empty()) {
+        EXPECT_EQ(highest, ways.highest) << job.id;
+      }
       break;
     }
   });

@@ -20,7 +20,6 @@ using ::testing::HasSubstr;
 
 const char* const kWeights = "adapter_model.safetensors";
 const char* const kConfig = "adapter_config.json";
-const LoraMethod kLora{3, 12, {"q_proj", "down_proj"}};
 
 std::vector<torch::Tensor> copies(Adapter& adapter) {
   std::vector<torch::Tensor> values;
@@ -76,7 +75,7 @@ class AdapterFilesTest : public testing::Test {
 };
 
 TEST_F(AdapterFilesTest, RoundTripsToTheBit) {
-  for (const MethodSpec& method : {MethodSpec(PrefixMemoryMethod{}), MethodSpec(kLora)}) {
+  for (const MethodSpec& method : {MethodSpec(PrefixMemoryMethod{}), MethodSpec(kTinyLora)}) {
     const auto first = saved(method);
     const std::string bytes = read_file(folder.path() / kWeights).value();
     const auto second = tiny_adapter(method, config, 9);
@@ -89,8 +88,8 @@ TEST_F(AdapterFilesTest, RoundTripsToTheBit) {
 }
 
 TEST_F(AdapterFilesTest, LoadedValuesAreStillTrained) {
-  saved(kLora);
-  const auto adapter = tiny_adapter(kLora, config);
+  saved(kTinyLora);
+  const auto adapter = tiny_adapter(kTinyLora, config);
   const auto* const place = adapter->parameters()[0].value.const_data_ptr();
   ASSERT_TRUE(adapter->load(folder.path()).ok());
   for (const auto& parameter : adapter->parameters()) {
@@ -114,27 +113,27 @@ TEST_F(AdapterFilesTest, TakesOtherFloatTypes) {
 }
 
 TEST_F(AdapterFilesTest, RefusesAMissingOrDamagedFolder) {
-  EXPECT_THAT(refusal(kLora, Code::kNotFound), HasSubstr(kConfig));
-  saved(kLora);
+  EXPECT_THAT(refusal(kTinyLora, Code::kNotFound), HasSubstr(kConfig));
+  saved(kTinyLora);
   const auto weights = folder.path() / kWeights;
   std::filesystem::resize_file(weights, std::filesystem::file_size(weights) - 1);
-  EXPECT_THAT(refusal(kLora, Code::kDataLoss), HasSubstr(kWeights));
+  EXPECT_THAT(refusal(kTinyLora, Code::kDataLoss), HasSubstr(kWeights));
   std::filesystem::rename(weights, folder.path() / "adapter_model.bin");
-  EXPECT_THAT(refusal(kLora),
+  EXPECT_THAT(refusal(kTinyLora),
               EndsWith("adapter_model.bin is a pickle, which may run code as it is read; allowed: "
                        "adapter_model.safetensors"));
   folder.write(kConfig, "{\"r\": 3");
-  EXPECT_THAT(refusal(kLora, Code::kDataLoss), HasSubstr(kConfig));
+  EXPECT_THAT(refusal(kTinyLora, Code::kDataLoss), HasSubstr(kConfig));
   folder.write(kConfig, "[]");
-  EXPECT_THAT(refusal(kLora, Code::kDataLoss), HasSubstr(kConfig));
+  EXPECT_THAT(refusal(kTinyLora, Code::kDataLoss), HasSubstr(kConfig));
 }
 
 TEST_F(AdapterFilesTest, RefusesAnotherMethodsFolder) {
-  saved(kLora);
+  saved(kTinyLora);
   EXPECT_THAT(refusal(PrefixMemoryMethod{}),
               EndsWith("peft_type is \"LORA\"; allowed: prefix_memory"));
   saved(PrefixMemoryMethod{});
-  EXPECT_THAT(refusal(kLora), EndsWith("method is \"prefix_memory\"; allowed: LORA"));
+  EXPECT_THAT(refusal(kTinyLora), EndsWith("method is \"prefix_memory\"; allowed: LORA"));
   set("feature_map", "gelu");
   EXPECT_THAT(refusal(PrefixMemoryMethod{}), EndsWith("feature_map is \"gelu\"; allowed: elu"));
 }

@@ -21,7 +21,6 @@ using ::testing::HasSubstr;
 
 const PrefixMemoryMethod kMemory{.layers = {"1-2"}};
 const PrefixTuningMethod kPrefix{.num_virtual_tokens = 3};
-const LoraMethod kLora{3, 12, {"q_proj", "down_proj"}};
 
 class CombinedTest : public testing::Test {
  protected:
@@ -38,19 +37,19 @@ class CombinedTest : public testing::Test {
 
 // With one part at zero, the whole is the other part.
 TEST_F(CombinedTest, IsTheSumOfItsParts) {
-  const auto both = tiny_adapter(CombinedMethod{{kMemory, kLora}}, config);
+  const auto both = tiny_adapter(CombinedMethod{{kMemory, kTinyLora}}, config);
   randomize(*both);
   EXPECT_EQ(both->first_layer(), 0);
   const auto with = hidden(both.get());
   for (const auto& [name, other] :
-       {std::pair<std::string, MethodSpec>{"prefix_memory/", kLora}, {"lora/", kMemory}}) {
+       {std::pair<std::string, MethodSpec>{"prefix_memory/", kTinyLora}, {"lora/", kMemory}}) {
     const auto alone = tiny_adapter(other, config);
     size_t next = 0;
     for (auto& parameter : both->parameters()) {
       const bool gone = parameter.name.starts_with(name);
       if (!gone) alone->parameters()[next++].value.data().copy_(parameter.value);
     }
-    const auto kept = tiny_adapter(CombinedMethod{{kMemory, kLora}}, config);
+    const auto kept = tiny_adapter(CombinedMethod{{kMemory, kTinyLora}}, config);
     for (size_t i = 0; i < both->parameters().size(); ++i) {
       auto& value = kept->parameters()[i].value;
       const bool gone = kept->parameters()[i].name.starts_with(name);
@@ -63,7 +62,7 @@ TEST_F(CombinedTest, IsTheSumOfItsParts) {
 }
 
 TEST_F(CombinedTest, DeltasOfOneSiteAdd) {
-  const auto both = tiny_adapter(CombinedMethod{{kMemory, kLora}}, config);
+  const auto both = tiny_adapter(CombinedMethod{{kMemory, kTinyLora}}, config);
   randomize(*both);
   const auto x = torch::randn({2, 16});
   const auto query = torch::randn({2, 4, 8});
@@ -74,7 +73,7 @@ TEST_F(CombinedTest, DeltasOfOneSiteAdd) {
 }
 
 TEST_F(CombinedTest, NamesAreUniqueAndTheTensorsAreThePartsOwn) {
-  const auto all = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kLora}}, config);
+  const auto all = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kTinyLora}}, config);
   std::set<std::string> names;
   for (const auto& parameter : all->parameters()) names.insert(parameter.name);
   EXPECT_EQ(names.size(), all->parameters().size());
@@ -91,26 +90,26 @@ TEST_F(CombinedTest, NamesAreUniqueAndTheTensorsAreThePartsOwn) {
 }
 
 TEST_F(CombinedTest, EachPartHasAFolderAsIfItWereAlone) {
-  const auto first = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kLora}}, config);
+  const auto first = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kTinyLora}}, config);
   randomize(*first);
   ASSERT_TRUE(first->save(folder.path(), "base").ok());
   const json stored = json::parse(read_file(folder.path() / "adapter_config.json").value());
   EXPECT_EQ(stored["method"], "combined");
   EXPECT_EQ(stored["parts"], json({"prefix_memory", "prefix_tuning", "lora"}));
 
-  const auto second = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kLora}}, config, 9);
+  const auto second = tiny_adapter(CombinedMethod{{kMemory, kPrefix, kTinyLora}}, config, 9);
   ASSERT_TRUE(second->load(folder.path()).ok());
   for (size_t i = 0; i < first->parameters().size(); ++i) {
     EXPECT_TRUE(torch::equal(first->parameters()[i].value, second->parameters()[i].value));
   }
-  EXPECT_TRUE(tiny_adapter(kLora, config)->load(folder.path() / "lora").ok());
+  EXPECT_TRUE(tiny_adapter(kTinyLora, config)->load(folder.path() / "lora").ok());
 }
 
 TEST_F(CombinedTest, EachPartStartsFromItsOwnFolder) {
-  const auto lora = tiny_adapter(kLora, config, 5);
+  const auto lora = tiny_adapter(kTinyLora, config, 5);
   randomize(*lora);
   ASSERT_TRUE(lora->save(folder.path(), "base").ok());
-  LoraMethod started = kLora;
+  LoraMethod started = kTinyLora;
   started.init = folder.path().string();
   const auto both = tiny_adapter(CombinedMethod{{kMemory, started}}, config);
   EXPECT_TRUE(torch::equal(both->parameters()[2].value, lora->parameters()[0].value));
@@ -120,11 +119,12 @@ TEST_F(CombinedTest, EachPartStartsFromItsOwnFolder) {
 }
 
 TEST_F(CombinedTest, RefusesOtherParts) {
-  ASSERT_TRUE(tiny_adapter(CombinedMethod{{kMemory, kLora}}, config)->save(folder.path(), "").ok());
+  ASSERT_TRUE(
+      tiny_adapter(CombinedMethod{{kMemory, kTinyLora}}, config)->save(folder.path(), "").ok());
   const auto refusal = [&](const MethodSpec& method) {
     return tiny_adapter(method, config)->load(folder.path()).message();
   };
-  EXPECT_THAT(refusal(CombinedMethod{{kPrefix, kLora}}),
+  EXPECT_THAT(refusal(CombinedMethod{{kPrefix, kTinyLora}}),
               EndsWith("parts is [\"prefix_memory\",\"lora\"]; allowed: "
                        "[\"prefix_tuning\",\"lora\"]"));
   EXPECT_THAT(refusal(kMemory), HasSubstr("method is \"combined\"; allowed: prefix_memory"));

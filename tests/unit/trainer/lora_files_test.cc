@@ -18,7 +18,6 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using Bias = LoraMethod::Bias;
 
-const LoraMethod kLora{3, 12, {"q_proj", "down_proj"}};
 const LoraMethod kRich{.r = 3,
                        .target_modules = {R"(.*\.[02]\..*q_proj)", "down_proj"},
                        .dropout = 0.25,
@@ -60,7 +59,7 @@ class LoraFilesTest : public testing::Test {
 };
 
 TEST_F(LoraFilesTest, RoundTripsToTheBit) {
-  for (const LoraMethod& method : {kLora, kRich}) {
+  for (const LoraMethod& method : {kTinyLora, kRich}) {
     const auto first = saved(method);
     const auto second = lora_of(method, *model, 9);
     const Status loaded = second->load(folder.path());
@@ -84,7 +83,7 @@ TEST_F(LoraFilesTest, InitStartsFromAFolder) {
 }
 
 TEST_F(LoraFilesTest, IsInPeftsFormat) {
-  saved(kLora);
+  saved(kTinyLora);
   const json stored = stored_config();
   EXPECT_EQ(stored["peft_type"], "LORA");
   EXPECT_EQ(stored["base_model_name_or_path"], "base/model");
@@ -115,9 +114,10 @@ TEST_F(LoraFilesTest, SaysEveryOption) {
 }
 
 TEST_F(LoraFilesTest, RefusesAnotherLora) {
-  saved(kLora);
-  EXPECT_THAT(refusal({4, 12, kLora.target_modules}), EndsWith("r is 3; allowed: 4"));
-  EXPECT_THAT(refusal({3, 16, kLora.target_modules}), EndsWith("lora_alpha is 12; allowed: 16"));
+  saved(kTinyLora);
+  EXPECT_THAT(refusal({4, 12, kTinyLora.target_modules}), EndsWith("r is 3; allowed: 4"));
+  EXPECT_THAT(refusal({3, 16, kTinyLora.target_modules}),
+              EndsWith("lora_alpha is 12; allowed: 16"));
   EXPECT_THAT(refusal({3, 12, {"q_proj"}}),
               HasSubstr("mlp.down_proj.lora_A.weight has no place in this model and method"));
   EXPECT_THAT(
@@ -143,7 +143,7 @@ TEST_F(LoraFilesTest, RefusesOtherOptionsByName) {
 }
 
 TEST_F(LoraFilesTest, RefusesVariantsOfPeftByName) {
-  saved(kLora);
+  saved(kTinyLora);
   const json good = stored_config();
   const std::pair<const char*, json> variants[] = {{"use_dora", true},
                                                    {"use_rslora", true},
@@ -156,10 +156,10 @@ TEST_F(LoraFilesTest, RefusesVariantsOfPeftByName) {
                                                    {"layer_replication", {{0, 1}}}};
   for (const auto& [key, value] : variants) {
     set(good, key, value);
-    EXPECT_THAT(refusal(kLora), HasSubstr(std::string(key) + " is "));
+    EXPECT_THAT(refusal(kTinyLora), HasSubstr(std::string(key) + " is "));
   }
   set(good, "init_lora_weights", "gaussian");
-  EXPECT_TRUE(lora_of(kLora, *model)->load(folder.path()).ok());
+  EXPECT_TRUE(lora_of(kTinyLora, *model)->load(folder.path()).ok());
 }
 
 }  // namespace

@@ -64,12 +64,12 @@ INSTANTIATE_TEST_SUITE_P(
              "[" USER("q") "]", "[" MODEL("c") "]", "[" MODEL("r") "]"}),
     [](const auto& info) { return info.param.name; });
 
-struct Refused {
+struct RefusedPair {
   const char* name;
   const char* line;
   const char* sentence;
 };
-class RefusedPairTest : public ::testing::TestWithParam<Refused> {};
+class RefusedPairTest : public ::testing::TestWithParam<RefusedPair> {};
 
 TEST_P(RefusedPairTest, IsNamed) {
   const auto rows = read(GetParam().line);
@@ -82,24 +82,24 @@ TEST_P(RefusedPairTest, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     Rows, RefusedPairTest,
     ::testing::Values(
-        Refused{"NoRejected", R"({"prompt": "p", "chosen": "c"})", " has no key \"rejected\""},
-        Refused{"Number", R"({"prompt": "p", "chosen": 1, "rejected": "r"})",
+        RefusedPair{"NoRejected", R"({"prompt": "p", "chosen": "c"})", " has no key \"rejected\""},
+        RefusedPair{"Number", R"({"prompt": "p", "chosen": 1, "rejected": "r"})",
                 ": \"chosen\" is a number; allowed: a string"},
-        Refused{"TextBesideMessages",
+        RefusedPair{"TextBesideMessages",
                 R"({"prompt": "p", "chosen": "c", "rejected": [)" MODEL("r") "]}",
                 ": \"rejected\" is an array; allowed: a string"},
-        Refused{"NothingInCommon", R"({"chosen": "c", "rejected": "r"})",
+        RefusedPair{"NothingInCommon", R"({"chosen": "c", "rejected": "r"})",
                 " has no prompt: the answers differ from the first character on"},
-        Refused{"OneBeginsTheOther", R"({"chosen": "a b", "rejected": "a b c"})",
+        RefusedPair{"OneBeginsTheOther", R"({"chosen": "a b", "rejected": "a b c"})",
                 " has no prompt: one answer is the beginning of the other"},
-        Refused{"EqualChats", R"({"chosen": [)" MODEL("c") R"(], "rejected": [)" MODEL("c") "]}",
+        RefusedPair{"EqualChats", R"({"chosen": [)" MODEL("c") R"(], "rejected": [)" MODEL("c") "]}",
                 " has no prompt: one answer is the beginning of the other"},
-        Refused{"NoMessageInCommon",
+        RefusedPair{"NoMessageInCommon",
                 R"({"chosen": [)" MODEL("c") R"(], "rejected": [)" MODEL("r") "]}",
                 " has no prompt: the answers differ from the first message on"},
-        Refused{"EndsWithUser", R"({"chosen": [)" USER("q") R"(], "rejected": [)" USER("r") "]}",
+        RefusedPair{"EndsWithUser", R"({"chosen": [)" USER("q") R"(], "rejected": [)" USER("r") "]}",
                 ": \"chosen\": the last message's role is \"user\""},
-        Refused{"PromptEndsWithAssistant",
+        RefusedPair{"PromptEndsWithAssistant",
                 R"({"prompt": [)" MODEL("p") R"(], "chosen": [)" MODEL(
                     "c") R"(], "rejected": [)" MODEL("r") "]}",
                 ": the prompt's last message is the assistant's"}),

@@ -11,6 +11,9 @@
 
 namespace prefixmem::trainer {
 
+// On one linear layer of the attention and one of the MLP.
+inline const LoraMethod kTinyLora{3, 12, {"q_proj", "down_proj"}};
+
 // As a job makes it. The method must fit the model.
 inline std::unique_ptr<Adapter> tiny_adapter(const MethodSpec& method, const ModelConfig& config,
                                              uint64_t seed = 1) {

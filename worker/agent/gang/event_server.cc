@@ -11,7 +11,7 @@
 namespace prefixmem::agent {
 namespace {
 
-constexpr size_t kLongestLine = size_t{1} << 20;
+constexpr size_t kLongestEvent = size_t{1} << 20;
 
 using nlohmann::json;
 
@@ -80,7 +80,7 @@ void EventServer::accept_all() {
   while (true) {
     Fd fd(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd.valid()) return;
-    ranks_.push_back({std::move(fd), LineBuffer(kLongestLine)});
+    ranks_.push_back({std::move(fd), LineBuffer(kLongestEvent)});
   }
 }
 

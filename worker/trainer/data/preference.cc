@@ -85,15 +85,15 @@ Status check_question(const Json& messages, const Field& field) {
                           "answers reply to");
 }
 
-Result<Json> answer_of(const Field& field) {
+Result<Json> response_of(const Field& field) {
   if (is_list(field)) return messages_of(field);
   PM_ASSIGN(std::string text, text_of(field));
   return said(std::move(text));
 }
 
 Status fill_chat(Row& row, const Field& prompt, const Field& chosen, const Field& rejected) {
-  PM_ASSIGN(Json good, answer_of(chosen));
-  PM_ASSIGN(Json bad, answer_of(rejected));
+  PM_ASSIGN(Json good, response_of(chosen));
+  PM_ASSIGN(Json bad, response_of(rejected));
   PM_TRY(check_answer(good, chosen));
   PM_TRY(check_answer(bad, rejected));
   Json question;

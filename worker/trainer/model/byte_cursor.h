@@ -30,7 +30,7 @@ class ByteCursor {
   template <typename T>
   Result<T> number() {
     PM_ASSIGN(const std::string_view bytes, take(sizeof(T)));
-    T value;
+    T value{};
     bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
     return value;
   }

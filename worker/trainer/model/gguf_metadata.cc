@@ -52,22 +52,22 @@ struct Type {
   Result<json> (*read)(ByteCursor&);
 };
 constexpr uint32_t kList = 9;
-constexpr Type kTypes[] = {{1, read_number<uint8_t>},
-                           {1, read_number<int8_t>},
-                           {2, read_number<uint16_t>},
-                           {2, read_number<int16_t>},
-                           {4, read_number<uint32_t>},
-                           {4, read_number<int32_t>},
-                           {4, read_number<float>},
-                           {1, read_bool},
-                           {8, read_text},
-                           {12, nullptr},  // a list
-                           {8, read_number<uint64_t>},
-                           {8, read_number<int64_t>},
-                           {8, read_number<double>}};
+constexpr Type kValueTypes[] = {{1, read_number<uint8_t>},
+                                {1, read_number<int8_t>},
+                                {2, read_number<uint16_t>},
+                                {2, read_number<int16_t>},
+                                {4, read_number<uint32_t>},
+                                {4, read_number<int32_t>},
+                                {4, read_number<float>},
+                                {1, read_bool},
+                                {8, read_text},
+                                {12, nullptr},  // a list
+                                {8, read_number<uint64_t>},
+                                {8, read_number<int64_t>},
+                                {8, read_number<double>}};
 
 Result<Type> scalar_type(uint32_t number) {
-  if (number < std::size(kTypes) && number != kList) return kTypes[number];
+  if (number < std::size(kValueTypes) && number != kList) return kValueTypes[number];
   return data_loss("its type is number " + std::to_string(number) +
                    "; allowed: the numbers, texts and lists of the format, no list in a list");
 }

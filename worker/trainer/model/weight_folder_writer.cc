@@ -8,7 +8,7 @@
 namespace prefixmem::trainer {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 std::string shard_name(size_t index, size_t count) {
   if (count == 1) return "model.safetensors";
@@ -60,7 +60,7 @@ Status WeightFolderWriter::finish() {
 }
 
 Status WeightFolderWriter::finish_index() const {
-  json map = json::object();
+  ordered_json map = ordered_json::object();
   int64_t bytes = 0;
   for (const Shard& shard : shards_) {
     for (const TensorShape& tensor : shard.tensors) {
@@ -68,7 +68,7 @@ Status WeightFolderWriter::finish_index() const {
       bytes += tensor.bytes();
     }
   }
-  const json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
+  const ordered_json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
   return write_file_atomic(folder_ / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 

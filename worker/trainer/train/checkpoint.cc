@@ -12,7 +12,7 @@
 namespace prefixmem::trainer {
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 constexpr const char* kFormat = "prefixmem-checkpoint-1";
 
 using Metadata = std::map<std::string, std::string>;
@@ -32,9 +32,9 @@ std::vector<TensorShape> shapes_of(const std::vector<Parameter>& parameters) {
   return shapes;
 }
 
-json progress_json(const Progress& progress) {
-  json evals = json::array();
-  for (const EvalEvent& e : progress.evals) evals.push_back(json::parse(to_json_line(e)));
+ordered_json progress_json(const Progress& progress) {
+  ordered_json evals = ordered_json::array();
+  for (const EvalEvent& e : progress.evals) evals.push_back(ordered_json::parse(to_json_line(e)));
   return {{"tokens", progress.tokens},
           {"train_seconds", progress.train_seconds},
           {"wall_seconds", progress.wall_seconds},
@@ -42,13 +42,13 @@ json progress_json(const Progress& progress) {
           {"evals", evals}};
 }
 
-Result<Progress> progress_from(const json& object) {
+Result<Progress> progress_from(const ordered_json& object) {
   Progress progress;
   progress.tokens = object.at("tokens");
   progress.train_seconds = object.at("train_seconds");
   progress.wall_seconds = object.at("wall_seconds");
   progress.last_loss = object.at("last_loss");
-  for (const json& e : object.at("evals")) {
+  for (const ordered_json& e : object.at("evals")) {
     PM_ASSIGN(const Event event, event_from_json(e.dump()));
     progress.evals.push_back(std::get<EvalEvent>(event));
   }
@@ -70,7 +70,7 @@ Result<CheckpointInfo> info_from(const Metadata& metadata) {
   info.fingerprint = metadata.at("fingerprint");
   info.spec_yaml = metadata.at("spec");
   info.data_digest = metadata.at("data_digest");
-  PM_ASSIGN(info.progress, progress_from(json::parse(metadata.at("progress"))));
+  PM_ASSIGN(info.progress, progress_from(ordered_json::parse(metadata.at("progress"))));
   return info;
 }
 
@@ -87,9 +87,9 @@ Result<CheckpointInfo> parse_info(const SafetensorsFile& file) {
 
 // Every rank's `info` becomes rank 0's.
 Status share(CheckpointInfo& info, Collective& gang) {
-  std::string bytes = json(metadata_of(info)).dump();
+  std::string bytes = ordered_json(metadata_of(info)).dump();
   PM_TRY(gang.broadcast(bytes));
-  PM_ASSIGN(info, info_from(json::parse(bytes).get<Metadata>()));
+  PM_ASSIGN(info, info_from(ordered_json::parse(bytes).get<Metadata>()));
   return {};
 }
 
@@ -135,7 +135,7 @@ Status check_checkpoint_tensors(const SafetensorsFile& file,
       continue;
     }
     return data_loss("its tensor " + shape.name + " is not of the shape " +
-                     json(shape.shape).dump() + " in fp32");
+                     ordered_json(shape.shape).dump() + " in fp32");
   }
   return {};
 }
