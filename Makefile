@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared),)
   export PREFIXMEM_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help setup configure build test demo bench fuzz lint format clean clean-all
+.PHONY: help setup configure build test demo bench chaos fuzz lint format clean clean-all
 .NOTPARALLEL:
 
 help:
@@ -38,6 +38,9 @@ demo: build
 
 bench: build
 	tests/bench/run.sh $(MODEL_FOLDER)
+
+chaos: build
+	$(PYTHON) tests/chaos/chaos.py --minutes $(or $(MINUTES),30)
 
 fuzz: setup
 	scripts/setup.sh fuzz

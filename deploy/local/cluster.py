@@ -98,8 +98,11 @@ class Cluster:
     def start_coordinator(self, **flags):
         folder = self.folder / "coordinator"
         flags = {"listen": ANY_PORT, "http": ANY_PORT, "data_dir": folder / "data", **flags}
-        self.coordinator = Program(self.bin / "pmt-coordinator", folder, **flags)
+        self.coordinator = self.program("pmt-coordinator", folder, flags)
         return self.coordinator.start()
+
+    def program(self, name, folder, flags):
+        return Program(self.bin / name, folder, **flags)
 
     def restart_coordinator(self):
         """Starts a stopped or killed coordinator at its old addresses."""
@@ -116,7 +119,7 @@ class Cluster:
             "slots": 2,
             **flags,
         }
-        self.workers.append(Program(self.bin / "pmt-worker", folder, **flags))
+        self.workers.append(self.program("pmt-worker", folder, flags))
         return self.workers[-1].start()
 
     @property

@@ -43,6 +43,7 @@ class Program:
     def __init__(self, binary, folder, **flags):
         self.binary = pathlib.Path(binary)
         self.flags = flags
+        self.variables = {}  # of its environment, beside this process's
         self.log = pathlib.Path(folder) / "log"
         self.ready_file = pathlib.Path(folder) / "ready"
         self.ready = None  # what the ready file says
@@ -62,6 +63,7 @@ class Program:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
+                env={**os.environ, **self.variables},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

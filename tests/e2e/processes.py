@@ -49,17 +49,28 @@ def alive(process):
     return found is not None and found[0] != "Z" and found[2] == process.started
 
 
+def open_files(pid):
+    """What the process's descriptors are of, as the kernel names it."""
+    try:
+        return [str(link.readlink()) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def listening_ports(pid):
+    """The TCP ports that a process listens on."""
+    sockets, ports = set(open_files(pid)), set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        except (FileNotFoundError, ProcessLookupError):
+            return set()
+        for fields in map(str.split, lines):
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
+    return ports
+
+
 def listening_port(pid):
     """The TCP port that a process listens on; None while there is none."""
-    sockets = set()
-    try:
-        for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-            sockets.add(str(link.readlink()))
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    for table in ("tcp", "tcp6"):
-        for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                return int(fields[1].rsplit(":", 1)[1], 16)
-    return None
+    return next(iter(listening_ports(pid)), None)
