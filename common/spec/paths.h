@@ -1,0 +1,24 @@
+// The keys of a spec that name files and folders.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "common/spec/tree.h"
+#include "common/status.h"
+
+namespace prefixmem::spec {
+
+// model, data.train, data.validation, data.eval, eval.data.eval, and a method's init.
+bool is_path_key(std::string_view key);
+
+// Of one of those keys with its value, a scalar that is not empty and may be replaced.
+using VisitPath = std::function<Status(std::string_view key, Tree& value)>;
+
+// Visits all that a spec names, in itself and in the values of its sweep; what is no spec is left
+// alone. Ends with the first failure.
+Status each_path(Tree& spec, const VisitPath& visit);
+// The same of what stands at one dotted path of a spec.
+Status each_path_at(std::string_view path, Tree& value, const VisitPath& visit);
+
+}  // namespace prefixmem::spec
