@@ -1,5 +1,6 @@
-// pmt-trainer SPEC --out DIR [--resume] [--events SOCKET] [--cache DIR]: one rank of a job, under
-// mpirun or alone. With --bank FILE for SPEC and --out: one rank of the jobs that FILE lists.
+// pmt-trainer SPEC --out DIR [--resume] [--portable FILE] [--events SOCKET] [--cache DIR]: one rank
+// of a job, under mpirun or alone. With --bank FILE for SPEC and --out: one rank of the jobs that
+// FILE lists.
 #include <CLI/CLI.hpp>
 #include <string>
 
@@ -8,7 +9,7 @@
 
 int main(int argc, char** argv) {
   prefixmem::trainer::RunOptions options;
-  std::string spec, out, bank, cache;
+  std::string spec, out, portable, bank, cache;
   CLI::App app("Trains what a job spec describes, or with --bank several adapters on one base.");
   app.set_version_flag("--version", "pmt-trainer " + std::string(prefixmem::version()));
   auto* const job = app.add_option("spec", spec, "Job spec (YAML)");
@@ -16,11 +17,14 @@ int main(int argc, char** argv) {
       app.add_option("--out", out, "Folder for metrics, checkpoints, adapter and result");
   auto* const resume = app.add_flag("--resume", options.job.resume,
                                     "Go on from the newest complete checkpoint in --out");
-  app.add_option("--bank", bank,
-                 "JSON file {\"trials\": [{\"spec\", \"out\", \"resume\"}, …]} of jobs of one base "
-                 "to train "
-                 "together, instead of SPEC and --out")
-      ->excludes(job, folder, resume);
+  auto* const same = app.add_option("--portable", portable,
+                                    "SPEC with names in the place of this host's paths, for "
+                                    "checkpoints that another host goes on from");
+  app.add_option(
+         "--bank", bank,
+         "JSON file {\"trials\": [{\"spec\", \"out\", \"resume\", \"portable\"}, …]} of jobs "
+         "of one base to train together, instead of SPEC and --out")
+      ->excludes(job, folder, resume, same);
   app.add_option("--events", options.events, "Unix socket of the agent that takes the events");
   app.add_option("--cache", cache, "Folder that keeps encoded rows for other runs");
   try {
@@ -32,6 +36,7 @@ int main(int argc, char** argv) {
   }
   options.job.spec = spec;
   options.job.out = out;
+  options.job.portable = portable;
   options.bank = bank;
   options.cache = cache;
   return prefixmem::trainer::run_trainer(options);

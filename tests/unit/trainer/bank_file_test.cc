@@ -26,13 +26,16 @@ class BankFile : public ::testing::Test {
 
 TEST_F(BankFile, ListsTrials) {
   const auto bank = read(
-      R"({"trials": [{"spec": "a.yaml", "out": "/x/a", "resume": true}, {"spec": "b", "out": "/x/b"}]})");
+      R"({"trials": [{"spec": "a.yaml", "out": "/x/a", "resume": true},
+                      {"spec": "b", "out": "/x/b", "portable": "p.yaml"}]})");
   ASSERT_TRUE(bank.ok()) << bank.status().message();
   ASSERT_EQ(bank->size(), 2U);
   EXPECT_EQ((*bank)[0].spec, "a.yaml");
   EXPECT_EQ((*bank)[0].out, "/x/a");
   EXPECT_TRUE((*bank)[0].resume);
+  EXPECT_TRUE((*bank)[0].portable.empty());
   EXPECT_FALSE((*bank)[1].resume);
+  EXPECT_EQ((*bank)[1].portable, "p.yaml");
 }
 
 TEST_F(BankFile, SaysWhatIsWrong) {

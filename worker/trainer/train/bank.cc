@@ -16,12 +16,19 @@ namespace {
 
 constexpr int64_t kStepsBetweenMemoryReadings = 16;
 
-Result<JobSpec> read_spec(const std::filesystem::path& file) {
-  PM_ASSIGN(JobSpec spec, load_job_spec(file));
-  if (!spec.sweep) return spec;
-  return invalid_argument(
-      "the spec has a sweep block, which the coordinator expands into jobs; submit it with pmt, or "
-      "give the trainer one trial");
+Result<TrialSpec> read_spec(const TrialFiles& files) {
+  PM_ASSIGN(JobSpec spec, load_job_spec(files.spec));
+  if (spec.sweep) {
+    return invalid_argument(
+        "the spec has a sweep block, which the coordinator expands into jobs; submit it with pmt, "
+        "or give the trainer one trial");
+  }
+  std::string portable = to_yaml(spec);
+  if (!files.portable.empty()) {
+    PM_ASSIGN(const JobSpec same, load_job_spec(files.portable));
+    portable = to_yaml(same);
+  }
+  return TrialSpec{std::move(spec), std::move(portable)};
 }
 
 }  // namespace
@@ -32,13 +39,13 @@ Bank::Bank(Base& base, const std::vector<TrialFiles>& files, bool open) : base_(
 
 void Bank::add(const TrialFiles& files) {
   const int index = open_ ? static_cast<int>(trials_.size()) : TrialEvent::kWholeGang;
-  trials_.push_back(std::make_unique<Trial>(
-      Trial{Session(base_, index, files), read_spec(files.spec), nullptr, {}}));
+  trials_.push_back(
+      std::make_unique<Trial>(Trial{Session(base_, index, files), read_spec(files), nullptr, {}}));
 }
 
 Device Bank::device() const {
   for (const auto& trial : trials_) {
-    if (trial->spec.ok()) return trial->spec->resources.device;
+    if (trial->spec.ok()) return trial->spec->local.resources.device;
   }
   return Device::kCpu;
 }
@@ -73,7 +80,8 @@ Status Bank::each(const std::function<Status(Trial&)>& work) {
 Status Bank::admit(Trial& trial) const {
   Session& session = trial.session;
   PM_TRY(session.agree(trial.spec.status()));
-  session.spec = std::move(*trial.spec);
+  session.spec = std::move(trial.spec->local);
+  session.portable_yaml = std::move(trial.spec->portable_yaml);
   PM_TRY(session.agree(check_method(session.spec, !open_)));
   PM_TRY(session.agree(session.leads() ? prepare_output(session.files.out, session.files.resume)
                                        : Status()));

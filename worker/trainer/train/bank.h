@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/spec/enums.h"
@@ -15,6 +16,11 @@
 #include "worker/trainer/train/session.h"
 
 namespace prefixmem::trainer {
+
+struct TrialSpec {
+  JobSpec local;
+  std::string portable_yaml;
+};
 
 class Bank {
  public:
@@ -36,7 +42,7 @@ class Bank {
  private:
   struct Trial {
     Session session;
-    Result<JobSpec> spec;
+    Result<TrialSpec> spec;
     std::unique_ptr<TrainingLoop> loop;  // once it has started
     std::optional<Status> end;
   };

@@ -37,12 +37,15 @@ Result<json> trials_of(const std::filesystem::path& file) {
 Result<TrialFiles> trial_files(const nlohmann::json& trial) {
   if (!trial.is_object()) return invalid_argument("it is " + shown(trial) + ", not an object");
   for (const auto& [key, value] : trial.items()) {
-    if (key == "spec" || key == "out" || key == "resume") continue;
-    return invalid_argument("unknown key " + key + "; allowed: spec, out, resume");
+    if (key == "spec" || key == "out" || key == "resume" || key == "portable") continue;
+    return invalid_argument("unknown key " + key + "; allowed: spec, out, resume, portable");
   }
   TrialFiles files;
   PM_ASSIGN(files.spec, path_of(trial, "spec"));
   PM_ASSIGN(files.out, path_of(trial, "out"));
+  if (trial.contains("portable")) {
+    PM_ASSIGN(files.portable, path_of(trial, "portable"));
+  }
   const auto resume = trial.find("resume");
   if (resume == trial.end()) return files;
   if (!resume->is_boolean()) {

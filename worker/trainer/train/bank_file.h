@@ -14,10 +14,13 @@ namespace prefixmem::trainer {
 struct TrialFiles {
   std::filesystem::path spec, out;
   bool resume = false;
+  // The same spec with names in the place of this host's paths: what checkpoints bear, so that they
+  // go on on another host. Empty: `spec` itself.
+  std::filesystem::path portable;
 };
 
-// {"spec": FILE, "out": DIR, "resume": true|false}; `resume` may be missing. INVALID_ARGUMENT for
-// anything else.
+// {"spec": FILE, "out": DIR, "resume": true|false, "portable": FILE}; the last two may be missing.
+// INVALID_ARGUMENT for anything else.
 Result<TrialFiles> trial_files(const nlohmann::json& trial);
 
 // {"trials": [TRIAL, …]}, at least one, each with a folder of its own. INVALID_ARGUMENT naming file

@@ -26,7 +26,6 @@ std::string fingerprint_of(const Session& session) {
 TrainingLoop::TrainingLoop(Session& session)
     : session_(session),
       start_(std::chrono::steady_clock::now()),
-      spec_yaml_(to_yaml(session.spec)),
       fingerprint_(fingerprint_of(session)) {
   if (!session.adapter) return;
   const TrainTask task{session.spec.train, session.data->train,
@@ -157,7 +156,8 @@ Status TrainingLoop::write_checkpoint() {
 
 Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
   const auto begin = std::chrono::steady_clock::now();
-  CheckpointInfo info{steps_done(), fingerprint_, spec_yaml_, session_.data->digest, progress_};
+  CheckpointInfo info{steps_done(), fingerprint_, session_.portable_yaml, session_.data->digest,
+                      progress_};
   info.progress.wall_seconds = wall_seconds();
   const auto path = checkpoint_path(checkpoint_folder(session_), info.step);
   ArtifactEvent event;
@@ -174,9 +174,10 @@ Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
 }
 
 Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
-  PM_ASSIGN(ResumeChoice choice,
-            choose_resume_point(checkpoint_folder(session_), spec_yaml_, session_.data->digest,
-                                fingerprint_, session_.spec.train.deterministic));
+  PM_ASSIGN(
+      ResumeChoice choice,
+      choose_resume_point(checkpoint_folder(session_), session_.portable_yaml,
+                          session_.data->digest, fingerprint_, session_.spec.train.deterministic));
   if (choice.point) {
     PM_TRY(check_checkpoint_tensors(choice.point->contents, session_.adapter->parameters())
                .with_context("checkpoint " + choice.point->file.string()));

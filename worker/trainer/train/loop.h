@@ -55,7 +55,7 @@ class TrainingLoop {
 
   Session& session_;
   const std::chrono::steady_clock::time_point start_;
-  const std::string spec_yaml_, fingerprint_;
+  const std::string fingerprint_;
   std::unique_ptr<Trainer> trainer_;      // null for method none
   std::unique_ptr<MetricsFile> metrics_;  // rank 0
   Progress progress_;

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "common/event/event.h"
@@ -25,6 +26,7 @@ struct Session {
   int trial;
   TrialFiles files;
   JobSpec spec;
+  std::string portable_yaml;         // of TrialFiles::portable
   std::unique_ptr<Adapter> adapter;  // null for method none
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Reference> train_reference, eval_reference;  // null without a reference
