@@ -36,7 +36,7 @@ void add_limits(CLI::App& app, rpc::Limits& limits) {
                  "once")
       ->capture_default_str();
   app.add_option("--max-streams", limits.streams_per_caller,
-                 "Watches, logs, downloads and backups of one user at a time")
+                 "Watches, logs, uploads, downloads and backups of one user at a time")
       ->capture_default_str();
 }
 
@@ -89,6 +89,9 @@ ParsedOptions parse_options(int argc, char** argv) {
                  "After a start, how long workers have to report before any is given up")
       ->capture_default_str();
   app.add_option("--max-retries", options.max_retries, "Of a job whose worker was lost")
+      ->capture_default_str();
+  app.add_option("--keep-content-hours", options.keep_content_hours,
+                 "How long content stays that no unfinished job and no model names any more")
       ->capture_default_str();
   app.add_option("--bank-limit", options.bank_limit,
                  "Trials of a sweep that may share one gang, at most; 1: each has its own")

@@ -18,7 +18,8 @@
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "coordinator/core/coordinator.h"
-#include "coordinator/store/blobs.h"
+#include "coordinator/store/directory_blobs.h"
+#include "coordinator/store/schema.h"
 
 namespace prefixmem {
 namespace {
@@ -93,7 +94,8 @@ Status copy_checked(const fs::path& from, const std::string& sha256, const fs::p
 }
 
 Status copy_blobs(const fs::path& backup, const fs::path& folder) {
-  PM_ASSIGN(auto database, store::Database::open(folder / "coordinator.db", /*read_only=*/true));
+  PM_ASSIGN(auto database, store::Database::open(folder / "coordinator.db"));
+  PM_TRY(store::prepare_schema(database));  // an older version's has not every list of blobs
   PM_ASSIGN(const auto digests, store::Reader(std::move(database)).digests());
   PM_TRY(make_folders(folder / "blobs"));
   for (const std::string& sha256 : digests) {

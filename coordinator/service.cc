@@ -27,6 +27,7 @@ namespace {
 constexpr Millis kTick{50};
 constexpr int kMostStreams = 64;  // of pages and files, a thread each
 constexpr double kMostSeconds = 86400;
+constexpr double kMostHours = 24 * 3650;
 constexpr int kMostJobsOfAGang = 256;
 
 Status check_seconds(const char* flag, double value, double least) {
@@ -46,6 +47,11 @@ Status check(const ServiceOptions& options) {
     return invalid_argument(fmt::format(
         "--lease-seconds is {}; allowed: at least twice --heartbeat-seconds, which is {}",
         options.lease_seconds, options.heartbeat_seconds));
+  }
+  if (!(options.keep_content_hours >= 1 && options.keep_content_hours <= kMostHours)) {
+    return invalid_argument(
+        fmt::format("--keep-content-hours is {}; allowed: a number from 1 to {}",
+                    options.keep_content_hours, kMostHours));
   }
   if (options.max_retries < 0) {
     return invalid_argument(
@@ -74,6 +80,7 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   config.scheduler.bank_limit = options.bank_limit;
   config.heartbeat = millis(options.heartbeat_seconds);
   config.grace = millis(options.grace_seconds);
+  config.keep_content = millis(options.keep_content_hours * 3600);
   return config;
 }
 

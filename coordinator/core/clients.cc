@@ -52,18 +52,25 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
                                       idempotency_key.size(), kMostBytes));
 }
 
-Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
-                                                  const std::string& idempotency_key) {
+Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted) {
+  Planned planned;
+  PM_ASSIGN(planned.spec, with_content_of_models(submitted));
   const Origin origin{environment_.clock.wall(), environment_.random};
-  std::optional<LiveSweep> sweep;
-  if (spec.sweep) {
-    PM_ASSIGN(sweep, new_sweep(spec, origin));
+  if (planned.spec.sweep) {
+    PM_ASSIGN(planned.sweep, new_sweep(planned.spec, origin));
   }
-  PM_ASSIGN(std::vector<LiveJob> jobs, first_jobs(spec, sweep, origin));
-  const store::Submission submission{.idempotency_key = idempotency_key,
-                                     .spec_sha256 = sha256_hex(to_yaml(spec)),
-                                     .sweep_id = sweep ? sweep->shown.id() : "",
-                                     .job_id = jobs.front().record.job.id()};
+  PM_ASSIGN(planned.jobs, first_jobs(planned.spec, planned.sweep, origin));
+  return planned;
+}
+
+// A repeated submission is answered as the first was, whatever has become of what it names.
+Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
+                                                  const std::string& idempotency_key) {
+  Result<Planned> planned = plan(submitted);
+  store::Submission submission{.idempotency_key = idempotency_key,
+                               .spec_sha256 = sha256_hex(to_yaml(submitted)),
+                               .sweep_id = {},
+                               .job_id = {}};
 
   const Announcer announcer(*this);
   const MutexLock lock(mutex_);
@@ -72,8 +79,12 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& spec,
     PM_ASSIGN(auto earlier, reader().submission(idempotency_key));
     if (earlier) return repeated(*earlier, submission);
   }
-  PM_TRY(name_dependencies(jobs, sweep));
-  PM_TRY(insert(jobs, submission, std::move(sweep)));
+  PM_TRY(planned.status());
+  PM_TRY(check_inputs(planned->spec));
+  PM_TRY(name_dependencies(planned->jobs, planned->sweep));
+  submission.sweep_id = planned->sweep ? planned->sweep->shown.id() : "";
+  submission.job_id = planned->jobs.front().record.job.id();
+  PM_TRY(insert(planned->jobs, submission, std::move(planned->sweep)));
   place_jobs();
   PM_TRY(flush());
   return jobs_of(submission);

@@ -116,6 +116,7 @@ void Coordinator::tick() {
   notice_pause();
   give_up_silent_workers();
   forget_lost_workers();
+  sweep_content();
   advance_sweeps();
   end_overdue_jobs();
   place_jobs();

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "coordinator/scheduler/conclude.h"
 #include "coordinator/scheduler/place.h"
 #include "coordinator/store/store.h"
+#include "prefixmem/v1/content_service.pb.h"
 
 namespace prefixmem {
 
@@ -32,6 +34,8 @@ struct CoordinatorConfig {
   Millis grace{30000};         // after a start, in which no worker counts as lost
   Millis heartbeat{3000};      // what workers are told
   Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed, unless cordoned
+  // Content that no unfinished job or sweep and no model names stays so long after its last use.
+  Millis keep_content = std::chrono::hours(7 * 24);
 };
 
 inline constexpr const char* kCancelledByClient = "cancelled by a client";
@@ -60,7 +64,8 @@ class Coordinator {
   static Status check_key(const std::string& idempotency_key);
   // Stores the job, or its sweep with the trials that begin at once, or nothing. Idempotent by a
   // non-empty key.
-  Result<v1::SubmitJobResponse> submit(const JobSpec& spec, const std::string& idempotency_key);
+  Result<v1::SubmitJobResponse> submit(const JobSpec& submitted,
+                                       const std::string& idempotency_key);
   // The job as it is afterwards: cancelled, or still ending. FAILED_PRECONDITION where it has
   // ended.
   Result<v1::Job> cancel(const std::string& id_or_name);
@@ -76,6 +81,16 @@ class Coordinator {
   // counted.
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
+  // What of each content is there, whole or of a broken upload. What is there stays for
+  // keep_content from now on.
+  Result<v1::StatContentResponse> content_states(const std::vector<std::string>& sha256);
+  // Counts a blob that is in the store as content. Idempotent.
+  Status add_content(const std::string& sha256, int64_t bytes);
+  // Content gets a name, or loses it; what AddModel and RemoveModel promise.
+  Result<v1::Model> add_model(const v1::AddModelRequest& request);
+  Result<v1::Model> remove_model(const std::string& name);
+  // With its files. NOT_FOUND.
+  Result<v1::Model> model(const std::string& name);
   // Durable, and counting, when they return. INVALID_ARGUMENT naming the field.
   Result<v1::CreateTokenResponse> create_token(const v1::CreateTokenRequest& request);
   // Ends the streams of its owner too. NOT_FOUND; FAILED_PRECONDITION where it is revoked already.
@@ -146,6 +161,13 @@ class Coordinator {
   void lose(LiveWorker& worker, const std::string& reason) PM_REQUIRES(mutex_);
 
   // clients.cc
+  // What a submission is to bring into being; `sweep`: what the jobs are the first trials of.
+  struct Planned {
+    JobSpec spec;  // with content in the place of names of models
+    std::optional<LiveSweep> sweep;
+    std::vector<LiveJob> jobs;
+  };
+  Result<Planned> plan(const JobSpec& submitted);
   Result<v1::SubmitJobResponse> repeated(const store::Submission& earlier,
                                          const store::Submission& now) PM_REQUIRES(mutex_);
   Result<v1::SubmitJobResponse> jobs_of(const store::Submission& submission) PM_REQUIRES(mutex_);
@@ -154,6 +176,19 @@ class Coordinator {
                 std::optional<LiveSweep> sweep = std::nullopt) PM_REQUIRES(mutex_);
   // A waiting job ends at once; of one that runs its worker is told, once.
   void stop_job(LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
+
+  // models.cc
+  Result<JobSpec> with_content_of_models(const JobSpec& spec);
+
+  // content.cc
+  Result<v1::ContentState> content_state(const std::string& sha256);
+  Status check_inputs(const JobSpec& spec);
+  Status check_named(const std::string& text);
+
+  // retention.cc
+  void sweep_content() PM_REQUIRES(mutex_);
+  Status drop_unused_content() PM_REQUIRES(mutex_);
+  Result<std::set<std::string>> used_content() PM_REQUIRES(mutex_);
 
   // tokens.cc
   Status load_tokens() PM_REQUIRES(mutex_);
@@ -241,6 +276,7 @@ class Coordinator {
   std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
   std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);   // ended; others wait to hear how
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
+  MonotonicTime next_content_sweep_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store
 };

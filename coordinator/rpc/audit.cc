@@ -13,6 +13,7 @@
 #include "coordinator/rpc/call_counter.h"
 #include "coordinator/rpc/caller.h"
 #include "prefixmem/v1/admin_service.pb.h"
+#include "prefixmem/v1/content_service.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 #include "prefixmem/v1/worker_service.pb.h"
 
@@ -88,6 +89,21 @@ void add(const v1::UploadArtifactResponse& response, Json& what) {
   what["sha256"] = response.artifact().sha256();
 }
 
+void add(const v1::UploadContentRequest& request, Json& what) {
+  if (!request.has_header()) return;
+  what["sha256"] = text(request.header().sha256());
+  what["bytes"] = request.header().bytes();
+}
+void add(const v1::UploadContentResponse&, Json&) {}
+void add(const v1::AddModelRequest& request, Json& what) {
+  what["model"] = text(request.name());
+  what["content"] = text(request.content());
+}
+void add(const v1::RemoveModelRequest& request, Json& what) {
+  what["model"] = text(request.name());
+}
+void add(const v1::Model& model, Json& what) { what["content"] = model.content(); }
+
 using Add = void (*)(const void*, Json&);
 template <class Message>
 void add_as(const void* message, Json& what) {
@@ -119,6 +135,11 @@ const std::map<std::string_view, Description>& descriptions() {
        {add_as<v1::WorkerMessage>, add_as<v1::CoordinatorMessage>}},
       {"prefixmem.v1.WorkerService/UploadArtifact",
        {add_as<v1::UploadArtifactRequest>, add_as<v1::UploadArtifactResponse>}},
+      {"prefixmem.v1.ContentService/UploadContent",
+       {add_as<v1::UploadContentRequest>, add_as<v1::UploadContentResponse>}},
+      {"prefixmem.v1.ContentService/AddModel", {add_as<v1::AddModelRequest>, add_as<v1::Model>}},
+      {"prefixmem.v1.ContentService/RemoveModel",
+       {add_as<v1::RemoveModelRequest>, add_as<v1::Model>}},
   };
   return kDescriptions;
 }

@@ -1,14 +1,12 @@
 #include "coordinator/rpc/backup_source.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <utility>
 
-#include "common/fd.h"
 #include "common/proto/timestamps.h"
 #include "common/version.h"
+#include "coordinator/store/directory_blobs.h"
 
 namespace prefixmem::rpc {
 namespace {
@@ -61,12 +59,8 @@ BackupSource::Part BackupSource::copy() {
   }
   PM_ASSIGN(const auto digests, snapshot_->blobs());
   files_.assign(digests.begin(), digests.end());
-  const std::string file = snapshot_->file();
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return from_errno("opening " + file, errno);
-  open_.emplace(std::move(fd));
-  PM_ASSIGN(const int64_t bytes, open_->size());
-  header_.set_bytes(bytes);
+  PM_ASSIGN(open_, store::read_as_blob(snapshot_->file()));
+  header_.set_bytes(open_->bytes());
   *part.mutable_database() = header_;
   stage_ = Stage::kDatabase;
   return part;
@@ -105,15 +99,14 @@ BackupSource::Part BackupSource::next_file() {
 }
 
 BackupSource::Part BackupSource::begin_file(const std::string& sha256) {
-  PM_ASSIGN(store::BlobReader blob, blobs_.read(sha256));
-  PM_ASSIGN(const int64_t bytes, blob.size());
+  PM_ASSIGN(auto blob, blobs_.read(sha256));
   v1::BackUpResponse part;
   part.mutable_file()->set_sha256(sha256);
-  part.mutable_file()->set_bytes(bytes);
+  part.mutable_file()->set_bytes(blob->bytes());
   part.mutable_file()->set_known(known_.contains(sha256));
-  if (!part.file().known()) open_.emplace(std::move(blob));
   end_.set_files(end_.files() + 1);
-  end_.set_file_bytes(end_.file_bytes() + bytes);
+  end_.set_file_bytes(end_.file_bytes() + blob->bytes());
+  if (!part.file().known()) open_ = std::move(blob);
   return part;
 }
 

@@ -47,9 +47,9 @@ class BackupSource final : public Source<v1::BackUpResponse> {
   v1::BackUpDatabase header_;
 
   Stage stage_ = Stage::kCopy;
-  std::optional<store::BlobReader> open_;
-  std::deque<std::string> files_;  // still to come
-  Sha256 digest_;                  // of the database
+  std::unique_ptr<store::BlobReader> open_;  // what is being sent
+  std::deque<std::string> files_;            // still to come
+  Sha256 digest_;                            // of the database
   v1::BackUpEnd end_;
 };
 

@@ -1,6 +1,7 @@
 // A stored file in chunks, for a stream.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -13,12 +14,13 @@ namespace prefixmem::rpc {
 template <class Message>
 class BlobSource final : public Source<Message> {
  public:
-  explicit BlobSource(store::BlobReader reader, std::optional<Message> first = std::nullopt)
+  explicit BlobSource(std::unique_ptr<store::BlobReader> reader,
+                      std::optional<Message> first = std::nullopt)
       : reader_(std::move(reader)), first_(std::move(first)) {}
 
   Result<Pulled<Message>> pull() override {
     if (first_) return Pulled<Message>{.message = std::exchange(first_, std::nullopt)};
-    PM_ASSIGN(std::string chunk, reader_.read(kChunkBytes));
+    PM_ASSIGN(std::string chunk, reader_->read(kChunkBytes));
     if (chunk.empty()) return Pulled<Message>{.end = Status()};
     Pulled<Message> pulled{.message = Message()};
     pulled.message->set_chunk(std::move(chunk));
@@ -28,7 +30,7 @@ class BlobSource final : public Source<Message> {
  private:
   static constexpr size_t kChunkBytes = size_t{1} << 20;
 
-  store::BlobReader reader_;
+  const std::unique_ptr<store::BlobReader> reader_;
   std::optional<Message> first_;
 };
 

@@ -211,7 +211,7 @@ grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* JobService::DownloadArti
   using Message = v1::DownloadArtifactResponse;
   const auto open = [&]() -> Result<std::unique_ptr<Source<Message>>> {
     PM_ASSIGN(v1::Artifact artifact, find_artifact(context_.coordinator.reader(), *request));
-    PM_ASSIGN(store::BlobReader blob, context_.coordinator.blobs().read(artifact.sha256()));
+    PM_ASSIGN(auto blob, context_.coordinator.blobs().read(artifact.sha256()));
     Message first;
     *first.mutable_artifact() = std::move(artifact);
     return std::unique_ptr<Source<Message>>(

@@ -16,7 +16,7 @@ struct Limits {
   int message_mib = 16;           // of any message that comes in; a worker's chunks have 1
   int spec_kib = 1024;            // of a job spec, as YAML or as a message
   int calls_per_second = 200;     // of one caller, in the long run; ten seconds' worth at once
-  int streams_per_caller = 1000;  // watches, logs, downloads and backups at a time
+  int streams_per_caller = 1000;  // watches, logs, uploads, downloads and backups
 };
 
 // INVALID_ARGUMENT naming the flag, its value and what is allowed.

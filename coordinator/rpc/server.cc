@@ -50,6 +50,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerWorld& world, const Po
   builder.RegisterService(&server->jobs_);
   builder.RegisterService(&server->workers_);
   builder.RegisterService(&server->admin_);
+  builder.RegisterService(&server->content_);
   set_limits(builder, port.limits);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(std::make_unique<CallCounterFactory>(world.metrics));

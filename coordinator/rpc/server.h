@@ -1,4 +1,4 @@
-// The coordinator's gRPC port: both services, health checking and reflection.
+// The coordinator's gRPC port: its services, health checking and reflection.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -13,6 +13,7 @@
 #include "coordinator/core/coordinator.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/rpc/admin_service.h"
+#include "coordinator/rpc/content_service.h"
 #include "coordinator/rpc/job_service.h"
 #include "coordinator/rpc/limits.h"
 #include "coordinator/rpc/work_queue.h"
@@ -62,6 +63,7 @@ class Server {
   JobService jobs_{context_};
   WorkerService workers_{context_};
   AdminService admin_{context_};
+  ContentService content_{context_};
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <string_view>
 
+#include "common/content/folder_list.h"
 #include "common/guarded.h"
 #include "common/proto/status_grpc.h"
 #include "common/sha256.h"
@@ -17,20 +17,11 @@ namespace prefixmem::rpc {
 namespace {
 
 constexpr std::array<std::string_view, 4> kKinds = {"checkpoint", "adapter", "result", "metrics"};
-constexpr size_t kMaxPathBytes = 512;
-
-// Relative, in its shortest form, and inside the job's folder.
-bool is_plain(const std::string& path) {
-  const std::filesystem::path parts(path);
-  return !path.empty() && path.size() <= kMaxPathBytes && spec::is_utf8(path) &&
-         parts.is_relative() && parts.lexically_normal().native() == path &&
-         *parts.begin() != ".." && parts.has_filename() && path != ".";
-}
 
 }  // namespace
 
 Status check_artifact(const v1::Artifact& artifact) {
-  if (!is_plain(artifact.path())) {
+  if (!stays_below(artifact.path())) {
     return invalid_argument(
         fmt::format("artifact.path is \"{}\"; allowed: a relative path below the job's folder",
                     spec::shortened(artifact.path(), 200)));
@@ -76,8 +67,7 @@ Status Upload::open(const v1::UploadHeader& header) {
   header_ = header;
   PM_TRY(check_artifact(header.artifact()));
   PM_TRY(coordinator_.may_upload(header.id(), header.artifact()));
-  PM_ASSIGN(store::BlobWriter blob, coordinator_.blobs().begin());
-  blob_.emplace(std::move(blob));
+  PM_ASSIGN(blob_, coordinator_.blobs().begin());
   return {};
 }
 

@@ -4,7 +4,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <optional>
+#include <memory>
 
 #include "coordinator/core/coordinator.h"
 #include "coordinator/store/blobs.h"
@@ -33,7 +33,7 @@ class Upload final : public grpc::ServerReadReactor<v1::UploadArtifactRequest> {
   v1::UploadArtifactResponse* const response_;
   v1::UploadArtifactRequest incoming_;
   v1::UploadHeader header_;
-  std::optional<store::BlobWriter> blob_;  // once the header is there
+  std::unique_ptr<store::BlobWriter> blob_;  // once the header is there
 };
 
 }  // namespace prefixmem::rpc

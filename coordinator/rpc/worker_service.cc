@@ -4,13 +4,15 @@
 
 #include "common/spec/utf8.h"
 #include "coordinator/rpc/blob_source.h"
+#include "coordinator/rpc/content_read.h"
 #include "coordinator/rpc/upload.h"
 #include "coordinator/rpc/worker_session.h"
 
 namespace prefixmem::rpc {
 namespace {
 
-Result<store::BlobReader> open(Coordinator& coordinator, const v1::FetchArtifactRequest& request) {
+Result<std::unique_ptr<store::BlobReader>> open(Coordinator& coordinator,
+                                                const v1::FetchArtifactRequest& request) {
   PM_ASSIGN(const auto artifact,
             coordinator.reader().artifact_by_digest(request.job_id(), request.sha256()));
   if (artifact) return coordinator.blobs().read(artifact->sha256());
@@ -38,6 +40,14 @@ grpc::ServerWriteReactor<v1::FetchArtifactResponse>* WorkerService::FetchArtifac
   if (!blob.ok()) return ended_stream<Message>(blob.status());
   return PullStream<Message>::make(std::make_unique<BlobSource<Message>>(std::move(blob).value()))
       ->begin();
+}
+
+grpc::ServerWriteReactor<v1::FetchContentResponse>* WorkerService::FetchContent(
+    grpc::CallbackServerContext*, const v1::FetchContentRequest* request) {
+  using Message = v1::FetchContentResponse;
+  auto source = guarded([&] { return content_source<Message>(context_.coordinator, *request); });
+  if (!source.ok()) return ended_stream<Message>(source.status());
+  return PullStream<Message>::make(std::move(source).value())->begin();
 }
 
 }  // namespace prefixmem::rpc

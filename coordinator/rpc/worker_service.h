@@ -17,6 +17,8 @@ class WorkerService final : public v1::WorkerService::CallbackService {
       grpc::CallbackServerContext* call, v1::UploadArtifactResponse* response) override;
   grpc::ServerWriteReactor<v1::FetchArtifactResponse>* FetchArtifact(
       grpc::CallbackServerContext* call, const v1::FetchArtifactRequest* request) override;
+  grpc::ServerWriteReactor<v1::FetchContentResponse>* FetchContent(
+      grpc::CallbackServerContext* call, const v1::FetchContentRequest* request) override;
 
  private:
   const ServiceContext context_;

@@ -1,99 +1,84 @@
-// Files by their content: <folder>/<first two digits>/<sha256>. A blob is whole or absent.
+// Files by their content. A blob is whole or absent. What keeps them is behind this interface; the
+// default is a folder (directory_blobs.h).
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
-#include "common/fd.h"
-#include "common/sha256.h"
+#include "common/clock.h"
 #include "common/status.h"
-#include "common/thread_annotations.h"
 
 namespace prefixmem::store {
 
-class Blobs;
-
-// Takes in one blob; not thread-safe. Destroyed unfinished, it removes what it wrote. Once finished
-// it keeps the blob from being removed as long as it lives: until then the blob can be listed.
-// UNAVAILABLE where the disk takes no more.
+// Takes in one blob; not thread-safe. Destroyed unfinished it leaves nothing, or, of
+// Blobs::resume, what a later writer goes on from. Once finished it keeps the blob from being
+// removed as long as it lives: until then the blob can be listed. Where the disk takes no more:
+// UNAVAILABLE, for whoever brings a file of a job is to try again; RESOURCE_EXHAUSTED of
+// Blobs::resume, and then nothing of it stays.
 class BlobWriter {
  public:
-  BlobWriter(BlobWriter&&) noexcept = default;
-  BlobWriter& operator=(BlobWriter&&) = delete;
-  ~BlobWriter();
-
-  Status write(std::string_view chunk);
-  int64_t bytes() const { return bytes_; }
-  // Durable when it returns OK. DATA_LOSS where the content's digest is another than `sha256`.
-  Status finish(const std::string& sha256);
-
- private:
-  friend class Blobs;
-  BlobWriter(Blobs& blobs, std::filesystem::path temporary, Fd fd)
-      : blobs_(&blobs), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
-
-  Blobs* blobs_;
-  std::filesystem::path temporary_;
-  Fd fd_;                            // none once it is finished
-  std::shared_ptr<const void> pin_;  // once it is finished
-  Sha256 digest_;
-  int64_t bytes_ = 0;
+  virtual ~BlobWriter() = default;
+  virtual Status write(std::string_view chunk) = 0;
+  // So far, those of the writer that this one goes on from included.
+  virtual int64_t bytes() const = 0;
+  // Nothing of it stays; then only the destructor may follow.
+  virtual void discard() = 0;
+  // Durable when it returns OK. DATA_LOSS where the content's digest is another than `sha256`:
+  // nothing of it stays.
+  virtual Status finish(const std::string& sha256) = 0;
 };
 
-// Reads one blob from its beginning; not thread-safe.
+// Reads one blob; not thread-safe. What is removed meanwhile can still be read.
 class BlobReader {
  public:
-  explicit BlobReader(Fd fd) : fd_(std::move(fd)) {}
+  virtual ~BlobReader() = default;
+  virtual int64_t bytes() const = 0;  // of the whole blob
   // The next bytes, at most `most`; empty at the end.
-  Result<std::string> read(size_t most);
-  Result<int64_t> size() const;  // in bytes, of the whole
-
- private:
-  Fd fd_;
+  virtual Result<std::string> read(size_t most) = 0;
 };
 
-// Thread-safe. Outlives its writers.
+// What a blob is to be, for one that may come in several parts.
+struct BlobPlan {
+  std::string sha256;
+  int64_t bytes = 0;
+  int64_t offset = 0;  // of the first byte to be written; what is there after it is dropped
+};
+
+// Thread-safe. Outlives its writers and pins.
 class Blobs {
  public:
-  // Creates the folder where missing and removes what a crash left half-written.
-  static Result<std::unique_ptr<Blobs>> open(const std::filesystem::path& folder);
+  virtual ~Blobs() = default;
 
-  Result<BlobWriter> begin();
-  Result<BlobReader> read(const std::string& sha256) const;  // NOT_FOUND
+  virtual Result<std::unique_ptr<BlobWriter>> begin() = 0;
+  // Goes on after `plan.offset` bytes of an earlier writer. FAILED_PRECONDITION where there are
+  // fewer, UNAVAILABLE as long as another such writer of the digest lives, RESOURCE_EXHAUSTED where
+  // there is no room for the rest.
+  virtual Result<std::unique_ptr<BlobWriter>> resume(const BlobPlan& plan) = 0;
+  // Bytes that resume can go on from.
+  virtual Result<int64_t> unfinished(const std::string& sha256) const = 0;
+  // Drops what no writer has touched for `age`; how many.
+  virtual Result<int> drop_unfinished(Millis age) = 0;
 
-  // Whether it went; readers go on. One that a living writer has finished stays, and so does any
-  // while somebody keeps them all.
-  Result<bool> remove(const std::string& sha256);
-  // Removes all others, as above; how many.
-  Result<int> keep_only(const std::set<std::string>& digests);
+  // From an offset on; at or after the end there is nothing to read. NOT_FOUND.
+  virtual Result<std::unique_ptr<BlobReader>> read(const std::string& sha256,
+                                                   int64_t offset = 0) const = 0;
+  // None: it is not there.
+  virtual Result<std::optional<int64_t>> size(const std::string& sha256) const = 0;
+  // Keeps a blob, one that is to come too, from being removed until the handle is gone.
+  virtual std::shared_ptr<const void> pin(const std::string& sha256) = 0;
+
   // Nothing is removed until the handle is gone; then what should have been is, unless a writer has
   // brought it again.
-  std::shared_ptr<const void> keep_all();
+  virtual std::shared_ptr<const void> keep_all() = 0;
 
- private:
-  friend class BlobWriter;
-  explicit Blobs(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  // Not removed until the handle is gone.
-  std::shared_ptr<const void> pin(const std::string& sha256);
-  void unpin(const std::string& sha256);
-  void release();
-  Result<bool> unlink_blob(const std::string& sha256) PM_REQUIRES(mutex_);
-  // Durable when it returns OK, whoever has created it.
-  Status make_subfolder(const std::filesystem::path& subfolder);
-
-  const std::filesystem::path folder_;
-  Mutex mutex_;
-  std::multiset<std::string> pinned_ PM_GUARDED_BY(mutex_);
-  int keepers_ PM_GUARDED_BY(mutex_) = 0;
-  std::set<std::string> put_off_ PM_GUARDED_BY(mutex_);               // until nobody keeps them all
-  std::set<std::filesystem::path> subfolders_ PM_GUARDED_BY(mutex_);  // known to be durable
+  // Whether it went; one that is pinned stays, and so does any while somebody keeps them all.
+  virtual Result<bool> remove(const std::string& sha256) = 0;
+  // Removes all others, as above; how many.
+  virtual Result<int> keep_only(const std::set<std::string>& digests) = 0;
 };
-
-// Where the blob lies below the folder of all of them, here as in a backup.
-std::filesystem::path place_of_blob(const std::filesystem::path& folder, const std::string& sha256);
 
 }  // namespace prefixmem::store

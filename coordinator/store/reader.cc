@@ -233,6 +233,26 @@ Result<std::optional<v1::Artifact>> Reader::same_artifact(const std::string& job
       job_id, artifact.attempt(), artifact.path(), artifact.sha256());
 }
 
+Result<std::optional<int64_t>> Reader::content_bytes(const std::string& sha256) {
+  const MutexLock lock(mutex_);
+  std::optional<int64_t> bytes;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        bytes = row.integer(0);
+        return Status();
+      },
+      "SELECT bytes FROM contents WHERE sha256 = ?", sha256));
+  return bytes;
+}
+
+Result<std::vector<v1::Model>> Reader::models() {
+  return messages<v1::Model>("SELECT body FROM models ORDER BY name");
+}
+
+Result<std::optional<v1::Model>> Reader::model(const std::string& name) {
+  return one<v1::Model>("SELECT body FROM models WHERE name = ?", name);
+}
+
 Result<std::set<std::string>> Reader::digests() {
   const MutexLock lock(mutex_);
   std::set<std::string> digests;
@@ -241,7 +261,7 @@ Result<std::set<std::string>> Reader::digests() {
         digests.insert(row.text(0));
         return Status();
       },
-      "SELECT DISTINCT sha256 FROM artifacts"));
+      "SELECT sha256 FROM artifacts UNION SELECT sha256 FROM contents"));
   return digests;
 }
 

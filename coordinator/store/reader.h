@@ -77,7 +77,13 @@ class Reader {
   Result<std::optional<v1::Artifact>> same_artifact(const std::string& job_id,
                                                     const v1::Artifact& artifact);
 
-  // Of all artifacts of all jobs.
+  // Size of content; none: it is not there.
+  Result<std::optional<int64_t>> content_bytes(const std::string& sha256);
+
+  Result<std::vector<v1::Model>> models();  // by name, without files
+  Result<std::optional<v1::Model>> model(const std::string& name);
+
+  // Of all artifacts of all jobs, and of all content.
   Result<std::set<std::string>> digests();
 
   Result<std::optional<Submission>> submission(const std::string& idempotency_key);

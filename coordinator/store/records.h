@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "coordinator/auth/token.h"
+#include "prefixmem/v1/content_service.pb.h"
 #include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 #include "prefixmem/v1/sweep.pb.h"
@@ -37,6 +38,13 @@ struct AttemptRecord {
   std::optional<WallTime> end = {};
   std::string code = {};  // status code name, once it has ended
   std::string message = {};
+};
+
+// A blob that specs may name.
+struct ContentRecord {
+  std::string sha256;
+  int64_t bytes = 0;
+  WallTime use{};  // when it was last wanted
 };
 
 struct Submission {

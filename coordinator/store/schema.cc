@@ -121,9 +121,23 @@ CREATE TABLE tokens (
 );
 )sql";
 
+// What jobs are made from, whose blobs lie beside those of artifacts; and names for models of it.
+constexpr const char* kVersion9 = R"sql(
+CREATE TABLE contents (
+  sha256 TEXT PRIMARY KEY,
+  bytes INTEGER NOT NULL,
+  use_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE models (
+  name TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 // Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5, kVersion6, kVersion7, kVersion8};
+constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
+                                                               kVersion4, kVersion5, kVersion6,
+                                                               kVersion7, kVersion8, kVersion9};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -7,6 +7,7 @@
 
 #include "common/id.h"
 #include "common/proto/timestamps.h"
+#include "coordinator/store/directory_blobs.h"
 #include "coordinator/store/integrity.h"
 #include "coordinator/store/schema.h"
 
@@ -48,7 +49,7 @@ Result<std::unique_ptr<Store>> Store::open(const fs::path& folder) {
   std::unique_ptr<Store> store(new Store(folder, std::move(lock), std::move(writer)));
   PM_ASSIGN(auto database, Database::open(file, /*read_only=*/true));
   store->reader_ = std::make_unique<Reader>(std::move(database));
-  PM_ASSIGN(store->blobs_, Blobs::open(folder / "blobs"));
+  PM_ASSIGN(store->blobs_, DirectoryBlobs::open(folder / "blobs"));
   PM_TRY(store->remove_orphans());
   return store;
 }
@@ -64,7 +65,7 @@ Result<std::unique_ptr<Snapshot>> Store::begin_snapshot() {
 Status Store::remove_orphans() {
   PM_ASSIGN(const auto named, reader().digests());
   PM_ASSIGN(const int removed, blobs().keep_only(named));
-  if (removed > 0) spdlog::info("removed {} blobs that no artifact names", removed);
+  if (removed > 0) spdlog::info("removed {} blobs that nothing names", removed);
   return {};
 }
 
@@ -98,7 +99,7 @@ Status Transaction::commit() {
   return status_;
 }
 
-// Another artifact, maybe of another job, may have the same content.
+// Another artifact, maybe of another job, may have the same content, or a spec may name it.
 void Transaction::spare_named_blobs() {
   std::set<std::string> orphans;
   for (const std::string& digest : dropped_) {
@@ -109,7 +110,9 @@ void Transaction::spare_named_blobs() {
           named = true;
           return Status();
         },
-        "SELECT 1 FROM artifacts WHERE sha256 = ? LIMIT 1", digest);
+        "SELECT 1 FROM artifacts WHERE sha256 = ?1 UNION ALL"
+        " SELECT 1 FROM contents WHERE sha256 = ?1 LIMIT 1",
+        digest);
     if (!named) orphans.insert(digest);
   }
   dropped_.swap(orphans);
@@ -193,6 +196,31 @@ void Transaction::keep_newest_version(const std::string& job_id, const std::stri
       " (SELECT version FROM artifacts WHERE job_id = ?1 AND path = ?2"
       "  ORDER BY attempt DESC, step DESC, version DESC LIMIT 1) RETURNING sha256",
       job_id, path);
+}
+
+void Transaction::add_content(const ContentRecord& record) {
+  run("INSERT INTO contents (sha256, bytes, use_ms) VALUES (?, ?, ?)"
+      " ON CONFLICT DO UPDATE SET use_ms = max(use_ms, excluded.use_ms)",
+      record.sha256, record.bytes, to_unix_millis(record.use));
+}
+
+void Transaction::use_content(const std::string& sha256, WallTime now) {
+  run("UPDATE contents SET use_ms = max(use_ms, ?) WHERE sha256 = ?", to_unix_millis(now), sha256);
+}
+
+int Transaction::drop_content(WallTime before) {
+  const size_t dropped = dropped_.size();
+  drop("DELETE FROM contents WHERE use_ms < ? RETURNING sha256", to_unix_millis(before));
+  return static_cast<int>(dropped_.size() - dropped);
+}
+
+void Transaction::insert_model(const v1::Model& model) {
+  run("INSERT INTO models (name, body) VALUES (?, ?)", model.name(),
+      Blob{model.SerializeAsString()});
+}
+
+void Transaction::drop_model(const std::string& name) {
+  run("DELETE FROM models WHERE name = ?", name);
 }
 
 void Transaction::insert_sweep(const v1::Sweep& sweep) {

@@ -23,10 +23,10 @@ namespace prefixmem::store {
 
 class Store {
  public:
-  // Opens or creates the store in `folder` (created where missing) and removes the blobs that no
-  // artifact names: uploads that were never listed, removals that a crash cut off.
-  // FAILED_PRECONDITION where another process has it open, its schema is newer or a restore was cut
-  // off; DATA_LOSS where the database is damaged, with how to restore a backup.
+  // Opens or creates the store in `folder` (created where missing) and removes the blobs that
+  // neither an artifact nor content names: uploads that were never listed, removals that a crash
+  // cut off. FAILED_PRECONDITION where another process has it open, its schema is newer or a
+  // restore was cut off; DATA_LOSS where the database is damaged, with how to restore a backup.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder);
 
   // Thread-safe.
@@ -76,10 +76,18 @@ class Transaction {
   void add_artifact(const std::string& job_id, const v1::Artifact& artifact);
   // Drops the job's older checkpoints, all but `count`, by step, then version; or the older
   // versions of a path, by attempt, step, then version: one that comes late again, when a newer one
-  // has taken its place, does not take the newer one's. A blob that no artifact names afterwards is
+  // has taken its place, does not take the newer one's. A blob that nothing names afterwards is
   // removed after the commit.
   void keep_newest_checkpoints(const std::string& job_id, int count);
   void keep_newest_version(const std::string& job_id, const std::string& path);
+  // Of a blob that is there; again it is used again.
+  void add_content(const ContentRecord& record);
+  // Where it is there.
+  void use_content(const std::string& sha256, WallTime now);
+  // What was last used before that; how many. Blobs go as those of artifacts do.
+  int drop_content(WallTime before);
+  void insert_model(const v1::Model& model);
+  void drop_model(const std::string& name);
   void insert_sweep(const v1::Sweep& sweep);
   void update_sweep(const v1::Sweep& sweep);
   void add_submission(const Submission& submission);
@@ -94,7 +102,7 @@ class Transaction {
  private:
   template <class... Values>
   void run(std::string_view sql, const Values&... values);
-  // `sql` deletes artifacts and returns their digests.
+  // `sql` deletes what names blobs and returns their digests.
   template <class... Values>
   void drop(std::string_view sql, const Values&... values);
   void spare_named_blobs();
@@ -102,7 +110,7 @@ class Transaction {
 
   Store& store_;
   Status status_;
-  std::set<std::string> dropped_;  // digests that artifacts named which are dropped
+  std::set<std::string> dropped_;  // digests of what is dropped
   bool open_ = false;
 };
 

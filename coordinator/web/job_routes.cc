@@ -48,8 +48,8 @@ Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string&
     return not_found(
         fmt::format("job {} has no artifact \"{}\"", job.id(), spec::shortened(path, 200)));
   }
-  PM_ASSIGN(store::BlobReader blob, coordinator.blobs().read(found->sha256()));
-  const auto reader = std::make_shared<store::BlobReader>(std::move(blob));
+  PM_ASSIGN(auto blob, coordinator.blobs().read(found->sha256()));
+  const auto reader = std::shared_ptr<store::BlobReader>(std::move(blob));
   const auto next = [reader]() -> Result<std::optional<std::string>> {
     PM_ASSIGN(std::string bytes, reader->read(kChunkBytes));
     if (bytes.empty()) return std::optional<std::string>();

@@ -26,9 +26,9 @@ int64_t number_after(const std::string& yaml, const std::string& key) {
 Status store_file(Coordinator& coordinator, const v1::AttemptId& id, const v1::Artifact& artifact,
                   const std::string& content) {
   PM_TRY(coordinator.may_upload(id, artifact));
-  PM_ASSIGN(store::BlobWriter blob, coordinator.blobs().begin());
-  PM_TRY(blob.write(content));
-  PM_TRY(blob.finish(artifact.sha256()));
+  PM_ASSIGN(const auto blob, coordinator.blobs().begin());
+  PM_TRY(blob->write(content));
+  PM_TRY(blob->finish(artifact.sha256()));
   return coordinator.add_artifact(id, artifact).status();
 }
 
@@ -36,8 +36,8 @@ Result<std::string> fetch_file(Coordinator& coordinator, const std::string& job,
                                const std::string& sha256) {
   PM_ASSIGN(const auto artifact, coordinator.reader().artifact_by_digest(job, sha256));
   if (!artifact) return not_found("no artifact with sha256 " + sha256);
-  PM_ASSIGN(store::BlobReader blob, coordinator.blobs().read(sha256));
-  return blob.read(size_t{1} << 20);
+  PM_ASSIGN(const auto blob, coordinator.blobs().read(sha256));
+  return blob->read(size_t{1} << 20);
 }
 
 std::string checkpoint_content(const std::string& job, int64_t step) {

@@ -450,7 +450,8 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
     const auto newest = must(reader.newest_version(job.id(), path), world_, "an artifact");
     if (!newest) return "no " + path;
     auto blob = coordinator.blobs().read(newest->sha256());
-    const auto bytes = blob.ok() ? blob->read(size_t{1} << 20) : Result<std::string>(blob.status());
+    const auto bytes =
+        blob.ok() ? (*blob)->read(size_t{1} << 20) : Result<std::string>(blob.status());
     return bytes.ok() ? *bytes : bytes.status().message();
   };
   std::string every_step;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "client/channel/backup_folder.h"
@@ -12,6 +13,7 @@
 #include "coordinator/restore.h"
 #include "coordinator/store/store.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
+#include "prefixmem/v1/content_service.grpc.pb.h"
 #include "tests/unit/coordinator/served.h"
 
 namespace prefixmem {
@@ -77,6 +79,31 @@ class Backup : public ServedTest {
     const auto reader = jobs_->DownloadArtifact(context.get(), request);
     std::string content;
     for (v1::DownloadArtifactResponse part; reader->Read(&part);) content += part.chunk();
+    EXPECT_TRUE(reader->Finish().ok());
+    return content;
+  }
+  void upload_content(const std::string& content) {
+    v1::UploadContentRequest header, chunk;
+    header.mutable_header()->set_sha256(sha256_hex(content));
+    header.mutable_header()->set_bytes(static_cast<int64_t>(content.size()));
+    chunk.set_chunk(content);
+    v1::UploadContentResponse response;
+    const auto context = call();
+    const auto stub = v1::ContentService::NewStub(channel_);
+    const auto writer = stub->UploadContent(context.get(), &response);
+    writer->Write(header);
+    writer->Write(chunk);
+    writer->WritesDone();
+    EXPECT_TRUE(writer->Finish().ok());
+  }
+  std::string download_content(const std::string& sha256) {
+    v1::DownloadContentRequest request;
+    request.set_sha256(sha256);
+    const auto context = call();
+    const auto stub = v1::ContentService::NewStub(channel_);
+    const auto reader = stub->DownloadContent(context.get(), request);
+    std::string content;
+    for (v1::DownloadContentResponse part; reader->Read(&part);) content += part.chunk();
     EXPECT_TRUE(reader->Finish().ok());
     return content;
   }
@@ -218,6 +245,35 @@ TEST_F(RestoredBackup, GoesIntoAnEmptyFolderToo) {
   ASSERT_TRUE(restore_it().ok());
   start();
   EXPECT_EQ(download(a_, "checkpoints/1"), kCheckpoint);
+}
+
+// The backup of an older version has not every list of blobs.
+TEST_F(RestoredBackup, OfAnOlderVersionIsBroughtUp) {
+  auto manifest = nlohmann::json::parse(*read_file(out() / "backup.json"));
+  const fs::path file = out() / manifest["database"]["file"];
+  {
+    auto database = store::Database::open(file);
+    ASSERT_TRUE(database.ok());
+    ASSERT_TRUE(
+        database->execute("DROP TABLE contents; DROP TABLE models; PRAGMA user_version = 8;").ok());
+    ASSERT_TRUE(database->execute("PRAGMA journal_mode = DELETE;").ok());
+  }
+  manifest["database"]["sha256"] = *sha256_of_file(file);
+  ASSERT_TRUE(write_file_atomic(out() / "backup.json", manifest.dump()).ok());
+  const Status restored = restore_it();
+  ASSERT_TRUE(restored.ok()) << restored.message();
+  start();
+  EXPECT_EQ(download(a_, "checkpoints/1"), kCheckpoint);
+}
+
+TEST_F(Backup, HoldsContentToo) {
+  upload_content("rows");
+  back_up();
+  stop();
+  fs::remove_all(data());
+  ASSERT_TRUE(restore_it().ok());
+  start();
+  EXPECT_EQ(download_content(sha256_hex("rows")), "rows");
 }
 
 TEST_F(RestoredBackup, ADamagedFileOfABackupIsFoundBeforeAnythingIsTouched) {

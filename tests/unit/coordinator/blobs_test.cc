@@ -1,9 +1,10 @@
-#include "coordinator/store/blobs.h"
+#include "coordinator/store/directory_blobs.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "common/files.h"
+#include "common/sha256.h"
 #include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem::store {
@@ -18,21 +19,21 @@ class BlobsTest : public testing::Test {
  protected:
   void SetUp() override { open(); }
   void open() {
-    auto opened = Blobs::open(folder_.path());
+    auto opened = DirectoryBlobs::open(folder_.path());
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     blobs_ = std::move(opened).value();
   }
   Status add(const std::string& content, const std::string& sha256) {
-    PM_ASSIGN(BlobWriter writer, blobs_->begin());
-    PM_TRY(writer.write(content.substr(0, 5)));
-    PM_TRY(writer.write(content.substr(5)));
-    return writer.finish(sha256);
+    PM_ASSIGN(const auto writer, blobs_->begin());
+    PM_TRY(writer->write(content.substr(0, 5)));
+    PM_TRY(writer->write(content.substr(5)));
+    return writer->finish(sha256);
   }
   std::string read(const std::string& sha256, size_t most) {
     auto reader = blobs_->read(sha256);
     EXPECT_TRUE(reader.ok()) << reader.status().message();
     std::string content;
-    for (std::string part = *reader->read(most); !part.empty(); part = *reader->read(most)) {
+    for (std::string part = *(*reader)->read(most); !part.empty(); part = *(*reader)->read(most)) {
       EXPECT_LE(part.size(), most);
       content += part;
     }
@@ -97,7 +98,7 @@ TEST_F(BlobsTest, ASubfolderThatIsThereIsSyncedBeforeItsFirstBlobCounts) {
 TEST_F(BlobsTest, AnEmptyBlobIsABlob) {
   auto writer = blobs_->begin();
   ASSERT_TRUE(writer.ok());
-  ASSERT_TRUE(writer->finish(sha256_hex("")).ok());
+  ASSERT_TRUE((*writer)->finish(sha256_hex("")).ok());
   EXPECT_EQ(read(sha256_hex(""), 10), "");
 }
 
@@ -110,10 +111,10 @@ TEST_F(BlobsTest, AnUnknownOneIsNotFound) {
 TEST_F(BlobsTest, IsAbsentUntilItIsFinished) {
   auto writer = blobs_->begin();
   ASSERT_TRUE(writer.ok());
-  ASSERT_TRUE(writer->write(kContent).ok());
-  EXPECT_EQ(writer->bytes(), static_cast<int64_t>(kContent.size()));
+  ASSERT_TRUE((*writer)->write(kContent).ok());
+  EXPECT_EQ((*writer)->bytes(), static_cast<int64_t>(kContent.size()));
   EXPECT_EQ(blobs_->read(kDigest).status().code(), Code::kNotFound);
-  ASSERT_TRUE(writer->finish(kDigest).ok());
+  ASSERT_TRUE((*writer)->finish(kDigest).ok());
   EXPECT_EQ(read(kDigest, 100), kContent);
 }
 
@@ -121,7 +122,7 @@ TEST_F(BlobsTest, AnUnfinishedWriterRemovesWhatItWrote) {
   {
     auto writer = blobs_->begin();
     ASSERT_TRUE(writer.ok());
-    ASSERT_TRUE(writer->write(kContent).ok());
+    ASSERT_TRUE((*writer)->write(kContent).ok());
     EXPECT_EQ(files(), 1);
   }
   EXPECT_EQ(files(), 0);
@@ -138,10 +139,10 @@ TEST_F(BlobsTest, AnotherDigestThanAnnouncedIsDataLossAndLeavesNothing) {
 // A file in the way of a folder fails for root too, as a full disk does.
 TEST_F(BlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
   auto writer = blobs_->begin();
-  ASSERT_TRUE(writer.ok() && writer->write(kContent).ok());
+  ASSERT_TRUE(writer.ok() && (*writer)->write(kContent).ok());
   const fs::path subfolder = folder_.path() / kDigest.substr(0, 2);
   ASSERT_TRUE(write_file_atomic(subfolder, "in the way").ok());
-  const Status status = writer->finish(kDigest);
+  const Status status = (*writer)->finish(kDigest);
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_TRUE(status.message().starts_with("the store takes no file: ")) << status.message();
 
@@ -155,7 +156,7 @@ TEST_F(BlobsTest, TheSameContentTwiceIsOneBlob) {
   ASSERT_TRUE(reader.ok());
   ASSERT_TRUE(add(kContent, kDigest).ok());
   EXPECT_EQ(files(), 1);
-  EXPECT_EQ(*reader->read(100), kContent) << "one being read is not disturbed";
+  EXPECT_EQ(*(*reader)->read(100), kContent) << "one being read is not disturbed";
 }
 
 TEST_F(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
@@ -164,7 +165,7 @@ TEST_F(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
   ASSERT_TRUE(reader.ok());
   ASSERT_TRUE(blobs_->remove(kDigest).ok());
   EXPECT_EQ(blobs_->read(kDigest).status().code(), Code::kNotFound);
-  EXPECT_EQ(*reader->read(100), kContent);
+  EXPECT_EQ(*(*reader)->read(100), kContent);
   EXPECT_TRUE(blobs_->remove(kDigest).ok()) << "again";
 }
 
@@ -173,9 +174,9 @@ TEST_F(BlobsTest, OneJustFinishedStaysAsLongAsItsWriterLives) {
     auto first = blobs_->begin();
     auto second = blobs_->begin();
     ASSERT_TRUE(first.ok() && second.ok());
-    ASSERT_TRUE(first->write(kContent).ok() && second->write(kContent).ok());
-    ASSERT_TRUE(first->finish(kDigest).ok() && second->finish(kDigest).ok());
-    const BlobWriter moved = std::move(first).value();
+    ASSERT_TRUE((*first)->write(kContent).ok() && (*second)->write(kContent).ok());
+    ASSERT_TRUE((*first)->finish(kDigest).ok() && (*second)->finish(kDigest).ok());
+    const auto moved = std::move(first).value();
     ASSERT_TRUE(blobs_->remove(kDigest).ok());
     EXPECT_EQ(*blobs_->keep_only({}), 0);
     EXPECT_EQ(read(kDigest, 100), kContent);
@@ -191,8 +192,8 @@ TEST_F(BlobsTest, KeepsOnlyWhatItIsTold) {
   ASSERT_TRUE(unfinished.ok());
   EXPECT_EQ(*blobs_->keep_only({kDigest, sha256_hex("not here")}), 1);
   EXPECT_EQ(read(kDigest, 100), kContent);
-  ASSERT_TRUE(unfinished->write("late").ok());
-  EXPECT_TRUE(unfinished->finish(sha256_hex("late")).ok());
+  ASSERT_TRUE((*unfinished)->write("late").ok());
+  EXPECT_TRUE((*unfinished)->finish(sha256_hex("late")).ok());
 }
 
 TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
@@ -201,6 +202,100 @@ TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
   open();
   EXPECT_EQ(files(), 1);
   EXPECT_EQ(read(kDigest, 100), kContent);
+}
+
+class ResumedBlobsTest : public BlobsTest {
+ protected:
+  Result<std::unique_ptr<BlobWriter>> resume(int64_t offset) {
+    return blobs_->resume({kDigest, static_cast<int64_t>(kContent.size()), offset});
+  }
+  Status write(int64_t offset, const std::string& bytes) {
+    PM_ASSIGN(const auto writer, resume(offset));
+    return writer->write(bytes);
+  }
+};
+
+TEST_F(ResumedBlobsTest, GoesOnAfterWhatIsThere) {
+  ASSERT_TRUE(write(0, kContent.substr(0, 4)).ok());
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 4);
+  open();
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 4) << "a restart keeps it";
+  const auto writer = resume(4);
+  ASSERT_TRUE(writer.ok());
+  EXPECT_EQ((*writer)->bytes(), 4);
+  ASSERT_TRUE((*writer)->write(kContent.substr(4)).ok());
+  ASSERT_TRUE((*writer)->finish(kDigest).ok());
+  EXPECT_EQ(read(kDigest, 100), kContent);
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 0);
+  EXPECT_EQ(files(), 1);
+}
+
+TEST_F(ResumedBlobsTest, AnEarlierOffsetDropsWhatIsBehindIt) {
+  ASSERT_TRUE(write(0, "the quack").ok());
+  ASSERT_TRUE(write(6, kContent.substr(6, 3)).ok());
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 9);
+  const auto writer = resume(9);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->write(kContent.substr(9)).ok());
+  EXPECT_TRUE((*writer)->finish(kDigest).ok());
+}
+
+TEST_F(ResumedBlobsTest, ALaterOffsetIsRefused) {
+  ASSERT_TRUE(write(0, "the").ok());
+  EXPECT_EQ(resume(4).status().code(), Code::kFailedPrecondition);
+}
+
+TEST_F(ResumedBlobsTest, OneWriterOfADigestAtATime) {
+  {
+    const auto writer = resume(0);
+    ASSERT_TRUE(writer.ok());
+    EXPECT_EQ(resume(0).status().code(), Code::kUnavailable);
+  }
+  EXPECT_TRUE(resume(0).ok());
+}
+
+TEST_F(ResumedBlobsTest, WrongContentLeavesNothingToGoOnFrom) {
+  const auto writer = resume(0);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->write("something else of it").ok());
+  EXPECT_EQ((*writer)->finish(kDigest).code(), Code::kDataLoss);
+  EXPECT_EQ(files(), 0);
+}
+
+TEST_F(ResumedBlobsTest, OldPartsAreDroppedUnlessTheyAreWritten) {
+  ASSERT_TRUE(write(0, "the").ok());
+  EXPECT_EQ(*blobs_->drop_unfinished(Millis(3'600'000)), 0);
+  {
+    const auto writer = resume(3);
+    EXPECT_EQ(*blobs_->drop_unfinished(Millis(0)), 0);
+  }
+  EXPECT_EQ(*blobs_->drop_unfinished(Millis(0)), 1);
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 0);
+}
+
+TEST_F(ResumedBlobsTest, KeepingOnlyOthersLeavesParts) {
+  ASSERT_TRUE(write(0, "the").ok());
+  EXPECT_EQ(*blobs_->keep_only({}), 0);
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 3);
+}
+
+TEST_F(BlobsTest, APinKeepsWhatIsThereAndWhatComes) {
+  {
+    const auto pin = blobs_->pin(kDigest);
+    ASSERT_TRUE(add(kContent, kDigest).ok());
+    EXPECT_FALSE(*blobs_->remove(kDigest));
+    EXPECT_EQ(**blobs_->size(kDigest), static_cast<int64_t>(kContent.size()));
+  }
+  EXPECT_TRUE(*blobs_->remove(kDigest));
+  EXPECT_FALSE(blobs_->size(kDigest)->has_value());
+}
+
+TEST_F(BlobsTest, IsReadFromAnOffset) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  const auto reader = blobs_->read(kDigest, 16);
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ((*reader)->bytes(), 19);
+  EXPECT_EQ(*(*reader)->read(100), "fox");
 }
 
 }  // namespace

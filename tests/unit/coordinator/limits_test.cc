@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 
+#include "prefixmem/v1/content_service.grpc.pb.h"
 #include "tests/unit/coordinator/served.h"
 
 namespace prefixmem::rpc {
@@ -157,6 +158,20 @@ TEST_F(LimitedPort, ACallerHasSoManyStreamsAtATime) {
     const auto end = again->Finish();
     ASSERT_TRUE(open || end.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
   }
+}
+
+TEST_F(LimitedPort, AnUploadIsAStreamOfItsCaller) {
+  start_with(100000);
+  const std::string job = submit_one();
+  v1::JobEvent event;
+  const auto first = call(), second = call(), third = call();
+  const auto one = watch(*first, job), two = watch(*second, job);
+  ASSERT_TRUE(one->Read(&event) && two->Read(&event));
+  const auto content = v1::ContentService::NewStub(channel_);
+  v1::UploadContentResponse response;
+  const auto status = content->UploadContent(third.get(), &response)->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("127.0.0.1 has 2 streams open"));
 }
 
 }  // namespace

@@ -60,6 +60,14 @@ class Migration : public testing::TestWithParam<int> {
             .ok());
     if (since(5)) add_sweep(database);
     if (since(8)) add_token(database);
+    if (since(9)) {
+      ASSERT_TRUE(database.run("INSERT INTO contents VALUES (?, 4, 0)", std::string(64, 'c')).ok());
+      v1::Model model;
+      model.set_name("tiny");
+      ASSERT_TRUE(
+          database.run("INSERT INTO models VALUES ('tiny', ?)", Blob{model.SerializeAsString()})
+              .ok());
+    }
   }
 
   void add_job(Database& database, const std::string& id, v1::JobState state,
@@ -186,16 +194,17 @@ TEST_P(Migration, KeepsAttemptsEventsAndFiles) {
   EXPECT_EQ(attempt->gang, since(4) ? "shared" : "job-1/3") << "each had one of its own before";
   EXPECT_EQ(reader().logs("job-1", 1, 10)->size(), 1u);
   EXPECT_EQ(reader().newest_checkpoint("job-1").value()->path(), "checkpoints/1");
-  EXPECT_EQ(reader().digests()->size(), 1u);
+  EXPECT_EQ(reader().digests()->size(), since(9) ? 2u : 1u) << "of the file, and of content";
   EXPECT_EQ(reader().submission("key").value()->job_id, "job-1");
   EXPECT_EQ(reader().workers()->at(0).id(), "w");
 }
 
-TEST_P(Migration, KeepsSweepsAndTokensWhereThereWereAny) {
+TEST_P(Migration, KeepsSweepsTokensAndModelsWhereThereWereAny) {
   open();
   EXPECT_EQ(reader().trials("sweep-1")->size(), 3u);
   EXPECT_EQ(reader().sweep("sweep-1")->has_value(), since(5));
   EXPECT_EQ(reader().tokens()->size(), since(8) ? 1u : 0u);
+  EXPECT_EQ(reader().models()->size(), since(9) ? 1u : 0u);
 }
 
 TEST_P(Migration, TakesWhatIsNew) {
@@ -209,10 +218,16 @@ TEST_P(Migration, TakesWhatIsNew) {
   transaction.insert_job(job);
   transaction.insert_sweep(sweep);
   transaction.put_token({"other", {}});
+  transaction.add_content({std::string(64, 'd'), 5, {}});
+  v1::Model model;
+  model.set_name("new");
+  transaction.insert_model(model);
   ASSERT_TRUE(transaction.commit().ok());
   EXPECT_EQ(reader().unfinished_jobs()->back().furthest_step, 9);
   EXPECT_EQ(reader().unfinished_jobs()->back().bank_limit, 4);
   EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
+  EXPECT_EQ(*reader().content_bytes(std::string(64, 'd')), 5);
+  EXPECT_TRUE(reader().model("new")->has_value());
 }
 
 INSTANTIATE_TEST_SUITE_P(FromEveryRelease, Migration, testing::Range(1, kSchemaVersion + 1),

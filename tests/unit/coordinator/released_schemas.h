@@ -121,9 +121,22 @@ CREATE TABLE tokens (
 );
 )sql";
 
+inline constexpr const char* kReleased9 = R"sql(
+CREATE TABLE contents (
+  sha256 TEXT PRIMARY KEY,
+  bytes INTEGER NOT NULL,
+  use_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE models (
+  name TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 // One script a version; each goes on from the one before it.
-inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3, kReleased4,
-                                                kReleased5, kReleased6, kReleased7, kReleased8};
+inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3,
+                                                kReleased4, kReleased5, kReleased6,
+                                                kReleased7, kReleased8, kReleased9};
 static_assert(kReleasedSchemas.size() == kSchemaVersion,
               "add the new version's script here, never change an older one");
 

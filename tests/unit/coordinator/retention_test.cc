@@ -14,10 +14,10 @@ using testing::IsEmpty;
 // The checkpoint of step s of an attempt lies at "c/s".
 class RetentionTest : public StoreTest {
  protected:
-  BlobWriter upload(const std::string& content) {
+  std::unique_ptr<BlobWriter> upload(const std::string& content) {
     auto writer = store().blobs().begin();
-    EXPECT_TRUE(writer.ok() && writer->write(content).ok());
-    EXPECT_TRUE(writer->finish(sha256_hex(content)).ok());
+    EXPECT_TRUE(writer.ok() && (*writer)->write(content).ok());
+    EXPECT_TRUE((*writer)->finish(sha256_hex(content)).ok());
     return std::move(writer).value();
   }
   static void list(Transaction& transaction, const std::string& job, int64_t step,
@@ -103,7 +103,7 @@ TEST_F(RetentionTest, ABlobThatTheSameTransactionListsStays) {
 
 TEST_F(RetentionTest, ABlobJustUploadedAndNotYetListedStays) {
   add("job-1", 10, "shared");
-  const BlobWriter again = upload("shared");
+  const auto again = upload("shared");
   ASSERT_TRUE(keep("job-1", 0).ok());
   ASSERT_TRUE(write([](Transaction& t) { list(t, "job-2", 10, "shared"); }).ok());
   EXPECT_TRUE(there("shared"));

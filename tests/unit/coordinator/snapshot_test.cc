@@ -17,8 +17,8 @@ class SnapshotTest : public StoreTest {
   std::string add_blob(const std::string& content) {
     auto writer = store().blobs().begin();
     EXPECT_TRUE(writer.ok());
-    EXPECT_TRUE(writer->write(content).ok());
-    EXPECT_TRUE(writer->finish(sha256_hex(content)).ok());
+    EXPECT_TRUE((*writer)->write(content).ok());
+    EXPECT_TRUE((*writer)->finish(sha256_hex(content)).ok());
     return sha256_hex(content);
   }
   // Many pages of events, so that a copy takes several pieces.

@@ -1,0 +1,72 @@
+// Content that specs name: what is there, and whether a spec has all of its own.
+#include <fmt/format.h>
+
+#include "common/content/content_name.h"
+#include "common/content/root_name.h"
+#include "common/spec/paths.h"
+#include "common/spec/spec_tree.h"
+#include "common/spec/utf8.h"
+#include "coordinator/core/content_files.h"
+#include "coordinator/core/coordinator.h"
+
+namespace prefixmem {
+
+Result<v1::ContentState> Coordinator::content_state(const std::string& sha256) {
+  v1::ContentState state;
+  state.set_sha256(sha256);
+  PM_ASSIGN(const auto bytes, reader().content_bytes(sha256));
+  state.set_complete(bytes.has_value());
+  if (bytes) {
+    state.set_received_bytes(*bytes);
+  } else {
+    PM_ASSIGN(const int64_t received, blobs().unfinished(sha256));
+    state.set_received_bytes(received);
+  }
+  return state;
+}
+
+// Used first: nothing that is then found to be there goes before its caller has named it in a spec.
+Result<v1::StatContentResponse> Coordinator::content_states(
+    const std::vector<std::string>& sha256) {
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    const MonotonicTime begin = environment_.clock.monotonic();
+    store::Transaction transaction(environment_.store);
+    for (const std::string& one : sha256) transaction.use_content(one, environment_.clock.wall());
+    PM_TRY(commit(transaction, begin, 0));
+  }
+  v1::StatContentResponse states;
+  for (const std::string& one : sha256) {
+    PM_ASSIGN(*states.add_contents(), content_state(one));
+  }
+  return states;
+}
+
+Status Coordinator::add_content(const std::string& sha256, int64_t bytes) {
+  const MutexLock lock(mutex_);
+  PM_TRY(Status(failure_));
+  const MonotonicTime begin = environment_.clock.monotonic();
+  store::Transaction transaction(environment_.store);
+  transaction.add_content({sha256, bytes, environment_.clock.wall()});
+  return commit(transaction, begin, 0);
+}
+
+Status Coordinator::check_inputs(const JobSpec& spec) {
+  spec::Tree tree = spec::write_tree(spec);
+  return spec::each_path(tree, [this](std::string_view key, spec::Tree& value) {
+    return check_named(value.scalar).with_context(key);
+  });
+}
+
+// Paths are for the worker to look at.
+Status Coordinator::check_named(const std::string& text) {
+  if (names_content(text)) return content_files(reader(), blobs(), text).status();
+  if (names_root(text)) return parse_root_name(text).status();
+  if (text.find("://") == text.npos) return {};
+  return invalid_argument(fmt::format(
+      "it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME or content://SHA256/NAME",
+      spec::shortened(text, 400)));
+}
+
+}  // namespace prefixmem

@@ -1,0 +1,62 @@
+// Content that nothing names any more goes after a while.
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+#include "common/content/content_name.h"
+#include "coordinator/core/content_files.h"
+#include "coordinator/core/coordinator.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr Millis kBetweenSweeps = std::chrono::hours(1);
+// What is left of a broken upload for whoever goes on with it.
+constexpr Millis kUnfinishedAge = std::chrono::hours(24);
+
+}  // namespace
+
+void Coordinator::sweep_content() {
+  const MonotonicTime now = environment_.clock.monotonic();
+  if (now < next_content_sweep_) return;
+  next_content_sweep_ = now + kBetweenSweeps;
+  if (const Status swept = drop_unused_content(); !swept.ok()) {
+    spdlog::error("dropping content: {}", swept.message());
+  }
+}
+
+// What is in use is used now, so that it stays for a while after its last job has ended. An upload
+// and whoever asks for content do the same under this lock or with the blob pinned.
+Status Coordinator::drop_unused_content() {
+  PM_ASSIGN(const auto used, used_content());
+  const WallTime now = environment_.clock.wall();
+  const MonotonicTime begin = environment_.clock.monotonic();
+  store::Transaction transaction(environment_.store);
+  for (const std::string& sha256 : used) transaction.use_content(sha256, now);
+  const int dropped = transaction.drop_content(now - config_.keep_content);
+  PM_TRY(commit(transaction, begin, 0));
+  if (dropped > 0) spdlog::info("dropped {} files of content that nothing named", dropped);
+  PM_ASSIGN(const int broken, blobs().drop_unfinished(kUnfinishedAge));
+  if (broken > 0) spdlog::info("dropped {} uploads that nobody has gone on with", broken);
+  return {};
+}
+
+Result<std::set<std::string>> Coordinator::used_content() {
+  std::set<std::string> names;
+  for (const auto& [id, job] : live_.jobs) collect_content_names(job.record.job.spec(), names);
+  for (const auto& [id, sweep] : live_.sweeps) {  // all trials of a grid are jobs
+    if (sweep.is_search()) PM_TRY(collect_content_names(sweep.spec, names));
+  }
+  PM_ASSIGN(const auto models, reader().models());
+  for (const v1::Model& model : models) names.insert(model.content());
+  std::set<std::string> digests;
+  for (const std::string& name : names) {
+    PM_ASSIGN(const ContentName content, parse_content_name(name));
+    digests.insert(content.sha256);
+    PM_ASSIGN(const FolderList files, content_files(reader(), blobs(), name));
+    for (const FolderFile& file : files) digests.insert(file.sha256);
+  }
+  return digests;
+}
+
+}  // namespace prefixmem

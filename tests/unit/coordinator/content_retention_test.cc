@@ -1,0 +1,145 @@
+// Which content stays, and for how long.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/content/content_name.h"
+#include "common/content/folder_list.h"
+#include "common/sha256.h"
+#include "common/spec/spec_io.h"
+#include "tests/unit/coordinator/service.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr Millis kHour = std::chrono::hours(1);
+
+class ContentRetention : public CoordinatorTest {
+ protected:
+  void SetUp() override {
+    config_.keep_content = 10 * kHour;
+    CoordinatorTest::SetUp();
+  }
+
+  // As an upload brings it.
+  std::string add(const std::string& bytes) {
+    const std::string sha256 = sha256_hex(bytes);
+    const auto pin = store().blobs().pin(sha256);
+    auto writer = store().blobs().begin();
+    EXPECT_TRUE(writer.ok() && (*writer)->write(bytes).ok() && (*writer)->finish(sha256).ok());
+    EXPECT_TRUE(coordinator().add_content(sha256, static_cast<int64_t>(bytes.size())).ok());
+    return to_string({sha256, "train.jsonl"});
+  }
+  std::string add_folder() {
+    const std::string list = print_folder_list(
+        {{"config.json", 2, sha256_hex("{}")}, {"model.safetensors", 7, sha256_hex("weights")}});
+    add("{}");
+    add("weights");
+    add(list);
+    return to_string({sha256_hex(list), "tiny", true});
+  }
+  bool there(const std::string& bytes) {
+    const bool listed = *coordinator().reader().content_bytes(sha256_hex(bytes)) != std::nullopt;
+    EXPECT_EQ(listed, store().blobs().read(sha256_hex(bytes)).ok());
+    return listed;
+  }
+  // In steps of an hour, each with a tick.
+  void pass_hours(int hours) {
+    for (int hour = 0; hour < hours; ++hour) {
+      clock_.advance(kHour);
+      coordinator().tick();
+    }
+  }
+  void submit_with(const std::string& name, const std::string& rows) {
+    JobSpec wanted = spec(name);
+    wanted.data.train = rows;
+    const auto submitted = coordinator().submit(wanted, "");
+    ASSERT_TRUE(submitted.ok()) << submitted.status().message();
+  }
+};
+
+TEST_F(ContentRetention, WhatNothingNamesGoesAfterAWhile) {
+  add("rows");
+  pass_hours(10);
+  EXPECT_TRUE(there("rows"));
+  pass_hours(1);
+  EXPECT_FALSE(there("rows"));
+}
+
+TEST_F(ContentRetention, WhatIsAskedForOrSentAgainStaysAsLongAgain) {
+  add("asked for");
+  add("sent again");
+  pass_hours(9);
+  const auto states = coordinator().content_states({sha256_hex("asked for"), sha256_hex("away")});
+  ASSERT_TRUE(states.ok());
+  EXPECT_TRUE(states->contents(0).complete());
+  EXPECT_FALSE(states->contents(1).complete());
+  add("sent again");
+  pass_hours(10);
+  EXPECT_TRUE(there("asked for") && there("sent again"));
+  pass_hours(1);
+  EXPECT_FALSE(there("asked for") || there("sent again"));
+}
+
+TEST_F(ContentRetention, AJobKeepsItsContentUntilAWhileAfterItsEnd) {
+  submit_with("a", add("rows"));
+  pass_hours(100);
+  EXPECT_TRUE(there("rows"));
+  restart();
+  pass_hours(20);
+  EXPECT_TRUE(there("rows"));
+  ASSERT_TRUE(coordinator().cancel("a").ok());
+  pass_hours(9);
+  EXPECT_TRUE(there("rows"));
+  pass_hours(2);
+  EXPECT_FALSE(there("rows"));
+}
+
+TEST_F(ContentRetention, ASearchKeepsWhatItsLaterTrialsWillName) {
+  const std::string one = add("one"), two = add("two");
+  const auto spec = parse_job_spec(
+      "{name: s, model: /m, data: {train: rows.jsonl, eval: rows.jsonl}, train: {max_steps: 1},"
+      " sweep: {space: {data.train: [\"" +
+      one + "\", \"" + two + "\"]}, search: grid, max_concurrent: 1}}");
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  ASSERT_TRUE(coordinator().submit(*spec, "").ok());
+  pass_hours(100);
+  EXPECT_TRUE(there("one") && there("two"));
+}
+
+TEST_F(ContentRetention, AModelKeepsAllItsFiles) {
+  v1::AddModelRequest request;
+  request.set_name("tiny");
+  request.set_content(add_folder());
+  ASSERT_TRUE(coordinator().add_model(request).ok());
+  pass_hours(100);
+  EXPECT_TRUE(there("weights") && there("{}"));
+  ASSERT_TRUE(coordinator().remove_model("tiny").ok());
+  pass_hours(11);
+  EXPECT_FALSE(there("weights") || there("{}"));
+}
+
+TEST_F(ContentRetention, AFileOfAJobWithTheSameBytesStays) {
+  run_a();
+  ASSERT_TRUE(upload("a/1", 1, "weights").ok());
+  add("weights");
+  pass_hours(11);
+  EXPECT_TRUE(store().blobs().read(sha256_hex("weights")).ok());
+  EXPECT_EQ(*coordinator().reader().content_bytes(sha256_hex("weights")), std::nullopt);
+}
+
+TEST_F(ContentRetention, AnUploadThatNobodyGoesOnWithIsDropped) {
+  {
+    ASSERT_TRUE(store().blobs().resume({sha256_hex("rows"), 4, 0}).value()->write("ro").ok());
+  }
+  const auto part =
+      database().parent_path() / "blobs" / "unfinished" / (sha256_hex("rows") + ".part");
+  pass_hours(1);
+  EXPECT_EQ(*store().blobs().unfinished(sha256_hex("rows")), 2);
+  std::filesystem::last_write_time(part,
+                                   std::filesystem::file_time_type::clock::now() - 25 * kHour);
+  pass_hours(1);
+  EXPECT_EQ(*store().blobs().unfinished(sha256_hex("rows")), 0);
+}
+
+}  // namespace
+}  // namespace prefixmem
