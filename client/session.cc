@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "client/render/json.h"
 #include "client/render/text.h"
 #include "common/files.h"
 
@@ -84,6 +85,11 @@ Result<Server*> Session::server() {
 Status Session::print(const std::string& text) {
   env.out << text << std::flush;
   return env.out.good() ? Status() : failed_precondition("standard output cannot be written");
+}
+
+Status Session::print_json(const google::protobuf::Message& message) {
+  PM_ASSIGN(const std::string text, json_document(message));
+  return print(text);
 }
 
 void Session::note(const std::string& sentence) {

@@ -1,6 +1,8 @@
 // What a command works with: streams, terminal, clock and the coordinator.
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
@@ -50,6 +52,7 @@ class Session {
 
   // Flushes; FAILED_PRECONDITION where the output cannot be written (a closed pipe, a full disk).
   Status print(const std::string& text);
+  Status print_json(const google::protobuf::Message& message);
   // A sentence for people on stderr: "pmt: …".
   void note(const std::string& sentence);
 

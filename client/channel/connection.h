@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
+#include "prefixmem/v1/content_service.grpc.pb.h"
 #include "prefixmem/v1/job_service.grpc.pb.h"
 
 namespace prefixmem::client {
@@ -20,6 +21,7 @@ struct Connection {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::JobService::Stub> stub;
   std::unique_ptr<v1::AdminService::Stub> admin;
+  std::unique_ptr<v1::ContentService::Stub> content;
 };
 
 // What tls::check says of the files; INVALID_ARGUMENT for a token without TLS.

@@ -155,6 +155,53 @@ Result<v1::Worker> Server::uncordon(const std::string& worker_id) {
   return call(*connection_, *connection_->stub, &v1::JobService::Stub::UncordonWorker, request);
 }
 
+Result<v1::StatContentResponse> Server::content_states(const v1::StatContentRequest& request) {
+  return call(*connection_, *connection_->content, &v1::ContentService::Stub::StatContent, request);
+}
+
+Status Server::upload_content(const v1::ContentHeader& header, Millis limit,
+                              const std::function<Result<std::string>()>& next) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  v1::UploadContentResponse response;
+  const auto writer = connection_->content->UploadContent(&context, &response);
+  v1::UploadContentRequest request;
+  *request.mutable_header() = header;
+  Status read;
+  for (bool open = writer->Write(request); open;) {
+    Result<std::string> chunk = next();
+    read = chunk.status();
+    if (!read.ok() || chunk->empty()) break;
+    request.set_chunk(*std::move(chunk));
+    open = writer->Write(request);
+  }
+  if (!read.ok()) context.TryCancel();
+  writer->WritesDone();
+  const grpc::Status end = writer->Finish();
+  return read.ok() ? call_status(end, connection_->address, limit) : read;
+}
+
+Result<v1::Model> Server::add_model(const v1::AddModelRequest& request) {
+  return call(*connection_, *connection_->content, &v1::ContentService::Stub::AddModel, request);
+}
+
+Result<v1::ListModelsResponse> Server::models() {
+  return call(*connection_, *connection_->content, &v1::ContentService::Stub::ListModels,
+              v1::ListModelsRequest());
+}
+
+Result<v1::Model> Server::model(const std::string& name) {
+  v1::GetModelRequest request;
+  request.set_name(name);
+  return call(*connection_, *connection_->content, &v1::ContentService::Stub::GetModel, request);
+}
+
+Result<v1::Model> Server::remove_model(const std::string& name) {
+  v1::RemoveModelRequest request;
+  request.set_name(name);
+  return call(*connection_, *connection_->content, &v1::ContentService::Stub::RemoveModel, request);
+}
+
 Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,
                     const std::function<Status(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

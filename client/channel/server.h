@@ -1,4 +1,4 @@
-// The coordinator's JobService as functions: every call has a deadline and every failure is a
+// The coordinator's services as functions: every call has a deadline and every failure is a
 // sentence that says where it came from.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "prefixmem/v1/admin_service.pb.h"
+#include "prefixmem/v1/content_service.pb.h"
 #include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem::client {
@@ -45,6 +46,17 @@ class Server {
   Result<v1::CreateTokenResponse> create_token(const v1::CreateTokenRequest& request);
   Result<v1::ListTokensResponse> tokens();
   Result<v1::Token> revoke_token(const std::string& id);
+
+  Result<v1::StatContentResponse> content_states(const v1::StatContentRequest& request);
+  // Sends the chunks that `next` gives until it gives an empty one; its failure ends the call. OK
+  // also where the coordinator had the content and did not want all of it.
+  Status upload_content(const v1::ContentHeader& header, Millis limit,
+                        const std::function<Result<std::string>()>& next);
+
+  Result<v1::Model> add_model(const v1::AddModelRequest& request);
+  Result<v1::ListModelsResponse> models();
+  Result<v1::Model> model(const std::string& name);
+  Result<v1::Model> remove_model(const std::string& name);
 
   // Calls `take` with each message until the stream ends; a failing `take` ends it with that
   // failure. The whole stream is given `limit`.

@@ -2,7 +2,6 @@
 
 #include "client/commands/commands.h"
 #include "client/exit_codes.h"
-#include "client/render/json.h"
 #include "client/render/numbers.h"
 #include "client/render/table.h"
 #include "client/render/text.h"
@@ -36,11 +35,6 @@ Status print_tokens(const google::protobuf::RepeatedPtrField<v1::Token>& tokens,
   return session.print(table.text());
 }
 
-Status print_json(const google::protobuf::Message& message, Session& session) {
-  PM_ASSIGN(const std::string text, json_document(message));
-  return session.print(text);
-}
-
 // The secret alone goes to stdout, so that it can be put into a file.
 Result<int> create(const AdminOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
@@ -50,7 +44,7 @@ Result<int> create(const AdminOptions& options, Session& session) {
   request.set_days(options.days);
   PM_ASSIGN(const auto made, server->create_token(request));
   if (session.json()) {
-    PM_TRY(print_json(made, session));
+    PM_TRY(session.print_json(made));
     return kExitDone;
   }
   PM_TRY(session.print(printable(made.secret()) + "\n"));
@@ -62,14 +56,14 @@ Result<int> create(const AdminOptions& options, Session& session) {
 Result<int> list(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto listed, server->tokens());
-  PM_TRY(session.json() ? print_json(listed, session) : print_tokens(listed.tokens(), session));
+  PM_TRY(session.json() ? session.print_json(listed) : print_tokens(listed.tokens(), session));
   return kExitDone;
 }
 
 Result<int> revoke(const AdminOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto token, server->revoke_token(options.token));
-  if (session.json()) PM_TRY(print_json(token, session));
+  if (session.json()) PM_TRY(session.print_json(token));
   session.note("token " + token.id() + " (" + token.name() + ") is revoked");
   return kExitDone;
 }

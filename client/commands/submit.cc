@@ -10,6 +10,7 @@
 #include "client/render/json.h"
 #include "client/render/table.h"
 #include "client/submission/submission.h"
+#include "client/submission/uploads.h"
 #include "common/files.h"
 #include "common/id.h"
 #include "common/spec/tree.h"
@@ -22,6 +23,7 @@ struct SubmitOptions {
   std::string file;
   std::vector<std::string> settings;
   std::string idempotency_key;
+  bool no_upload = false;
   bool watch = false;
 };
 
@@ -58,6 +60,10 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
     return request.status().with_context(options.file == "-" ? "standard input" : options.file);
   }
   PM_ASSIGN(Server * server, session.server());
+  if (!options.no_upload) {
+    const auto note = [&](const std::string& sentence) { session.note(sentence); };
+    PM_ASSIGN(*request->mutable_yaml(), upload_named_files(request->yaml(), *server, note));
+  }
   const auto response = server->submit(*request);
   if (response.status().code() == Code::kUnavailable) {
     return response.status().with_context(
@@ -91,6 +97,8 @@ Command add_submit(CLI::App& app) {
             return key.size() <= 128 ? "" : std::string("a key has at most 128 bytes");
           },
           ""));
+  command->add_flag("--no-upload", options->no_upload,
+                    "Send no files: the workers are to have them at the same paths");
   add_benchmark_options(*command, options->places);
   command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
   return {command, [options](Session& session) { return submit(*options, session); }};

@@ -1,6 +1,7 @@
 #include "client/submission/submission.h"
 
 #include "common/spec/override.h"
+#include "common/spec/paths.h"
 #include "common/spec/tree.h"
 
 namespace prefixmem::client {
@@ -8,56 +9,16 @@ namespace {
 
 namespace fs = std::filesystem;
 using spec::Tree;
+using spec::VisitPath;
 
-constexpr std::string_view kAxis = "sweep.grid.";
-constexpr std::string_view kDomain = "sweep.space.";
-
-bool is_path_key(std::string_view key) {
-  return key == "model" || key == "data.train" || key == "data.validation" || key == "data.eval" ||
-         key == "eval.data.eval" || key == "method.init";
-}
-
-void make_absolute(Tree& value, const fs::path& folder) {
-  if (!value.is_scalar() || value.scalar.empty()) return;
-  value = Tree::text((folder / value.scalar).lexically_normal().string());
-}
-
-void resolve(const std::string& path, Tree& value, const fs::path& folder);
-
-void resolve_entries(const std::string& prefix, Tree& block, const fs::path& folder) {
-  for (Tree::Entry& entry : block.entries) resolve(prefix + entry.key, entry.value, folder);
-}
-
-// Values of one key of the spec.
-void resolve_items(const std::string& path, Tree& list, const fs::path& folder) {
-  for (Tree& item : list.items) resolve(path, item, folder);
-}
-
-// A choice of a search: a list, or a map with the list `values`; conditions hold lists too.
-void resolve_domain(const std::string& path, Tree& domain, const fs::path& folder) {
-  resolve_items(path, domain, folder);
-  if (Tree* values = domain.find("values")) resolve_items(path, *values, folder);
-  Tree* when = domain.find("when");
-  if (when == nullptr) return;
-  for (Tree::Entry& entry : when->entries) resolve_items(entry.key, entry.value, folder);
-}
-
-// `value` stands at the dotted path: a path of the file system, or a block that may hold some.
-void resolve(const std::string& path, Tree& value, const fs::path& folder) {
-  if (is_path_key(path)) return make_absolute(value, folder);
-  if (path == "data" || path == "eval" || path == "eval.data" || path == "sweep" ||
-      path == "sweep.grid" || path == "sweep.space") {
-    return resolve_entries(path + ".", value, folder);
-  }
-  if (path == "method" || path == "method.methods") {  // one method, or a list of several
-    resolve_entries("method.", value, folder);
-    resolve_items("method", value, folder);
-  }
-  if (path.starts_with(kAxis)) resolve_items(path.substr(kAxis.size()), value, folder);
-  if (path.starts_with(kDomain)) resolve_domain(path.substr(kDomain.size()), value, folder);
-  if (path == "sweep.trials") {
-    for (Tree& trial : value.items) resolve_entries("", trial, folder);
-  }
+// What has a scheme (content://, root://, models://) means the same everywhere.
+VisitPath absolute_against(const fs::path& folder) {
+  return [folder](std::string_view, Tree& value) {
+    if (value.scalar.find("://") == value.scalar.npos) {
+      value = Tree::text((folder / value.scalar).lexically_normal().string());
+    }
+    return Status();
+  };
 }
 
 Status apply_setting(const std::string& setting, Tree& spec, const fs::path& working_folder) {
@@ -68,7 +29,7 @@ Status apply_setting(const std::string& setting, Tree& spec, const fs::path& wor
   Override override{setting.substr(0, equals), setting.substr(equals + 1)};
   auto value = spec::parse_tree(override.yaml);
   if (value.ok()) {
-    resolve(override.path, *value, working_folder);
+    PM_TRY(spec::each_path_at(override.path, *value, absolute_against(working_folder)));
     override.yaml = spec::print_flow(*value);
   }
   return spec::apply_override(override, spec).with_context("--set");
@@ -82,7 +43,7 @@ Result<std::string> prepare_submission(std::string_view yaml, const fs::path& fo
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
   if (spec.is_null()) spec = Tree::map();
   if (!spec.is_map()) return invalid_argument("the spec is no map of keys");
-  resolve_entries("", spec, folder);
+  PM_TRY(spec::each_path(spec, absolute_against(folder)));
   for (const std::string& setting : settings) {
     PM_TRY(apply_setting(setting, spec, working_folder));
   }

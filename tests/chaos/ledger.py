@@ -83,7 +83,7 @@ class Ledger:
 
     def submit(self, spec):
         """A sweep; {id: what is told of it}."""
-        done = self.stage.pmt("submit", spec, "-o", "json")
+        done = self.stage.pmt("submit", spec, "--no-upload", "-o", "json")  # all disks are one
         assert done.code == 0, done
         jobs = {job["id"]: Told() for job in done.json["jobs"]}
         with self.changed:

@@ -37,7 +37,8 @@ class Bank:
             "sweep": {"grid": {"train.seed": [1, 2, 3, 4]}},
         }
         (folder / "sweep.yaml").write_text(json.dumps(spec))
-        self.jobs = submit_all(cluster, folder / "sweep.yaml")
+        # The trainer looks beside the rows, so they are not to lie in the worker's cache.
+        self.jobs = submit_all(cluster, folder / "sweep.yaml", "--no-upload")
 
     def start_worker(self):
         return self.cluster.start_worker(trainer=self.trainer, slots=2)

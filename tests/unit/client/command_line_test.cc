@@ -44,7 +44,7 @@ TEST(CommandLine, NamesAnUnknownCommand) {
       done.err,
       "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, trace, cancel, "
       "results, download, workers, verify, export, diagnose, benchmarks, explain, sweeps, admin, "
-      "version\n");
+      "models, version\n");
 }
 
 TEST(CommandLine, NamesAWrongOptionAndPointsToTheCommandsHelp) {

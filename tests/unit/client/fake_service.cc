@@ -41,6 +41,7 @@ FakeService::FakeService(std::shared_ptr<grpc::ServerCredentials> credentials) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", std::move(credentials), &port);
   builder.RegisterService(this);
+  builder.RegisterService(&content);
   server_ = builder.BuildAndStart();
   if (!server_) throw std::runtime_error("no server");
   address_ = "127.0.0.1:" + std::to_string(port);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "prefixmem/v1/job_service.grpc.pb.h"
+#include "tests/unit/client/fake_content_service.h"
 
 namespace prefixmem::client {
 
@@ -45,6 +46,8 @@ class FakeService final : public v1::JobService::Service {
   std::map<std::string, Script<v1::DownloadArtifactResponse>> files;  // by path
   std::deque<grpc::Status> submit_failures;                           // after the jobs were stored
   std::map<std::string, grpc::Status> refuse;                         // by method name
+
+  FakeContentService content;
 
   // What was asked, in order.
   std::vector<v1::SubmitJobRequest> submitted;
