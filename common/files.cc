@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -93,6 +94,11 @@ Status make_folders(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) return from_errno("creating folder " + folder.string(), error.value());
   return {};
+}
+
+bool is_inside(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
+         folder.end();
 }
 
 Result<FileLock> FileLock::acquire(const fs::path& file) {

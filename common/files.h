@@ -35,6 +35,9 @@ Result<std::string> read_file(const std::filesystem::path& file,
 // Creates the folder and its parents; an existing folder is fine.
 Status make_folders(const std::filesystem::path& folder);
 
+// Whether a path is the folder or lies below it, by their names: both are canonical.
+bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
+
 // An exclusive lock on a file (created where missing), held until destroyed or the process dies.
 class FileLock {
  public:

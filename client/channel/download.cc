@@ -23,11 +23,6 @@ Status refuse_path(const std::string& path, const std::string& why) {
                           "; allowed: a path inside the output folder");
 }
 
-bool is_inside(const fs::path& path, const fs::path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
-         folder.end();
-}
-
 // Takes the messages of one download and writes them to an open file.
 class Receiver {
  public:

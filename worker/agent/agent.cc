@@ -21,6 +21,7 @@
 #include "worker/agent/attempt/roster.h"
 #include "worker/agent/exporter/metrics_page.h"
 #include "worker/agent/exporter/worker_metrics.h"
+#include "worker/agent/inputs/inputs.h"
 #include "worker/agent/stream/channel.h"
 #include "worker/agent/stream/connection.h"
 
@@ -103,6 +104,9 @@ struct Agent::State {
   std::unique_ptr<Launcher> launcher;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<ArtifactStore> store;
+  std::unique_ptr<ContentSource> content;
+  std::unique_ptr<ContentCache> cache;
+  std::unique_ptr<Inputs> inputs;
   std::unique_ptr<Roster> roster;
   std::unique_ptr<HttpServer> metrics_server;
   std::stop_source stop;
@@ -150,12 +154,18 @@ Status Agent::State::wire(AttemptOptions attempts) {
   PM_ASSIGN(launcher, make_launcher());
   PM_ASSIGN(channel, dial(options.coordinator, options.tls));
   store = make_grpc_artifact_store(channel);
+  content = make_grpc_content_source(channel);
+  PM_ASSIGN(cache, ContentCache::open(
+                       {work_dir / "content", options.cache_limit_bytes, attempts.transfer_backoff},
+                       *content));
+  PM_ASSIGN(Roots roots, Roots::parse(options.roots));
+  inputs = std::make_unique<Inputs>(*cache, std::move(roots));
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
   job_metrics = std::make_unique<JobMetrics>(
       registry, card.id, clock, std::chrono::seconds(options.metrics_retention_seconds));
   roster = std::make_unique<Roster>(AttemptWorld{std::move(attempts), clock,
                                                  GangWorld{*launcher, read_memory, {}, card.host},
-                                                 *store, *job_metrics});
+                                                 *store, *inputs, *job_metrics});
   PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
   PM_ASSIGN(
       metrics_server,

@@ -1,9 +1,11 @@
 // The worker agent as a whole.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -14,11 +16,13 @@ namespace prefixmem::agent {
 
 struct AgentOptions {
   std::string coordinator = "127.0.0.1:7070";
-  tls::ClientFiles tls;                 // of the channel to it
-  std::filesystem::path work_dir;       // made where missing; one agent at a time
-  int slots = 0;                        // ranks that fit; 0: one a GPU, or one a core
-  std::string metrics = "127.0.0.1:0";  // where /metrics is served
-  std::string device = "auto";          // auto | cpu | cuda
+  tls::ClientFiles tls;                           // of the channel to it
+  std::filesystem::path work_dir;                 // made where missing; one agent at a time
+  std::vector<std::string> roots;                 // NAME=DIR; none: specs may name any path
+  int slots = 0;                                  // ranks that fit; 0: one a GPU, or one a core
+  std::string metrics = "127.0.0.1:0";            // where /metrics is served
+  int64_t cache_limit_bytes = int64_t{64} << 30;  // of content that specs name
+  std::string device = "auto";                    // auto | cpu | cuda
   int threads_per_rank = 0;             // where a spec leaves it open; 0: cores / slots, at least 1
   std::string trainer;                  // empty: pmt-trainer beside this program
   std::string mpirun = "mpirun";        // path, or name to be found by $PATH

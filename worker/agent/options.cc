@@ -23,6 +23,14 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--work-dir", work_dir,
                  "Folder for the jobs' files, encoded rows and this worker's id")
       ->required();
+  app.add_option("--cache-limit", options.cache_limit_bytes,
+                 "Most that data and models from the coordinator may take in the work folder, in "
+                 "bytes or e.g. 200GB; default: 64GiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
+  app.add_option("--root", options.roots,
+                 "NAME=DIR: specs may name what lies below DIR as root://NAME/PATH, and no other "
+                 "path of this host; may be repeated");
   app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
       ->capture_default_str();
   app.add_option("--metrics", options.metrics, "HOST:PORT to serve /metrics on; port 0: a free one")

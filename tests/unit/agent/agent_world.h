@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/unit/agent/fake_content.h"
 #include "tests/unit/agent/fake_store.h"
 #include "tests/unit/agent/gang_script.h"
 #include "tests/unit/common/temp_folder.h"
@@ -29,8 +30,11 @@ class AgentWorldTest : public testing::Test {
     return options;
   }
   AttemptWorld world_with(AttemptOptions options) {
-    return {std::move(options), real_clock(),
-            GangWorld{*launcher_, [] { return MemoryReading(); }, {}, "here"}, store_,
+    return {std::move(options),
+            real_clock(),
+            GangWorld{*launcher_, [] { return MemoryReading(); }, {}, "here"},
+            store_,
+            inputs_,
             job_metrics_};
   }
 
@@ -39,6 +43,10 @@ class AgentWorldTest : public testing::Test {
   prometheus::Registry registry_;
   JobMetrics job_metrics_{registry_, "w", real_clock(), Millis(0)};
   FakeStore store_;
+  FakeContent content_;
+  const std::unique_ptr<ContentCache> cache_ = std::move(
+      *ContentCache::open({folder_.path() / "content", 1 << 20, {Millis(1), Millis(1)}}, content_));
+  const Inputs inputs_{*cache_};
 };
 
 }  // namespace prefixmem::agent

@@ -111,6 +111,8 @@ class FakeCoordinator final : public v1::WorkerService::Service {
   grpc::Status answer;
   std::string stored;
   bool cut_short = false;
+  bool damaged = false;          // of content, its last byte
+  std::vector<int64_t> offsets;  // that content was asked from
   size_t largest_chunk = 0;
 
  private:
@@ -154,6 +156,26 @@ class FakeCoordinator final : public v1::WorkerService::Service {
       return {grpc::StatusCode::NOT_FOUND, "no such file"};
     v1::FetchArtifactResponse response;
     for (const char byte : cut_short ? stored.substr(1) : stored) {
+      response.set_chunk(std::string(1, byte));
+      writer->Write(response);
+    }
+    return answer;
+  }
+
+  grpc::Status FetchContent(grpc::ServerContext*, const v1::FetchContentRequest* request,
+                            grpc::ServerWriter<v1::FetchContentResponse>* writer) override {
+    const MutexLock lock(mutex_);
+    offsets.push_back(request->offset());
+    if (request->sha256() != sha256_hex(stored)) {
+      return {grpc::StatusCode::NOT_FOUND, "no such content"};
+    }
+    v1::FetchContentResponse response;
+    response.set_bytes(static_cast<int64_t>(stored.size()));
+    writer->Write(response);
+    std::string rest = stored.substr(static_cast<size_t>(request->offset()));
+    if (cut_short) rest = rest.substr(0, rest.size() / 2);
+    if (damaged) rest.back() ^= 1;
+    for (const char byte : rest) {
       response.set_chunk(std::string(1, byte));
       writer->Write(response);
     }

@@ -29,7 +29,8 @@ TEST(Options, TakeEveryFlag) {
       parse({"--coordinator=c:1", "--work-dir=/w", "--metrics=m:2", "--slots=3", "--device=cpu",
              "--threads-per-rank=4", "--trainer=/t", "--mpirun=/m", "--ready-file=/r",
              "--metrics-retention-seconds=5", "--log-level=debug", "--tls-ca=/ca",
-             "--tls-cert=/crt", "--tls-key=/key"})
+             "--tls-cert=/crt", "--tls-key=/key", "--root=a=/r/a", "--root=b=/r/b",
+             "--cache-limit=3GB"})
           .options;
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->coordinator, "c:1");
@@ -45,6 +46,8 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options->tls.ca, "/ca");
   EXPECT_EQ(options->tls.cert, "/crt");
   EXPECT_EQ(options->tls.key, "/key");
+  EXPECT_EQ(options->roots, (std::vector<std::string>{"a=/r/a", "b=/r/b"}));
+  EXPECT_EQ(options->cache_limit_bytes, int64_t{3} << 30);
 }
 
 TEST(Options, AWrongLineEndsWithTwoAndNamesTheFlag) {

@@ -74,7 +74,7 @@ class TrainerCommandTest : public testing::Test {
 
   const TempFolder temp_;
   const GangFolder folder_ = *GangFolder::create(temp_.path(), {"job-a", 1});
-  const TrialFiles one_ = {"/w/a/spec.yaml", "/w/a/out"};
+  const TrialFiles one_ = {"/w/a/spec.yaml", "/w/a/portable.yaml", "/w/a/out"};
   const TrainerPrograms programs_{"/usr/bin/mpirun", "/opt/pmt-trainer", "/w/cache"};
 };
 
@@ -88,19 +88,20 @@ TEST_F(TrainerCommandTest, IsMpirunWithTheTrainer) {
   const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
   EXPECT_THAT((std::vector<std::string>(trainer, command.argv.end())),
               ElementsAre("/opt/pmt-trainer", "/w/a/spec.yaml", "--out", "/w/a/out", "--resume",
-                          "--events", folder_.socket().string(), "--cache", "/w/cache"));
+                          "--portable", "/w/a/portable.yaml", "--events", folder_.socket().string(),
+                          "--cache", "/w/cache"));
 }
 
 TEST_F(TrainerCommandTest, OfABankNamesTheFileThatListsItsTrials) {
-  const std::vector<TrialFiles> two = {one_, {"/w/b/spec.yaml", "/w/b/out"}};
+  const std::vector<TrialFiles> two = {one_, {"/w/b/spec.yaml", "/w/b/portable.yaml", "/w/b/out"}};
   const Command command = trainer_command(programs_, folder_, 2, std::nullopt, {});
   const auto trainer = std::find(command.argv.begin(), command.argv.end(), "/opt/pmt-trainer");
   EXPECT_THAT((std::vector<std::string>(trainer, command.argv.end())),
               ElementsAre("/opt/pmt-trainer", "--bank", folder_.bank().string(), "--events",
                           folder_.socket().string(), "--cache", "/w/cache"));
   EXPECT_EQ(nlohmann::json::parse(bank_file(two)), nlohmann::json::parse(R"({"trials": [
-    {"spec": "/w/a/spec.yaml", "out": "/w/a/out", "resume": true},
-    {"spec": "/w/b/spec.yaml", "out": "/w/b/out", "resume": true}]})"));
+    {"spec": "/w/a/spec.yaml", "out": "/w/a/out", "resume": true, "portable": "/w/a/portable.yaml"},
+    {"spec": "/w/b/spec.yaml", "out": "/w/b/out", "resume": true, "portable": "/w/b/portable.yaml"}]})"));
 }
 
 TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {

@@ -88,6 +88,13 @@ TEST(MakeFolders, MakesParentsAndAcceptsWhatIsThere) {
   EXPECT_FALSE(make_folders(folder.path() / "file" / "c").ok());
 }
 
+TEST(IsInside, GoesByWholeNames) {
+  EXPECT_TRUE(is_inside("/a/b", "/a/b"));
+  EXPECT_TRUE(is_inside("/a/b/c", "/a/b"));
+  EXPECT_FALSE(is_inside("/a/bc", "/a/b"));
+  EXPECT_FALSE(is_inside("/a", "/a/b"));
+}
+
 TEST(FileLock, HasOneHolder) {
   const TempFolder folder;
   const fs::path file = folder.path() / "lock";

@@ -53,13 +53,24 @@ void Attempt::stop(StopKind kind, const std::string& reason, std::optional<Milli
   wake_relay();
 }
 
+bool Attempt::fetches() const {
+  return assignment_.resume_from || assignment_.resume_metrics ||
+         !world_.inputs.at_hand(assignment_.spec_yaml);
+}
+
 Status Attempt::prepare() {
   PM_TRY(check(assignment_));
   const AttemptOptions& options = world_.options;
-  PM_ASSIGN(spec_, localize_spec(assignment_.spec_yaml, options.device, options.threads_per_rank));
+  const auto fill_in = [&](const std::string& yaml) {
+    return localize_spec(yaml, options.device, options.threads_per_rank);
+  };
+  PM_ASSIGN(const LocalSpec portable, fill_in(assignment_.spec_yaml));
+  PM_ASSIGN(inputs_, world_.inputs.localize(assignment_.spec_yaml, starting_.get_token()));
+  PM_ASSIGN(spec_, fill_in(inputs_.spec_yaml));
   world_.metrics.begin({key().job_id, assignment_.job_name, spec_.method});
   measured_ = true;
   PM_ASSIGN(folder_, AttemptFolder::create(options.work_dir, key()));
+  PM_TRY(write_file_atomic(folder_->portable(), portable.yaml));
   PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
   PM_ASSIGN(const auto warnings, fetch_checkpoint());
   PM_TRY(fetch(assignment_.resume_metrics));

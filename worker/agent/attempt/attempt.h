@@ -22,6 +22,7 @@
 #include "worker/agent/attempt/trainer_command.h"
 #include "worker/agent/exporter/job_metrics.h"
 #include "worker/agent/gang/gang.h"
+#include "worker/agent/inputs/inputs.h"
 #include "worker/agent/spool/spool.h"
 #include "worker/agent/transfer/artifact_store.h"
 
@@ -43,6 +44,7 @@ struct AttemptWorld {
   const Clock& clock;
   GangWorld gang;
   ArtifactStore& store;
+  const Inputs& inputs;
   JobMetrics& metrics;
 };
 
@@ -86,14 +88,15 @@ class Attempt {
 
   const AttemptKey& key() const { return assignment_.key; }
   // prepare() has to fetch files, which takes as long as the coordinator does.
-  bool fetches() const { return assignment_.resume_from || assignment_.resume_metrics; }
+  bool fetches() const;
 
   // ---- for the gang's thread, in this order
 
-  // Makes the folder and fetches what to resume from. After a failure only close() follows.
+  // Makes the folder and fetches what the spec names and what to resume from. After a failure only
+  // close() follows.
   Status prepare();
   const LocalSpec& spec() const { return spec_; }
-  TrialFiles files() const { return {folder_->spec(), folder_->out()}; }
+  TrialFiles files() const { return {folder_->spec(), folder_->portable(), folder_->out()}; }
   // A failure is the spool's, which takes nothing more.
   Status on_event(const Event& event);
   // Its part of the gang is over, with that end; the first call counts. The end is told after all
@@ -155,6 +158,7 @@ class Attempt {
 
   // The gang's thread, before the relay thread starts.
   std::optional<AttemptFolder> folder_;
+  LocalInputs inputs_;
   LocalSpec spec_;
   bool measured_ = false;  // has begun in the metrics
 

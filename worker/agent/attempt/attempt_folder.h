@@ -1,6 +1,7 @@
 // The folder of one attempt: <work_dir>/jobs/<job_id>/<attempt>/
 //
 //   spec.yaml   what the trainer reads
+//   portable.yaml   the same as it was submitted, without paths of this host
 //   out/        what it writes: metrics.jsonl, checkpoints/, adapter/, result.json
 //   spool       its events that are not acknowledged
 #pragma once
@@ -22,6 +23,7 @@ class AttemptFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path spec() const { return path_ / "spec.yaml"; }
+  std::filesystem::path portable() const { return path_ / "portable.yaml"; }
   std::filesystem::path out() const { return path_ / "out"; }
   std::filesystem::path spool() const { return path_ / "spool"; }
 

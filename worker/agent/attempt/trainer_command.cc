@@ -13,7 +13,10 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json to_json(const TrialFiles& trial) {
-  return {{"spec", trial.spec.string()}, {"out", trial.out.string()}, {"resume", true}};
+  return {{"spec", trial.spec.string()},
+          {"out", trial.out.string()},
+          {"resume", true},
+          {"portable", trial.portable.string()}};
 }
 
 }  // namespace
@@ -59,7 +62,8 @@ Command trainer_command(const TrainerPrograms& programs, const GangFolder& folde
   add({"--mca", "btl_vader_backing_directory", folder.run().string()});
   add({programs.trainer.string()});
   if (alone) {
-    add({alone->spec.string(), "--out", alone->out.string(), "--resume"});
+    add({alone->spec.string(), "--out", alone->out.string(), "--resume", "--portable",
+         alone->portable.string()});
   } else {
     add({"--bank", folder.bank().string()});
   }

@@ -19,7 +19,7 @@ struct TrainerPrograms {
   std::filesystem::path cache;            // where all trainers of this host keep encoded rows
 };
 
-// What the trainer will read.
+// What the trainer will read of a spec.
 struct LocalSpec {
   std::string yaml;
   std::string method;  // key of the method: prefix_memory, lora, none
@@ -34,7 +34,7 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
 
 // What the trainer is to know of one attempt.
 struct TrialFiles {
-  std::filesystem::path spec, out;
+  std::filesystem::path spec, portable, out;
 };
 
 // mpirun with the trainer's ranks. `alone`: the job that is named on the command line; none: a

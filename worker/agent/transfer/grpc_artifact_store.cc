@@ -1,20 +1,18 @@
 #include <fcntl.h>
 #include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <limits>
 
 #include "common/fd.h"
 #include "common/files.h"
-#include "common/proto/status_grpc.h"
 #include "common/sha256.h"
 #include "prefixmem/v1/worker_service.grpc.pb.h"
 #include "worker/agent/transfer/artifact_store.h"
+#include "worker/agent/transfer/call.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -23,30 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kChunk = size_t{1} << 20;
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-constexpr int64_t kSlowestBytesPerSecond = int64_t{1} << 20;
-constexpr std::chrono::seconds kPatience{30};
-
-// One call: with a deadline that grows with the bytes, and ended by `stop`.
-class Call {
- public:
-  Call(int64_t bytes, std::stop_token stop)
-      : stop_(std::move(stop)), cancel_(stop_, [this] { context_.TryCancel(); }) {
-    context_.set_deadline(std::chrono::system_clock::now() + kPatience +
-                          std::chrono::seconds(bytes / kSlowestBytesPerSecond));
-  }
-  grpc::ClientContext* context() { return &context_; }
-  Status result(const grpc::Status& status) const {
-    if (stop_.stop_requested()) return cancelled("the transfer was stopped");
-    Status known = from_grpc(status);
-    if (known.code() != Code::kCancelled) return known;
-    return unavailable("the coordinator broke the transfer off: " + known.message());
-  }
-
- private:
-  grpc::ClientContext context_;
-  const std::stop_token stop_;
-  std::stop_callback<std::function<void()>> cancel_;
-};
 
 // Reads a file from its beginning to its end or to `limit` in blocks of kChunk.
 template <typename Take>
@@ -115,7 +89,7 @@ class GrpcArtifactStore final : public ArtifactStore {
  private:
   Status send(const v1::UploadArtifactRequest& header, int fd, const fs::path& file, int64_t bytes,
               std::stop_token stop) {
-    Call call(bytes, std::move(stop));
+    TransferCall call(bytes, std::move(stop));
     v1::UploadArtifactResponse response;
     const auto writer = stub_->UploadArtifact(call.context(), &response);
     Status read;
@@ -136,7 +110,7 @@ class GrpcArtifactStore final : public ArtifactStore {
                  std::stop_token stop) {
     const Fd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd.valid()) return from_errno("creating " + file.string(), errno);
-    Call call(artifact.bytes, std::move(stop));
+    TransferCall call(artifact.bytes, std::move(stop));
     v1::FetchArtifactRequest request;
     request.set_job_id(job_id);
     request.set_sha256(artifact.sha256);

@@ -1,0 +1,205 @@
+#include "worker/agent/inputs/content_cache.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "common/clock.h"
+#include "tests/unit/agent/fake_content.h"
+#include "tests/unit/common/temp_folder.h"
+
+namespace prefixmem::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ContentCacheTest : public testing::Test {
+ protected:
+  void SetUp() override { open(); }
+  void open(int64_t limit = 1000) {
+    cache_.reset();
+    auto opened =
+        ContentCache::open({folder_.path(), limit, {Millis(1), Millis(1), 1, 0}}, source_);
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    cache_ = std::move(opened).value();
+  }
+  CachedContent get(const ContentName& name) {
+    auto content = cache_->get(name, {});
+    EXPECT_TRUE(content.ok()) << content.status().message();
+    return content.ok() ? *content : CachedContent();
+  }
+  Status refusal(const ContentName& name) { return cache_->get(name, {}).status(); }
+  // Nothing but entries that are whole.
+  bool is_tidy() const { return fs::is_empty(folder_.path() / "incoming"); }
+
+  const TempFolder folder_;
+  FakeContent source_;
+  std::unique_ptr<ContentCache> cache_;
+};
+
+TEST_F(ContentCacheTest, FetchesAFileOnceUnderItsName) {
+  const ContentName name = source_.add("train.csv", "rows");
+  const CachedContent first = get(name), second = get(name);
+  EXPECT_EQ(*read_file(first.path), "rows");
+  EXPECT_EQ(first.path.filename(), "train.csv");
+  EXPECT_EQ(first.path, second.path);
+  EXPECT_EQ(source_.fetched().size(), 1u);
+  EXPECT_EQ(cache_->used_bytes(), 4);
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, TheSameContentUnderAnotherNameIsFetchedOnce) {
+  ContentName name = source_.add("train.jsonl", "rows");
+  get(name);
+  name.name = "train.csv";
+  const CachedContent content = get(name);
+  EXPECT_EQ(content.path.filename(), "train.csv");
+  EXPECT_EQ(*read_file(content.path), "rows");
+  EXPECT_EQ(source_.fetched().size(), 1u);
+  open();
+  EXPECT_EQ(cache_->used_bytes(), 4) << "a link takes no room";
+}
+
+TEST_F(ContentCacheTest, FetchesAFolderWithAllOfItsFiles) {
+  const auto name = source_.add_folder("m", {{"config.json", "{}"}, {"a/weights", "www"}});
+  const CachedContent content = get(name);
+  EXPECT_EQ(*read_file(content.path / "config.json"), "{}");
+  EXPECT_EQ(*read_file(content.path / "a" / "weights"), "www");
+  EXPECT_EQ(cache_->used_bytes(), 5);
+  EXPECT_TRUE(is_tidy());
+  get(name);
+  EXPECT_EQ(source_.fetched().size(), 3u);
+}
+
+TEST_F(ContentCacheTest, JobsCannotWriteIntoIt) {
+  const CachedContent content = get(source_.add("f", "rows"));
+  EXPECT_EQ(fs::status(content.path).permissions() & fs::perms::all, fs::perms(0444));
+}
+
+TEST_F(ContentCacheTest, ManyThatWantItCauseOneFetch) {
+  const ContentName name = source_.add("f", "rows");
+  std::atomic<int> asked = 0;
+  // Nobody gets it before everybody has asked.
+  source_.on_fetch([&] {
+    while (asked < 8) std::this_thread::yield();
+  });
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      ++asked;
+      good += cache_->get(name, {}).ok() ? 1 : 0;
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(good, 8);
+  EXPECT_EQ(source_.fetched().size(), 1u);
+}
+
+TEST_F(ContentCacheTest, AFailedFetchLetsTheNextOneTry) {
+  const ContentName name = source_.add("f", "rows");
+  source_.answer({data_loss("damaged")});
+  const Status status = refusal(name);
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr(to_string(name)));
+  EXPECT_FALSE(cache_->has(name));
+  EXPECT_EQ(cache_->used_bytes(), 0);
+  EXPECT_TRUE(is_tidy());
+  EXPECT_EQ(*read_file(get(name).path), "rows");
+}
+
+TEST_F(ContentCacheTest, ACoordinatorThatIsAwayIsWaitedFor) {
+  const auto name = source_.add_folder("m", {{"a", "1"}, {"b", "2"}});
+  source_.answer({Status(), Status(), unavailable("away"), unavailable("away")});
+  EXPECT_EQ(*read_file(get(name).path / "b"), "2");
+  EXPECT_EQ(source_.fetched().size(), 5u) << "list and a once, b three times";
+}
+
+TEST_F(ContentCacheTest, AStopEndsTheFetchAndTheWaitForAnothers) {
+  const ContentName name = source_.add("f", "rows");
+  std::stop_source mine, others;
+  std::atomic<bool> fetching = false, stopped = false;
+  source_.on_fetch([&] {
+    fetching = true;
+    while (!stopped) std::this_thread::yield();
+  });
+  std::thread fetcher(
+      [&] { EXPECT_EQ(cache_->get(name, mine.get_token()).status().code(), Code::kCancelled); });
+  while (!fetching) std::this_thread::yield();
+  std::thread waiter(
+      [&] { EXPECT_EQ(cache_->get(name, others.get_token()).status().code(), Code::kCancelled); });
+  others.request_stop();
+  waiter.join();
+  mine.request_stop();
+  stopped = true;
+  fetcher.join();
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, TheLeastRecentlyUsedGivesWay) {
+  open(10);
+  const auto a = source_.add("a", "aaaa"), b = source_.add("b", "bbbb"),
+             c = source_.add("c", "cccc");
+  get(a);
+  get(b);
+  get(a);
+  get(c);
+  EXPECT_TRUE(cache_->has(a));
+  EXPECT_FALSE(cache_->has(b));
+  EXPECT_TRUE(cache_->has(c));
+  EXPECT_EQ(cache_->used_bytes(), 8);
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, WhatIsInUseNeverGivesWay) {
+  open(10);
+  const CachedContent held = get(source_.add("a", "aaaa"));
+  {
+    const CachedContent too = get(source_.add("b", "bbbb"));
+    const Status status = refusal(source_.add("c", "cccc"));
+    EXPECT_EQ(status.code(), Code::kResourceExhausted);
+    EXPECT_THAT(status.message(), HasSubstr("4 bytes do not fit: jobs that run use 8 bytes"));
+    EXPECT_THAT(status.message(), HasSubstr("--cache-limit is 10"));
+  }
+  EXPECT_TRUE(cache_->get(source_.add("c", "cccc"), {}).ok()) << "b is free now";
+  EXPECT_EQ(*read_file(held.path), "aaaa");
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, WhatDoesNotFitAtAllThrowsNothingOut) {
+  open(10);
+  const auto a = source_.add("a", "aaaa");
+  get(a);
+  EXPECT_EQ(refusal(source_.add("big", "eleven bytes")).code(), Code::kResourceExhausted);
+  EXPECT_TRUE(cache_->has(a));
+}
+
+TEST_F(ContentCacheTest, ARestartKeepsWholeEntriesAndTheirOrder) {
+  const auto a = source_.add("a", "aaaa"), b = source_.add("b", "bbbb");
+  get(a);
+  get(b);
+  fs::last_write_time(folder_.path() / b.sha256, fs::file_time_type::clock::now() - Millis(60'000));
+  fs::create_directories(folder_.path() / "incoming" / std::string(64, 'a'));
+  open(10);
+  EXPECT_TRUE(is_tidy());
+  EXPECT_EQ(cache_->used_bytes(), 8);
+  get(source_.add("c", "cccc"));
+  EXPECT_TRUE(cache_->has(a));
+  EXPECT_FALSE(cache_->has(b));
+}
+
+TEST_F(ContentCacheTest, AListThatLeavesItsFolderIsRefused) {
+  const auto list = source_.add(
+      "", R"({"files": [{"path": "../../x", "bytes": 1, "sha256": ")" + sha256_hex("x") + "\"}]}");
+  const Status status = refusal({list.sha256, "m", true});
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("does not stay in the folder"));
+  EXPECT_TRUE(is_tidy());
+}
+
+}  // namespace
+}  // namespace prefixmem::agent

@@ -1,0 +1,346 @@
+#include "worker/agent/inputs/content_cache.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <system_error>
+
+#include "common/content/folder_list.h"
+#include "common/disk_space.h"
+#include "common/files.h"
+#include "common/guarded.h"
+#include "common/id.h"
+#include "common/log.h"
+#include "common/sha256.h"
+#include "worker/agent/attempt/attempt_folder.h"
+#include "worker/agent/transfer/retry.h"
+
+namespace prefixmem::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFolder = ".folder";
+constexpr int64_t kDiskReserveBytes = int64_t{256} << 20;  // for jobs' own files
+
+std::string entry_key(const ContentName& name) {
+  return name.folder ? name.sha256 + std::string(kFolder) : name.sha256;
+}
+
+bool is_key(std::string name) {
+  if (name.ends_with(kFolder)) name.resize(name.size() - kFolder.size());
+  return is_sha256(name);
+}
+
+Status rename_to(const fs::path& from, const fs::path& to) {
+  if (std::rename(from.c_str(), to.c_str()) == 0) return {};
+  return from_errno("renaming " + from.string() + " to " + to.string(), errno);
+}
+
+// Of its own files, not of what links in it lead to.
+Result<int64_t> bytes_in(const fs::path& folder) {
+  int64_t bytes = 0;
+  std::error_code error;
+  fs::recursive_directory_iterator at(folder, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (at->is_regular_file(error) && !at->is_symlink(error)) {
+      bytes += static_cast<int64_t>(at->file_size(error));
+    }
+    if (error) break;
+  }
+  if (error) return from_errno("measuring " + folder.string(), error.value());
+  return bytes;
+}
+
+// Every folder below and itself, so that what is renamed next is whole after a crash.
+Status sync_folders(const fs::path& folder) {
+  std::error_code error;
+  fs::recursive_directory_iterator at(folder, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (at->is_directory()) PM_TRY(sync_folder(at->path()));
+  }
+  if (error) return from_errno("listing " + folder.string(), error.value());
+  return sync_folder(folder);
+}
+
+}  // namespace
+
+// One entry on its way:
+//
+//   incoming/<key>/part     the file that comes now
+//   incoming/<key>/list     of a folder
+//   incoming/<key>/files/   of a folder: those that have come
+//   incoming/<key>/entry/   what is renamed to <key> at the end
+class ContentCache::Fetch {
+ public:
+  Fetch(ContentCache& cache, const ContentName& name, const std::stop_token& stop)
+      : cache_(cache), name_(name), stop_(stop), folder_(cache.incoming() / entry_key(name)) {}
+  ~Fetch() { cache_.unreserve(reserved_.value_or(0)); }
+  Fetch(const Fetch&) = delete;
+  Fetch& operator=(const Fetch&) = delete;
+
+  // Size of the entry, which is then in its place.
+  Result<int64_t> run() {
+    PM_TRY(remove_tree(folder_ / "entry"));
+    PM_TRY(make_folders(folder_));
+    PM_TRY(name_.folder ? bring_folder() : bring_file());
+    return publish();
+  }
+
+ private:
+  // Whole and checked at `file`; `bytes`: as they were announced, where that is known.
+  Status bring(const std::string& sha256, const fs::path& file) {
+    return retry_while_unavailable(cache_.options_.backoff, stop_, [&] {
+      return cache_.source_.fetch(
+          sha256, file, [this](int64_t bytes) { return reserve(bytes); }, stop_);
+    });
+  }
+
+  // Of a folder all of it is reserved once its list is known.
+  Status reserve(int64_t bytes) {
+    if (reserved_) return {};
+    PM_TRY(cache_.reserve(bytes).with_context(name_.name));
+    reserved_ = bytes;
+    return {};
+  }
+
+  Status bring_file() {
+    PM_TRY(bring(name_.sha256, folder_ / "part"));
+    PM_TRY(make_folders(folder_ / "entry"));
+    PM_TRY(protect(folder_ / "part"));
+    return rename_to(folder_ / "part", folder_ / "entry" / name_.name);
+  }
+
+  Status bring_folder() {
+    PM_ASSIGN(const FolderList list, bring_list());
+    int64_t bytes = 0;
+    for (const FolderFile& file : list) bytes += file.bytes;
+    PM_TRY(reserve(bytes));
+    for (const FolderFile& file : list) PM_TRY(bring_into_folder(file));
+    PM_TRY(make_folders(folder_ / "entry"));
+    return rename_to(folder_ / "files", folder_ / "entry" / name_.name);
+  }
+
+  Result<FolderList> bring_list() {
+    const fs::path file = folder_ / "list";
+    PM_TRY(retry_while_unavailable(cache_.options_.backoff, stop_, [&] {
+      return cache_.source_.fetch(name_.sha256, file, [](int64_t) { return Status(); }, stop_);
+    }));
+    PM_ASSIGN(const std::string text, read_file(file, kMaxFolderListBytes));
+    return parse_folder_list(text);
+  }
+
+  // What has come already has its name, so its bytes were checked.
+  Status bring_into_folder(const FolderFile& file) {
+    const fs::path place = folder_ / "files" / file.path;
+    std::error_code error;
+    if (fs::exists(place, error)) return {};
+    PM_TRY(make_folders(place.parent_path()));
+    const fs::path part = folder_ / ("part-" + file.sha256);
+    PM_TRY(bring(file.sha256, part).with_context(file.path));
+    PM_TRY(protect(part));
+    return rename_to(part, place);
+  }
+
+  // A job that writes into its inputs would spoil them for the others.
+  static Status protect(const fs::path& file) {
+    if (chmod(file.c_str(), 0444) == 0) return {};
+    return from_errno("protecting " + file.string(), errno);
+  }
+
+  Result<int64_t> publish() {
+    PM_ASSIGN(const int64_t bytes, bytes_in(folder_ / "entry"));
+    PM_TRY(sync_folders(folder_ / "entry"));
+    PM_TRY(rename_to(folder_ / "entry", cache_.options_.folder / entry_key(name_)));
+    PM_TRY(sync_folder(cache_.options_.folder));
+    PM_TRY(remove_tree(folder_));
+    return bytes;
+  }
+
+  ContentCache& cache_;
+  const ContentName& name_;
+  const std::stop_token& stop_;
+  const fs::path folder_;
+  std::optional<int64_t> reserved_;
+};
+
+Result<std::unique_ptr<ContentCache>> ContentCache::open(ContentCacheOptions options,
+                                                         ContentSource& source) {
+  std::unique_ptr<ContentCache> cache(new ContentCache(std::move(options), source));
+  PM_TRY(remove_tree(cache->incoming()));
+  PM_TRY(make_folders(cache->incoming()));
+  PM_TRY(cache->load());
+  return cache;
+}
+
+// In the order of their last use, which their folders' times tell.
+Status ContentCache::load() {
+  std::vector<std::pair<fs::file_time_type, fs::path>> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
+    if (is_key(entry.path().filename())) {
+      found.emplace_back(entry.last_write_time(error), entry.path());
+    }
+    if (error) break;
+  }
+  if (error) return from_errno("listing " + options_.folder.string(), error.value());
+  std::sort(found.begin(), found.end());
+  const MutexLock lock(mutex_);
+  for (const auto& [time, folder] : found) {
+    PM_ASSIGN(const int64_t bytes, bytes_in(folder));
+    entries_[folder.filename()] = {.bytes = bytes, .last_use = ++uses_};
+  }
+  return {};
+}
+
+Result<CachedContent> ContentCache::get(const ContentName& name, const std::stop_token& stop) {
+  const std::string key = entry_key(name);
+  PM_ASSIGN(ContentLease lease, take_or_begin(key, stop));
+  if (!lease) {
+    const Result<int64_t> fetched = guarded([&] { return Fetch(*this, name, stop).run(); });
+    lease = conclude(key, fetched);
+    if (!fetched.ok()) return fetched.status().with_context(to_string(name));
+    spdlog::info("fetched {}, {} bytes", to_string(name), *fetched);
+  }
+  PM_ASSIGN(fs::path path, view(key, name.name));
+  return CachedContent{std::move(path), std::move(lease)};
+}
+
+bool ContentCache::has(const ContentName& name) const {
+  const MutexLock lock(mutex_);
+  return entries_.contains(entry_key(name));
+}
+
+int64_t ContentCache::used_bytes() const {
+  const MutexLock lock(mutex_);
+  return taken() - reserved_bytes_;
+}
+
+Result<ContentLease> ContentCache::take_or_begin(const std::string& key,
+                                                 const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] {
+    {
+      const MutexLock lock(mutex_);
+    }  // so that no waiter is between its check and its wait
+    changed_.notify_all();
+  });
+  const MutexLock lock(mutex_);
+  while (!entries_.contains(key)) {
+    if (stop.stop_requested()) return cancelled("stopped while " + key + " was fetched");
+    if (fetching_.insert(key).second) return ContentLease();
+    const auto waiting = waiting_.insert(key);
+    changed_.wait(mutex_);
+    waiting_.erase(waiting);
+  }
+  return lease(key);
+}
+
+ContentLease ContentCache::conclude(const std::string& key, const Result<int64_t>& fetched) {
+  ContentLease taken;
+  {
+    const MutexLock lock(mutex_);
+    fetching_.erase(key);
+    if (fetched.ok()) {
+      entries_[key] = {.bytes = *fetched};
+      taken = lease(key);
+    } else if (!waiting_.contains(key)) {  // otherwise one of them goes on with it
+      const Status removed = remove_tree(incoming() / key);
+      if (!removed.ok()) spdlog::warn("{}", removed.message());
+    }
+  }
+  changed_.notify_all();
+  return taken;
+}
+
+ContentLease ContentCache::lease(const std::string& key) {
+  Entry& entry = entries_.at(key);
+  entry.leases += 1;
+  entry.last_use = ++uses_;
+  // For the order after a restart.
+  if (utimensat(AT_FDCWD, (options_.folder / key).c_str(), nullptr, 0) != 0) {
+    spdlog::warn("{}", from_errno("marking the use of " + key, errno).message());
+  }
+  return {this, [this, key](const void*) { let_go(key); }};
+}
+
+void ContentCache::let_go(const std::string& key) {
+  const MutexLock lock(mutex_);
+  entries_.at(key).leases -= 1;
+}
+
+// The same content may go by several names: the first is the file, the others are links to it.
+Result<fs::path> ContentCache::view(const std::string& key, const std::string& name) const {
+  const fs::path folder = options_.folder / key;
+  const fs::path path = folder / name;
+  std::error_code error;
+  if (fs::exists(path, error)) return path;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.is_symlink()) continue;
+    if (symlink(entry.path().filename().c_str(), path.c_str()) == 0 || errno == EEXIST) return path;
+    return from_errno("linking " + path.string(), errno);
+  }
+  return data_loss("the cached content " + folder.string() + " is empty");
+}
+
+int64_t ContentCache::taken() const {
+  int64_t bytes = reserved_bytes_;
+  for (const auto& [key, entry] : entries_) bytes += entry.bytes;
+  return bytes;
+}
+
+// The room must be there before the first byte comes, so what gives way is removed meanwhile.
+Status ContentCache::reserve(int64_t bytes) {
+  std::vector<fs::path> gone;
+  {
+    const MutexLock lock(mutex_);
+    PM_ASSIGN(gone, put_aside(bytes));
+    reserved_bytes_ += bytes;
+  }
+  for (const fs::path& folder : gone) PM_TRY(remove_tree(folder));
+  return {};
+}
+
+void ContentCache::unreserve(int64_t bytes) {
+  const MutexLock lock(mutex_);
+  reserved_bytes_ -= bytes;
+}
+
+Result<std::vector<fs::path>> ContentCache::put_aside(int64_t bytes) {
+  PM_ASSIGN(const DiskSpace disk, disk_space(options_.folder));
+  const int64_t free = disk.free_bytes - kDiskReserveBytes - reserved_bytes_;
+  int64_t excess = std::max(taken() + bytes - options_.limit_bytes, bytes - free);
+  std::vector<std::map<std::string, Entry>::iterator> unused;
+  int64_t unused_bytes = 0;
+  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+    if (at->second.leases > 0) continue;
+    unused.push_back(at);
+    unused_bytes += at->second.bytes;
+  }
+  if (excess > unused_bytes) {
+    return resource_exhausted(
+        fmt::format("{} bytes do not fit: jobs that run use {} bytes of the worker's cache, whose "
+                    "--cache-limit "
+                    "is {}, and its disk has {} bytes free",
+                    bytes, taken() - unused_bytes, options_.limit_bytes, disk.free_bytes));
+  }
+  std::sort(unused.begin(), unused.end(),
+            [](auto a, auto b) { return a->second.last_use < b->second.last_use; });
+  std::vector<fs::path> gone;
+  for (const auto& at : unused) {
+    if (excess <= 0) break;
+    gone.push_back(incoming() / new_id("gone"));
+    PM_TRY(rename_to(options_.folder / at->first, gone.back()));
+    spdlog::info("content {} of {} bytes gives way to newer", at->first, at->second.bytes);
+    excess -= at->second.bytes;
+    entries_.erase(at);
+  }
+  return gone;
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,53 @@
+#include "worker/agent/inputs/inputs.h"
+
+#include <utility>
+
+#include "common/content/root_name.h"
+#include "common/spec/paths.h"
+#include "common/spec/utf8.h"
+
+namespace prefixmem::agent {
+
+using spec::Tree;
+
+Result<LocalInputs> Inputs::localize(const std::string& spec_yaml,
+                                     const std::stop_token& stop) const {
+  PM_ASSIGN(Tree spec, spec::parse_tree(spec_yaml));
+  LocalInputs local;
+  PM_TRY(spec::each_path(spec, [&](std::string_view key, Tree& value) -> Status {
+    const auto path = find(value.scalar, stop, local.leases);
+    if (!path.ok()) return path.status().with_context(key);
+    value = Tree::text(path->string());
+    return {};
+  }));
+  local.spec_yaml = spec::print_tree(spec);
+  return local;
+}
+
+Result<std::filesystem::path> Inputs::find(const std::string& named, const std::stop_token& stop,
+                                           std::vector<ContentLease>& leases) const {
+  if (names_content(named)) {
+    PM_ASSIGN(const ContentName name, parse_content_name(named));
+    PM_ASSIGN(CachedContent content, cache_.get(name, stop));
+    leases.push_back(std::move(content.lease));
+    return std::move(content.path);
+  }
+  if (names_root(named)) return roots_.resolve(named);
+  if (roots_.empty()) return std::filesystem::path(named);
+  return invalid_argument("\"" + spec::shortened(named, 400) +
+                          "\" is a path, which this worker does not open; allowed: " +
+                          roots_.names() + ", content://…");
+}
+
+// What cannot be read is at hand: localize() has only to refuse it.
+bool Inputs::at_hand(const std::string& spec_yaml) const {
+  auto spec = spec::parse_tree(spec_yaml);
+  if (!spec.ok()) return true;
+  const Status absent = spec::each_path(*spec, [&](std::string_view, Tree& value) {
+    const auto name = parse_content_name(value.scalar);
+    return !name.ok() || cache_.has(*name) ? Status() : not_found(value.scalar);
+  });
+  return absent.ok();
+}
+
+}  // namespace prefixmem::agent

@@ -1,0 +1,44 @@
+// The files that a spec names, on this host.
+#pragma once
+
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/status.h"
+#include "worker/agent/inputs/content_cache.h"
+#include "worker/agent/inputs/roots.h"
+
+namespace prefixmem::agent {
+
+// What a spec names is there as long as this lives.
+struct LocalInputs {
+  std::string spec_yaml;  // with paths of this host
+  std::vector<ContentLease> leases;
+};
+
+// Thread-safe. `cache` outlives it.
+class Inputs {
+ public:
+  // With roots given, specs name nothing else of this host: plain paths are refused.
+  explicit Inputs(ContentCache& cache, Roots roots = {})
+      : cache_(cache), roots_(std::move(roots)) {}
+
+  // Fetches content that is not here. INVALID_ARGUMENT for a spec that names what no worker can
+  // have or this one does not give; what ContentCache::get and Roots::resolve say, with the key.
+  Result<LocalInputs> localize(const std::string& spec_yaml, const std::stop_token& stop) const;
+  // Whether localize() would have nothing to fetch now.
+  bool at_hand(const std::string& spec_yaml) const;
+
+ private:
+  // Where it lies; what must be kept for that goes to `leases`.
+  Result<std::filesystem::path> find(const std::string& named, const std::stop_token& stop,
+                                     std::vector<ContentLease>& leases) const;
+
+  ContentCache& cache_;
+  const Roots roots_;
+};
+
+}  // namespace prefixmem::agent

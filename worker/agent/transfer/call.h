@@ -1,0 +1,41 @@
+// One call of a transfer: with a deadline that grows with its bytes, and ended by a stop.
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <utility>
+
+#include "common/proto/status_grpc.h"
+#include "common/status.h"
+
+namespace prefixmem::agent {
+
+class TransferCall {
+ public:
+  TransferCall(int64_t bytes, std::stop_token stop)
+      : stop_(std::move(stop)), cancel_(stop_, [this] { context_.TryCancel(); }) {
+    context_.set_deadline(std::chrono::system_clock::now() + kPatience +
+                          std::chrono::seconds(bytes / kSlowestBytesPerSecond));
+  }
+  grpc::ClientContext* context() { return &context_; }
+  Status result(const grpc::Status& status) const {
+    if (stop_.stop_requested()) return cancelled("the transfer was stopped");
+    Status known = from_grpc(status);
+    if (known.code() != Code::kCancelled) return known;
+    return unavailable("the coordinator broke the transfer off: " + known.message());
+  }
+
+ private:
+  static constexpr int64_t kSlowestBytesPerSecond = int64_t{1} << 20;
+  static constexpr std::chrono::seconds kPatience{30};
+
+  grpc::ClientContext context_;
+  const std::stop_token stop_;
+  std::stop_callback<std::function<void()>> cancel_;
+};
+
+}  // namespace prefixmem::agent
