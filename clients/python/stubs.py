@@ -17,6 +17,7 @@ FILES = (
     "prefixmem/v1/job.proto",
     "prefixmem/v1/sweep.proto",
     "prefixmem/v1/job_service.proto",
+    "prefixmem/v1/content_service.proto",
 )
 STAMP = "made_from"
 

@@ -5,7 +5,13 @@ import contextlib
 import threading
 
 import grpc
-from prefixmem._proto import job_pb2, job_service_pb2, job_service_pb2_grpc
+from prefixmem._proto import (
+    content_service_pb2,
+    content_service_pb2_grpc,
+    job_pb2,
+    job_service_pb2,
+    job_service_pb2_grpc,
+)
 
 
 class Refusal(Exception):
@@ -32,6 +38,7 @@ class FakeService(job_service_pb2_grpc.JobServiceServicer):
         self.deadlines = []
         self.tokens = []
         self.released = threading.Event()
+        self.content = FakeContent()
 
     def _take(self, method, request, context):
         self.requests.append(request)
@@ -67,6 +74,40 @@ for _method_type in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].me
     )
 
 
+class FakeContent(content_service_pb2_grpc.ContentServiceServicer):
+    """Content in memory; the next uploads fail once so many of their bytes have come (`breaks`)."""
+
+    def __init__(self):
+        self.whole = {}
+        self.unfinished = {}
+        self.breaks = []
+        self.uploads = []  # (sha256, offset)
+        self.refusal = None  # of uploads: code and details
+
+    def StatContent(self, request, context):
+        states = content_service_pb2.StatContentResponse()
+        for sha256 in request.sha256:
+            there = self.whole.get(sha256)
+            received = len(self.unfinished.get(sha256, b"") if there is None else there)
+            states.contents.add(sha256=sha256, complete=there is not None, received_bytes=received)
+        return states
+
+    def UploadContent(self, requests, context):
+        header = next(requests).header
+        self.uploads.append((header.sha256, header.offset))
+        if self.refusal:
+            context.abort(*self.refusal)
+        left = self.breaks.pop(0) if self.breaks else None
+        received = self.unfinished.get(header.sha256, b"")[: header.offset]
+        for request in requests:
+            received += request.chunk[:left]
+            if left is not None:
+                self.unfinished[header.sha256] = received
+                context.abort(grpc.StatusCode.UNAVAILABLE, "the test broke the upload")
+        self.whole[header.sha256] = received
+        return content_service_pb2.UploadContentResponse(sha256=header.sha256)
+
+
 class Host:
     """A server that can be stopped and started again at its address; with credentials, over TLS."""
 
@@ -85,6 +126,9 @@ class Host:
         pool = concurrent.futures.ThreadPoolExecutor(32)
         self.server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         job_service_pb2_grpc.add_JobServiceServicer_to_server(self.service, self.server)
+        content_service_pb2_grpc.add_ContentServiceServicer_to_server(
+            self.service.content, self.server
+        )
         address = f"127.0.0.1:{self.port}"
         if self.credentials:
             self.port = self.server.add_secure_port(address, self.credentials)

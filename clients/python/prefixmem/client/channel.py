@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from prefixmem._proto import job_service_pb2_grpc
+from prefixmem._proto import content_service_pb2_grpc, job_service_pb2_grpc
 from prefixmem.client.errors import from_rpc
 
 _OPTIONS = [
@@ -44,25 +44,39 @@ class Channel:
         self.timeout = timeout
         authorities = tls_ca or os.environ.get("PREFIXMEM_TLS_CA")
         self._channel = _open(address, authorities, token or _token_of_environment())
-        self._stub = job_service_pb2_grpc.JobServiceStub(self._channel)
+        self._stubs = (
+            job_service_pb2_grpc.JobServiceStub(self._channel),
+            content_service_pb2_grpc.ContentServiceStub(self._channel),
+        )
 
     def call(self, method: str, request: Any) -> Any:
         try:
-            return getattr(self._stub, method)(request, timeout=self.timeout)
+            return self._method(method)(request, timeout=self.timeout)
         except grpc.RpcError as error:
             raise from_rpc(error, self.address) from error
 
     def stream(self, method: str, request: Any, seconds: float) -> Iterator[Any]:
         """Each message; the call ends with the iterator, and after `seconds` at the latest."""
-        call = getattr(self._stub, method)(request, timeout=seconds)
+        call = self._method(method)(request, timeout=seconds)
         try:
             while (message := self._next(call)) is not None:
                 yield message
         finally:
             call.cancel()
 
+    def send(self, method: str, messages: Iterator[Any], seconds: float) -> Any:
+        """The answer to a stream of messages, of which the service may want only the first few."""
+        try:
+            return self._method(method)(messages, timeout=seconds)
+        except grpc.RpcError as error:
+            raise from_rpc(error, self.address) from error
+
     def close(self) -> None:
         self._channel.close()
+
+    def _method(self, name: str) -> Any:
+        """Names are those of one service alone."""
+        return next(getattr(stub, name) for stub in self._stubs if hasattr(stub, name))
 
     def _next(self, call: Any) -> Any | None:
         try:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prefixmem._proto import job_pb2, job_service_pb2
+from prefixmem.client import content
 from prefixmem.client import download as transfer
 from prefixmem.client import jobs as values
 from prefixmem.client import logs as lines
@@ -20,7 +21,7 @@ from prefixmem.client.events import Event
 from prefixmem.client.jobs import Artifact, Job, JobState, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
-from prefixmem.client.submission import text_of
+from prefixmem.client.submission import text_of, uploaded
 
 Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
 JobName = Job | str  # a job, its id, or its name where only one job has it
@@ -61,25 +62,40 @@ class Client:
     def close(self) -> None:
         self._channel.close()
 
-    def submit(self, spec: Spec, *, idempotency_key: str | None = None) -> list[Job]:
+    def submit(
+        self, spec: Spec, *, idempotency_key: str | None = None, upload: bool = True
+    ) -> list[Job]:
         """Stores a job, or each trial of its sweep, and returns at once.
 
         A mapping, YAML text, a file (a PathLike, or a str that ends in .yaml, .yml or .json), or a
         JobSpec message. Submitting again with the same key and spec gives the jobs of the first
         time; a new key unless given, under which it tries again while the coordinator is away.
+
+        Files that the spec names and that are on this host are uploaded first, unless `upload` is
+        False; not a model's, and not those that a JobSpec message names.
         """
         key = idempotency_key or uuid.uuid4().hex
         request = job_service_pb2.SubmitJobRequest(idempotency_key=key)
         if isinstance(spec, job_pb2.JobSpec):
             request.spec.CopyFrom(spec)
         else:
-            request.yaml = text_of(spec)
+            text = text_of(spec)
+            request.yaml = uploaded(text, self.upload) if upload else text
         for delay in _SUBMIT_RETRY_DELAYS:
             try:
                 return self._submit(request)
             except Unavailable:
                 time.sleep(delay)
         return self._submit(request)
+
+    def upload(self, path: str | os.PathLike[str]) -> str:
+        """Sends a file, or a folder, and gives the name under which a spec may have it.
+
+        What the coordinator has is not sent again; where a call breaks, the next goes on.
+        """
+        found = content.read(path)
+        content.send(self._channel, found.contents)
+        return found.name
 
     def get(self, job: JobName) -> Job:
         """A job as it is now."""

@@ -1,8 +1,9 @@
-"""What `Client.submit` sends: the caller's spec as YAML text, its paths made absolute.
+"""What `Client.submit` sends: the caller's spec as YAML text, its local files as content.
 
-As `pmt submit` does: relative paths in model, data.train, data.eval, eval.data.eval and a method's
-init, those in a sweep's values included, are taken from the spec's folder (a file's own; otherwise
-the working one). Benchmarks are looked up by `pmt submit` alone.
+As `pmt submit` does: relative paths in model, data.train, data.validation, data.eval,
+eval.data.eval and a method's init, those in a sweep's values included, are taken from the spec's
+folder (a file's own; otherwise the working one); then those that are here, but for models, become
+content. Benchmarks are looked up by `pmt submit` alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -18,9 +19,26 @@ import yaml
 from prefixmem.client.errors import InvalidArgument
 
 SPEC_FILES = (".yaml", ".yml", ".json")
-PATHS = ("model", "data.train", "data.eval", "eval.data.eval", "method.init")
-BLOCKS = ("data", "eval", "eval.data", "method", "sweep", "sweep.grid", "sweep.space")
-GRID = "sweep.grid."
+PATHS = (
+    "model",
+    "data.train",
+    "data.validation",
+    "data.eval",
+    "eval.data.eval",
+    "method.init",
+)
+BLOCKS = (
+    "data",
+    "eval",
+    "eval.data",
+    "method",
+    "sweep",
+    "sweep.grid",
+    "sweep.space",
+    "sweep.tune_on",
+)
+GRIDS = ("sweep.grid.", "sweep.tune_on.")
+SCHEME = "://"
 SPACE = "sweep.space."
 
 
@@ -36,14 +54,35 @@ def text_of(spec: Mapping[str, Any] | str | os.PathLike[str]) -> str:
 
 def absolute(text: str, folder: pathlib.Path) -> str:
     """The same text, but for its relative paths; what is no spec is left for the coordinator."""
+    return replaced(
+        text,
+        lambda _, path: path if SCHEME in path else os.path.normpath(folder / path),
+    )
+
+
+def uploaded(text: str, upload: Callable[[str], str]) -> str:
+    """With what `upload` calls them in the place of the files that are here, models excepted."""
+
+    def name(key: str, path: str) -> str:
+        if key == "model" or SCHEME in path or not os.path.exists(path):
+            return path
+        if key != "method.init" and os.path.isdir(path):
+            raise InvalidArgument(f'{key}: it is "{path}", a folder; allowed: a file')
+        return upload(path)
+
+    return replaced(text, name)
+
+
+def replaced(text: str, new: Callable[[str, str], str]) -> str:
+    """With new(key, path) in the place of each path; what is no spec stays as it is."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise InvalidArgument(f"the spec is no YAML: {' '.join(str(error).split())}") from error
-    found = {n.start_mark.index: n for n in _entries("", root) if n.value}
+    found = {n.start_mark.index: (key, n) for key, n in _entries("", root) if n.value}
     for start in sorted(found, reverse=True):
-        node = found[start]
-        path = json.dumps(os.path.normpath(folder / node.value), ensure_ascii=False)
+        key, node = found[start]
+        path = json.dumps(new(key, node.value), ensure_ascii=False)
         text = text[:start] + path + text[node.end_mark.index :]
     return text
 
@@ -63,7 +102,7 @@ def _known(value: Any) -> Any:
     raise TypeError(f"{value!r} is of type {type(value).__name__}")
 
 
-def _entries(prefix: str, node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+def _entries(prefix: str, node: yaml.Node | None) -> Iterator[tuple[str, yaml.ScalarNode]]:
     """The paths in a block, each of whose keys stands for prefix + key."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
@@ -71,11 +110,11 @@ def _entries(prefix: str, node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
                 yield from _paths(prefix + key.value, value)
 
 
-def _paths(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+def _paths(path: str, node: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode]]:
     """The paths in the value that stands at a dotted path of the spec."""
     if path in PATHS:
         if isinstance(node, yaml.ScalarNode) and node.tag != "tag:yaml.org,2002:null":
-            yield node
+            yield path, node
     elif path in BLOCKS and isinstance(node, yaml.MappingNode):
         yield from _entries(path + ".", node)
     elif path.startswith(SPACE):
@@ -84,17 +123,17 @@ def _paths(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
         yield from _items(path, node)
 
 
-def _items(path: str, node: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:
+def _items(path: str, node: yaml.SequenceNode) -> Iterator[tuple[str, yaml.ScalarNode]]:
     for item in node.value:
-        if path.startswith(GRID):
-            yield from _paths(path.removeprefix(GRID), item)
+        if path.startswith(GRIDS):
+            yield from _paths(path.split(".", 2)[2], item)
         elif path == "sweep.trials":
             yield from _entries("", item)
         elif path in ("method", "method.methods"):
             yield from _entries("method.", item)
 
 
-def _domain(path: str, node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+def _domain(path: str, node: yaml.Node) -> Iterator[tuple[str, yaml.ScalarNode]]:
     """A choice of a search: a list, or a map with the list `values`; conditions hold lists too."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:

@@ -1,0 +1,110 @@
+"""The files that `Client.submit` and `Client.upload` send."""
+
+import hashlib
+
+import grpc
+import pytest
+import yaml
+from prefixmem._proto import job_service_pb2
+from prefixmem.client import DataLoss, InvalidArgument, content
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+ROWS = b"rows"
+DIGEST = sha256(ROWS)
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(ROWS)
+    return file
+
+
+@pytest.fixture
+def stored(service):
+    service.answers["SubmitJob"] = lambda _: job_service_pb2.SubmitJobResponse()
+    return service.content
+
+
+def submitted(service):
+    return yaml.safe_load(service.requests[-1].yaml)
+
+
+def test_files_of_a_spec_become_content(client, service, stored, rows):
+    client.submit({"model": "m", "data": {"train": "train.jsonl", "eval": "not-here.jsonl"}})
+    assert submitted(service) == {
+        "model": str(rows.parent / "m"),
+        "data": {
+            "train": f"content://{DIGEST}/train.jsonl",
+            "eval": str(rows.parent / "not-here.jsonl"),
+        },
+    }
+    assert stored.whole == {DIGEST: ROWS}
+
+
+def test_what_is_there_is_not_sent_again(client, stored, rows):
+    client.submit({"data": {"train": "train.jsonl"}})
+    client.submit({"data": {"train": "train.jsonl"}})
+    assert stored.uploads == [(DIGEST, 0)]
+
+
+def test_nothing_is_sent_where_that_is_asked_for(client, service, stored, rows):
+    client.submit({"data": {"train": "train.jsonl"}}, upload=False)
+    assert submitted(service)["data"]["train"] == str(rows)
+    assert not stored.uploads
+
+
+def test_names_with_a_scheme_stay(client, service, stored, rows):
+    name = client.upload(rows)
+    client.submit({"data": {"train": name, "eval": "root://data/e.jsonl"}})
+    assert submitted(service)["data"] == {"train": name, "eval": "root://data/e.jsonl"}
+
+
+def test_a_broken_upload_goes_on_where_it_stopped(client, stored, rows, monkeypatch):
+    monkeypatch.setattr(content, "_RETRY_DELAYS", (0, 0))
+    stored.breaks = [3]
+    client.upload(rows)
+    assert stored.uploads == [(DIGEST, 0), (DIGEST, 3)]
+    assert stored.whole == {DIGEST: ROWS}
+
+
+def test_a_folder_is_the_list_of_its_files(client, stored, tmp_path):
+    folder = tmp_path / "adapter"
+    (folder / "part").mkdir(parents=True)
+    (folder / "part" / "é.bin").write_bytes(b"weights")
+    (folder / "config.json").write_text("{}")
+    name = client.upload(folder)
+    listed = (
+        b'{\n "files": [\n'
+        b'  {\n   "path": "config.json",\n   "bytes": 2,\n   "sha256": "'
+        + sha256(b"{}").encode()
+        + b'"\n  },\n'
+        b'  {\n   "path": "part/\xc3\xa9.bin",\n   "bytes": 7,\n   "sha256": "'
+        + sha256(b"weights").encode()
+        + b'"\n  }\n ]\n}\n'
+    )
+    assert name == f"content://{sha256(listed)}/adapter/"
+    assert stored.whole[sha256(listed)] == listed
+    assert stored.whole[sha256(b"weights")] == b"weights"
+
+
+def test_rows_are_no_folder(client, stored, rows):
+    with pytest.raises(InvalidArgument, match=r"data\.train: it is .*, a folder; allowed: a file"):
+        client.submit({"data": {"train": "."}})
+
+
+def test_an_empty_folder_is_refused(client, stored, tmp_path):
+    with pytest.raises(InvalidArgument, match="has no file in it"):
+        client.upload(tmp_path)
+
+
+def test_a_file_that_the_coordinator_refuses(client, service, stored, rows):
+    stored.refusal = (grpc.StatusCode.DATA_LOSS, "other bytes")
+    with pytest.raises(DataLoss, match="changed meanwhile"):
+        client.submit({"data": {"train": "train.jsonl"}})
+    assert not service.requests
