@@ -1,0 +1,110 @@
+"""Files that a worker does not have at the client's paths: sent to it, or below its roots."""
+
+import hashlib
+import shutil
+
+from conftest import COORDINATOR
+from jobs import adapter_bytes, at_step, checkpointed, log_lines, show, submit, succeeded
+
+ADAPTER = "adapter/adapter_model.safetensors"
+
+
+def adapter_of(cluster, job, folder):
+    """Digest of a job's adapter as it comes back; the store's own is the same."""
+    done = cluster.pmt("download", job, "--out", folder, "-o", "json")
+    assert done.code == 0, done
+    listed = {file["path"]: file["sha256"] for file in done.json["files"]}
+    digest = hashlib.sha256((folder / ADAPTER).read_bytes()).hexdigest()
+    assert digest == listed[ADAPTER]
+    return digest
+
+
+def test_rows_and_adapter_travel(lab, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    home = tmp_path / "home"  # what only the client has
+    home.mkdir()
+    shutil.copy(lab.data, home / "rows.jsonl")
+    method = {"type": "lora", "r": 4}
+    data = {"train": "rows.jsonl", "eval": "rows.jsonl", "format": "text_label"}
+    local = submit(cluster, lab.spec("local", method=method), "--no-upload")
+    cluster.start_worker()
+    succeeded(cluster, local)
+    first = adapter_of(cluster, local, tmp_path / "local")
+    shutil.copytree(tmp_path / "local" / "adapter", home / "start")
+
+    spec = lab.spec("away", method={**method, "init": "start"}, data=data)
+    shutil.move(spec, home / "away.yaml")
+    done = cluster.pmt("submit", home / "away.yaml", "-o", "json")
+    assert done.code == 0 and "sent" in done.err, done
+    (away,) = (job["id"] for job in done.json["jobs"])
+    shutil.rmtree(home)
+    succeeded(cluster, away)
+    named = show(cluster, away)["spec"]
+    rows = hashlib.sha256(lab.data.read_bytes()).hexdigest()
+    assert named["data"]["train"] == f"content://{rows}/rows.jsonl"
+    assert named["method"]["lora"]["init"].startswith("content://")
+
+    # The same start and rows by path: the same adapter, to the bit.
+    beside = lab.spec("beside", method={**method, "init": str(tmp_path / "local" / "adapter")})
+    beside = submit(cluster, beside, "--no-upload")
+    succeeded(cluster, beside)
+    second = adapter_of(cluster, away, tmp_path / "away")
+    assert second == adapter_of(cluster, beside, tmp_path / "beside")
+    assert second != first
+
+    kept = {path.name for path in (cluster.folder / "worker1" / "work" / "content").iterdir()}
+    assert rows in kept
+
+
+def test_a_job_goes_on_where_its_files_lie_elsewhere(lab, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    first = cluster.start_worker(root=f"lab={lab.folder}")
+    spec = lab.spec(
+        "rooted", model="root://lab/model", train__max_steps=200, train__checkpoint_every=20
+    )
+    undisturbed = submit(cluster, spec)
+    succeeded(cluster, undisturbed)
+    job = submit(cluster, spec)
+    with cluster.watch(job) as watch:
+        watch.until(checkpointed(20))
+        watch.until(at_step(30))
+        first.kill()
+        shutil.copytree(lab.model, tmp_path / "elsewhere" / "model")
+        cluster.start_worker(root=f"lab={tmp_path / 'elsewhere'}")
+        code, events, errors = watch.finish()
+    assert code == 0, errors
+    again = [e for e in events if e.get("attempt") == 2]
+    assert any("resuming after step" in line for line in log_lines(again)), log_lines(again)
+    one, two = (adapter_bytes(cluster, j, tmp_path / j) for j in (undisturbed, job))
+    assert one == two
+
+
+def test_a_model_that_only_the_client_has(lab, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()
+    by_path = submit(cluster, lab.spec("path"))
+    succeeded(cluster, by_path)
+
+    home = tmp_path / "tiny"
+    shutil.copytree(lab.model, home)
+    added = cluster.pmt("models", "add", home)
+    assert (added.code, added.out) == (0, "models://tiny\n") and "sent" in added.err, added
+    shutil.rmtree(home)
+    job = submit(cluster, lab.spec("sent", model="models://tiny"))
+    assert cluster.pmt("models", "rm", "tiny").code == 0
+    succeeded(cluster, job)
+    one, two = (adapter_bytes(cluster, j, tmp_path / j) for j in (by_path, job))
+    assert one == two
+    named = show(cluster, job)["spec"]["model"]
+    assert named.startswith("content://") and named.endswith("/tiny/")
+
+
+def test_roots_are_all_that_a_worker_opens(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker(root=f"lab={lab.folder}")
+    job = submit(cluster, lab.spec("plain"))
+    assert cluster.pmt("watch", job).code != 0
+    reason = show(cluster, job)["reason"]
+    assert f'model: "{lab.model}" is a path, which this worker does not open' in reason
+    climbing = cluster.pmt("submit", lab.spec("climbing", model="root://lab/../lab/model"))
+    assert climbing.code != 0 and "does not stay below its root" in climbing.err, climbing
