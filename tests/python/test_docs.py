@@ -15,7 +15,7 @@ from prefixmem._proto import job_pb2, job_service_pb2
 from transformers import AutoModelForCausalLM
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(REPO / "tests" / "e2e"))
+sys.path += [str(REPO / "tests" / folder) for folder in ("e2e", "trainer")]  # tiny
 
 import tiny  # noqa: E402
 
