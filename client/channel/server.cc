@@ -202,6 +202,15 @@ Result<v1::Model> Server::remove_model(const std::string& name) {
   return call(*connection_, *connection_->content, &v1::ContentService::Stub::RemoveModel, request);
 }
 
+Status Server::download_content(
+    const v1::DownloadContentRequest& request, Millis limit,
+    const std::function<Status(const v1::DownloadContentResponse&)>& take) {
+  grpc::ClientContext context;
+  set_deadline(context, limit);
+  const auto reader = connection_->content->DownloadContent(&context, request);
+  return read_stream(context, *reader, *connection_, limit, take);
+}
+
 Status Server::logs(const v1::StreamLogsRequest& request, Millis limit,
                     const std::function<Status(const v1::LogLine&)>& take) {
   grpc::ClientContext context;

@@ -64,6 +64,8 @@ class Server {
               const std::function<Status(const v1::LogLine&)>& take);
   Status events(const v1::WatchJobRequest& request, Millis limit,
                 const std::function<Status(const v1::JobEvent&)>& take);
+  Status download_content(const v1::DownloadContentRequest& request, Millis limit,
+                          const std::function<Status(const v1::DownloadContentResponse&)>& take);
   Status download(const v1::DownloadArtifactRequest& request, Millis limit,
                   const std::function<Status(const v1::DownloadArtifactResponse&)>& take);
 

@@ -12,6 +12,7 @@
 #include "client/commands/benchmark_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/tool.h"
+#include "client/content/fetch.h"
 #include "client/exit_codes.h"
 #include "client/submission/submission.h"
 #include "common/files.h"
@@ -110,7 +111,10 @@ Result<int> diagnose(const DiagnoseOptions& options, Session& session) {
     arguments.insert(arguments.end(), {"--text", text});
   }
   if (options.texts.empty() && !subject.spec.empty()) {
-    PM_TRY(write_file_atomic(spec, subject.spec));
+    PM_ASSIGN(Server * server, session.server());
+    PM_ASSIGN(const std::string rows,
+              fetch_rows(*server, subject.spec, temporary.path() / "content"));
+    PM_TRY(write_file_atomic(spec, rows));
     arguments.insert(arguments.end(), {"--spec", spec});
   }
   PM_ASSIGN(const int code, run_tool(kAdapterTool, arguments));
