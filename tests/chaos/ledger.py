@@ -8,6 +8,7 @@ from jobs import number, trainer_event
 
 ENDED = ("succeeded", "failed", "cancelled")
 DAY_SECONDS = 86_400
+SUBMIT_SECONDS = 60
 
 
 class Told:
@@ -93,6 +94,8 @@ class Ledger:
         thread = threading.Thread(target=self.follow, args=(watch, jobs))
         self.followers[watch] = thread
         thread.start()
+        # `pmt watch` outlives a coordinator that goes away, not one that it has not met.
+        self.wait(lambda: all(told.events for told in jobs.values()), SUBMIT_SECONDS, "submitted")
         return jobs
 
     def follow(self, watch, jobs):
