@@ -18,6 +18,6 @@ run() {
 }
 run sft --shape gemma
 run sft --shape qwen --dtypes bf16
-for bench in classification evaluation dpo sweep step; do run $bench; done
+for bench in classification evaluation dpo sweep step transfer; do run $bench; done
 "$python" "$here/summary.py" "$out" || status=1
 exit $status

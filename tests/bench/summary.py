@@ -12,7 +12,7 @@ import machine
 import plot
 from harness import Figure, Table
 
-ORDER = ["sft", "classification", "evaluation", "dpo", "sweep", "step"]
+ORDER = ["sft", "classification", "evaluation", "dpo", "sweep", "step", "transfer"]
 
 
 def verdict(figure, counts):
