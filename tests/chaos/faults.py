@@ -62,6 +62,10 @@ def stop_mpirun(stage, random):
     stop_for(some(random, stage.mpiruns()), random.uniform(1, 4))
 
 
+def leave_rank_stopped(stage, random):
+    send(some(random, stage.ranks()), signal.SIGSTOP)
+
+
 def kill_worker(stage, random):
     worker = some(random, stage.training_workers())
     gang = stage.below(worker, "mpirun") + stage.below(worker, "pmt-trainer")
@@ -154,6 +158,7 @@ ALL = [
     Fault("mpirun is killed", kill_mpirun, CRASH),
     Fault("a rank is stopped for 1 to 4 s", stop_rank),
     Fault("mpirun is stopped for 1 to 4 s", stop_mpirun),
+    Fault("a rank is stopped for good", leave_rank_stopped),
     Fault("a worker is killed", kill_worker),
     Fault(f"a worker is stopped for {LEASE_SECONDS + 2} s, longer than its lease", stop_worker),
     Fault("the coordinator is killed", kill_coordinator),

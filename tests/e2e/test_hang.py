@@ -1,17 +1,30 @@
-"""A rank that stops in the middle of training is named, and the job goes on when it does."""
+"""A rank that stops in the middle of training is named; the job goes on when it does, or without
+it."""
 
 import os
 import re
 import signal
 import socket
+import time
 
 import pytest
-from jobs import at_step, submit, trainer_event
+from jobs import at_step, losses, show, submit, trainer_event
 from processes import descendants
 from programs import eventually
 from prometheus import get
 
-SECONDS = 60  # by then it is named
+SECONDS = 60  # by then it is named, and the job goes on without it
+STEPS = 1500
+
+
+def stop_rank_1(service):
+    (pid,) = [
+        process.pid
+        for process in descendants(service.workers[0].pid)
+        if "pmt-trainer" in process.command.split()[0] and rank_of(process.pid) == "1"
+    ]
+    os.kill(pid, signal.SIGSTOP)
+    return pid
 
 
 @pytest.fixture
@@ -20,12 +33,7 @@ def stopped_rank(lab, service):
     job = submit(service, lab.spec("hangs", train__max_steps=1_000_000))
     with service.watch(job, SECONDS) as watch:
         watch.until(at_step(3))
-        (pid,) = [
-            process.pid
-            for process in descendants(service.workers[0].pid)
-            if "pmt-trainer" in process.command.split()[0] and rank_of(process.pid) == "1"
-        ]
-        os.kill(pid, signal.SIGSTOP)
+        pid = stop_rank_1(service)
         yield job, watch, pid
         os.kill(pid, signal.SIGCONT)
     service.pmt("cancel", job)
@@ -63,3 +71,24 @@ def test_rank_host_and_call_are_named(service, stopped_rank):
     watch.until(log_with("the ranks go on"))
     watch.until(lambda e: trainer_event(e, "step"))
     eventually(lambda: series not in get(address), 10, "the series goes with the hang")
+
+
+def test_the_gang_of_a_rank_that_stays_stopped_is_restarted(lab, service):
+    spec = lab.spec("left", train__max_steps=STEPS, train__checkpoint_every=20)
+    job = submit(service, spec)
+    with service.watch(job) as watch:
+        watch.until(at_step(50))
+        pid = stop_rank_1(service)
+        stopped = time.monotonic()
+        watch.until(lambda e: e.get("attempt") == 2 and trainer_event(e, "step"))
+        assert time.monotonic() - stopped < SECONDS
+        code, events, errors = watch.finish()
+    assert code == 0, f"{errors}\n{show(service, job)}"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    one, two = (losses(e for e in events if e.get("attempt") == n) for n in (1, 2))
+    assert sorted({**one, **two}) == list(range(1, STEPS + 1))
+    again = one.keys() & two.keys()
+    assert {step: one[step] for step in again} == {step: two[step] for step in again}
+    said = [e["state"]["reason"] for e in events if "state" in e]
+    assert any(f"has not answered for 40 s: its process {pid} is stopped" in s for s in said), said

@@ -31,7 +31,7 @@ bool alive(pid_t pid) {
 
 class GangTest : public testing::Test {
  protected:
-  GangTest() { limits_.start = limits_.failure = kNever; }
+  GangTest() { limits_.start = limits_.failure = limits_.silence = kNever; }
 
   GangEnd run(const std::string& body) {
     GangPlan plan;
@@ -191,6 +191,44 @@ sys.exit(20)
 )");
   EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
   EXPECT_THAT(explain_end(end).message(), testing::StartsWith("waited 600 s; rank 1 on host here"));
+}
+
+TEST_F(GangTest, ARankThatDoesNotAnswerForLongEndsTheGang) {
+  limits_.roll_call = Millis(20);
+  limits_.silence = Millis(1000);
+  const GangEnd end = run(R"(
+answering, silent = Rank(0), Rank(1)
+while True:
+    answering.hear()
+    answering.send(call={"name": "", "number": 7, "seconds": 0.0})
+)");
+  EXPECT_TRUE(end.killed_here);
+  EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
+  EXPECT_THAT(explain_end(end).message(),
+              testing::MatchesRegex("rank 1 on host here has not answered for 1 s: its process "
+                                    "[0-9]+ [a-z ]+"));
+}
+
+TEST_F(GangTest, ARankAloneIsAskedAsWell) {
+  limits_.roll_call = Millis(20);
+  limits_.silence = Millis(100);
+  const GangEnd end = run("rank = Rank(); wait_for_signals()");
+  EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
+  EXPECT_THAT(explain_end(end).message(), testing::StartsWith("rank 0 on host here"));
+}
+
+TEST_F(GangTest, MpirunThatStaysAfterItsRanksIsKilled) {
+  limits_.look = Millis(20);
+  limits_.failure = Millis(50);
+  const GangEnd end = run(R"(
+rank = Rank()
+rank.log("done")
+rank.lines.close()
+rank.socket.close()
+wait_for_signals()
+)");
+  EXPECT_EQ(explain_end(end).to_string(),
+            "UNAVAILABLE: mpirun has not ended within 0 s of its last rank");
 }
 
 TEST_F(GangTest, AStopLetsTheRanksLeaveByThemselves) {

@@ -93,6 +93,33 @@ TEST_F(RollCallTest, WhoHasLeftIsNotMissed) {
   roll_.answered(2, {"", 1, 0});
 }
 
+TEST_F(RollCallTest, WhoDoesNotAnswerForManyRoundsIsSilent) {
+  const auto round = [&] {
+    waits(0, 7, 1);
+    roll_.begin();
+  };
+  waits(1, 7, 1);
+  round();
+  round();
+  roll_.joined(3, 103);
+  EXPECT_FALSE(roll_.silent(3)) << "rank 2 has missed two rounds";
+  round();
+  ASSERT_TRUE(roll_.silent(3));
+  EXPECT_EQ(silent_text(*roll_.silent(3), Millis(40000), "h", 'T'),
+            "rank 2 on host h has not answered for 40 s: its process 102 is stopped by a signal");
+  waits(2, 7, 1);
+  EXPECT_FALSE(roll_.silent(3)) << "it has come back; rank 1 has missed two, rank 3 none";
+  round();
+  EXPECT_EQ(roll_.silent(3)->rank, 1);
+}
+
+TEST_F(RollCallTest, OneRankAloneWaitsForNobody) {
+  roll_.left(1);
+  roll_.left(2);
+  waits(0, 7, 20);
+  EXPECT_FALSE(roll_.hang());
+}
+
 TEST_F(RollCallTest, AHangIsTheSameWithTheSameRanksMissingInTheSameCall) {
   waits(0, 7, 20);
   const auto first = roll_.hang();

@@ -103,6 +103,11 @@ class Gang final : private EventServer::Listener {
     family_->look();
     memory_at_look_ = world_.memory();
     next_look_ = now() + world_.limits.look;
+    if (left_at_ && now() - *left_at_ >= world_.limits.failure) {
+      end_.trouble =
+          unavailable("mpirun has not ended within " +
+                      std::to_string(world_.limits.failure.count() / 1000) + " s of its last rank");
+    }
     if (!began_ && !asked_ && now() - started_at_ >= world_.limits.start) {
       end_.trouble =
           internal_error("no rank has reported within " +
@@ -110,15 +115,20 @@ class Gang final : private EventServer::Listener {
     }
   }
 
-  // Judges by the answers to the last round, then asks again. Of a gang that ends nobody is missed.
+  // Judges by the answers to the last round, then asks again. Of a gang that ends nobody is missed
+  // in a call.
   void call_the_roll() {
     next_roll_call_ = now() + world_.limits.roll_call;
-    if (over_at_ || end_.first_lost_rank) return;
-    take_note_of(roll_call_.hang());
-    const std::vector<int> ranks = roll_call_.ranks();
-    if (ranks.size() < 2) return;
+    if (over_at_) return;
+    if (!end_.first_lost_rank) take_note_of(roll_call_.hang());
     roll_call_.begin();
-    for (const int rank : ranks) server_->tell(rank, "{\"where\":{}}\n");
+    const Millis silence = world_.limits.silence;
+    const auto rounds = static_cast<int>(silence / world_.limits.roll_call);
+    if (const auto silent = roll_call_.silent(rounds)) {
+      end_.trouble =
+          unavailable(silent_text(*silent, silence, world_.host, process_state(silent->pid)));
+    }
+    for (const int rank : roll_call_.ranks()) server_->tell(rank, "{\"where\":{}}\n");
   }
 
   void take_note_of(const std::optional<Hang>& hang) {
@@ -272,6 +282,7 @@ class Gang final : private EventServer::Listener {
     roll_call_.left(rank);
     told_.erase(rank);
     if (!end_.first_lost_rank) end_.first_lost_rank = rank;
+    if (roll_call_.ranks().empty()) left_at_ = now();
   }
 
   static MonotonicTime now() { return real_clock().monotonic(); }
@@ -298,6 +309,7 @@ class Gang final : private EventServer::Listener {
   bool began_ = false;          // an event has come
   bool asked_ = false;
   std::optional<MonotonicTime> over_at_;  // when the ranks had nothing to do any more but to leave
+  std::optional<MonotonicTime> left_at_;  // when the last of them did
   GangEnd end_;
 };
 

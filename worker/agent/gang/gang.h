@@ -32,13 +32,17 @@ struct GangLimits {
   Millis look{1000};
   // For the first event: it comes once the ranks have found each other.
   Millis start{300000};
-  // For the gang to end by itself after a rank has reported its failure, or all trials their ends.
+  // For the gang to end by itself after a rank has reported its failure, or all trials their ends,
+  // or the last rank has left.
   Millis failure{30000};
   // Between two questions to the ranks which collective call they are in.
   Millis roll_call{5000};
   // In one call, from which on those who are not in it are named: by the next question but one,
   // so within half a minute.
   Millis patience{15000};
+  // Without an answer from a rank, whose thread for that waits for nobody: the rank is stopped, or
+  // its host does not let it run. The gang is ended, UNAVAILABLE.
+  Millis silence{40000};
 };
 
 // What a gang needs of the world; outlives it.

@@ -52,7 +52,11 @@ std::vector<int> RollCall::ranks() const {
 }
 
 void RollCall::begin() {
-  for (auto& [number, rank] : ranks_) rank.said.reset();
+  for (auto& [number, rank] : ranks_) {
+    rank.unanswered = rank.asked && !rank.said ? rank.unanswered + 1 : 0;
+    rank.asked = true;
+    rank.said.reset();
+  }
 }
 
 void RollCall::answered(int rank, RankCall call) {
@@ -62,6 +66,7 @@ void RollCall::answered(int rank, RankCall call) {
 
 std::optional<Hang> RollCall::hang() const {
   std::optional<Hang> hang;
+  if (ranks_.size() < 2) return hang;
   for (const auto& [number, rank] : ranks_) {
     if (!rank.said || rank.said->name.empty()) continue;
     if (rank.said->seconds < to_seconds(patience_)) continue;
@@ -75,6 +80,13 @@ std::optional<Hang> RollCall::hang() const {
   return hang;
 }
 
+std::optional<Hang::Absent> RollCall::silent(int rounds) const {
+  for (const auto& [number, rank] : ranks_) {
+    if (!rank.said && rank.unanswered >= rounds) return Hang::Absent{number, rank.pid, rank.said};
+  }
+  return std::nullopt;
+}
+
 bool same_hang(const std::optional<Hang>& a, const std::optional<Hang>& b) {
   return key_of(a) == key_of(b);
 }
@@ -85,6 +97,13 @@ std::string absent_text(const Hang& hang, const Hang::Absent& absent, const std:
          " keeps the others waiting, who have been in " + call_text(hang.call) + ": its process " +
          std::to_string(absent.pid) + " " + state_text(process_state) + " and " +
          said_text(absent.said);
+}
+
+std::string silent_text(const Hang::Absent& silent, Millis span, const std::string& host,
+                        char process_state) {
+  return "rank " + std::to_string(silent.rank) + " on host " + host + " has not answered for " +
+         std::to_string(std::lround(to_seconds(span))) + " s: its process " +
+         std::to_string(silent.pid) + " " + state_text(process_state);
 }
 
 std::string endless_text(const Hang& hang, const std::string& host) {

@@ -37,7 +37,7 @@ class RollCall {
   // A wait shorter than `patience` is none: ranks differ in their work.
   explicit RollCall(Millis patience) : patience_(patience) {}
 
-  void joined(int rank, pid_t pid) { ranks_[rank] = {pid, std::nullopt}; }
+  void joined(int rank, pid_t pid) { ranks_[rank] = {.pid = pid}; }
   void left(int rank) { ranks_.erase(rank); }
   std::vector<int> ranks() const;
 
@@ -45,13 +45,19 @@ class RollCall {
   void begin();
   void answered(int rank, RankCall call);
 
-  // By the answers of this round, which the ranks have had time to give.
+  // By the answers of this round, which the ranks have had time to give. One rank alone waits for
+  // nobody.
   std::optional<Hang> hang() const;
+
+  // Of the first that has not answered in that many rounds on end, this one not counted.
+  std::optional<Hang::Absent> silent(int rounds) const;
 
  private:
   struct Rank {
     pid_t pid = 0;
-    std::optional<RankCall> said;
+    std::optional<RankCall> said = {};
+    bool asked = false;
+    int unanswered = 0;  // rounds before this one
   };
   const Millis patience_;
   std::map<int, Rank> ranks_;
@@ -63,6 +69,9 @@ bool same_hang(const std::optional<Hang>& a, const std::optional<Hang>& b);
 // One sentence: who, on which host, which call, how long, in which state its process is (as in
 // /proc/PID/stat; '?': not known).
 std::string absent_text(const Hang& hang, const Hang::Absent& absent, const std::string& host,
+                        char process_state);
+// One sentence: who has not answered for that long.
+std::string silent_text(const Hang::Absent& silent, Millis span, const std::string& host,
                         char process_state);
 // One sentence, where nobody is absent.
 std::string endless_text(const Hang& hang, const std::string& host);
