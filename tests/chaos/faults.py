@@ -152,10 +152,9 @@ def set_clock_and_kill_coordinator(stage, random):
     kill_coordinator(stage, random)
 
 
-CRASH = frozenset({"INTERNAL"})
 ALL = [
-    Fault("a rank is killed", kill_rank, CRASH),
-    Fault("mpirun is killed", kill_mpirun, CRASH),
+    Fault("a rank is killed", kill_rank),
+    Fault("mpirun is killed", kill_mpirun),
     Fault("a rank is stopped for 1 to 4 s", stop_rank),
     Fault("mpirun is stopped for 1 to 4 s", stop_mpirun),
     Fault("a rank is stopped for good", leave_rank_stopped),

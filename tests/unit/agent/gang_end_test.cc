@@ -43,10 +43,18 @@ TEST(ExplainEnd, ACodeThatMeansNothing) {
 }
 
 TEST(ExplainEnd, ARankThatWasKilledIsNamed) {
-  const Status status = explain_end(ended_with(137, {"bye", "----------", kNotice, "----------"}));
-  EXPECT_EQ(status.code(), Code::kInternal);
-  EXPECT_THAT(status.message(), HasSubstr("rank 3 was killed by signal 9 (SIGKILL)"));
-  EXPECT_THAT(status.message(), HasSubstr("its last words: bye"));
+  const std::string notice =
+      "mpirun noticed that process rank 3 with PID 7 on node h exited on signal 11 (Segmentation "
+      "fault).";
+  const Status status = explain_end(ended_with(139, {"bye", "----------", notice, "----------"}));
+  EXPECT_EQ(status.to_string(),
+            "INTERNAL: rank 3 was killed by signal 11 (SIGSEGV); its last words: bye");
+}
+
+TEST(ExplainEnd, ASignalThatOnlySomebodyElseSendsIsTriedAgain) {
+  EXPECT_EQ(
+      explain_end(ended_with(137, {"bye", kNotice})).to_string(),
+      "UNAVAILABLE: rank 3 was killed by signal 9 (SIGKILL), which somebody on its host sent");
 }
 
 TEST(ExplainEnd, AKillForMemoryNamesTheRemedy) {
@@ -82,7 +90,9 @@ TEST(ExplainEnd, AStopThatNobodyHereAskedForIsTriedAgain) {
 TEST(ExplainEnd, MpirunItselfWasKilled) {
   GangEnd end;
   end.exit.signal = 15;
-  EXPECT_THAT(explain_end(end).message(), HasSubstr("mpirun was killed by signal 15 (SIGTERM)"));
+  EXPECT_EQ(
+      explain_end(end).to_string(),
+      "UNAVAILABLE: mpirun was killed by signal 15 (SIGTERM), which somebody on its host sent");
 }
 
 TEST(LastWords, PassOverMpirunsNotices) {

@@ -211,7 +211,7 @@ TEST_F(GangRunTest, AGangThatDiesFailsWhoHasNotEnded) {
   EXPECT_FALSE(ends_.at("job-c").shared);
   for (const int job : {0, 1}) {
     const AttemptEnd& end = ends_.at(name_of(job));
-    EXPECT_EQ(end.status.code(), Code::kInternal);
+    EXPECT_EQ(end.status.code(), Code::kUnavailable);
     EXPECT_THAT(end.status.message(), HasSubstr("killed by signal 9"));
     EXPECT_EQ(end.stderr_tail, "out of luck\n");
     EXPECT_TRUE(end.shared);

@@ -145,7 +145,7 @@ TEST_F(GangTest, ARankThatIsKilled) {
   const GangEnd end = run("Rank(1); os.kill(os.getpid(), signal.SIGKILL)");
   EXPECT_EQ(end.exit.signal, SIGKILL);
   EXPECT_EQ(end.first_lost_rank, 1);
-  EXPECT_EQ(explain_end(end).code(), Code::kInternal);
+  EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
 }
 
 TEST_F(GangTest, ARankThatKeepsTheOthersWaitingIsNamed) {

@@ -14,6 +14,11 @@ int signal_of(const ProcessExit& exit) {
   return exit.code > kSignalBase && exit.code < kSignalBase + NSIG ? exit.code - kSignalBase : 0;
 }
 
+// No process of a gang sends itself one of these.
+bool is_from_outside(int signal) {
+  return signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
+}
+
 std::string signal_text(int signal) {
   const char* name = sigabbrev_np(signal);
   const std::string number = "signal " + std::to_string(signal);
@@ -36,6 +41,7 @@ Status explain_signal(const GangEnd& end, int signal) {
                               " because the host ran out of memory; lower "
                               "train.micro_batch_tokens or resources.ranks");
   }
+  if (is_from_outside(signal)) return unavailable(what + ", which somebody on its host sent");
   const std::string words = last_words(end.output);
   return internal_error(words.empty() ? what : what + "; its last words: " + words);
 }

@@ -26,10 +26,11 @@ struct GangEnd {
 };
 
 // OK for exit code 0. Otherwise, in this order: trouble of the agent's own; a signal, unless a
-// failure was reported before any rank was lost (RESOURCE_EXHAUSTED where memory ran out, else
-// INTERNAL, both naming rank and signal); the failure reported; the exit code with the last line of
-// stderr. Where a collective call hung, a failure of code UNAVAILABLE says who was missing in it. A
-// gang that says it was cancelled though nobody here asked is UNAVAILABLE. Pure.
+// failure was reported before any rank was lost (RESOURCE_EXHAUSTED where memory ran out,
+// UNAVAILABLE where somebody must have sent it, else INTERNAL, all naming rank and signal); the
+// failure reported; the exit code with the last line of stderr. Where a collective call hung, a
+// failure of code UNAVAILABLE says who was missing in it. A gang that says it was cancelled though
+// nobody here asked is UNAVAILABLE. Pure.
 Status explain_end(const GangEnd& end);
 
 // "rank 3 … signal 9" from mpirun's own message, where there is one.
