@@ -54,7 +54,7 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
 
 Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted) {
   Planned planned;
-  PM_ASSIGN(planned.spec, with_content_of_models(submitted));
+  PM_ASSIGN(planned.spec, with_content_of_names(submitted));
   const Origin origin{environment_.clock.wall(), environment_.random};
   if (planned.spec.sweep) {
     PM_ASSIGN(planned.sweep, new_sweep(planned.spec, origin));

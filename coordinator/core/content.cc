@@ -43,12 +43,14 @@ Result<v1::StatContentResponse> Coordinator::content_states(
   return states;
 }
 
-Status Coordinator::add_content(const std::string& sha256, int64_t bytes) {
+Status Coordinator::add_content(const FolderList& files) {
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
-  transaction.add_content({sha256, bytes, environment_.clock.wall()});
+  for (const FolderFile& file : files) {
+    transaction.add_content({file.sha256, file.bytes, environment_.clock.wall()});
+  }
   return commit(transaction, begin, 0);
 }
 
@@ -64,9 +66,10 @@ Status Coordinator::check_named(const std::string& text) {
   if (names_content(text)) return content_files(reader(), blobs(), text).status();
   if (names_root(text)) return parse_root_name(text).status();
   if (text.find("://") == text.npos) return {};
-  return invalid_argument(fmt::format(
-      "it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME or content://SHA256/NAME",
-      spec::shortened(text, 400)));
+  return invalid_argument(
+      fmt::format("it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME, job://JOB or "
+                  "content://SHA256/NAME",
+                  spec::shortened(text, 400)));
 }
 
 }  // namespace prefixmem

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/content/folder_list.h"
 #include "common/id.h"
 #include "common/spec/job_spec.h"
 #include "common/status.h"
@@ -84,8 +85,8 @@ class Coordinator {
   // What of each content is there, whole or of a broken upload. What is there stays for
   // keep_content from now on.
   Result<v1::StatContentResponse> content_states(const std::vector<std::string>& sha256);
-  // Counts a blob that is in the store as content. Idempotent.
-  Status add_content(const std::string& sha256, int64_t bytes);
+  // Counts blobs that are in the store as content; their paths do not matter. Idempotent.
+  Status add_content(const FolderList& files);
   // Content gets a name, or loses it; what AddModel and RemoveModel promise.
   Result<v1::Model> add_model(const v1::AddModelRequest& request);
   Result<v1::Model> remove_model(const std::string& name);
@@ -163,7 +164,7 @@ class Coordinator {
   // clients.cc
   // What a submission is to bring into being; `sweep`: what the jobs are the first trials of.
   struct Planned {
-    JobSpec spec;  // with content in the place of names of models
+    JobSpec spec;  // with content in the place of models and jobs
     std::optional<LiveSweep> sweep;
     std::vector<LiveJob> jobs;
   };
@@ -178,7 +179,13 @@ class Coordinator {
   void stop_job(LiveJob& job, const std::string& reason) PM_REQUIRES(mutex_);
 
   // models.cc
-  Result<JobSpec> with_content_of_models(const JobSpec& spec);
+  Result<v1::Model> named_model(const std::string& name);  // without files; NOT_FOUND
+
+  // names.cc
+  // A job keeps the content that it was submitted with, whatever the names in its spec mean later.
+  Result<JobSpec> with_content_of_names(const JobSpec& spec);
+  Result<std::string> content_of_model(const std::string& text);
+  Result<std::string> content_of_job(std::string_view key, const std::string& text);
 
   // content.cc
   Result<v1::ContentState> content_state(const std::string& sha256);

@@ -4,18 +4,12 @@
 
 #include "common/content/model_name.h"
 #include "common/proto/timestamps.h"
-#include "common/spec/paths.h"
-#include "common/spec/spec_tree.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/content_files.h"
 #include "coordinator/core/coordinator.h"
 
 namespace prefixmem {
 namespace {
-
-Status no_model(const std::string& name) {
-  return not_found(fmt::format("there is no model {}", spec::shortened(name, 80)));
-}
 
 void add_files(const FolderList& files, v1::Model& model) {
   for (const FolderFile& file : files) {
@@ -69,39 +63,26 @@ Result<v1::Model> Coordinator::add_model(const v1::AddModelRequest& request) {
 Result<v1::Model> Coordinator::remove_model(const std::string& name) {
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
-  PM_ASSIGN(auto there, reader().model(name));
-  if (!there) return no_model(name);
+  PM_ASSIGN(v1::Model there, named_model(name));
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   transaction.drop_model(name);
   PM_TRY(commit(transaction, begin, 0));
   spdlog::info("model {} was removed", name);
-  return *std::move(there);
+  return there;
+}
+
+Result<v1::Model> Coordinator::named_model(const std::string& name) {
+  PM_ASSIGN(auto model, reader().model(name));
+  if (model) return *std::move(model);
+  return not_found(fmt::format("there is no model {}", spec::shortened(name, 80)));
 }
 
 Result<v1::Model> Coordinator::model(const std::string& name) {
-  PM_ASSIGN(auto model, reader().model(name));
-  if (!model) return no_model(name);
-  PM_ASSIGN(const FolderList files, content_files(reader(), blobs(), model->content()));
-  add_files(files, *model);
-  return *std::move(model);
-}
-
-// A job keeps the content that it was submitted with, whatever the name means later.
-Result<JobSpec> Coordinator::with_content_of_models(const JobSpec& spec) {
-  spec::Tree tree = spec::write_tree(spec);
-  bool named = false;
-  PM_TRY(spec::each_path(tree, [&](std::string_view key, spec::Tree& value) -> Status {
-    if (!names_model(value.scalar)) return {};
-    const auto name = parse_model_name(value.scalar);
-    if (!name.ok()) return name.status().with_context(key);
-    PM_ASSIGN(const auto model, reader().model(*name));
-    if (!model) return no_model(*name).with_context(key);
-    value = spec::Tree::text(model->content());
-    named = true;
-    return {};
-  }));
-  return named ? spec::read_valid(tree) : spec;
+  PM_ASSIGN(v1::Model model, named_model(name));
+  PM_ASSIGN(const FolderList files, content_files(reader(), blobs(), model.content()));
+  add_files(files, model);
+  return model;
 }
 
 }  // namespace prefixmem

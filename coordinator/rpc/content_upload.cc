@@ -85,7 +85,7 @@ Status ContentUpload::complete() {
 }
 
 Status ContentUpload::answer() {
-  PM_TRY(context_.coordinator.add_content(header_.sha256(), header_.bytes()));
+  PM_TRY(context_.coordinator.add_content({{{}, header_.bytes(), header_.sha256()}}));
   response_->set_sha256(header_.sha256());
   response_->set_bytes(header_.bytes());
   answered_ = true;

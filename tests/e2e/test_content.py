@@ -44,11 +44,15 @@ def test_rows_and_adapter_travel(lab, cluster, tmp_path):
     assert named["data"]["train"] == f"content://{rows}/rows.jsonl"
     assert named["method"]["lora"]["init"].startswith("content://")
 
-    # The same start and rows by path: the same adapter, to the bit.
+    # The same start and rows by path, or by the job that made it: the same adapter, to the bit.
     beside = lab.spec("beside", method={**method, "init": str(tmp_path / "local" / "adapter")})
     beside = submit(cluster, beside, "--no-upload")
     succeeded(cluster, beside)
+    named = lab.spec("named", method={**method, "init": "job://local"})
+    named = submit(cluster, named, "--no-upload")
+    succeeded(cluster, named)
     second = adapter_of(cluster, away, tmp_path / "away")
+    assert second == adapter_of(cluster, named, tmp_path / "named")
     assert second == adapter_of(cluster, beside, tmp_path / "beside")
     assert second != first
 

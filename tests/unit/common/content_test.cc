@@ -5,6 +5,7 @@
 
 #include "common/content/content_name.h"
 #include "common/content/folder_list.h"
+#include "common/content/job_name.h"
 #include "common/content/model_name.h"
 #include "common/content/root_name.h"
 #include "common/sha256.h"
@@ -37,6 +38,16 @@ TEST(ContentName, RefusesWhatIsNone) {
     const Status status = parse_content_name(bad).status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << bad;
     EXPECT_NE(status.message().find("allowed: content://SHA256/NAME"), status.message().npos);
+  }
+}
+
+TEST(JobName, IsAnIdOrAName) {
+  EXPECT_EQ(*parse_job_name("job://job-0123456789abcdef"), "job-0123456789abcdef");
+  EXPECT_EQ(*parse_job_name("job://first.try-2"), "first.try-2");
+  for (const char* bad : {"/adapter", "job://", "job://a/b", "job://A", "job://.."}) {
+    const Status status = parse_job_name(bad).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << bad;
+    EXPECT_NE(status.message().find("names no job; allowed: job://JOB"), std::string::npos);
   }
 }
 

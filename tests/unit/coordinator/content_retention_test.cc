@@ -26,7 +26,7 @@ class ContentRetention : public CoordinatorTest {
     const auto pin = store().blobs().pin(sha256);
     auto writer = store().blobs().begin();
     EXPECT_TRUE(writer.ok() && (*writer)->write(bytes).ok() && (*writer)->finish(sha256).ok());
-    EXPECT_TRUE(coordinator().add_content(sha256, static_cast<int64_t>(bytes.size())).ok());
+    EXPECT_TRUE(coordinator().add_content({{{}, static_cast<int64_t>(bytes.size()), sha256}}).ok());
     return to_string({sha256, "train.jsonl"});
   }
   std::string add_folder() {

@@ -1,0 +1,86 @@
+// Names that a spec may have for content: those of models and jobs.
+#include <fmt/format.h>
+
+#include "common/content/job_name.h"
+#include "common/content/model_name.h"
+#include "common/proto/job_state.h"
+#include "common/sha256.h"
+#include "common/spec/paths.h"
+#include "common/spec/spec_tree.h"
+#include "common/spec/utf8.h"
+#include "coordinator/core/coordinator.h"
+#include "coordinator/core/find_job.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr std::string_view kMade = "adapter/";  // where jobs put what they have trained
+
+FolderList made_by(const std::vector<v1::Artifact>& artifacts) {
+  FolderList files;
+  for (const v1::Artifact& artifact : artifacts) {
+    if (!artifact.path().starts_with(kMade)) continue;
+    files.push_back({artifact.path().substr(kMade.size()), artifact.bytes(), artifact.sha256()});
+  }
+  return files;
+}
+
+// Whether the key takes what was made: `model` a whole model, a method's init an adapter.
+Status check_use(std::string_view key, const v1::Job& job, const FolderList& files) {
+  const std::string name = fmt::format("job {} ({})", job.id(), job.name());
+  if (job.state() != v1::JOB_STATE_SUCCEEDED) {
+    return failed_precondition(
+        fmt::format("{} is {}; allowed: a job that has succeeded", name, state_name(job.state())));
+  }
+  if (files.empty()) {
+    return failed_precondition(name + " has trained nothing; allowed: a job whose method trains");
+  }
+  const bool whole = check_model_folder({{}, job.name(), true}, files).ok();
+  if (key == (whole ? "model" : "method.init")) return {};
+  return invalid_argument(
+      fmt::format("{} has trained {}; allowed: jobs that have trained a whole model as model, "
+                  "others as a method's init",
+                  name, whole ? "a whole model" : "an adapter"));
+}
+
+}  // namespace
+
+Result<JobSpec> Coordinator::with_content_of_names(const JobSpec& spec) {
+  spec::Tree tree = spec::write_tree(spec);
+  bool named = false;
+  PM_TRY(spec::each_path(tree, [&](std::string_view key, spec::Tree& value) -> Status {
+    if (!names_model(value.scalar) && !names_job(value.scalar)) return {};
+    const auto content = names_model(value.scalar) ? content_of_model(value.scalar)
+                                                   : content_of_job(key, value.scalar);
+    if (!content.ok()) return content.status().with_context(key);
+    value = spec::Tree::text(*content);
+    named = true;
+    return {};
+  }));
+  return named ? spec::read_valid(tree) : spec;
+}
+
+Result<std::string> Coordinator::content_of_model(const std::string& text) {
+  PM_ASSIGN(const std::string name, parse_model_name(text));
+  PM_ASSIGN(const auto model, named_model(name));
+  return model.content();
+}
+
+// Its files are in the store; what makes a folder of them is their list.
+Result<std::string> Coordinator::content_of_job(std::string_view key, const std::string& text) {
+  PM_ASSIGN(const std::string name, parse_job_name(text));
+  PM_ASSIGN(const v1::Job job, find_job(reader(), name));
+  PM_ASSIGN(const auto artifacts, reader().artifacts(job.id()));
+  FolderList files = made_by(artifacts);
+  PM_TRY(check_use(key, job, files));
+  const std::string list = print_folder_list(files);
+  const std::string sha256 = sha256_hex(list);
+  PM_ASSIGN(const auto blob, blobs().begin());
+  PM_TRY(blob->write(list));
+  PM_TRY(blob->finish(sha256));
+  files.push_back({{}, blob->bytes(), sha256});
+  PM_TRY(add_content(files));
+  return to_string(ContentName{sha256, job.name(), true});
+}
+
+}  // namespace prefixmem
