@@ -31,12 +31,14 @@ Result<std::vector<std::string>> exposures(const ServiceOptions& options) {
         "with --auth tokens (docs/security.md), or --insecure",
         options.listen));
   }
-  if (!is_loopback(http.host)) {
-    const char* what = options.auth == "none"
-                           ? "whoever reaches it sees all jobs, cancels and submits them"
-                           : "tokens and jobs go without TLS and can be read on their way";
+  if (!is_loopback(http.host) && (options.auth == "none" || !options.http_tls)) {
+    const bool asks = options.auth != "none";
     sentences.push_back(fmt::format(
-        "--http is {}, where {}; allowed: a loopback address, or --insecure", options.http, what));
+        "--http is {}, where {}; allowed: a loopback address, or with {}, or --insecure",
+        options.http,
+        asks ? "tokens and jobs go without TLS and can be read on their way"
+             : "whoever reaches it sees all jobs, cancels and submits them",
+        asks ? "--http-tls" : "--auth tokens and --http-tls (docs/security.md)"));
   }
   return sentences;
 }

@@ -80,6 +80,8 @@ ParsedOptions parse_options(int argc, char** argv) {
                "May serve others than this host without asking them who they are");
   app.add_option("--http", options.http, "HOST:PORT for the page and /metrics; port 0: a free one")
       ->capture_default_str();
+  app.add_flag("--http-tls", options.http_tls,
+               "Serve the page and /metrics with the gRPC port's certificate too");
   app.add_option("--lease-seconds", options.lease_seconds,
                  "A worker that is silent for longer is given up")
       ->capture_default_str();

@@ -39,6 +39,10 @@ Status check_seconds(const char* flag, double value, double least) {
 Status check(const ServiceOptions& options) {
   if (options.data_dir.empty()) return invalid_argument("--data-dir is empty; allowed: a folder");
   PM_TRY(tls::check(options.tls));
+  if (options.http_tls && options.tls.cert.empty()) {
+    return invalid_argument(
+        "--http-tls is given without --tls-cert and --tls-key; allowed: with both");
+  }
   PM_TRY(rpc::check(options.limits));
   PM_TRY(check_seconds("--heartbeat-seconds", options.heartbeat_seconds, 0.1));
   PM_TRY(check_seconds("--lease-seconds", options.lease_seconds, 0.2));
@@ -120,14 +124,17 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   const bool tokens = options.auth == "tokens";
   PM_ASSIGN(grpc, rpc::Server::start({*coordinator, clock, metrics, *audit},
                                      {listen, options.tls, tokens, options.limits}));
-  door = std::make_unique<web::Door>(clock, tokens ? &coordinator->tokens() : nullptr, *audit);
+  door = std::make_unique<web::Door>(clock, tokens ? &coordinator->tokens() : nullptr, *audit,
+                                     options.http_tls);
   auto routes = web::routes({.coordinator = *coordinator,
                              .metrics = metrics,
                              .data_dir = options.data_dir,
                              .closing = closing,
                              .door = *door,
                              .tls = options.tls});
-  PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), kMostStreams));
+  HttpOptions pages{.most_streams = kMostStreams};
+  if (options.http_tls) pages.tls = {options.tls.cert, options.tls.key, ""};
+  PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), pages));
   clockwork = std::make_unique<Clockwork>(kTick, [this] {
     const Status ticked = guarded([this] {
       coordinator->tick();
@@ -153,9 +160,10 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
   auto state = std::make_unique<State>();
   PM_TRY(guarded([&] { return state->set_up(options, clock); }));
   std::unique_ptr<Service> service(new Service(std::move(state)));
-  spdlog::info("gRPC{}{} on {}, page and metrics on http://{}/, store in {}",
+  spdlog::info("gRPC{}{} on {}, page and metrics on http{}://{}/, store in {}",
                options.tls.any() ? " with TLS" : "", options.auth == "tokens" ? " and tokens" : "",
-               service->grpc_address(), service->http_address(), options.data_dir.string());
+               service->grpc_address(), options.http_tls ? "s" : "", service->http_address(),
+               options.data_dir.string());
   return service;
 }
 

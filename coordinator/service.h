@@ -17,6 +17,7 @@ struct ServiceOptions {
   std::string listen = "127.0.0.1:7070";  // gRPC
   std::string http = "127.0.0.1:7071";    // page and /metrics
   tls::ServerFiles tls;                   // of the gRPC port
+  bool http_tls = false;                  // its certificate serves the page and /metrics too
   std::string auth = "none";              // none | tokens: whether users are asked who they are
   bool insecure = false;                  // may serve others than this host without asking them
   double lease_seconds = 15;

@@ -10,6 +10,7 @@
 
 #include "common/guarded.h"
 #include "common/http/same_origin.h"
+#include "common/tls/port_identity.h"
 
 namespace prefixmem {
 namespace {
@@ -121,6 +122,15 @@ httplib::Server::Handler from_own_pages(httplib::Server::Handler respond, bool o
   };
 }
 
+// Without an identity it speaks no TLS.
+std::unique_ptr<httplib::Server> make_server(tls::PortIdentity* identity) {
+  if (identity == nullptr) return std::make_unique<httplib::Server>();
+  return std::make_unique<httplib::SSLServer>([identity](SSL_CTX& context) {
+    identity->serve(context);
+    return true;
+  });
+}
+
 int bind_to(httplib::Server& server, const HostPort& address) {
   if (address.port == 0) return server.bind_to_any_port(address.host.c_str());
   return server.bind_to_port(address.host.c_str(), address.port) ? address.port : -1;
@@ -130,7 +140,8 @@ int bind_to(httplib::Server& server, const HostPort& address) {
 
 struct HttpServer::State {
   Streams streams;
-  httplib::Server server;
+  std::unique_ptr<tls::PortIdentity> identity;  // null: no TLS
+  std::unique_ptr<httplib::Server> server;
   std::string address;
   std::atomic<bool> ended = false;
   std::thread listener;
@@ -138,22 +149,26 @@ struct HttpServer::State {
   // Returns once the server listens for its stop(), which it does not hear before.
   void listen() {
     listener = std::thread([this] {
-      server.listen_after_bind();
+      server->listen_after_bind();
       ended = true;
     });
-    while (!server.is_running() && !ended) std::this_thread::yield();
+    while (!server->is_running() && !ended) std::this_thread::yield();
   }
 };
 
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HostPort& address, Routes routes,
-                                                      int most_streams) {
+                                                      const HttpOptions& options) {
   auto state = std::make_unique<State>();
-  state->streams.most = most_streams;
-  httplib::Server& server = state->server;
+  state->streams.most = options.most_streams;
+  if (options.tls.any()) {
+    PM_ASSIGN(state->identity, tls::PortIdentity::read(options.tls));
+  }
+  state->server = make_server(state->identity.get());
+  httplib::Server& server = *state->server;
   server.set_socket_options(reuse_address);
-  server.new_task_queue = [threads = kOtherThreads + static_cast<size_t>(most_streams)] {
+  server.new_task_queue = [threads = kOtherThreads + static_cast<size_t>(options.most_streams)] {
     return new httplib::ThreadPool(threads);
   };
   server.set_default_headers({{"Content-Security-Policy", kContentSecurityPolicy},
@@ -180,7 +195,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HostPort& address, R
 }
 
 HttpServer::~HttpServer() {
-  state_->server.stop();
+  state_->server->stop();
   state_->listener.join();
 }
 

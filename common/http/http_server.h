@@ -11,6 +11,7 @@
 
 #include "common/http/host_port.h"
 #include "common/status.h"
+#include "common/tls/files.h"
 
 namespace prefixmem {
 
@@ -52,6 +53,11 @@ struct HttpStream {
   std::function<Result<std::optional<std::string>>()> next;
 };
 
+struct HttpOptions {
+  int most_streams = 0;       // served at once, each on a thread; further ones are answered 503
+  tls::ServerFiles tls = {};  // its cert and key: https, which follows files that are replaced
+};
+
 // Answers requests, from construction to destruction, on threads of its own. No answer may be kept
 // by a cache, run a script or a style of another origin, or be framed.
 class HttpServer {
@@ -72,10 +78,9 @@ class HttpServer {
   };
   using Routes = std::vector<Route>;  // the first that matches answers
 
-  // FAILED_PRECONDITION where the address cannot be listened on. `most_streams` are served at once,
-  // each on a thread; further ones are answered 503.
+  // FAILED_PRECONDITION where the address cannot be listened on; tls::check() of the files.
   static Result<std::unique_ptr<HttpServer>> start(const HostPort& address, Routes routes,
-                                                   int most_streams = 0);
+                                                   const HttpOptions& options = {});
   ~HttpServer();
 
   // Where it listens, with the real port.

@@ -23,14 +23,6 @@ HttpServer::Answer answer(int status, const std::string& sentence) {
   return Page{sentence + "\n", kPlainText, status};
 }
 
-HttpServer::Answer with_cookie(const std::string& secret, Millis life) {
-  return Page{"{}\n",
-              "application/json",
-              200,
-              {{"Set-Cookie", fmt::format("{}{}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict",
-                                          kCookie, secret, life.count() / 1000)}}};
-}
-
 // Of the Cookie header, "a=1; pmt_session=…; b=2"; empty: none.
 std::string session_secret_of(const HttpRequest& request) {
   const std::string cookies = "; " + request.header("cookie");
@@ -161,6 +153,15 @@ Door::Answer Door::session(const HttpRequest& request) const {
     }
   }
   return HttpServer::Answer(Page{shown.dump() + "\n", "application/json"});
+}
+
+HttpServer::Answer Door::with_cookie(const std::string& secret, Millis life) const {
+  return Page{
+      "{}\n",
+      "application/json",
+      200,
+      {{"Set-Cookie", fmt::format("{}{}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{}", kCookie,
+                                  secret, life.count() / 1000, tls_ ? "; Secure" : "")}}};
 }
 
 Door::Answer Door::sign_in(const HttpRequest& request) {

@@ -20,9 +20,10 @@ namespace prefixmem::web {
 
 class Door {
  public:
-  // All of it outlives the door. With `tokens` null, nobody is asked who he is.
-  Door(const Clock& clock, const auth::TokenBook* tokens, AuditLog& audit)
-      : clock_(clock), tokens_(tokens), audit_(audit), sessions_(clock) {}
+  // All of it outlives the door. With `tokens` null, nobody is asked who he is. `tls`: its port
+  // speaks TLS, so browsers are to show their cookies over nothing else.
+  Door(const Clock& clock, const auth::TokenBook* tokens, AuditLog& audit, bool tls)
+      : clock_(clock), tokens_(tokens), audit_(audit), tls_(tls), sessions_(clock) {}
 
   // The same route for those who may take it: a GET for viewers, a POST, of which the audit log has
   // a line, for submitters. Others are answered 401 or 403 with one sentence. A stream breaks off
@@ -55,10 +56,12 @@ class Door {
   Answer session(const HttpRequest& request) const;
   Answer sign_in(const HttpRequest& request);
   Answer sign_out(const HttpRequest& request);
+  HttpServer::Answer with_cookie(const std::string& secret, Millis life) const;
 
   const Clock& clock_;
   const auth::TokenBook* const tokens_;
   AuditLog& audit_;
+  const bool tls_;
   Sessions sessions_;
 };
 

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+import ssl
 import subprocess
 import urllib.parse
 import urllib.request
@@ -14,10 +15,13 @@ from programs import die_with_parent, eventually
 DEPLOYED = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
 
 
-def get(address, path="/metrics", token=""):
+def get(address, path="/metrics", token="", ca=None):
+    """Over TLS from whom `ca` signed, where one is given."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(f"http://{address}{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    scheme = "https" if ca else "http"
+    request = urllib.request.Request(f"{scheme}://{address}{path}", headers=headers)
+    trusted = ssl.create_default_context(cafile=ca) if ca else None
+    with urllib.request.urlopen(request, timeout=10, context=trusted) as answer:
         return answer.read().decode()
 
 

@@ -224,6 +224,23 @@ def test_metrics_say_when_certificates_expire(secured):
     assert told["--tls-cert"] == 0
 
 
+def test_page_and_metrics_speak_tls(cluster, tmp_path):
+    ports = Authority(tmp_path / "ports")
+    cluster.start_coordinator(**COORDINATOR, **ports.issue("server"), http_tls=True)
+    worker = cluster.start_worker(tls_ca=ports.ca, **ports.issue("worker-1"), metrics_tls=True)
+    addresses = [cluster.coordinator.ready["http"], worker.ready["metrics"]]
+    for address, family in zip(addresses, ["prefixmem_queue_depth", "prefixmem_worker_slots"]):
+        assert family in get(address, ca=ports.ca)
+        with pytest.raises(OSError):
+            get(address)
+    ports.issue("worker-1")
+    replaced = (ports.folder / "worker-1.crt").read_text()
+    assert ssl.get_server_certificate(addresses[1].rsplit(":", 1)) == replaced
+    with pytest.raises(StartError) as refused:
+        cluster.start_worker(metrics_tls=True)
+    assert "--metrics-tls is given without --tls-cert and --tls-key" in str(refused.value)
+
+
 def test_serving_others_without_asking_them_is_refused(cluster):
     with pytest.raises(StartError, match=r"--listen is 0\.0\.0\.0:0, where whoever reaches it"):
         cluster.start_coordinator(listen="0.0.0.0:0")

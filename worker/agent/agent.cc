@@ -74,6 +74,10 @@ Status check(const AgentOptions& options) {
   PM_TRY(whole("--threads-per-rank", options.threads_per_rank, 4096));
   PM_TRY(whole("--metrics-retention-seconds", options.metrics_retention_seconds, 1 << 30));
   PM_TRY(tls::check(options.tls));
+  if (options.metrics_tls && options.tls.cert.empty()) {
+    return invalid_argument(
+        "--metrics-tls is given without --tls-cert and --tls-key; allowed: with both");
+  }
   PM_ASSIGN(const HostPort coordinator, parse_host_port("--coordinator", options.coordinator));
   if (coordinator.port > 0) return {};
   return invalid_argument("--coordinator is " + options.coordinator +
@@ -167,9 +171,11 @@ Status Agent::State::wire(AttemptOptions attempts) {
                                                  GangWorld{*launcher, read_memory, {}, card.host},
                                                  *store, *inputs, *job_metrics});
   PM_ASSIGN(const HostPort address, parse_host_port("--metrics", options.metrics));
-  PM_ASSIGN(
-      metrics_server,
-      HttpServer::start(address, {{"/metrics", [this](const HttpRequest&) { return metrics(); }}}));
+  HttpOptions page;
+  if (options.metrics_tls) page.tls = {options.tls.cert, options.tls.key, ""};
+  PM_ASSIGN(metrics_server,
+            HttpServer::start(
+                address, {{"/metrics", [this](const HttpRequest&) { return metrics(); }}}, page));
   card.metrics_address = metrics_server->address();
   return {};
 }

@@ -21,6 +21,7 @@ struct AgentOptions {
   std::vector<std::string> roots;                 // NAME=DIR; none: specs may name any path
   int slots = 0;                                  // ranks that fit; 0: one a GPU, or one a core
   std::string metrics = "127.0.0.1:0";            // where /metrics is served
+  bool metrics_tls = false;                       // with the certificate of `tls`
   int64_t cache_limit_bytes = int64_t{64} << 30;  // of content that specs name
   std::string device = "auto";                    // auto | cpu | cuda
   int threads_per_rank = 0;             // where a spec leaves it open; 0: cores / slots, at least 1

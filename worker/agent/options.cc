@@ -35,6 +35,8 @@ ParsedOptions parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--metrics", options.metrics, "HOST:PORT to serve /metrics on; port 0: a free one")
       ->capture_default_str();
+  app.add_flag("--metrics-tls", options.metrics_tls,
+               "Serve /metrics with --tls-cert and --tls-key");
   app.add_option("--device", options.device, "What ranks compute on")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();

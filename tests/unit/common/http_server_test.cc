@@ -7,7 +7,9 @@
 #include <atomic>
 #include <future>
 
+#include "common/files.h"
 #include "common/http/same_origin.h"
+#include "tests/unit/common/certificates.h"
 
 namespace prefixmem {
 namespace {
@@ -41,7 +43,7 @@ class HttpServerTest : public testing::Test {
                               {"/fail/(.*)", fail},
                               {"/pieces/(.*)", pieces},
                               {"/change", count, HttpServer::Method::kPost}},
-                             kMostStreams);
+                             {.most_streams = kMostStreams, .tls = tls_});
   }
   // "1 ", "" (nothing yet), "2 ", …; none after 4.
   Result<std::optional<std::string>> next_piece(int& from) {
@@ -52,6 +54,7 @@ class HttpServerTest : public testing::Test {
     return std::optional<std::string>(piece == 2 ? "" : std::to_string(piece) + " ");
   }
 
+  tls::ServerFiles tls_;
   std::atomic<int> visits_ = 0;
   static constexpr int kMostStreams = 1;
 
@@ -207,6 +210,59 @@ TEST(ParseHostPort, NamesFlagAndValue) {
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << text;
     EXPECT_THAT(status.message(), HasSubstr("--metrics is " + std::string(text) + "; allowed:"));
   }
+}
+
+class HttpsTest : public HttpServerTest {
+ protected:
+  void SetUp() override {
+    tls_ = authority_.server();
+    server_ = start().value();
+  }
+  httplib::Result get(const Authority& trusted) const {
+    httplib::Client client("https://" + server_->address());
+    client.set_ca_cert_path(trusted.ca().c_str());
+    return client.Get("/metrics");
+  }
+  static void replace(const std::string& file, const std::string& source) {
+    ASSERT_TRUE(write_file_atomic(file, *read_file(source)).ok());
+  }
+
+  const Authority authority_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpsTest, AnswersWhoTrustsItsAuthority) {
+  const auto answer = get(authority_);
+  ASSERT_TRUE(answer) << httplib::to_string(answer.error());
+  EXPECT_EQ(answer->body, "visit 1");
+}
+
+TEST_F(HttpsTest, WhoTrustsAnotherAuthorityAsksNothing) {
+  EXPECT_EQ(get(Authority()).error(), httplib::Error::SSLServerVerification);
+  EXPECT_EQ(visits_, 0);
+}
+
+TEST_F(HttpsTest, SaysNothingWithoutTls) {
+  EXPECT_FALSE(httplib::Client("http://" + server_->address()).Get("/metrics"));
+  EXPECT_EQ(visits_, 0);
+}
+
+TEST_F(HttpsTest, AKeyOfAnotherCertificateKeepsItFromStarting) {
+  authority_.issue("other");
+  tls_.key = authority_.key("other");
+  const auto refused = start();
+  EXPECT_THAT(refused.status().message(), HasSubstr("is not the key of the first certificate"));
+}
+
+TEST_F(HttpsTest, FollowsItsFilesOnceTheyMatch) {
+  const Authority next;
+  next.issue("server");
+  EXPECT_FALSE(get(next));
+  replace(tls_.cert, next.cert("server"));
+  EXPECT_TRUE(get(authority_)) << "the key is still that of the certificate before";
+  replace(tls_.key, next.key("server"));
+  EXPECT_TRUE(get(next));
+  EXPECT_FALSE(get(authority_));
 }
 
 }  // namespace

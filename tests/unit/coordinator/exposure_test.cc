@@ -35,13 +35,18 @@ TEST(Exposure, AnotherAddressNeedsTokens) {
   EXPECT_THAT(*exposures(options), IsEmpty());
 }
 
-TEST(Exposure, ThePageSpeaksNoTls) {
+TEST(Exposure, ThePageNeedsTokensAndTls) {
   ServiceOptions options;
   options.http = "10.0.0.1:7071";
   EXPECT_THAT(*exposures(options), ElementsAre(HasSubstr("--http is 10.0.0.1:7071")));
   options.tls = {.cert = "c", .key = "k", .client_ca = "ca"};
   options.auth = "tokens";
   EXPECT_THAT(*exposures(options), ElementsAre(HasSubstr("tokens and jobs go without TLS")));
+  options.http_tls = true;
+  EXPECT_THAT(*exposures(options), IsEmpty());
+  options.auth = "none";
+  options.listen = "127.0.0.1:0";
+  EXPECT_THAT(*exposures(options), ElementsAre(HasSubstr("whoever reaches it sees all jobs")));
 }
 
 TEST(Exposure, TokensNeedTlsAndCertificatesOfWorkers) {

@@ -167,5 +167,24 @@ TEST_F(Pages, SigningOutEndsTheSession) {
   EXPECT_EQ(get("/", {{"Cookie", cookie}})->status, 303);
 }
 
+class PagesOverTls : public Pages {
+ protected:
+  void SetUp() override {
+    options_.http_tls = true;
+    Pages::SetUp();
+  }
+};
+
+TEST_F(PagesOverTls, TheCookieIsForTlsAlone) {
+  const std::string secret = create("alice", v1::ROLE_SUBMITTER).secret();
+  httplib::Client client("https://" + service_->http_address());
+  client.set_ca_cert_path(authority_.ca().c_str());
+  const auto answer = client.Post("/api/session", bearer(secret), "", "text/plain");
+  ASSERT_TRUE(answer) << httplib::to_string(answer.error());
+  EXPECT_THAT(answer->get_header_value("Set-Cookie"), HasSubstr("; SameSite=Strict; Secure"));
+}
+
+TEST_F(PagesOverTls, NothingIsAnsweredWithoutIt) { EXPECT_FALSE(get("/metrics")); }
+
 }  // namespace
 }  // namespace prefixmem
