@@ -1,8 +1,11 @@
 #include "common/files.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -87,6 +90,21 @@ Result<std::string> read_file(const fs::path& file, int64_t max_bytes) {
     bytes.append(block, static_cast<size_t>(count));
     if (static_cast<int64_t>(bytes.size()) > max_bytes) return too_long(file, max_bytes);
   }
+}
+
+Result<Fd> open_beneath(const fs::path& folder, const fs::path& path) {
+  const Fd base(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!base.valid()) return from_errno("opening " + folder.string(), errno);
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  Fd fd(static_cast<int>(syscall(SYS_openat2, base.get(), path.c_str(), &how, sizeof how)));
+  if (fd.valid()) return fd;
+  if (errno != EXDEV && errno != ELOOP) {
+    return from_errno("opening " + (folder / path).string(), errno);
+  }
+  return invalid_argument(path.string() + " leads out of " + folder.string() +
+                          " or over a link; allowed: a file below it");
 }
 
 Status make_folders(const fs::path& folder) {

@@ -32,6 +32,10 @@ Status write_all(int fd, std::string_view bytes, std::string_view what);
 Result<std::string> read_file(const std::filesystem::path& file,
                               int64_t max_bytes = int64_t{1} << 30);
 
+// Opens, to read, what `path` names below `folder`. INVALID_ARGUMENT where it leads out of it or
+// over a link: who else writes there must not choose what is read.
+Result<Fd> open_beneath(const std::filesystem::path& folder, const std::filesystem::path& path);
+
 // Creates the folder and its parents; an existing folder is fine.
 Status make_folders(const std::filesystem::path& folder);
 

@@ -1,7 +1,9 @@
 """Real processes that ask who calls: TLS, certificates of workers, tokens of users, audit log."""
 
 import json
+import os
 import pathlib
+import pwd
 import re
 import socket
 import ssl
@@ -229,7 +231,7 @@ def test_page_and_metrics_speak_tls(cluster, tmp_path):
     cluster.start_coordinator(**COORDINATOR, **ports.issue("server"), http_tls=True)
     worker = cluster.start_worker(tls_ca=ports.ca, **ports.issue("worker-1"), metrics_tls=True)
     addresses = [cluster.coordinator.ready["http"], worker.ready["metrics"]]
-    for address, family in zip(addresses, ["prefixmem_queue_depth", "prefixmem_worker_slots"]):
+    for address, family in zip(addresses, ["prefixmem_queue_depth", "prefixmem_agent_slots"]):
         assert family in get(address, ca=ports.ca)
         with pytest.raises(OSError):
             get(address)
@@ -239,6 +241,46 @@ def test_page_and_metrics_speak_tls(cluster, tmp_path):
     with pytest.raises(StartError) as refused:
         cluster.start_worker(metrics_tls=True)
     assert "--metrics-tls is given without --tls-cert and --tls-key" in str(refused.value)
+
+
+# Says who it is in its result. Rank 0 speaks.
+STAND_IN = """#!/usr/bin/python3
+import getpass, json, os, pathlib, socket, sys
+rank = int(os.environ["OMPI_COMM_WORLD_RANK"])
+agent = socket.socket(socket.AF_UNIX)
+agent.connect(sys.argv[sys.argv.index("--events") + 1])
+agent.sendall(json.dumps({"hello": {"rank": rank, "pid": os.getpid()}}).encode() + b"\\n")
+if rank == 0:
+    out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+    pathlib.Path(sys.argv[sys.argv.index("--cache") + 1], "rows").touch()
+    who = {"user": getpass.getuser(), "groups": os.getgroups(), "home": os.environ["HOME"]}
+    (out / "result.json").write_text(json.dumps({"steps": 0} | who))
+    agent.sendall(json.dumps({"result": {"steps": 0}}).encode() + b"\\n")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_jobs_run_as_another_account(cluster, lab):
+    cluster.folder.chmod(0o755)  # it is on the way to the work folder
+    trainer = cluster.folder / "stand-in"
+    trainer.write_text(STAND_IN)
+    trainer.chmod(0o755)
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker(job_user="nobody", trainer=trainer)
+    job = submit(cluster, lab.spec("unprivileged", resources__ranks=2))
+    succeeded(cluster, job)
+    done = cluster.pmt("download", job, "--out", cluster.folder / "out")
+    assert done.code == 0, done
+    nobody = pwd.getpwnam("nobody")
+    assert json.loads((cluster.folder / "out" / "result.json").read_text()) == {
+        "steps": 0,
+        "user": "nobody",
+        "groups": [],
+        "home": nobody.pw_dir,
+    }
+    with pytest.raises(StartError) as refused:
+        cluster.start_worker(job_user="no-such-account")
+    assert "--job-user is no-such-account; allowed: an account" in str(refused.value)
 
 
 def test_serving_others_without_asking_them_is_refused(cluster):

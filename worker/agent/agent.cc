@@ -93,6 +93,7 @@ struct Agent::State {
   Status set_up();
   Status take_folder();
   Result<AttemptOptions> describe_host();
+  Result<std::optional<JobUser>> choose_job_user(const TrainerPrograms& programs);
   Status wire(AttemptOptions attempts);
   Result<HttpServer::Answer> metrics() const;
   void serve();
@@ -140,6 +141,7 @@ Result<AttemptOptions> Agent::State::describe_host() {
   attempts.work_dir = work_dir;
   PM_ASSIGN(attempts.programs, find_programs(options));
   attempts.programs.cache = work_dir / "cache";
+  PM_ASSIGN(attempts.job_user, choose_job_user(attempts.programs));
   const HostDevices devices = find_devices();
   PM_ASSIGN(attempts.device, choose_device(options.device, devices));
   card.slots = options.slots > 0 ? options.slots : attempts.device.default_slots;
@@ -154,8 +156,22 @@ Result<AttemptOptions> Agent::State::describe_host() {
   return attempts;
 }
 
+Result<std::optional<JobUser>> Agent::State::choose_job_user(const TrainerPrograms& programs) {
+  if (options.job_user.empty()) {
+    if (geteuid() == 0) spdlog::warn("jobs run as root; --job-user names another account");
+    return std::optional<JobUser>();
+  }
+  PM_ASSIGN(const JobUser user, find_job_user(options.job_user));
+  PM_TRY(make_folders(programs.cache));
+  PM_TRY(give(programs.cache, user));
+  for (const fs::path& path : {work_dir, programs.trainer, programs.mpirun}) {
+    PM_TRY(check_reach(path, user));
+  }
+  return std::optional(user);
+}
+
 Status Agent::State::wire(AttemptOptions attempts) {
-  PM_ASSIGN(launcher, make_launcher());
+  PM_ASSIGN(launcher, make_launcher(attempts.job_user));
   PM_ASSIGN(channel, dial(options.coordinator, options.tls));
   store = make_grpc_artifact_store(channel);
   content = make_grpc_content_source(channel);

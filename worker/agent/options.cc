@@ -43,6 +43,8 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--threads-per-rank", options.threads_per_rank,
                  "Threads of a rank where the job leaves it open; 0: cores / slots")
       ->capture_default_str();
+  app.add_option("--job-user", options.job_user,
+                 "Account that jobs run as, where this program was started as root");
   app.add_option("--trainer", options.trainer, "Path of pmt-trainer; default: beside this program");
   app.add_option("--mpirun", options.mpirun, "Path or name of mpirun")->capture_default_str();
   app.add_option("--ready-file", ready_file, "File to write once /metrics is served");

@@ -18,16 +18,17 @@ using testing::HasSubstr;
 
 class ArtifactStoreTest : public testing::Test {
  protected:
-  Status upload(std::stop_token stop = {}) {
-    const Artifact artifact{"checkpoints/step-5", "checkpoint", 5, 0, ""};
-    return store_->upload({"job-a", 2}, artifact, file_, std::move(stop));
+  void SetUp() override { ASSERT_TRUE(make_folders(file_.parent_path()).ok()); }
+  Status upload(std::stop_token stop = {}, const std::string& path = "checkpoints/step-5") {
+    const Artifact artifact{path, "checkpoint", 5, 0, ""};
+    return store_->upload({"job-a", 2}, artifact, folder_.path(), std::move(stop));
   }
   Status fetch(const std::string& digest) {
     return store_->fetch("job-a", {"c", "checkpoint", 5, 3, digest}, file_, {});
   }
 
   const TempFolder folder_;
-  const std::filesystem::path file_ = folder_.path() / "f";
+  const std::filesystem::path file_ = folder_.path() / "checkpoints" / "step-5";
   FakeCoordinator coordinator_;
   const std::unique_ptr<ArtifactStore> store_ =
       make_grpc_artifact_store(*dial(coordinator_.address(), {}));
@@ -61,6 +62,20 @@ TEST_F(ArtifactStoreTest, SendsAnEmptyFile) {
   ASSERT_TRUE(write_file_atomic(file_, "").ok());
   ASSERT_TRUE(upload().ok());
   EXPECT_EQ(coordinator_.uploaded.artifact().sha256(), sha256_hex(""));
+}
+
+TEST_F(ArtifactStoreTest, WhatATrainerNamesElsewhereIsNotRead) {
+  const TempFolder elsewhere;
+  const std::filesystem::path secret = elsewhere.path() / "secret";
+  ASSERT_TRUE(write_file_atomic(secret, "x").ok());
+  std::filesystem::create_symlink(secret, file_);
+  std::filesystem::create_directory_symlink(elsewhere.path(), folder_.path() / "adapter");
+  for (const std::string& path :
+       {std::string("checkpoints/step-5"), std::string("adapter/secret"), secret.string(),
+        "../" + elsewhere.path().filename().string() + "/secret"}) {
+    EXPECT_EQ(upload({}, path).code(), Code::kInvalidArgument) << path;
+  }
+  EXPECT_EQ(coordinator_.uploaded_bytes, "");
 }
 
 TEST_F(ArtifactStoreTest, SaysWhyAnUploadFailed) {
@@ -100,7 +115,7 @@ TEST_F(ArtifactStoreTest, LeavesNothingOfAFetchThatFailed) {
   EXPECT_EQ(fetch(sha256_hex("other")).code(), Code::kNotFound);
   coordinator_.answer = {grpc::StatusCode::UNAVAILABLE, "going"};
   EXPECT_EQ(fetch(sha256_hex("abc")).code(), Code::kUnavailable);
-  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  EXPECT_TRUE(std::filesystem::is_empty(file_.parent_path()));
 }
 
 TEST(RetryWhileUnavailable, GoesOnUntilAnotherAnswer) {

@@ -16,9 +16,9 @@ namespace prefixmem::agent {
 // Thread-safe.
 class FakeStore final : public ArtifactStore {
  public:
-  Status upload(const AttemptKey&, Artifact artifact, const std::filesystem::path& file,
+  Status upload(const AttemptKey&, Artifact artifact, const std::filesystem::path& folder,
                 std::stop_token) override {
-    const auto bytes = read_file(file);
+    const auto bytes = read_file(folder / artifact.path);
     const MutexLock lock(mutex_);
     if (!answers_.empty()) {
       const Status answer = answers_.front();

@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "common/fd.h"
 #include "common/files.h"
@@ -48,10 +50,60 @@ TEST_F(LauncherTest, SaysHowAProcessEnded) {
 }
 
 TEST_F(LauncherTest, AddsToTheEnvironmentAndReplacesInIt) {
-  setenv("PREFIXMEM_TEST_A", "old", 1);
-  setenv("PREFIXMEM_TEST_B", "stays", 1);
-  EXPECT_EQ(output_of("echo $PREFIXMEM_TEST_A $PREFIXMEM_TEST_B", {"PREFIXMEM_TEST_A=new"}),
-            "new stays\n");
+  setenv("OMP_TEST_A", "old", 1);
+  setenv("OMP_TEST_B", "stays", 1);
+  EXPECT_EQ(output_of("echo $OMP_TEST_A $OMP_TEST_B", {"OMP_TEST_A=new"}), "new stays\n");
+}
+
+TEST_F(LauncherTest, HandsOnNoVariableThatMayBeASecret) {
+  setenv("PREFIXMEM_TOKEN", "pmt_secret", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+  const std::string seen = output_of("env");
+  EXPECT_THAT(seen, testing::HasSubstr("PATH="));
+  EXPECT_THAT(seen, testing::Not(testing::HasSubstr("secret")));
+}
+
+TEST_F(LauncherTest, AJobRunsAsItsAccountAndDiesWithItsStarter) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  const auto nobody = find_job_user("nobody");
+  ASSERT_TRUE(nobody.ok()) << nobody.status().message();
+  const auto launcher = std::move(*make_launcher(*nobody));
+  const TempFolder temp;
+  const auto file = temp.path() / "out";
+  const Fd fd(open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const auto pid =
+      launcher->start({{"/bin/sh", "-c", "id -un; id -G; echo $HOME $USER"}, {}, "/", fd.get()});
+  ASSERT_TRUE(pid.ok()) << pid.status().message();
+  EXPECT_EQ(launcher->wait(*pid).code, 0);
+  EXPECT_EQ(*read_file(file),
+            "nobody\n" + std::to_string(nobody->group) + "\n" + nobody->home + " nobody\n");
+  pid_t left = 0;
+  std::thread([&] { left = *launcher->start({{"/bin/sleep", "1000"}, {}, "/", fd.get()}); }).join();
+  EXPECT_EQ(launcher->wait(left).signal, SIGKILL) << "the thread that started it is gone";
+}
+
+TEST(JobUser, IsAnAccountOfThisHost) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  EXPECT_EQ(find_job_user("no-such-account").status().message(),
+            "--job-user is no-such-account; allowed: an account of this host");
+}
+
+TEST(JobUser, IsGivenFilesButNotWhatTheyLinkTo) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  const JobUser nobody = *find_job_user("nobody");
+  const TempFolder temp, elsewhere;
+  const auto secret = elsewhere.path() / "secret";
+  ASSERT_TRUE(write_file_atomic(secret, "x").ok());
+  ASSERT_TRUE(make_folders(temp.path() / "out" / "deep").ok());
+  std::filesystem::create_symlink(secret, temp.path() / "out" / "deep" / "link");
+  EXPECT_EQ(check_reach(temp.path(), nobody).code(), Code::kFailedPrecondition) << "it is 0700";
+  ASSERT_TRUE(give(temp.path(), nobody).ok());
+  EXPECT_TRUE(check_reach(temp.path() / "out" / "deep", nobody).ok());
+  struct stat of{};
+  ASSERT_EQ(stat(secret.c_str(), &of), 0);
+  EXPECT_EQ(of.st_uid, 0u);
+  EXPECT_THAT(check_reach(elsewhere.path(), nobody).message(),
+              testing::HasSubstr("--job-user nobody may not read " + elsewhere.path().string()));
 }
 
 TEST_F(LauncherTest, BothStreamsGoToTheOutputAndNothingComesIn) {

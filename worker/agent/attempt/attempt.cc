@@ -74,6 +74,7 @@ Status Attempt::prepare() {
   PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
   PM_ASSIGN(const auto warnings, fetch_checkpoint());
   PM_TRY(fetch(assignment_.resume_metrics));
+  if (options.job_user) PM_TRY(give(folder_->out(), *options.job_user));
   PM_ASSIGN(Spool spool, Spool::create(folder_->spool()));
   {
     const MutexLock lock(mutex_);

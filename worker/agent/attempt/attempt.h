@@ -31,6 +31,7 @@ namespace prefixmem::agent {
 struct AttemptOptions {
   std::filesystem::path work_dir;
   TrainerPrograms programs;
+  std::optional<JobUser> job_user;  // none: jobs run as this program does
   WorkerDevice device;
   int threads_per_rank = 1;
   Millis cancel_grace{3000};     // from a cancel to the kill: gone within 5 s

@@ -146,7 +146,7 @@ Status Attempt::upload_file(const ArtifactEvent& event, const std::string& path)
   artifact.step = event.step;
   return retry_while_unavailable(world_.options.transfer_backoff, transfers_.get_token(), [&] {
     const Status status =
-        world_.store.upload(key(), artifact, folder_->out() / path, transfers_.get_token());
+        world_.store.upload(key(), artifact, folder_->out(), transfers_.get_token());
     if (!status.ok() && !abandoned()) world_.metrics.upload_failed(key().job_id);
     return status;
   });

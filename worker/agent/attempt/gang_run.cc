@@ -178,6 +178,7 @@ Result<GangPlan> GangRun::plan() {
   bank_ = !name_.empty() || trials_.size() > 1;
   if (folder_) PM_TRY(folder_->remove());
   PM_ASSIGN(folder_, GangFolder::create(world_.options.work_dir, trials_.front()->key()));
+  if (world_.options.job_user) PM_TRY(give(folder_->run(), *world_.options.job_user));
   std::vector<TrialFiles> files;
   for (const Attempt* trial : trials_) files.push_back(trial->files());
   if (bank_) PM_TRY(write_file_atomic(folder_->bank(), bank_file(files)));
@@ -186,6 +187,7 @@ Result<GangPlan> GangRun::plan() {
   gang.command = trainer_command(world_.options.programs, *folder_, ranks_,
                                  bank_ ? std::nullopt : std::optional(files.front()),
                                  uses_gpu ? gpus_ : std::vector<std::string>());
+  if (world_.options.job_user) gang.command.folder = folder_->path();  // it may enter this one
   gang.socket = folder_->socket();
   gang.output_file = folder_->output_file();
   gang.mark = folder_->mark();

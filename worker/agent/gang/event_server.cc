@@ -1,6 +1,7 @@
 #include "worker/agent/gang/event_server.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -67,6 +68,8 @@ Result<EventServer> EventServer::listen(const std::filesystem::path& socket) {
       ::listen(fd.get(), SOMAXCONN) != 0) {
     return from_errno("listening on " + path, errno);
   }
+  // Who may enter the socket's folder may connect: jobs may have another account than this.
+  if (chmod(path.c_str(), 0666) != 0) return from_errno("opening " + path + " to jobs", errno);
   return EventServer(std::move(fd));
 }
 

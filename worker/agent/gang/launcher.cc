@@ -7,11 +7,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "common/fd.h"
 #include "common/thread_annotations.h"
@@ -29,14 +32,21 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return out;
 }
 
-std::vector<std::string> environment_with(const std::vector<std::string>& additions) {
+std::vector<std::string> environment_with(std::vector<std::string> additions,
+                                          const std::optional<JobUser>& user) {
+  if (user) {
+    for (const auto& [key, value] : {std::pair("HOME=", user->home), std::pair("USER=", user->name),
+                                     std::pair("LOGNAME=", user->name)}) {
+      additions.push_back(key + value);
+    }
+  }
   std::vector<std::string> all = additions;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view own = *entry;
     const std::string key(own.substr(0, own.find('=') + 1));
     bool replaced = false;
     for (const std::string& addition : additions) replaced |= addition.starts_with(key);
-    if (!replaced) all.emplace_back(own);
+    if (!replaced && may_pass(own.substr(0, own.find('=')))) all.emplace_back(own);
   }
   return all;
 }
@@ -48,6 +58,7 @@ struct Prepared {
   const char* folder;
   int input, output, report;
   pid_t parent;
+  const JobUser* user;  // null: this process's
 };
 
 [[noreturn]] void give_up(int report) {
@@ -56,7 +67,9 @@ struct Prepared {
   _exit(127);
 }
 
-[[noreturn]] void become(const Prepared& prepared) {
+[[noreturn]] void turn_into(const Prepared& prepared) {
+  // Becoming somebody else takes the signal of the parent's death back, so it is asked for after.
+  if (prepared.user != nullptr && !become(*prepared.user)) give_up(prepared.report);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (getppid() != prepared.parent) _exit(127);
@@ -104,20 +117,23 @@ ProcessExit collect(pid_t pid) {
 
 class ProcessLauncher final : public Launcher {
  public:
+  explicit ProcessLauncher(std::optional<JobUser> user) : user_(std::move(user)) {}
+
   Result<pid_t> start(const Command& command) override {
     const Fd input(open("/dev/null", O_RDONLY | O_CLOEXEC));
     int ends[2] = {-1, -1};
     if (!input.valid() || pipe2(ends, O_CLOEXEC) != 0) return from_errno("opening a pipe", errno);
     const Fd report(ends[0]);
     Fd child_report(ends[1]);
-    const auto environment = environment_with(command.environment);
+    const auto environment = environment_with(command.environment, user_);
     const Prepared prepared{pointers(command.argv),
                             pointers(environment),
                             command.folder.c_str(),
                             input.get(),
                             command.output,
                             child_report.get(),
-                            getpid()};
+                            getpid(),
+                            user_ ? &*user_ : nullptr};
     PM_ASSIGN(const pid_t pid, fork_child(prepared));
     child_report.reset();
     if (const int error = read_report(report.get()); error != 0) {
@@ -145,20 +161,32 @@ class ProcessLauncher final : public Launcher {
     const MutexLock lock(mutex_);
     const pid_t pid = fork();
     if (pid < 0) return from_errno("starting a process", errno);
-    if (pid == 0) become(prepared);
+    if (pid == 0) turn_into(prepared);
     started_.insert(pid);
     return pid;
   }
 
+  const std::optional<JobUser> user_;
   Mutex mutex_;
   std::set<pid_t> started_ PM_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Launcher>> make_launcher() {
+Result<std::unique_ptr<Launcher>> make_launcher(std::optional<JobUser> user) {
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return from_errno("becoming a subreaper", errno);
-  return std::unique_ptr<Launcher>(std::make_unique<ProcessLauncher>());
+  return std::unique_ptr<Launcher>(std::make_unique<ProcessLauncher>(std::move(user)));
+}
+
+bool may_pass(std::string_view key) {
+  constexpr std::array kKeys = {
+      "HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TERM", "TMPDIR", "TZ", "USER"};
+  constexpr std::array kFamilies = {"ASAN_", "CUBLAS_",  "CUDA_",  "GOMP_",   "KMP_",   "LC_",
+                                    "LSAN_", "MKL_",     "NCCL_",  "NVIDIA_", "OMPI_",  "OMP_",
+                                    "PMIX_", "PYTORCH_", "TORCH_", "TSAN_",   "UBSAN_", "UCX_"};
+  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() ||
+         std::any_of(kFamilies.begin(), kFamilies.end(),
+                     [&](std::string_view family) { return key.starts_with(family); });
 }
 
 Result<fs::path> find_program(const std::string& name) {

@@ -61,10 +61,10 @@ class GrpcArtifactStore final : public ArtifactStore {
       : stub_(v1::WorkerService::NewStub(std::move(channel))) {}
 
   // The open descriptor keeps the bytes while the trainer prunes or replaces the file.
-  Status upload(const AttemptKey& key, Artifact artifact, const fs::path& file,
+  Status upload(const AttemptKey& key, Artifact artifact, const fs::path& folder,
                 std::stop_token stop) override {
-    const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) return from_errno("opening " + file.string(), errno);
+    const fs::path file = folder / artifact.path;
+    PM_ASSIGN(const Fd fd, open_beneath(folder, artifact.path));
     Sha256 digest;
     artifact.bytes = 0;
     PM_TRY(each_chunk(fd.get(), file, kNoLimit, [&](const std::string& chunk) {
