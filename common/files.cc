@@ -114,6 +114,12 @@ Status make_folders(const fs::path& folder) {
   return {};
 }
 
+Status remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  return error ? from_errno("removing " + path.string(), error.value()) : Status();
+}
+
 bool is_inside(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
          folder.end();

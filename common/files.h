@@ -39,6 +39,9 @@ Result<Fd> open_beneath(const std::filesystem::path& folder, const std::filesyst
 // Creates the folder and its parents; an existing folder is fine.
 Status make_folders(const std::filesystem::path& folder);
 
+// With all below it; links themselves, not what they lead to. A path that is not there is fine.
+Status remove_tree(const std::filesystem::path& path);
+
 // Whether a path is the folder or lies below it, by their names: both are canonical.
 bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
 

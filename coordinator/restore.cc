@@ -57,12 +57,6 @@ Result<Manifest> read_manifest(const fs::path& backup) {
   }
 }
 
-Status remove_tree(const fs::path& folder) {
-  std::error_code error;
-  fs::remove_all(folder, error);
-  return error ? from_errno("removing " + folder.string(), error.value()) : Status();
-}
-
 Status move_to(const fs::path& from, const fs::path& to) {
   if (::rename(from.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
   return from_errno("renaming " + from.string() + " to " + to.string(), errno);

@@ -11,10 +11,10 @@ namespace fs = std::filesystem;
 using spec::Tree;
 using spec::VisitPath;
 
-// What has a scheme (content://, root://, models://) means the same everywhere.
+// What has a scheme means the same everywhere.
 VisitPath absolute_against(const fs::path& folder) {
   return [folder](std::string_view, Tree& value) {
-    if (value.scalar.find("://") == value.scalar.npos) {
+    if (!spec::has_scheme(value.scalar)) {
       value = Tree::text((folder / value.scalar).lexically_normal().string());
     }
     return Status();

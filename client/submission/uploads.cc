@@ -26,7 +26,7 @@ Result<NamedContent> read(std::string_view key, const fs::path& path) {
 class Collector {
  public:
   Status visit(std::string_view key, Tree& value) {
-    if (key == "model" || value.scalar.find("://") != value.scalar.npos) return {};
+    if (key == "model" || spec::has_scheme(value.scalar)) return {};
     std::error_code error;
     if (!fs::exists(value.scalar, error)) {
       absent_.try_emplace(value.scalar, key);

@@ -9,6 +9,11 @@ constexpr std::string_view kAxis = "sweep.grid.";
 constexpr std::string_view kTuning = "sweep.tune_on.";
 constexpr std::string_view kDomain = "sweep.space.";
 
+bool is_path_key(std::string_view key) {
+  return key == "model" || key == "data.train" || key == "data.validation" || key == "data.eval" ||
+         key == "eval.data.eval" || key == "method.init";
+}
+
 class Walk {
  public:
   explicit Walk(const VisitPath& visit) : visit_(visit) {}
@@ -64,10 +69,7 @@ class Walk {
 
 }  // namespace
 
-bool is_path_key(std::string_view key) {
-  return key == "model" || key == "data.train" || key == "data.validation" || key == "data.eval" ||
-         key == "eval.data.eval" || key == "method.init";
-}
+bool has_scheme(std::string_view named) { return named.find("://") != named.npos; }
 
 Status each_path(Tree& spec, const VisitPath& visit) { return Walk(visit).entries("", spec); }
 

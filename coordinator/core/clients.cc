@@ -54,7 +54,7 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
 
 Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted) {
   Planned planned;
-  PM_ASSIGN(planned.spec, with_content_of_names(submitted));
+  PM_ASSIGN(planned.spec, with_content_of_names(submitted, planned.inputs));
   const Origin origin{environment_.clock.wall(), environment_.random};
   if (planned.spec.sweep) {
     PM_ASSIGN(planned.sweep, new_sweep(planned.spec, origin));
@@ -80,7 +80,7 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
     if (earlier) return repeated(*earlier, submission);
   }
   PM_TRY(planned.status());
-  PM_TRY(check_inputs(planned->spec));
+  PM_TRY(check_inputs(planned->inputs));
   PM_TRY(name_dependencies(planned->jobs, planned->sweep));
   submission.sweep_id = planned->sweep ? planned->sweep->shown.id() : "";
   submission.job_id = planned->jobs.front().record.job.id();

@@ -4,7 +4,6 @@
 #include "common/content/content_name.h"
 #include "common/content/root_name.h"
 #include "common/spec/paths.h"
-#include "common/spec/spec_tree.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/content_files.h"
 #include "coordinator/core/coordinator.h"
@@ -54,18 +53,16 @@ Status Coordinator::add_content(const FolderList& files) {
   return commit(transaction, begin, 0);
 }
 
-Status Coordinator::check_inputs(const JobSpec& spec) {
-  spec::Tree tree = spec::write_tree(spec);
-  return spec::each_path(tree, [this](std::string_view key, spec::Tree& value) {
-    return check_named(value.scalar).with_context(key);
-  });
+Status Coordinator::check_inputs(const NamedInputs& inputs) {
+  for (const auto& [key, named] : inputs) PM_TRY(check_named(named).with_context(key));
+  return {};
 }
 
 // Paths are for the worker to look at.
 Status Coordinator::check_named(const std::string& text) {
   if (names_content(text)) return content_files(reader(), blobs(), text).status();
   if (names_root(text)) return parse_root_name(text).status();
-  if (text.find("://") == text.npos) return {};
+  if (!spec::has_scheme(text)) return {};
   return invalid_argument(
       fmt::format("it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME, job://JOB or "
                   "content://SHA256/NAME",

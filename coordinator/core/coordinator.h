@@ -162,9 +162,11 @@ class Coordinator {
   void lose(LiveWorker& worker, const std::string& reason) PM_REQUIRES(mutex_);
 
   // clients.cc
+  using NamedInputs = std::vector<std::pair<std::string, std::string>>;  // key of a spec, its value
   // What a submission is to bring into being; `sweep`: what the jobs are the first trials of.
   struct Planned {
-    JobSpec spec;  // with content in the place of models and jobs
+    JobSpec spec;        // with content in the place of models and jobs
+    NamedInputs inputs;  // of it
     std::optional<LiveSweep> sweep;
     std::vector<LiveJob> jobs;
   };
@@ -183,13 +185,14 @@ class Coordinator {
 
   // names.cc
   // A job keeps the content that it was submitted with, whatever the names in its spec mean later.
-  Result<JobSpec> with_content_of_names(const JobSpec& spec);
+  // `inputs`: what it then names.
+  Result<JobSpec> with_content_of_names(const JobSpec& spec, NamedInputs& inputs);
   Result<std::string> content_of_model(const std::string& text);
   Result<std::string> content_of_job(std::string_view key, const std::string& text);
 
   // content.cc
   Result<v1::ContentState> content_state(const std::string& sha256);
-  Status check_inputs(const JobSpec& spec);
+  Status check_inputs(const NamedInputs& inputs);
   Status check_named(const std::string& text);
 
   // retention.cc

@@ -45,16 +45,18 @@ Status check_use(std::string_view key, const v1::Job& job, const FolderList& fil
 
 }  // namespace
 
-Result<JobSpec> Coordinator::with_content_of_names(const JobSpec& spec) {
+Result<JobSpec> Coordinator::with_content_of_names(const JobSpec& spec, NamedInputs& inputs) {
   spec::Tree tree = spec::write_tree(spec);
   bool named = false;
   PM_TRY(spec::each_path(tree, [&](std::string_view key, spec::Tree& value) -> Status {
-    if (!names_model(value.scalar) && !names_job(value.scalar)) return {};
-    const auto content = names_model(value.scalar) ? content_of_model(value.scalar)
-                                                   : content_of_job(key, value.scalar);
-    if (!content.ok()) return content.status().with_context(key);
-    value = spec::Tree::text(*content);
-    named = true;
+    if (names_model(value.scalar) || names_job(value.scalar)) {
+      const auto content = names_model(value.scalar) ? content_of_model(value.scalar)
+                                                     : content_of_job(key, value.scalar);
+      if (!content.ok()) return content.status().with_context(key);
+      value = spec::Tree::text(*content);
+      named = true;
+    }
+    inputs.emplace_back(key, value.scalar);
     return {};
   }));
   return named ? spec::read_valid(tree) : spec;

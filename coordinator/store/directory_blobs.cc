@@ -49,23 +49,6 @@ Result<std::optional<int64_t>> size_of(const fs::path& file) {
   return from_errno("examining " + file.string(), errno);
 }
 
-// The first `bytes` of a file, into a digest.
-Status digest_beginning(const fs::path& file, int64_t bytes, Sha256& digest) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return from_errno("opening " + file.string(), errno);
-  std::string block(size_t{1} << 20, '\0');
-  while (bytes > 0) {
-    const size_t wanted = std::min(block.size(), static_cast<size_t>(bytes));
-    const ssize_t count = ::read(fd.get(), block.data(), wanted);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return from_errno("reading " + file.string(), errno);
-    if (count == 0) return data_loss(file.string() + " is shorter than it was");
-    digest.update(block.data(), static_cast<size_t>(count));
-    bytes -= count;
-  }
-  return {};
-}
-
 class FileReader final : public BlobReader {
  public:
   FileReader(Fd fd, int64_t bytes) : fd_(std::move(fd)), bytes_(bytes) {}
@@ -100,10 +83,10 @@ class DirectoryBlobWriter final : public BlobWriter {
   }
 
   Status go_on_from(int64_t offset) {
-    PM_TRY(digest_beginning(file_, offset, digest_));
     if (::ftruncate(fd_.get(), offset) != 0 || ::lseek(fd_.get(), offset, SEEK_SET) < 0) {
       return from_errno("going on with " + file_.string(), errno);
     }
+    PM_TRY(update_from_file(digest_, file_));
     bytes_ = written_back_ = offset;
     return {};
   }

@@ -54,22 +54,17 @@ class Backup : public ServedTest {
 
   grpc::Status upload(const v1::AttemptId& id, const std::string& path, const std::string& kind,
                       const std::string& content, int step = 0) {
-    v1::UploadArtifactRequest header, chunk;
-    *header.mutable_header()->mutable_id() = id;
-    v1::Artifact& artifact = *header.mutable_header()->mutable_artifact();
+    v1::UploadHeader header;
+    *header.mutable_id() = id;
+    v1::Artifact& artifact = *header.mutable_artifact();
     artifact.set_path(path);
     artifact.set_kind(kind);
     artifact.set_step(step);
     artifact.set_bytes(static_cast<int64_t>(content.size()));
     artifact.set_sha256(sha256_hex(content));
-    chunk.set_chunk(content);
     v1::UploadArtifactResponse response;
     const auto context = call();
-    const auto writer = workers_->UploadArtifact(context.get(), &response);
-    writer->Write(header);
-    writer->Write(chunk);
-    writer->WritesDone();
-    return writer->Finish();
+    return send_file(*workers_->UploadArtifact(context.get(), &response), header, {content});
   }
   std::string download(const std::string& job, const std::string& path) {
     v1::DownloadArtifactRequest request;
@@ -83,18 +78,14 @@ class Backup : public ServedTest {
     return content;
   }
   void upload_content(const std::string& content) {
-    v1::UploadContentRequest header, chunk;
-    header.mutable_header()->set_sha256(sha256_hex(content));
-    header.mutable_header()->set_bytes(static_cast<int64_t>(content.size()));
-    chunk.set_chunk(content);
+    v1::ContentHeader header;
+    header.set_sha256(sha256_hex(content));
+    header.set_bytes(static_cast<int64_t>(content.size()));
     v1::UploadContentResponse response;
     const auto context = call();
     const auto stub = v1::ContentService::NewStub(channel_);
     const auto writer = stub->UploadContent(context.get(), &response);
-    writer->Write(header);
-    writer->Write(chunk);
-    writer->WritesDone();
-    EXPECT_TRUE(writer->Finish().ok());
+    EXPECT_TRUE(send_file(*writer, header, {content}).ok());
   }
   std::string download_content(const std::string& sha256) {
     v1::DownloadContentRequest request;

@@ -32,16 +32,7 @@ class RpcContent : public ServedTest {
   grpc::Status upload(const v1::ContentHeader& header, const std::vector<std::string>& chunks) {
     const auto context = call();
     v1::UploadContentResponse response;
-    const auto writer = content_->UploadContent(context.get(), &response);
-    v1::UploadContentRequest request;
-    *request.mutable_header() = header;
-    bool open = writer->Write(request);
-    for (const std::string& chunk : chunks) {
-      request.set_chunk(chunk);
-      open = open && writer->Write(request);
-    }
-    writer->WritesDone();
-    return writer->Finish();
+    return send_file(*content_->UploadContent(context.get(), &response), header, chunks);
   }
   grpc::Status upload(const std::string& bytes) { return upload(header(bytes), {bytes}); }
 
@@ -270,20 +261,16 @@ TEST_F(RpcContent, AFileOfAJobIsContentWithoutBeingSent) {
   submit_one();
   TestWorker worker(channel_);
   worker.register_as("w");
-  v1::UploadArtifactRequest artifact;
-  *artifact.mutable_header()->mutable_id() = worker.assignment().id();
-  artifact.mutable_header()->mutable_artifact()->set_path("adapter/weights");
-  artifact.mutable_header()->mutable_artifact()->set_kind("adapter");
-  artifact.mutable_header()->mutable_artifact()->set_bytes(3);
-  artifact.mutable_header()->mutable_artifact()->set_sha256(sha256_hex("abc"));
+  v1::UploadHeader artifact;
+  *artifact.mutable_id() = worker.assignment().id();
+  artifact.mutable_artifact()->set_path("adapter/weights");
+  artifact.mutable_artifact()->set_kind("adapter");
+  artifact.mutable_artifact()->set_bytes(3);
+  artifact.mutable_artifact()->set_sha256(sha256_hex("abc"));
   const auto context = call();
   v1::UploadArtifactResponse response;
   const auto writer = workers_->UploadArtifact(context.get(), &response);
-  writer->Write(artifact);
-  artifact.set_chunk("abc");
-  writer->Write(artifact);
-  writer->WritesDone();
-  ASSERT_TRUE(writer->Finish().ok());
+  ASSERT_TRUE(send_file(*writer, artifact, {"abc"}).ok());
   EXPECT_EQ(text_of(state("abc")), "part 0");
   EXPECT_TRUE(upload(header("abc"), {}).ok());
   EXPECT_EQ(text_of(state("abc")), "whole 3");

@@ -39,16 +39,7 @@ class RpcWorkers : public ServedTest {
   grpc::Status upload(const v1::UploadHeader& header, const std::vector<std::string>& chunks) {
     const auto context = call();
     v1::UploadArtifactResponse response;
-    const auto writer = workers_->UploadArtifact(context.get(), &response);
-    v1::UploadArtifactRequest request;
-    *request.mutable_header() = header;
-    bool open = writer->Write(request);
-    for (const std::string& chunk : chunks) {
-      request.set_chunk(chunk);
-      open = open && writer->Write(request);
-    }
-    writer->WritesDone();
-    return writer->Finish();
+    return send_file(*workers_->UploadArtifact(context.get(), &response), header, chunks);
   }
 
   int listed() {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "coordinator/service.h"
 #include "prefixmem/v1/job_service.grpc.pb.h"
@@ -13,6 +14,21 @@
 #include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem {
+
+// A file as one call brings it: its header, then chunks as long as the other side takes them.
+template <class Request, class Header>
+grpc::Status send_file(grpc::ClientWriter<Request>& writer, const Header& header,
+                       const std::vector<std::string>& chunks) {
+  Request request;
+  *request.mutable_header() = header;
+  bool open = writer.Write(request);
+  for (const std::string& chunk : chunks) {
+    request.set_chunk(chunk);
+    open = open && writer.Write(request);
+  }
+  writer.WritesDone();
+  return writer.Finish();
+}
 
 // A worker that says only what it is told to; its calls wait at most kPatience.
 class TestWorker {

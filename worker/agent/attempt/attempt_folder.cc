@@ -10,12 +10,6 @@ namespace fs = std::filesystem;
 
 fs::path jobs_folder(const fs::path& work_dir) { return fs::absolute(work_dir) / "jobs"; }
 
-Status remove_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  return error ? from_errno("removing " + path.string(), error.value()) : Status();
-}
-
 Result<AttemptFolder> AttemptFolder::create(const fs::path& work_dir, const AttemptKey& key) {
   const fs::path path = jobs_folder(work_dir) / key.job_id / std::to_string(key.attempt);
   PM_TRY(remove_tree(path));

@@ -1,9 +1,9 @@
 // The folder of one attempt: <work_dir>/jobs/<job_id>/<attempt>/
 //
-//   spec.yaml   what the trainer reads
+//   spec.yaml       what the trainer reads
 //   portable.yaml   the same as it was submitted, without paths of this host
-//   out/        what it writes: metrics.jsonl, checkpoints/, adapter/, result.json
-//   spool       its events that are not acknowledged
+//   out/            what it writes: metrics.jsonl, checkpoints/, adapter/, result.json
+//   spool           its events that are not acknowledged
 #pragma once
 
 #include <filesystem>
@@ -37,8 +37,5 @@ class AttemptFolder {
 
 // Where the attempts' folders are.
 std::filesystem::path jobs_folder(const std::filesystem::path& work_dir);
-
-// A path that is not there is fine.
-Status remove_tree(const std::filesystem::path& path);
 
 }  // namespace prefixmem::agent

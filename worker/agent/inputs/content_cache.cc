@@ -18,7 +18,6 @@
 #include "common/id.h"
 #include "common/log.h"
 #include "common/sha256.h"
-#include "worker/agent/attempt/attempt_folder.h"
 #include "worker/agent/transfer/retry.h"
 
 namespace prefixmem::agent {

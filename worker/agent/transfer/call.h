@@ -1,4 +1,4 @@
-// One call of a transfer: with a deadline that grows with its bytes, and ended by a stop.
+// One call of a transfer: with a deadline, and ended by a stop.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -14,12 +14,17 @@
 
 namespace prefixmem::agent {
 
+// For so many bytes over the slowest line that is waited for.
+inline std::chrono::seconds transfer_limit(int64_t bytes) {
+  constexpr int64_t kSlowestBytesPerSecond = int64_t{1} << 20;
+  return std::chrono::seconds(30 + bytes / kSlowestBytesPerSecond);
+}
+
 class TransferCall {
  public:
-  TransferCall(int64_t bytes, std::stop_token stop)
+  TransferCall(std::chrono::seconds limit, std::stop_token stop)
       : stop_(std::move(stop)), cancel_(stop_, [this] { context_.TryCancel(); }) {
-    context_.set_deadline(std::chrono::system_clock::now() + kPatience +
-                          std::chrono::seconds(bytes / kSlowestBytesPerSecond));
+    context_.set_deadline(std::chrono::system_clock::now() + limit);
   }
   grpc::ClientContext* context() { return &context_; }
   Status result(const grpc::Status& status) const {
@@ -30,9 +35,6 @@ class TransferCall {
   }
 
  private:
-  static constexpr int64_t kSlowestBytesPerSecond = int64_t{1} << 20;
-  static constexpr std::chrono::seconds kPatience{30};
-
   grpc::ClientContext context_;
   const std::stop_token stop_;
   std::stop_callback<std::function<void()>> cancel_;

@@ -89,7 +89,7 @@ class GrpcArtifactStore final : public ArtifactStore {
  private:
   Status send(const v1::UploadArtifactRequest& header, int fd, const fs::path& file, int64_t bytes,
               std::stop_token stop) {
-    TransferCall call(bytes, std::move(stop));
+    TransferCall call(transfer_limit(bytes), std::move(stop));
     v1::UploadArtifactResponse response;
     const auto writer = stub_->UploadArtifact(call.context(), &response);
     Status read;
@@ -110,7 +110,7 @@ class GrpcArtifactStore final : public ArtifactStore {
                  std::stop_token stop) {
     const Fd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd.valid()) return from_errno("creating " + file.string(), errno);
-    TransferCall call(artifact.bytes, std::move(stop));
+    TransferCall call(transfer_limit(artifact.bytes), std::move(stop));
     v1::FetchArtifactRequest request;
     request.set_job_id(job_id);
     request.set_sha256(artifact.sha256);

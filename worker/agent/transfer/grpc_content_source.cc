@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <limits>
+#include <chrono>
 
 #include "common/fd.h"
 #include "common/files.h"
@@ -70,13 +70,13 @@ class GrpcContentSource final : public ContentSource {
   }
 
  private:
-  // The size is not known before the call, so it gets a day; the channel's keepalive finds a
-  // coordinator that is gone.
-  static constexpr int64_t kLongestCallBytes = int64_t{86400} << 20;
+  // The size is not known before the call; the channel's keepalive finds a coordinator that is
+  // gone.
+  static constexpr std::chrono::seconds kLimit = std::chrono::hours(24);
 
   Status receive(const std::string& sha256, PartialFile& file, const Admit& admit,
                  std::stop_token stop) {
-    TransferCall call(kLongestCallBytes, std::move(stop));
+    TransferCall call(kLimit, std::move(stop));
     v1::FetchContentRequest request;
     request.set_sha256(sha256);
     request.set_offset(file.bytes());
