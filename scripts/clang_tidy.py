@@ -24,7 +24,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +33,7 @@ FOLDERS = ("common", "coordinator", "worker", "client", "tests")
 MOST_TOGETHER = 8
 ANY_INCLUDE = re.compile(rb'^\s*#\s*include\s*([<"][^>"]+[>"])', re.M)
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
+SHORT_NAME = re.compile(rb"^using (?:[\w:]+::)?(\w+);|^namespace (\w+) =", re.M)
 # Options that g++ knows and clang does not, and CMake's precompiled headers.
 DROPPED = re.compile(
     r"-fpch-preprocess|-fopenmp|-Winvalid-pch|-fno-omit-frame-pointer|-fsanitize=.*|-Wno-unknown-warning-option"
@@ -210,11 +211,19 @@ def includes_twice(path):
     return len(found) > len(set(found))
 
 
+def names_in_vain(path):
+    """Whether a name that is made short here may be used by nobody, but by its neighbours."""
+    text = content(path)
+    words = Counter(re.findall(rb"\w+", re.sub(rb"//.*", b"", text)))
+    names = [using or alias for using, alias in SHORT_NAME.findall(text)]
+    return any(words[name] < 2 for name in names)
+
+
 def groups_of(entries, build):
     """Lists of sources that may be checked as one text: same folder, options and libraries."""
     alike, groups = defaultdict(list), []
     for path, entry in entries.items():
-        if includes_twice(path):  # which nobody sees in a longer text
+        if includes_twice(path) or names_in_vain(path):  # which nobody sees in a longer text
             groups.append([path])
             continue
         libraries, _ = libraries_of(texts_of(path, build))

@@ -14,7 +14,6 @@ namespace prefixmem::agent {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 class ContentCacheTest : public testing::Test {
