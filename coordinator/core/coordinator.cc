@@ -54,9 +54,7 @@ Status Coordinator::load() {
       if (!job.attempt) return data_loss(attempt_missing(job.record.job));
     }
     LiveJob& live = live_.jobs[job.record.job.id()] = std::move(job);
-    if (!live.attempt) continue;
-    const Millis ran = environment_.clock.wall() - live.attempt->start;
-    begin_clock(live, now - std::max(ran, Millis(0)));
+    if (live.attempt) begin_clock(live, now);  // until its worker says for how long it has run
   }
   std::vector<LiveJob*> queued;
   for (auto& [id, job] : live_.jobs) {

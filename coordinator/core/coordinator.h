@@ -262,6 +262,7 @@ class Coordinator {
                const std::string& stderr_tail) PM_REQUIRES(mutex_);
 
   // workers.cc
+  void put_clocks_right(const v1::Register& request) PM_REQUIRES(mutex_);
   void take_up(const v1::Register& request) PM_REQUIRES(mutex_);
   scheduler::Reconciliation reconcile_with(const v1::Register& request) PM_REQUIRES(mutex_);
   void send_again(const std::vector<scheduler::AttemptKey>& lost) PM_REQUIRES(mutex_);

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxPendingEvents = 2000;  // more are committed at once
 constexpr int kMaxSlots = 4096;
 constexpr int64_t kMaxEventNumber = int64_t{1} << 48;
+constexpr double kMaxAttemptSeconds = 1e9;  // 30 years
 constexpr const char* kNotCurrent = "the attempt is not current any more";
 
 Status check(const v1::Register& request) {
@@ -33,6 +34,11 @@ Status check(const v1::Register& request) {
   if (request.device() != "cpu" && request.device() != "cuda") {
     return invalid_argument(fmt::format("register.device is \"{}\"; allowed: cpu or cuda",
                                         spec::shortened(request.device(), 80)));
+  }
+  for (const double seconds : request.attempt_seconds()) {
+    if (seconds >= 0 && seconds <= kMaxAttemptSeconds) continue;
+    return invalid_argument(fmt::format("register.attempt_seconds holds {}; allowed: 0 to {}",
+                                        seconds, kMaxAttemptSeconds));
   }
   return {};
 }
@@ -81,8 +87,21 @@ Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerL
   return flush();
 }
 
+// What began before this process did is younger to it than to its worker.
+void Coordinator::put_clocks_right(const v1::Register& request) {
+  const MonotonicTime now = environment_.clock.monotonic();
+  const int told = std::min(request.attempts_size(), request.attempt_seconds_size());
+  for (int i = 0; i < told; ++i) {
+    LiveJob* job = live_.current(request.worker_id(), request.attempts(i));
+    if (job == nullptr) continue;
+    const Millis ran(static_cast<int64_t>(request.attempt_seconds(i) * 1000));
+    begin_clock(*job, std::min(job->began, now - ran));
+  }
+}
+
 void Coordinator::take_up(const v1::Register& request) {
   const std::string& id = request.worker_id();
+  put_clocks_right(request);
   const scheduler::Reconciliation found = reconcile_with(request);
   v1::CoordinatorMessage answer;
   v1::Registered& registered = *answer.mutable_registered();

@@ -48,7 +48,7 @@ def write_spec(folder):
             "dtype": "fp32",
             "deterministic": True,
         },
-        "resources": {"device": "cpu", "ranks": 2, "threads": 1},
+        "resources": {"device": "cpu", "ranks": 2, "threads": 1, "time_limit": "1h"},
         "sweep": {"grid": {"method": METHODS, "train.seed": SEEDS}},
     }
     (folder / "sweep.yaml").write_text(json.dumps(spec))

@@ -89,6 +89,7 @@ void Agent::dial() {
     v1::AttemptId& id = *request.add_attempts();
     id.set_job_id(key.first);
     id.set_attempt(key.second);
+    request.add_attempt_seconds(to_seconds(attempt->age()));
   }
   stream_->say(message);
   later(world_.units(10), [this, mine] {

@@ -61,7 +61,8 @@ std::string metrics_of(int64_t steps) {
 Attempt::Attempt(const v1::AssignedAttempt& assigned, Host& host)
     : host_(host),
       key_(assigned.id().job_id(), assigned.id().attempt()),
-      plan_(plan_of(assigned.spec_yaml())) {
+      plan_(plan_of(assigned.spec_yaml())),
+      began_(host.world.timeline.now()) {
   if (assigned.has_resume_from()) resume_from_ = assigned.resume_from();
   if (assigned.has_resume_metrics()) resume_metrics_ = assigned.resume_metrics();
   host_.world.ledger.attempts[key_] = {.worker = host_.worker};

@@ -44,6 +44,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   Attempt(const v1::AssignedAttempt& assigned, Host& host);
 
   const AttemptKey& key() const { return key_; }
+  Millis age() const { return host_.world.timeline.now() - began_; }
   const Plan& plan() const { return plan_; }
 
   // ---- of its gang
@@ -96,6 +97,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   Host& host_;
   const AttemptKey key_;
   const Plan plan_;
+  const MonotonicTime began_;
   std::optional<v1::Artifact> resume_from_, resume_metrics_;
   int64_t step_ = 0;  // the last one done
 

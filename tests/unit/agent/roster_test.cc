@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Key;
 
 const AttemptKey kKey{"job-a", 1};
 constexpr Millis kPatience{60000};
@@ -103,13 +104,13 @@ class RosterTest : public AgentWorldTest {
 TEST_F(RosterTest, AnAttemptFromAssignmentToAcknowledgement) {
   start_with(kWell);
   roster_->assign(assignment());
-  EXPECT_THAT(roster_->known(), ElementsAre(kKey));
+  EXPECT_THAT(roster_->known(), ElementsAre(Key(kKey)));
   EXPECT_TRUE(finish().status.ok());
   EXPECT_THAT(said_, ElementsAre("hello", "artifact result.json"));
   EXPECT_THAT(store_.uploads(), ElementsAre("result result.json {}"));
   EXPECT_EQ(roster_->used_slots(), 0);
   EXPECT_THAT(roster_->running(), IsEmpty());
-  EXPECT_THAT(roster_->known(), ElementsAre(kKey));
+  EXPECT_THAT(roster_->known(), ElementsAre(Key(kKey)));
   EXPECT_TRUE(fs::exists(attempt_folder()));
   roster_->acknowledge_end(kKey);
   roster_->sweep();

@@ -106,7 +106,10 @@ Status CoordinatorTest::connect(const std::string& id, int slots,
   request.set_host("host-of-" + id);
   request.set_slots(slots);
   request.set_device(device);
-  for (const std::string& key : running) *request.add_attempts() = attempt(key);
+  for (const std::string& key : running) {
+    *request.add_attempts() = attempt(key);
+    request.add_attempt_seconds(to_seconds(ages_[key]));
+  }
   auto link = std::make_shared<FakeLink>();
   links_[id] = link;
   return coordinator().connect(request, link);

@@ -81,6 +81,7 @@ class CoordinatorTest : public testing::Test {
 
   CoordinatorConfig config_;
   FakeClock clock_;
+  std::map<std::string, Millis> ages_;  // by "a/1": what workers say of their attempts
   Metrics metrics_;
   std::vector<Status> store_failures_;
 

@@ -118,12 +118,14 @@ TEST_F(TimeLimitTest, OutlivesTheCoordinatorWhoseAbsenceCounts) {
   pass(seconds(2));
   clock_.advance(seconds(3));  // nobody is there
   restart();
+  ages_["a/2"] = seconds(5);
   ASSERT_TRUE(connect("w", 1, {"a/2"}).ok());
   pass(seconds(2) - Millis(100));
   EXPECT_EQ(state("a"), "starting: 1 rank on worker w");
   pass(Millis(100));
   EXPECT_EQ(state("a"), "starting: the time limit of 10s is used up; worker w stops it");
   restart();
+  ages_["a/2"] = seconds(7);
   ASSERT_TRUE(connect("w", 1, {"a/2"}).ok());
   EXPECT_THAT(heard("w"),
               ElementsAre("registered", "cancel a/2: the time limit of 10s is used up"));
@@ -134,11 +136,28 @@ TEST_F(TimeLimitTest, AWallClockThatIsSetTakesNoTimeAway) {
   clock_.set_wall(clock_.wall() + hours(5));
   coordinator().tick();
   EXPECT_EQ(state("a"), "running: attempt 1 on worker w");
+  restart();
+  ages_["a/1"] = seconds(0);
+  ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
+  pass(seconds(5));
+  EXPECT_EQ(state("a"), "running: attempt 1 on worker w");
   clock_.set_wall(clock_.wall() - hours(10));
   restart();
+  ages_["a/1"] = seconds(5);
   ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
-  pass(seconds(9));
+  pass(seconds(5) - Millis(100));
   EXPECT_EQ(state("a"), "running: attempt 1 on worker w");
+  pass(Millis(100));
+  EXPECT_EQ(state("a"), "running: the time limit of 10s is used up; worker w stops it");
+}
+
+TEST_F(TimeLimitTest, AWorkerThatDialsAgainGivesNoTime) {
+  run_job();
+  pass(seconds(9));
+  ages_["a/1"] = seconds(1);
+  ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
+  pass(seconds(1));
+  EXPECT_EQ(state("a"), "running: the time limit of 10s is used up; worker w stops it");
 }
 
 TEST_F(TimeLimitTest, WithoutOneAJobRunsAsLongAsItTakes) {

@@ -28,7 +28,10 @@ Millis grace_of(StopKind kind, const AttemptOptions& options) {
 }  // namespace
 
 Attempt::Attempt(Assignment assignment, const AttemptWorld& world, AttemptHost& host)
-    : assignment_(std::move(assignment)), world_(world), host_(host) {}
+    : assignment_(std::move(assignment)),
+      world_(world),
+      host_(host),
+      began_(world.clock.monotonic()) {}
 
 Attempt::~Attempt() {
   transfers_.request_stop();

@@ -88,6 +88,8 @@ class Attempt {
   ~Attempt();
 
   const AttemptKey& key() const { return assignment_.key; }
+  // Since it was assigned.
+  Millis age() const { return world_.clock.monotonic() - began_; }
   // prepare() has to fetch files, which takes as long as the coordinator does.
   bool fetches() const;
 
@@ -156,6 +158,7 @@ class Attempt {
   const Assignment assignment_;
   const AttemptWorld& world_;
   AttemptHost& host_;
+  const MonotonicTime began_;
 
   // The gang's thread, before the relay thread starts.
   std::optional<AttemptFolder> folder_;

@@ -177,10 +177,10 @@ std::set<std::shared_ptr<GangRun>> Roster::holding_slots() const {
   return found;
 }
 
-std::vector<AttemptKey> Roster::known() const {
-  std::vector<AttemptKey> keys;
-  for (const auto& attempt : all()) keys.push_back(attempt->key());
-  return keys;
+std::map<AttemptKey, Millis> Roster::known() const {
+  std::map<AttemptKey, Millis> ages;
+  for (const auto& attempt : all()) ages[attempt->key()] = attempt->age();
+  return ages;
 }
 
 std::vector<AttemptKey> Roster::running() const {

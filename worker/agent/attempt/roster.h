@@ -50,7 +50,8 @@ class Roster {
   // sent by somebody else.
   bool wait_until_empty(MonotonicTime deadline);
 
-  std::vector<AttemptKey> known() const;    // with those that wait for acknowledgement
+  // With those that wait for acknowledgement; how long each has been here.
+  std::map<AttemptKey, Millis> known() const;
   std::vector<AttemptKey> running() const;  // they may still train
   int used_slots() const;
   int64_t spooled_events() const;

@@ -42,7 +42,8 @@ Artifact artifact_of(const v1::Artifact& from) {
 
 }  // namespace
 
-v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<AttemptKey>& known) {
+v1::WorkerMessage register_message(const WorkerCard& card,
+                                   const std::map<AttemptKey, Millis>& known) {
   v1::WorkerMessage message;
   v1::Register& out = *message.mutable_register_();
   out.set_worker_id(card.id);
@@ -52,7 +53,10 @@ v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<Att
   for (const std::string& name : card.device_names) out.add_device_names(name);
   out.set_version(std::string(version()));
   out.set_metrics_address(card.metrics_address);
-  for (const AttemptKey& key : known) set(*out.add_attempts(), key);
+  for (const auto& [key, age] : known) {
+    set(*out.add_attempts(), key);
+    out.add_attempt_seconds(to_seconds(age));
+  }
   return message;
 }
 

@@ -1,6 +1,7 @@
 // The agent's own words from and to the messages of WorkerService.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,9 @@ struct WorkerCard {
   std::string metrics_address;
 };
 
-v1::WorkerMessage register_message(const WorkerCard& card, const std::vector<AttemptKey>& known);
+// `known`: how long each attempt has been here.
+v1::WorkerMessage register_message(const WorkerCard& card,
+                                   const std::map<AttemptKey, Millis>& known);
 v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
                                     bool draining);
 v1::WorkerMessage report_message(const AttemptReport& report);
