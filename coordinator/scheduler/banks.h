@@ -8,19 +8,18 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/scheduler/state.h"
+#include "coordinator/scheduler/queue.h"
 
 namespace prefixmem::scheduler {
 
-// Over one placement; the jobs outlive it.
+// Over one placement; the queue outlives it.
 class Banks {
  public:
-  // `in_turn`: the queue, as it is looked at.
-  Banks(const std::vector<const Job*>& in_turn, int limit);
+  Banks(const Queue& queue, int limit) : queue_(queue), limit_(limit) {}
 
   bool has_started(const Job& job) const { return started_.contains(job.id); }
   // It has joined a gang by itself.
-  void joined(const Job& job) { started_.insert(job.id); }
+  void joined(const Job& job) { mark(job); }
   // Jobs that a gang of such a job may hold: the limit of the service and the job's own.
   size_t limit_of(const Job& job) const;
   // Starts `first` and, in turn, those with its key that have not started and may join: their
@@ -29,9 +28,19 @@ class Banks {
                                 const std::function<bool(const Job&)>& may_join);
 
  private:
+  struct Bank {
+    const Queue::Line& line;
+    Queue::Line::const_iterator next;  // those before it have started
+    size_t started = 0;
+  };
+
+  Bank& bank_of(const Job& job);
+  void mark(const Job& job);
+
+  const Queue& queue_;
   const int limit_;
-  std::map<std::string_view, std::vector<const Job*>> waiting_;  // by key, in turn
-  std::set<std::string_view> started_;                           // ids
+  std::map<std::string_view, Bank> banks_;  // by key
+  std::set<std::string_view> started_;      // ids
 };
 
 }  // namespace prefixmem::scheduler

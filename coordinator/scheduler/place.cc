@@ -4,28 +4,19 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "coordinator/scheduler/banks.h"
 #include "coordinator/scheduler/preempt.h"
 #include "coordinator/scheduler/reasons.h"
-#include "coordinator/scheduler/room.h"
 
 namespace prefixmem::scheduler {
 namespace {
 
 constexpr const char* kBehind = "waits behind earlier jobs";
-
-std::vector<const Job*> in_turn(const std::vector<Job>& queue) {
-  std::vector<const Job*> jobs;
-  jobs.reserve(queue.size());
-  for (const Job& job : queue) jobs.push_back(&job);
-  std::sort(jobs.begin(), jobs.end(), [](const Job* a, const Job* b) {
-    return std::tuple(-a->priority, a->order) < std::tuple(-b->priority, b->order);
-  });
-  return jobs;
-}
 
 // When its slots are free again if it starts now; none: it has no time limit.
 std::optional<MonotonicTime> end_by(const Job& job, MonotonicTime now) {
@@ -83,49 +74,61 @@ Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
 // One placement from its state to its decisions.
 class Placing {
  public:
-  Placing(MonotonicTime now, const State& state, const Config& config)
-      : now_(now),
-        rooms_(rooms_of(state)),
-        jobs_(in_turn(state.queue)),
-        banks_(jobs_, config.bank_limit) {}
+  Placing(MonotonicTime now, std::vector<Room> rooms, const Queue& queue, const Config& config)
+      : now_(now), queue_(queue), rooms_(std::move(rooms)), banks_(queue, config.bank_limit) {
+    for (Room& room : rooms_) {
+      unkept_.push_back(&room);
+      if (room.free > 0 && takes_work(*room.worker)) free_.push_back(&room);
+      int& largest = room.worker->device == Device::kCuda ? largest_cuda_ : largest_cpu_;
+      largest = std::max(largest, room.worker->slots);
+    }
+  }
 
+  // By turn, but that what waits closes its line.
   Placement run() {
-    for (const Job* job : jobs_) {
-      if (banks_.has_started(*job)) continue;
-      if (const std::string* reason = reason_of_those_before(*job)) {
-        placement_.waits.push_back({job->id, *reason});
+    std::map<Turn, Next> lines;
+    for (const auto& [kind, line] : queue_.lines()) {
+      lines.emplace(line.begin()->first, Next{&kind, line.begin(), line.end()});
+    }
+    while (!lines.empty()) {
+      Next next = lines.extract(lines.begin()).mapped();
+      const Job& job = *next.job->second;
+      if (banks_.has_started(job) || place(job)) {
+        if (++next.job != next.end) lines.emplace(next.job->first, next);
       } else {
-        place(*job);
+        placement_.behind.push_back({*next.kind, job.id, reason_behind(job)});
       }
     }
     return std::move(placement_);
   }
 
  private:
-  void place(const Job& job) {
+  struct Next {
+    const Kind* kind;
+    Queue::Line::const_iterator job, end;
+  };
+
+  // Whether it starts.
+  bool place(const Job& job) {
     if (Room* room = best_room(job)) {
       start(job, *room);
-    } else if (const Company company = company_for(job); company.gang != nullptr) {
-      join(job, company);
+    } else if (const auto company = company_for(job)) {
+      join(job, *company);
     } else {
       placement_.waits.push_back({job.id, wait_in_turn(job)});
+      return false;
     }
+    return true;
   }
 
-  // Jobs that differ in nothing that counts here but their turn.
-  using Kind = std::pair<int, Device>;
-  static std::optional<Kind> kind_of(const Job& job) {
-    if (!job.bank.empty() || !job.time.text.empty()) return std::nullopt;
-    return Kind(job.ranks, job.device);
+  bool is_possible(const Job& job) const {
+    const int largest = std::max(largest_cuda_, job.device == Device::kCuda ? 0 : largest_cpu_);
+    return job.ranks <= largest;
   }
 
-  // Why a job waits of which one of its kind waits already: within a placement room only becomes
-  // less, and the one before has kept what there was. None: the job has to be looked at. Without
-  // this a long queue would cost its length times the number of workers.
-  const std::string* reason_of_those_before(const Job& job) const {
-    const auto kind = kind_of(job);
-    const auto found = kind ? behind_.find(*kind) : behind_.end();
-    return found == behind_.end() ? nullptr : &found->second;
+  // Of those for which nothing is left that they could keep.
+  std::string reason_behind(const Job& job) const {
+    return is_possible(job) ? kBehind : never_fits(rooms_, job);
   }
 
   bool holds_now(const Room& room, const Job& job) const {
@@ -134,9 +137,9 @@ class Placing {
 
   Room* best_room(const Job& job) {
     Room* best = nullptr;
-    for (Room& room : rooms_) {
-      if (!holds_now(room, job)) continue;
-      if (best == nullptr || preference(room, job) < preference(*best, job)) best = &room;
+    for (Room* room : free_) {
+      if (!holds_now(*room, job)) continue;
+      if (best == nullptr || preference(*room, job) < preference(*best, job)) best = room;
     }
     return best;
   }
@@ -144,9 +147,9 @@ class Placing {
   // How many gangs of such a job could start now on workers like the best one.
   int places_like(const Room& best, const Job& job) const {
     int places = 0;
-    for (const Room& room : rooms_) {
-      if (room.worker->device != best.worker->device) continue;
-      places += allowance(room, job, now_) / job.ranks;
+    for (const Room* room : free_) {
+      if (room->worker->device != best.worker->device) continue;
+      places += allowance(*room, job, now_) / job.ranks;
     }
     return places;
   }
@@ -158,71 +161,67 @@ class Placing {
     });
     placement_.starts.push_back(start_of(members, room));
     room.free -= first.ranks;
-    room.gangs.push_back(gang_of(members, now_));
-    room.gangs.back().start = placement_.starts.size() - 1;
+    if (room.free == 0) std::erase(free_, &room);
+    std::vector<Gang>& gangs = room.gangs.change();
+    gangs.push_back(gang_of(members, now_));
+    gangs.back().start = placement_.starts.size() - 1;
     if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
   }
 
   struct Company {
-    Room* room = nullptr;
-    Gang* gang = nullptr;
+    Room* room;
+    size_t gang;  // of the room's
+    size_t jobs;  // in it
   };
 
   // The fullest gang of the job's bank with a place left, on a worker that no job ahead waits for:
   // the gang would keep it waiting. One that runs takes in no job that resumes: its checkpoint has
   // to be fetched first.
-  Company company_for(const Job& job) {
-    Company best;
+  std::optional<Company> company_for(const Job& job) const {
+    std::optional<Company> best;
     if (job.bank.empty()) return best;
-    for (Room& room : rooms_) {
-      if (room.keeper != nullptr || !takes_work(*room.worker)) continue;
-      for (Gang& gang : room.gangs) {
-        const bool open = gang.bank == job.bank && !gang.leaving &&
-                          gang.job_ids.size() < banks_.limit_of(job) &&
+    for (Room* room : unkept_) {
+      if (!takes_work(*room->worker)) continue;
+      for (size_t i = 0; i < room->gangs.size(); ++i) {
+        const Gang& gang = room->gangs[i];
+        const size_t jobs = gang.job_ids.size();
+        const bool open = gang.bank == job.bank && !gang.leaving && jobs < banks_.limit_of(job) &&
                           (gang.start || !job.resumes);
-        if (!open) continue;
-        if (best.gang == nullptr || gang.job_ids.size() > best.gang->job_ids.size()) {
-          best = {&room, &gang};
-        }
+        if (open && (!best || jobs > best->jobs)) best = {room, i, jobs};
       }
     }
     return best;
   }
 
   void join(const Job& job, const Company& company) {
-    const auto& [room, gang] = company;
+    Room& room = *company.room;
+    Gang& gang = room.gangs.change()[company.gang];
     banks_.joined(job);
-    if (gang->start) {
-      Start& start = placement_.starts[*gang->start];
+    if (gang.start) {
+      Start& start = placement_.starts[*gang.start];
       start.job_ids.push_back(job.id);
-      start.reason = start_reason(job.ranks, start.job_ids.size(), *room);
+      start.reason = start_reason(job.ranks, start.job_ids.size(), room);
     } else {
       placement_.starts.push_back(
           {.job_ids = {job.id},
-           .worker_id = room->worker->id,
-           .gang = gang->id,
-           .company = gang->job_ids,
+           .worker_id = room.worker->id,
+           .gang = gang.id,
+           .company = gang.job_ids,
            .reason = fmt::format("{} on worker {}, joins a gang of {}", ranks_text(job.ranks),
-                                 room->worker->id, gang->job_ids.size())});
+                                 room.worker->id, gang.job_ids.size())});
     }
-    gang->job_ids.insert(std::lower_bound(gang->job_ids.begin(), gang->job_ids.end(), job.id),
-                         job.id);
+    gang.job_ids.insert(std::lower_bound(gang.job_ids.begin(), gang.job_ids.end(), job.id), job.id);
     const auto end = end_by(job, now_);
-    gang->end_by = end && gang->end_by ? std::max(end, gang->end_by) : std::nullopt;
+    gang.end_by = end && gang.end_by ? std::max(end, gang.end_by) : std::nullopt;
   }
 
   // Keeps the workers that the job could run on later, and says what it waits for.
   std::string wait_in_turn(const Job& job) {
     std::vector<Room*> own;
-    bool possible = false;
-    for (Room& room : rooms_) {
-      if (!could_ever_hold(room, job)) continue;
-      possible = true;
-      if (room.keeper == nullptr) own.push_back(&room);
+    for (Room* room : unkept_) {
+      if (could_ever_hold(*room, job)) own.push_back(room);
     }
-    std::string reason_behind = possible ? kBehind : never_fits(rooms_, job);
-    if (const auto kind = kind_of(job)) behind_.emplace(*kind, reason_behind);
-    if (own.empty()) return reason_behind;
+    if (own.empty()) return reason_behind(job);
     if (auto reason = none_takes_work(rooms_, job)) {
       keep(job, own, std::nullopt);
       return *std::move(reason);
@@ -234,13 +233,13 @@ class Placing {
                   : fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
   }
 
-  static void keep(const Job& job, const std::vector<Room*>& own,
-                   std::optional<MonotonicTime> starts_by) {
+  void keep(const Job& job, const std::vector<Room*>& own, std::optional<MonotonicTime> starts_by) {
     for (Room* room : own) {
       room->keeper = &job;
       room->keeper_starts_by = starts_by;
       room->spare = spare_slots(*room, job.ranks);
     }
+    std::erase_if(unkept_, [](const Room* room) { return room->keeper != nullptr; });
   }
 
   // The latest start by time limits; none: they do not say.
@@ -281,17 +280,51 @@ class Placing {
   }
 
   const MonotonicTime now_;
+  const Queue& queue_;
   std::vector<Room> rooms_;
-  const std::vector<const Job*> jobs_;
+  std::vector<Room*> free_;                 // with slots that may be taken
+  std::vector<Room*> unkept_;               // that no waiting job keeps, in the order of `rooms_`
+  int largest_cuda_ = 0, largest_cpu_ = 0;  // slots of a worker of that device
   Banks banks_;
-  std::map<Kind, std::string> behind_;  // why further jobs of a kind wait
   Placement placement_;
 };
 
+// In turn, with every job of the queue that does not start.
+std::vector<Wait> all_waits(const Placement& placement, const Queue& queue,
+                            const std::set<std::string_view>& started) {
+  std::map<std::string_view, std::string_view> first;  // reasons by the job
+  for (const Wait& wait : placement.waits) first.emplace(wait.job_id, wait.reason);
+  std::map<Turn, Wait> waits;
+  for (const WaitBehind& behind : placement.behind) {
+    for (const auto& [turn, job] : queue.lines().at(behind.kind)) {
+      if (started.contains(job->id)) continue;
+      const auto own = first.find(job->id);
+      waits.emplace(turn,
+                    Wait{job->id, std::string(own == first.end() ? behind.reason : own->second)});
+    }
+  }
+  std::vector<Wait> in_turn;
+  for (auto& [turn, wait] : waits) in_turn.push_back(std::move(wait));
+  return in_turn;
+}
+
 }  // namespace
 
+Placement place(MonotonicTime now, std::vector<Room> rooms, const Queue& queue,
+                const Config& config) {
+  return Placing(now, std::move(rooms), queue, config).run();
+}
+
 Placement place(MonotonicTime now, const State& state, const Config& config) {
-  return Placing(now, state, config).run();
+  const Queue queue(state.queue);
+  Placement placement = place(now, rooms_of(state), queue, config);
+  std::set<std::string_view> started;
+  for (const Start& start : placement.starts) {
+    started.insert(start.job_ids.begin(), start.job_ids.end());
+  }
+  placement.waits = all_waits(placement, queue, started);
+  placement.behind.clear();
+  return placement;
 }
 
 }  // namespace prefixmem::scheduler

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/scheduler/queue.h"
+#include "coordinator/scheduler/room.h"
 #include "coordinator/scheduler/state.h"
 
 namespace prefixmem::scheduler {
@@ -22,6 +24,13 @@ struct Wait {
   std::string reason;
 };
 
+// Why the jobs of a kind wait that come after its first which waits.
+struct WaitBehind {
+  Kind kind;
+  std::string job_id;  // that first one, which is among the waits
+  std::string reason;
+};
+
 // A gang that is asked to write a checkpoint and go back into the queue.
 struct Leave {
   std::vector<std::string> job_ids;
@@ -33,6 +42,7 @@ struct Leave {
 struct Placement {
   std::vector<Start> starts;
   std::vector<Wait> waits;
+  std::vector<WaitBehind> behind;
   std::vector<Leave> leaves;
 };
 
@@ -55,6 +65,11 @@ struct Placement {
 // the jobs that they pass, for which the gang holds the slots of one job. One that no worker has
 // room for joins a gang of its `bank` that runs, unless a job further ahead waits for that worker:
 // the gang would keep it waiting. Pure.
+//
+// Costs the number of rooms and of kinds, and for each start the logarithm of the queue.
+Placement place(MonotonicTime now, std::vector<Room> rooms, const Queue& queue,
+                const Config& config);
+// The same of plain values, with all waits spelt out, in turn, and none behind.
 Placement place(MonotonicTime now, const State& state, const Config& config);
 
 }  // namespace prefixmem::scheduler

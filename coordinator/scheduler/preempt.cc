@@ -6,9 +6,9 @@
 namespace prefixmem::scheduler {
 namespace {
 
-using Gangs = std::vector<const Gang*>;
+using SomeGangs = std::vector<const Gang*>;
 
-int ranks_of_largest(Gangs gangs, size_t count) {
+int ranks_of_largest(SomeGangs gangs, size_t count) {
   std::sort(gangs.begin(), gangs.end(),
             [](const Gang* a, const Gang* b) { return a->ranks > b->ranks; });
   int ranks = 0;
@@ -22,13 +22,13 @@ bool is_spared_before(const Gang* a, const Gang* b) {
 }
 
 // Sorted as they are spared; empty where all of them do not make `need` slots.
-Gangs fewest(Gangs gangs, int need) {
+SomeGangs fewest(SomeGangs gangs, int need) {
   size_t count = 1;
   while (count <= gangs.size() && ranks_of_largest(gangs, count) < need) ++count;
   if (count > gangs.size()) return {};
   std::sort(gangs.begin(), gangs.end(), is_spared_before);
   for (size_t i = 0; i < gangs.size();) {
-    Gangs others = gangs;
+    SomeGangs others = gangs;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
     if (ranks_of_largest(others, count) < need) {
       ++i;
@@ -39,8 +39,8 @@ Gangs fewest(Gangs gangs, int need) {
   return gangs;
 }
 
-Gangs of_lower_priority(const Room& room, const Job& job) {
-  Gangs gangs;
+SomeGangs of_lower_priority(const Room& room, const Job& job) {
+  SomeGangs gangs;
   for (const Gang& gang : room.gangs) {
     if (gang.priority < job.priority && !gang.leaving) gangs.push_back(&gang);
   }

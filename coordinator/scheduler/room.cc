@@ -20,7 +20,8 @@ void add(const Attempt& attempt, Gang& gang) {
 }
 
 // The most slots that some of the gangs can hold together, up to `bound`.
-int fullest(const std::vector<Gang>& gangs, int bound) {
+int fullest(const Gangs& gangs, int bound) {
+  if (bound == 0) return 0;
   std::vector<char> reachable(static_cast<size_t>(bound) + 1, 0);
   reachable[0] = 1;
   int most = 0;
@@ -36,24 +37,47 @@ int fullest(const std::vector<Gang>& gangs, int bound) {
 
 }  // namespace
 
-std::vector<Room> rooms_of(const State& state) {
-  std::map<std::string_view, std::map<std::string_view, Gang>> gangs;  // by worker and id
-  for (const Attempt& attempt : state.attempts) {
-    add(attempt, gangs[attempt.worker_id][attempt.gang]);
+const std::vector<Gang>& Gangs::all() const {
+  static const std::vector<Gang> kNone;
+  if (changed_) return *changed_;
+  return running_ ? *running_ : kNone;
+}
+
+std::vector<Gang>& Gangs::change() {
+  if (!changed_) changed_ = all();
+  return *changed_;
+}
+
+RunningGangs gangs_of(const std::vector<Attempt>& attempts) {
+  std::map<std::string_view, Gang> by_id;
+  for (const Attempt& attempt : attempts) add(attempt, by_id[attempt.gang]);
+  auto gangs = std::make_shared<std::vector<Gang>>();
+  for (auto& [id, gang] : by_id) {
+    std::sort(gang.job_ids.begin(), gang.job_ids.end());
+    gangs->push_back(std::move(gang));
   }
+  return gangs;
+}
+
+std::vector<Room> rooms_of(const std::vector<Worker>& workers,
+                           const std::function<RunningGangs(const std::string&)>& gangs_on) {
   std::vector<Room> rooms;
-  for (const Worker& worker : state.workers) {
+  rooms.reserve(workers.size());
+  for (const Worker& worker : workers) {
     if (worker.lost) continue;
-    Room& room = rooms.emplace_back(Room{.worker = &worker, .free = worker.slots});
-    for (auto& [id, gang] : gangs[worker.id]) {
-      std::sort(gang.job_ids.begin(), gang.job_ids.end());
-      room.free -= gang.ranks;
-      room.gangs.push_back(std::move(gang));
-    }
+    Room& room = rooms.emplace_back(
+        Room{.worker = &worker, .free = worker.slots, .gangs = Gangs(gangs_on(worker.id))});
+    for (const Gang& gang : room.gangs) room.free -= gang.ranks;
   }
   std::sort(rooms.begin(), rooms.end(),
             [](const Room& a, const Room& b) { return a.worker->id < b.worker->id; });
   return rooms;
+}
+
+std::vector<Room> rooms_of(const State& state) {
+  std::map<std::string, std::vector<Attempt>> placed;  // by worker
+  for (const Attempt& attempt : state.attempts) placed[attempt.worker_id].push_back(attempt);
+  return rooms_of(state.workers, [&](const std::string& id) { return gangs_of(placed[id]); });
 }
 
 bool takes_work(const Worker& worker) {

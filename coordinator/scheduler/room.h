@@ -1,8 +1,11 @@
 // A worker as placement sees it: who holds its slots, and for whom it is kept.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/scheduler/state.h"
@@ -23,10 +26,33 @@ struct Gang {
   std::optional<size_t> start = {};  // of a placement's starts, where it starts in this one
 };
 
+// Of one worker, by id; null: there is none.
+using RunningGangs = std::shared_ptr<const std::vector<Gang>>;
+
+// What runs on one worker and what a placement adds. Copied only where a placement changes it.
+class Gangs {
+ public:
+  Gangs() = default;
+  explicit Gangs(RunningGangs running) : running_(std::move(running)) {}
+
+  auto begin() const { return all().begin(); }
+  auto end() const { return all().end(); }
+  size_t size() const { return all().size(); }
+  const Gang& operator[](size_t index) const { return all()[index]; }
+  // What was had of them before is no longer valid.
+  std::vector<Gang>& change();
+
+ private:
+  const std::vector<Gang>& all() const;
+
+  RunningGangs running_;
+  std::optional<std::vector<Gang>> changed_;
+};
+
 struct Room {
   const Worker* worker = nullptr;
   int free = 0;  // slots; below 0 where the worker has shrunk
-  std::vector<Gang> gangs = {};
+  Gangs gangs = {};
 
   // The first waiting job that could run here later, when by time limits it starts here or
   // elsewhere, and how many slots it will not need.
@@ -35,7 +61,12 @@ struct Room {
   int spare = 0;
 };
 
-// By their workers' ids, without lost ones.
+// Of the attempts on one worker, in any order.
+RunningGangs gangs_of(const std::vector<Attempt>& attempts);
+
+// By their workers' ids, without lost ones. `workers` outlive them.
+std::vector<Room> rooms_of(const std::vector<Worker>& workers,
+                           const std::function<RunningGangs(const std::string&)>& gangs_on);
 std::vector<Room> rooms_of(const State& state);
 
 bool takes_work(const Worker& worker);

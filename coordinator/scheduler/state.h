@@ -37,6 +37,8 @@ struct Worker {
 struct TimeLimit {
   std::string text = {};  // as its spec has it, "2h"; empty: none
   Millis left{0};         // once its ended attempts are taken off; at most 0: none is left
+
+  bool operator==(const TimeLimit&) const = default;
 };
 
 struct Job {
@@ -52,6 +54,8 @@ struct Job {
   bool resumes = false;  // it has been placed before
   int bank_limit = 0;    // jobs of a gang that it may be in, at most; 0: as many as any
   TimeLimit time = {};
+
+  bool operator==(const Job&) const = default;
 };
 
 // A placed attempt. Those of one gang hold `job.ranks` slots of their worker together, until the
