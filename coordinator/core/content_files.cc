@@ -42,9 +42,12 @@ void collect_of_field(const Message& message, const FieldDescriptor& field,
                                                 : reflection.GetMessage(message, &field),
                             names);
     } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-      std::string text = field.is_repeated() ? reflection.GetRepeatedString(message, &field, i)
-                                             : reflection.GetString(message, &field);
-      if (parse_content_name(text).ok()) names.insert(std::move(text));
+      std::string kept;
+      const std::string& text =
+          field.is_repeated() ? reflection.GetRepeatedStringReference(message, &field, i, &kept)
+                              : reflection.GetStringReference(message, &field, &kept);
+      // Most texts are no such name, and to refuse one takes a sentence.
+      if (names_content(text) && parse_content_name(text).ok()) names.insert(text);
     }
   }
 }
