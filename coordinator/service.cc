@@ -94,6 +94,8 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
 struct Service::State {
   Status set_up(const ServiceOptions& options, const Clock& clock);
   void fail(const Status& why);
+  // What ends the service where it throws.
+  std::function<void()> guarding(std::function<void()> work);
 
   const Fd failed{eventfd(0, EFD_CLOEXEC)};
   std::once_flag once;
@@ -103,11 +105,11 @@ struct Service::State {
   Metrics metrics;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Coordinator> coordinator;
+  std::unique_ptr<Clockwork> clockwork;
   std::unique_ptr<AuditLog> audit;
   std::unique_ptr<rpc::Server> grpc;
   std::unique_ptr<web::Door> door;
   std::unique_ptr<HttpServer> http;
-  std::unique_ptr<Clockwork> clockwork;
 };
 
 Status Service::State::set_up(const ServiceOptions& options, const Clock& clock) {
@@ -118,7 +120,13 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   PM_ASSIGN(store, store::Store::open(options.data_dir));
   PM_ASSIGN(coordinator,
             Coordinator::start(config_of(options),
-                               {*store, clock, metrics, [this](const Status& why) { fail(why); }}));
+                               {.store = *store,
+                                .clock = clock,
+                                .metrics = metrics,
+                                .on_store_failure = [this](const Status& why) { fail(why); },
+                                .hurry = [this] { clockwork->hurry(); }}));
+  clockwork = std::make_unique<Clockwork>(kTick, guarding([this] { coordinator->tick(); }),
+                                          guarding([this] { coordinator->write(); }));
   PM_ASSIGN(audit, AuditLog::open(options.data_dir / "audit.jsonl",
                                   [this](const Status& why) { fail(why); }));
   const bool tokens = options.auth == "tokens";
@@ -135,14 +143,17 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   HttpOptions pages{.most_streams = kMostStreams};
   if (options.http_tls) pages.tls = {options.tls.cert, options.tls.key, ""};
   PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), pages));
-  clockwork = std::make_unique<Clockwork>(kTick, [this] {
-    const Status ticked = guarded([this] {
-      coordinator->tick();
+  return {};
+}
+
+std::function<void()> Service::State::guarding(std::function<void()> work) {
+  return [this, work = std::move(work)] {
+    const Status done = guarded([&] {
+      work();
       return Status();
     });
-    if (!ticked.ok()) fail(ticked);
-  });
-  return {};
+    if (!done.ok()) fail(done);
+  };
 }
 
 void Service::State::fail(const Status& why) {

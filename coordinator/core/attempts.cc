@@ -67,6 +67,7 @@ void Coordinator::add_event(LiveJob& job, v1::JobEvent event) {
 void Coordinator::move_to(LiveJob& job, v1::JobState state, const std::string& reason) {
   v1::Job& shown = job.record.job;
   if (shown.state() == state && shown.reason() == reason) return;
+  live_.moved.insert(shown.id());
   shown.set_state(state);
   shown.set_reason(reason);
   v1::JobEvent event;
@@ -111,17 +112,18 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
     *shown.mutable_start_time() = to_timestamp(now);
     environment_.metrics.job_started(to_seconds(now - from_timestamp(shown.create_time())));
   }
-  job.attempt = store::AttemptRecord{.job_id = shown.id(),
-                                     .attempt = shown.attempt(),
-                                     .worker_id = start.worker_id,
-                                     .gang = gang,
-                                     .start = now};
+  live_.place(job, {.job_id = shown.id(),
+                    .attempt = shown.attempt(),
+                    .worker_id = start.worker_id,
+                    .gang = gang,
+                    .start = now});
   begin_clock(job, environment_.clock.monotonic());
   move_to(job, v1::JOB_STATE_STARTING, start.reason);
 }
 
 void Coordinator::begin_clock(LiveJob& job, MonotonicTime began) {
   job.began = began;
+  live_.gangs.erase(job.attempt->worker_id);  // they tell when it ends
   const scheduler::TimeLimit limit = time_limit_of(job.record);
   if (!limit.text.empty()) live_.deadlines[job.record.job.id()] = began + limit.left;
 }
@@ -187,6 +189,7 @@ void Coordinator::stop_attempt(LiveJob& job, const Status& stop, const std::stri
   if (precedence(stop) <= precedence(job.record.stop)) return;
   job.record.stop = stop;
   const std::string& worker_id = job.attempt->worker_id;
+  live_.gangs.erase(worker_id);
   move_to(job, job.record.job.state(), fmt::format("{}; worker {} stops it", said, worker_id));
   send_cancel(worker_id, id_of(*job.attempt), stop);
 }
@@ -221,10 +224,11 @@ void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string
                            .draining = drains(job.attempt->worker_id),
                            .shared_by = shared ? job.record.job.gang_jobs() : 1};
   auto conclusion = scheduler::conclude(attempt_of(job), how, config_.scheduler);
-  job.attempt->end = environment_.clock.wall();
-  job.attempt->code = code_name(end.code());
-  job.attempt->message = end.message();
-  journal_.attempt_ended(*std::exchange(job.attempt, std::nullopt));
+  store::AttemptRecord attempt = live_.displace(job);
+  attempt.end = environment_.clock.wall();
+  attempt.code = code_name(end.code());
+  attempt.message = end.message();
+  journal_.attempt_ended(std::move(attempt));
   to_place_ = true;
   if (conclusion.outcome == scheduler::Outcome::kRetry) job.record.retries += 1;
   if (conclusion.bank_limit > 0) job.record.bank_limit = conclusion.bank_limit;

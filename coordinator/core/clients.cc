@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "common/proto/job_state.h"
 #include "common/proto/timestamps.h"
@@ -63,21 +65,35 @@ Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted) {
   return planned;
 }
 
-// A repeated submission is answered as the first was, whatever has become of what it names.
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
                                                   const std::string& idempotency_key) {
   Result<Planned> planned = plan(submitted);
-  store::Submission submission{.idempotency_key = idempotency_key,
-                               .spec_sha256 = sha256_hex(to_yaml(submitted)),
-                               .sweep_id = {},
-                               .job_id = {}};
+  const store::Submission submission{.idempotency_key = idempotency_key,
+                                     .spec_sha256 = sha256_hex(to_yaml(submitted)),
+                                     .sweep_id = {},
+                                     .job_id = {}};
+  Result<store::Submission> accepted = submission;
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    accepted = accept(planned, submission);
+    batch = journal_.number();
+  }
+  PM_TRY(make_durable(batch));  // what a refusal rests on, too
+  PM_TRY(accepted.status());
+  return jobs_of(*accepted);
+}
 
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(flush());
-  if (!idempotency_key.empty()) {
-    PM_ASSIGN(auto earlier, reader().submission(idempotency_key));
-    if (earlier) return repeated(*earlier, submission);
+// A repeated submission is answered as the first was, whatever has become of what it names.
+Result<store::Submission> Coordinator::accept(Result<Planned>& planned,
+                                              store::Submission submission) {
+  PM_ASSIGN(auto earlier, earlier_submission(submission.idempotency_key));
+  if (earlier) {
+    if (earlier->spec_sha256 == submission.spec_sha256) return *std::move(earlier);
+    return failed_precondition(
+        fmt::format("idempotency_key \"{}\" was used for another spec (first job {})",
+                    earlier->idempotency_key, earlier->job_id));
   }
   PM_TRY(planned.status());
   PM_TRY(check_inputs(planned->inputs));
@@ -85,17 +101,15 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
   submission.sweep_id = planned->sweep ? planned->sweep->shown.id() : "";
   submission.job_id = planned->jobs.front().record.job.id();
   PM_TRY(insert(planned->jobs, submission, std::move(planned->sweep)));
-  place_jobs();
-  PM_TRY(flush());
-  return jobs_of(submission);
+  return submission;
 }
 
-Result<v1::SubmitJobResponse> Coordinator::repeated(const store::Submission& earlier,
-                                                    const store::Submission& now) {
-  if (earlier.spec_sha256 == now.spec_sha256) return jobs_of(earlier);
-  return failed_precondition(
-      fmt::format("idempotency_key \"{}\" was used for another spec (first job {})",
-                  earlier.idempotency_key, earlier.job_id));
+Result<std::optional<store::Submission>> Coordinator::earlier_submission(
+    const std::string& idempotency_key) {
+  if (idempotency_key.empty()) return std::optional<store::Submission>();
+  const auto unwritten = live_.unwritten_submissions.find(idempotency_key);
+  if (unwritten != live_.unwritten_submissions.end()) return std::optional(unwritten->second);
+  return reader().submission(idempotency_key);
 }
 
 Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
@@ -103,27 +117,25 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
   std::vector<LiveJob*> queued;
   for (LiveJob& job : jobs) queued.push_back(&job);
   PM_TRY(await_dependencies(queued));
-  const MonotonicTime begin = environment_.clock.monotonic();
-  store::Transaction transaction(environment_.store);
-  if (sweep) transaction.insert_sweep(sweep->shown);
-  for (LiveJob& job : jobs) {
-    job.record.last_event = 1;
-    transaction.insert_job(job.record);
-    transaction.add_event(submitted_event(job.record.job));
-  }
-  if (!submission.idempotency_key.empty()) transaction.add_submission(submission);
-  PM_TRY(commit(transaction, begin, jobs.size()));
   if (sweep) {
     const std::string id = sweep->shown.id();
+    journal_.sweep_added(id);
     live_.sweeps.insert_or_assign(id, *std::move(sweep));
   }
   for (LiveJob& job : jobs) {
     const std::string id = job.record.job.id();
+    job.record.seq = ++live_.last_seq;
+    job.record.last_event = 1;
+    journal_.job_added(id);
+    journal_.add(submitted_event(job.record.job));
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
+    live_.moved.insert(id);
     tell_dependencies(live_.jobs[id] = std::move(job));
-    announce(id);
   }
-  to_place_ = true;
+  if (!submission.idempotency_key.empty()) {
+    live_.unwritten_submissions[submission.idempotency_key] = submission;
+    journal_.add(submission);
+  }
   return {};
 }
 
@@ -141,21 +153,23 @@ Result<v1::SubmitJobResponse> Coordinator::jobs_of(const store::Submission& subm
 
 Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {
   PM_ASSIGN(const v1::Job known, find_job(reader(), id_or_name));
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(flush());
-  const auto found = live_.jobs.find(known.id());
-  if (found == live_.jobs.end()) {
-    PM_ASSIGN(const v1::Job job, find_job(reader(), known.id()));
-    return failed_precondition(fmt::format("job {} ({}) has already ended: {}", job.id(),
-                                           job.name(), state_name(job.state())));
+  std::optional<v1::Job> after;
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    const auto found = live_.jobs.find(known.id());
+    if (found != live_.jobs.end() && !has_ended(found->second.record.job.state())) {
+      stop_job(found->second, kCancelledByClient);
+      after = found->second.record.job;
+    }
+    batch = journal_.number();
   }
-  LiveJob& job = found->second;
-  stop_job(job, kCancelledByClient);
-  place_jobs();
-  const v1::Job after = job.record.job;
-  PM_TRY(flush());
-  return after;
+  PM_TRY(make_durable(batch));
+  if (after) return *std::move(after);
+  PM_ASSIGN(const v1::Job job, find_job(reader(), known.id()));
+  return failed_precondition(fmt::format("job {} ({}) has already ended: {}", job.id(), job.name(),
+                                         state_name(job.state())));
 }
 
 void Coordinator::stop_job(LiveJob& job, const std::string& reason) {
@@ -185,6 +199,7 @@ Overview Coordinator::overview() {
   const MutexLock lock(mutex_);
   for (const auto& [id, job] : live_.jobs) {
     const v1::Job& shown = job.record.job;
+    if (has_ended(shown.state())) continue;
     if (job.attempt) {
       overview.placed.push_back(shown);
     } else if (!job.after.empty()) {
@@ -213,14 +228,18 @@ Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {
 Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Artifact artifact) {
   artifact.set_attempt(id.attempt());
   *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(flush());
   PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));
   if (same) return *std::move(same);
-  PM_TRY(fence(id));
-  journal_.add(id.job_id(), artifact);
-  PM_TRY(flush());
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    PM_TRY(fence(id));
+    journal_.add(id.job_id(), artifact);
+    live_.jobs.at(id.job_id()).unwritten_files += 1;
+    batch = journal_.number();
+  }
+  PM_TRY(make_durable(batch));
   return artifact;
 }
 

@@ -28,8 +28,8 @@ Result<v1::ContentState> Coordinator::content_state(const std::string& sha256) {
 Result<v1::StatContentResponse> Coordinator::content_states(
     const std::vector<std::string>& sha256) {
   {
-    const MutexLock lock(mutex_);
-    PM_TRY(Status(failure_));
+    const MutexLock writing(write_mutex_);
+    PM_TRY(failure());
     const MonotonicTime begin = environment_.clock.monotonic();
     store::Transaction transaction(environment_.store);
     for (const std::string& one : sha256) transaction.use_content(one, environment_.clock.wall());
@@ -43,8 +43,8 @@ Result<v1::StatContentResponse> Coordinator::content_states(
 }
 
 Status Coordinator::add_content(const FolderList& files) {
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
+  const MutexLock writing(write_mutex_);
+  PM_TRY(failure());
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   for (const FolderFile& file : files) {

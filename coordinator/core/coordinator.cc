@@ -4,6 +4,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
 
 #include "common/proto/job_state.h"
 #include "common/proto/sweep_state.h"
@@ -13,21 +16,14 @@
 namespace prefixmem {
 namespace {
 
+constexpr int kMostTold = 1000;
+
 std::string attempt_missing(const v1::Job& job) {
   return fmt::format("store: {} is {} and its attempt {} is not there", job.id(),
                      state_name(job.state()), job.attempt());
 }
 
 }  // namespace
-
-Coordinator::Announcer::~Announcer() {
-  std::set<std::string> jobs;
-  {
-    const MutexLock lock(coordinator_.mutex_);
-    jobs.swap(coordinator_.announced_);
-  }
-  coordinator_.subscriptions_.notify(jobs);
-}
 
 Result<std::unique_ptr<Coordinator>> Coordinator::start(const CoordinatorConfig& config,
                                                         Environment environment) {
@@ -48,14 +44,16 @@ Status Coordinator::load() {
   }
   PM_ASSIGN(auto jobs, reader().unfinished_jobs());
   for (store::JobRecord& record : jobs) {
-    LiveJob job{.record = std::move(record), .attempt = {}};
-    if (job.record.job.state() != v1::JOB_STATE_QUEUED) {
-      PM_ASSIGN(job.attempt, reader().attempt(job.record.job.id(), job.record.job.attempt()));
-      if (!job.attempt) return data_loss(attempt_missing(job.record.job));
-    }
-    LiveJob& live = live_.jobs[job.record.job.id()] = std::move(job);
-    if (live.attempt) begin_clock(live, now);  // until its worker says for how long it has run
+    const std::string id = record.job.id();
+    LiveJob& job = live_.jobs[id] = {.record = std::move(record), .attempt = {}};
+    live_.moved.insert(id);
+    if (job.record.job.state() == v1::JOB_STATE_QUEUED) continue;
+    PM_ASSIGN(auto attempt, reader().attempt(id, job.record.job.attempt()));
+    if (!attempt) return data_loss(attempt_missing(job.record.job));
+    live_.place(job, *std::move(attempt));
+    begin_clock(job, now);  // until its worker says for how long it has run
   }
+  PM_ASSIGN(live_.last_seq, reader().last_seq());
   std::vector<LiveJob*> queued;
   for (auto& [id, job] : live_.jobs) {
     if (!job.attempt) queued.push_back(&job);
@@ -67,58 +65,101 @@ Status Coordinator::load() {
   return {};
 }
 
-Status Coordinator::flush() {
-  PM_TRY(Status(failure_));
-  if (journal_.empty()) return {};
-  const MonotonicTime begin = environment_.clock.monotonic();
-  store::Transaction transaction(environment_.store);
-  journal_.write(transaction, live_);
-  PM_TRY(commit(transaction, begin, journal_.events()));
-  for (const std::string& id : journal_.deliver()) announce(id);
-  std::erase_if(live_.jobs,
-                [](const auto& entry) { return has_ended(entry.second.record.job.state()); });
-  std::erase_if(live_.sweeps,
-                [](const auto& entry) { return has_ended(entry.second.shown.state()); });
+Status Coordinator::make_durable(int64_t batch) {
+  Result<std::set<std::string>> news = std::set<std::string>();
+  {
+    const MutexLock writing(write_mutex_);
+    if (batch <= written_) return {};
+    news = write_notes();
+  }
+  if (news.ok()) subscriptions_.notify(*news);
+  return news.status();
+}
+
+Status Coordinator::make_durable_soon(int64_t batch) {
+  if (!environment_.hurry) return make_durable(batch);
+  environment_.hurry();
   return {};
 }
 
-void Coordinator::announce(const std::string& job_or_sweep) {
-  announced_.insert(job_or_sweep);
-  const auto job = live_.jobs.find(job_or_sweep);
-  if (job == live_.jobs.end()) return;
-  const std::string& sweep = job->second.record.job.sweep_id();
-  if (!sweep.empty()) announced_.insert(sweep);
+Result<std::set<std::string>> Coordinator::write_notes() {
+  const MonotonicTime begin = environment_.clock.monotonic();
+  std::optional<store::Transaction> transaction;
+  Journal notes;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    place_jobs();
+    if (journal_.empty()) return std::set<std::string>();
+    notes = journal_.take();
+    transaction.emplace(environment_.store);
+    notes.write(*transaction, live_);
+  }
+  PM_TRY(commit(*transaction, begin, notes.events()));
+  written_ = notes.number();
+  notes.deliver();
+  const MutexLock lock(mutex_);
+  notes.settle(live_);
+  return notes.news();
 }
 
 Status Coordinator::commit(store::Transaction& transaction, MonotonicTime begin, size_t events) {
-  if (Status status = transaction.commit(); !status.ok()) {
-    refuse_further(status);
-    return failure_;
+  return note_commit(transaction.commit(), begin, events);
+}
+
+Status Coordinator::note_commit(const Status& committed, MonotonicTime begin, size_t events) {
+  if (!committed.ok()) {
+    refuse_further(committed);
+    return failure();
   }
   environment_.metrics.committed(to_seconds(environment_.clock.monotonic() - begin), events);
   return {};
 }
 
+Status Coordinator::failure() {
+  const MutexLock lock(mutex_);
+  return failure_;
+}
+
 // Those who ask are to ask again: the fault is not theirs, and the next process may be able to.
 void Coordinator::refuse_further(const Status& failure) {
   const Status why = failure.with_context("the store does not take a write");
-  failure_ = unavailable(why.message());
   spdlog::error("{}", why.message());
+  {
+    const MutexLock lock(mutex_);
+    failure_ = unavailable(why.message());
+  }
   environment_.on_store_failure(why);
 }
 
 void Coordinator::tick() {
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  if (!failure_.ok()) return;
-  notice_pause();
-  give_up_silent_workers();
-  forget_lost_workers();
+  if (!failure().ok()) return;
   sweep_content();
-  advance_sweeps();
-  end_overdue_jobs();
-  place_jobs();
-  if (Status status = flush(); !status.ok()) spdlog::error("tick: {}", status.message());
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    if (!failure_.ok()) return;
+    notice_pause();
+    give_up_silent_workers();
+    forget_lost_workers();
+    advance_sweeps();
+    end_overdue_jobs();
+    batch = journal_.number();
+  }
+  if (const Status status = make_durable(batch); !status.ok()) {
+    spdlog::error("tick: {}", status.message());
+  }
+}
+
+void Coordinator::write() {
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    batch = journal_.number();
+  }
+  if (const Status status = make_durable(batch); !status.ok()) {
+    spdlog::error("write: {}", status.message());
+  }
 }
 
 void Coordinator::end_streams(const Status& why) {
@@ -155,8 +196,8 @@ void Coordinator::lose(LiveWorker& worker, const std::string& reason) {
   if (worker.link) worker.link->close(unavailable(reason));
   worker.link = nullptr;
   journal_.worker_changed(id);
-  for (auto& [job_id, job] : live_.jobs) {
-    if (job.attempt && job.attempt->worker_id == id) end_attempt(job, unavailable(reason));
+  for (const std::string& job_id : std::set(live_.on(id))) {
+    end_attempt(live_.jobs.at(job_id), unavailable(reason));
   }
   to_place_ = true;
 }
@@ -168,19 +209,55 @@ void Coordinator::forget_lost_workers() {
     const bool silent = worker.lost() && now - worker.last_heard > config_.forget;
     const bool old = silent && !worker.info.cordoned();
     if (old) journal_.worker_changed(id);
+    if (old) live_.gangs.erase(id);
     at = old ? live_.workers.erase(at) : std::next(at);
   }
 }
 
 void Coordinator::place_jobs() {
   settle_dependents();
-  if (!std::exchange(to_place_, false)) return;
+  to_place_ |= live_.index_moved();
+  if (std::exchange(to_place_, false)) place_anew();
+  tell_those_behind();
+}
+
+void Coordinator::place_anew() {
   const MonotonicTime now = environment_.clock.monotonic();
-  const auto placement = scheduler::place(now, state_of(live_), config_.scheduler);
+  const auto workers = workers_of(live_).workers;
+  const auto placement =
+      scheduler::place(now, rooms_of(workers, live_), live_.queue, config_.scheduler);
+  to_place_ = !placement.leaves.empty();  // what is leaving counts from then on
   for (const auto& leave : placement.leaves) ask_to_leave(leave);
   for (const auto& start : placement.starts) start_gang(start);
   for (const auto& wait : placement.waits) {
     move_to(live_.jobs.at(wait.job_id), v1::JOB_STATE_QUEUED, wait.reason);
+  }
+  for (const auto& told : placement.behind) {
+    Behind& behind = live_.behind[told.kind];
+    behind.first = told.job_id;
+    behind.untold.insert(told.job_id);
+    if (std::exchange(behind.reason, told.reason) == told.reason) continue;
+    for (const auto& [turn, job] : live_.queue.lines().at(told.kind)) behind.untold.insert(job->id);
+  }
+}
+
+// So many at a time, however many there are.
+void Coordinator::tell_those_behind() {
+  int left = kMostTold;
+  for (auto at = live_.behind.begin(); at != live_.behind.end() && left > 0;) {
+    auto& [first, reason, untold] = at->second;
+    for (auto id = untold.begin(); id != untold.end() && left > 0;) {
+      if (*id == first) {
+        ++id;
+        continue;
+      }
+      const scheduler::Job* job = live_.queue.find(*id);
+      id = untold.erase(id);
+      if (job == nullptr || kind_of(*job) != at->first) continue;
+      move_to(live_.jobs.at(job->id), v1::JOB_STATE_QUEUED, reason);
+      --left;
+    }
+    at = live_.queue.lines().contains(at->first) ? std::next(at) : live_.behind.erase(at);
   }
 }
 

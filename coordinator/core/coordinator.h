@@ -1,12 +1,14 @@
 // The one object that owns the state of the service.
 //
-// Every call changes memory under one mutex, commits the change, and only then speaks of it
-// (journal.h). Decisions come from coordinator/scheduler; requests that only read go to the store's
-// Reader and never wait here.
+// Every call changes memory under one mutex, notes the change, and speaks of it only once it is
+// durable (journal.h). The transaction is synced without that mutex: calls that come meanwhile are
+// noted, and written together by the next. Decisions come from coordinator/scheduler; requests that
+// only read go to the store's Reader and never wait here.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,6 +55,8 @@ class Coordinator {
     // is refused as UNAVAILABLE, and the process is to end.
     std::function<void(const Status&)> on_store_failure;
     RandomBits random = secure_random_bits;  // for ids of jobs and sweeps
+    // Has write() called soon, from another thread; null: calls of workers write by themselves.
+    std::function<void()> hurry = {};
   };
 
   // Takes up what the store holds.
@@ -126,6 +130,8 @@ class Coordinator {
   // of more than half a lease (a stopped process, a moved machine) no worker counts as lost for a
   // whole lease: their messages could not be heard.
   void tick();
+  // Only places jobs and commits what has come in.
+  void write();
   // Closes every worker's link and wakes every subscriber; the service is about to end. Workers
   // keep their leases.
   void end_streams(const Status& why);
@@ -141,21 +147,25 @@ class Coordinator {
   Subscriptions& subscriptions() { return subscriptions_; }
 
  private:
-  // Wakes subscribers when a call ends; declared before the lock, so that none is held meanwhile.
-  class Announcer;
-
   Coordinator(const CoordinatorConfig& config, Environment environment)
       : config_(config), environment_(std::move(environment)), tokens_(environment_.clock) {}
 
   // coordinator.cc
   Status load() PM_EXCLUDES(mutex_);
-  Status flush() PM_REQUIRES(mutex_);
+  // Places jobs and returns once what was noted up to that batch is in the store and told.
+  Status make_durable(int64_t batch) PM_EXCLUDES(mutex_, write_mutex_);
+  // The same where nobody waits for an answer, which a thread of a port is not to do.
+  Status make_durable_soon(int64_t batch) PM_EXCLUDES(mutex_, write_mutex_);
+  Result<std::set<std::string>> write_notes() PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
   Status commit(store::Transaction& transaction, MonotonicTime begin, size_t events)
-      PM_REQUIRES(mutex_);
-  // Of a job, its sweep too.
-  void announce(const std::string& job_or_sweep) PM_REQUIRES(mutex_);
-  void refuse_further(const Status& failure) PM_REQUIRES(mutex_);
+      PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
+  Status note_commit(const Status& committed, MonotonicTime begin, size_t events)
+      PM_EXCLUDES(mutex_);
+  Status failure() PM_EXCLUDES(mutex_);
+  void refuse_further(const Status& failure) PM_EXCLUDES(mutex_);
   void place_jobs() PM_REQUIRES(mutex_);
+  void place_anew() PM_REQUIRES(mutex_);
+  void tell_those_behind() PM_REQUIRES(mutex_);
   void notice_pause() PM_REQUIRES(mutex_);
   void give_up_silent_workers() PM_REQUIRES(mutex_);
   void forget_lost_workers() PM_REQUIRES(mutex_);
@@ -171,9 +181,12 @@ class Coordinator {
     std::vector<LiveJob> jobs;
   };
   Result<Planned> plan(const JobSpec& submitted);
-  Result<v1::SubmitJobResponse> repeated(const store::Submission& earlier,
-                                         const store::Submission& now) PM_REQUIRES(mutex_);
-  Result<v1::SubmitJobResponse> jobs_of(const store::Submission& submission) PM_REQUIRES(mutex_);
+  // The submission that counts: the earlier one, where its key was used before.
+  Result<store::Submission> accept(Result<Planned>& planned, store::Submission submission)
+      PM_REQUIRES(mutex_);
+  Result<std::optional<store::Submission>> earlier_submission(const std::string& idempotency_key)
+      PM_REQUIRES(mutex_);
+  Result<v1::SubmitJobResponse> jobs_of(const store::Submission& submission);
   // With the sweep that the jobs are the first trials of, where there is one.
   Status insert(std::vector<LiveJob>& jobs, const store::Submission& submission,
                 std::optional<LiveSweep> sweep = std::nullopt) PM_REQUIRES(mutex_);
@@ -196,14 +209,14 @@ class Coordinator {
   Status check_named(const std::string& text);
 
   // retention.cc
-  void sweep_content() PM_REQUIRES(mutex_);
-  Status drop_unused_content() PM_REQUIRES(mutex_);
+  void sweep_content() PM_EXCLUDES(mutex_, write_mutex_);
+  Status drop_unused_content() PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
   Result<std::set<std::string>> used_content() PM_REQUIRES(mutex_);
 
   // tokens.cc
   Status load_tokens() PM_REQUIRES(mutex_);
-  Status write_token(const auth::TokenRecord& record) PM_REQUIRES(mutex_);
-  Result<v1::Token> mark_revoked(const std::string& id) PM_EXCLUDES(mutex_);
+  Status write_token(const auth::TokenRecord& record) PM_REQUIRES(write_mutex_);
+  Result<v1::Token> mark_revoked(const std::string& id) PM_EXCLUDES(write_mutex_);
 
   Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
 
@@ -211,6 +224,7 @@ class Coordinator {
   // `leave`: what runs there is asked to go on elsewhere.
   Result<v1::Worker> set_cordoned(const std::string& worker_id, bool cordoned, bool leave)
       PM_EXCLUDES(mutex_);
+  Result<LiveWorker*> find_worker(const std::string& worker_id) PM_REQUIRES(mutex_);
   void empty_worker(const std::string& worker_id) PM_REQUIRES(mutex_);
 
   // dependencies.cc
@@ -263,6 +277,10 @@ class Coordinator {
 
   // workers.cc
   void put_clocks_right(const v1::Register& request) PM_REQUIRES(mutex_);
+  void take_in(const v1::Register& request, std::shared_ptr<WorkerLink> link) PM_REQUIRES(mutex_);
+  // Whether it is to be written at once.
+  Result<bool> take(const std::string& worker_id, const v1::WorkerMessage& message)
+      PM_REQUIRES(mutex_);
   void take_up(const v1::Register& request) PM_REQUIRES(mutex_);
   scheduler::Reconciliation reconcile_with(const v1::Register& request) PM_REQUIRES(mutex_);
   void send_again(const std::vector<scheduler::AttemptKey>& lost) PM_REQUIRES(mutex_);
@@ -270,7 +288,7 @@ class Coordinator {
       PM_REQUIRES(mutex_);
   Status on_events(const std::string& worker_id, const v1::AttemptEvents& events)
       PM_REQUIRES(mutex_);
-  Status on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) PM_REQUIRES(mutex_);
+  void on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) PM_REQUIRES(mutex_);
   std::shared_ptr<WorkerLink> link_of(const std::string& worker_id) PM_REQUIRES(mutex_);
   bool drains(const std::string& worker_id) PM_REQUIRES(mutex_);
 
@@ -281,26 +299,19 @@ class Coordinator {
   Subscriptions subscriptions_;  // has its own lock
   auth::TokenBook tokens_;       // likewise
 
+  // Who holds it may write to the store; nothing is written meanwhile that it does not write. Taken
+  // before the other.
+  Mutex write_mutex_;
+  int64_t written_ PM_GUARDED_BY(write_mutex_) = 0;  // the newest batch that is durable
+  MonotonicTime next_content_sweep_ PM_GUARDED_BY(write_mutex_){};
+
   Mutex mutex_;
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
-  std::set<std::string> announced_ PM_GUARDED_BY(mutex_);  // committed, subscribers not yet woken
-  std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);   // ended; others wait to hear how
+  std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
-  MonotonicTime next_content_sweep_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store
-};
-
-class Coordinator::Announcer {
- public:
-  explicit Announcer(Coordinator& coordinator) : coordinator_(coordinator) {}
-  ~Announcer();
-  Announcer(const Announcer&) = delete;
-  Announcer& operator=(const Announcer&) = delete;
-
- private:
-  Coordinator& coordinator_;
 };
 
 }  // namespace prefixmem

@@ -81,7 +81,13 @@ Status Coordinator::await_dependencies(const std::vector<LiveJob*>& jobs) {
 
 // Whether it ended badly, which is then to be settled.
 Result<bool> Coordinator::note_ended(const std::string& id) {
-  PM_ASSIGN(v1::Job ended, find_job(reader(), id));
+  const auto live = live_.jobs.find(id);  // as it is, before the store knows
+  v1::Job ended;
+  if (live != live_.jobs.end()) {
+    ended = live->second.record.job;
+  } else {
+    PM_ASSIGN(ended, find_job(reader(), id));
+  }
   const bool badly = ended_badly(ended);
   if (badly) to_settle_.push_back(std::move(ended));
   return badly;
@@ -108,7 +114,7 @@ void Coordinator::settle(LiveJob& dependent, const v1::Job& ended) {
     return end_job(dependent, {scheduler::Outcome::kCancelled, Code::kOk, reason}, "");
   }
   dependent.after.erase(ended.id());
-  to_place_ = true;
+  live_.moved.insert(dependent.record.job.id());
   tell_dependencies(dependent);
 }
 

@@ -1,5 +1,8 @@
 #include "coordinator/core/journal.h"
 
+#include "common/proto/job_state.h"
+#include "common/proto/sweep_state.h"
+
 namespace prefixmem {
 namespace {
 
@@ -9,20 +12,48 @@ constexpr int kCheckpointsOfASuccess = 1;
 }  // namespace
 
 bool Journal::empty() const {
-  return jobs_.empty() && sweeps_.empty() && workers_.empty() && ended_.empty() &&
-         events_.empty() && artifacts_.empty() && messages_.empty();
+  return jobs_.empty() && sweeps_.empty() && workers_.empty() && added_jobs_.empty() &&
+         added_sweeps_.empty() && submissions_.empty() && ended_.empty() && events_.empty() &&
+         artifacts_.empty() && messages_.empty();
 }
 
-void Journal::write(store::Transaction& transaction, const Live& live) const {
-  for (const std::string& id : jobs_) {
-    const LiveJob& job = live.jobs.at(id);
-    transaction.update_job(job.record);
-    if (job.attempt) transaction.put_attempt(*job.attempt);
-  }
-  for (const std::string& id : sweeps_) transaction.update_sweep(live.sweeps.at(id).shown);
+void Journal::write(store::Transaction& transaction, Live& live) {
+  write_sweeps(transaction, live);
+  write_jobs(transaction, live);
   for (const store::AttemptRecord& attempt : ended_) transaction.put_attempt(attempt);
   for (const v1::JobEvent& event : events_) transaction.add_event(event);
+  for (const store::Submission& submission : submissions_) transaction.add_submission(submission);
   write_artifacts(transaction, live);
+  write_workers(transaction, live);
+}
+
+void Journal::write_sweeps(store::Transaction& transaction, const Live& live) {
+  for (const std::string& id : added_sweeps_) transaction.insert_sweep(live.sweeps.at(id).shown);
+  const std::set<std::string> added(added_sweeps_.begin(), added_sweeps_.end());
+  sweeps_.insert(added.begin(), added.end());
+  for (const std::string& id : sweeps_) {
+    const v1::Sweep& shown = live.sweeps.at(id).shown;
+    if (!added.contains(id)) transaction.update_sweep(shown);
+    if (has_ended(shown.state())) ended_sweeps_.push_back(id);
+    news_.insert(id);
+  }
+}
+
+void Journal::write_jobs(store::Transaction& transaction, Live& live) {
+  for (const std::string& id : added_jobs_) transaction.insert_job(live.jobs.at(id).record);
+  const std::set<std::string> added(added_jobs_.begin(), added_jobs_.end());
+  jobs_.insert(added.begin(), added.end());
+  for (const std::string& id : jobs_) {
+    const LiveJob& job = live.jobs.at(id);
+    if (!added.contains(id)) transaction.update_job(job.record);
+    if (job.attempt) transaction.put_attempt(*job.attempt);
+    if (has_ended(job.record.job.state())) ended_jobs_.push_back(id);
+    news_.insert(id);
+    if (!job.record.job.sweep_id().empty()) news_.insert(job.record.job.sweep_id());
+  }
+}
+
+void Journal::write_workers(store::Transaction& transaction, const Live& live) const {
   for (const std::string& id : workers_) {
     const auto found = live.workers.find(id);
     if (found == live.workers.end()) {
@@ -48,11 +79,22 @@ void Journal::write_artifacts(store::Transaction& transaction, const Live& live)
   }
 }
 
-std::set<std::string> Journal::deliver() {
-  Journal done = std::exchange(*this, Journal());
-  for (auto& [link, message] : done.messages_) link->send(std::move(message));
-  done.jobs_.merge(done.sweeps_);
-  return std::move(done.jobs_);
+void Journal::deliver() {
+  for (auto& [link, message] : messages_) link->send(std::move(message));
+}
+
+void Journal::settle(Live& live) const {
+  for (const std::string& id : ended_jobs_) live.jobs.erase(id);
+  for (const std::string& id : ended_sweeps_) live.sweeps.erase(id);
+  for (const auto& submission : submissions_) {
+    live.unwritten_submissions.erase(submission.idempotency_key);
+  }
+  for (const auto& [job_id, artifact] : artifacts_) {
+    const auto job = live.jobs.find(job_id);
+    if (job == live.jobs.end()) continue;
+    job->second.unwritten_files -= 1;
+    live.moved.insert(job_id);
+  }
 }
 
 }  // namespace prefixmem

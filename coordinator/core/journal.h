@@ -1,7 +1,8 @@
 // What has changed in memory and is not yet durable, and what may be said once it is.
 //
 // Everything the coordinator does goes through here: it changes its memory, notes the change, and
-// one transaction writes all notes; only then are the messages sent that rest on them.
+// one transaction writes all notes; only then are the messages sent that rest on them. What is
+// noted while a transaction is being written goes into the next, however many calls it comes from.
 #pragma once
 
 #include <memory>
@@ -19,9 +20,18 @@ namespace prefixmem {
 // Not thread-safe.
 class Journal {
  public:
+  // The first has number 1, and each `next` one more.
+  explicit Journal(int64_t number = 1) : number_(number) {}
+  int64_t number() const { return number_; }
+  // This one, to be written; what is noted from now on goes into one that follows it.
+  Journal take() { return std::exchange(*this, Journal(number_ + 1)); }
+
   // The job's record and its placed attempt, as they will be at the commit.
   void job_changed(const std::string& job_id) { jobs_.insert(job_id); }
+  void job_added(const std::string& job_id) { added_jobs_.push_back(job_id); }
   void sweep_changed(const std::string& sweep_id) { sweeps_.insert(sweep_id); }
+  void sweep_added(const std::string& sweep_id) { added_sweeps_.push_back(sweep_id); }
+  void add(store::Submission submission) { submissions_.push_back(std::move(submission)); }
   void attempt_ended(store::AttemptRecord attempt) { ended_.push_back(std::move(attempt)); }
   void worker_changed(const std::string& worker_id) { workers_.insert(worker_id); }
   void add(v1::JobEvent event) { events_.push_back(std::move(event)); }
@@ -37,20 +47,33 @@ class Journal {
   size_t events() const { return events_.size(); }
 
   // Of a job's checkpoints the newest two are kept, and only the newest once it has succeeded.
-  void write(store::Transaction& transaction, const Live& live) const;
-  // After the commit: sends, forgets all notes and returns the jobs and sweeps that have changed.
-  std::set<std::string> deliver();
+  void write(store::Transaction& transaction, Live& live);
+  // All of the following once it is durable. Sends what is to be sent.
+  void deliver();
+  // Drops from memory what has ended and what only stood there until it was written.
+  void settle(Live& live) const;
+  // Jobs and sweeps of which there is news, the sweeps of those jobs too.
+  const std::set<std::string>& news() const { return news_; }
 
  private:
+  void write_jobs(store::Transaction& transaction, Live& live);
+  void write_sweeps(store::Transaction& transaction, const Live& live);
+  void write_workers(store::Transaction& transaction, const Live& live) const;
   void write_artifacts(store::Transaction& transaction, const Live& live) const;
 
+  int64_t number_;
   std::set<std::string> jobs_;
   std::set<std::string> sweeps_;
   std::set<std::string> workers_;
+  std::vector<std::string> added_jobs_, added_sweeps_;  // in their order
+  std::vector<store::Submission> submissions_;
   std::vector<store::AttemptRecord> ended_;
   std::vector<v1::JobEvent> events_;
   std::vector<std::pair<std::string, v1::Artifact>> artifacts_;
   std::vector<std::pair<std::shared_ptr<WorkerLink>, v1::CoordinatorMessage>> messages_;
+  // Known once it is written.
+  std::vector<std::string> ended_jobs_, ended_sweeps_;
+  std::set<std::string> news_;
 };
 
 }  // namespace prefixmem

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "common/spec/duration.h"
 
@@ -42,13 +43,6 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .time = time_limit_of(record)};
 }
 
-// With what only placing asks for.
-scheduler::Job placeable(const store::JobRecord& record) {
-  scheduler::Job job = job_of(record);
-  job.bank = bank_of(record);
-  return job;
-}
-
 // `own`: how the scheduler sees the job.
 scheduler::Attempt attempt_of(const LiveJob& job, scheduler::Job own) {
   std::optional<MonotonicTime> end_by;
@@ -83,6 +77,56 @@ LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
   return same ? &found->second : nullptr;
 }
 
+void Live::place(LiveJob& job, store::AttemptRecord attempt) {
+  queue.erase(attempt.job_id);
+  placed[attempt.worker_id].insert(attempt.job_id);
+  gangs.erase(attempt.worker_id);
+  job.attempt = std::move(attempt);
+}
+
+store::AttemptRecord Live::displace(LiveJob& job) {
+  store::AttemptRecord attempt = *std::exchange(job.attempt, std::nullopt);
+  const auto on_worker = placed.find(attempt.worker_id);
+  on_worker->second.erase(attempt.job_id);
+  if (on_worker->second.empty()) placed.erase(on_worker);
+  gangs.erase(attempt.worker_id);
+  return attempt;
+}
+
+const std::set<std::string>& Live::on(const std::string& worker_id) const {
+  static const std::set<std::string> kNone;
+  const auto found = placed.find(worker_id);
+  return found == placed.end() ? kNone : found->second;
+}
+
+const scheduler::RunningGangs& Live::gangs_on(const std::string& worker_id) {
+  scheduler::RunningGangs& running = gangs[worker_id];
+  if (running) return running;
+  std::vector<scheduler::Attempt> attempts;
+  for (const std::string& job_id : on(worker_id)) {
+    const LiveJob& job = jobs.at(job_id);
+    attempts.push_back(attempt_of(job, waiting(job)));
+  }
+  return running = scheduler::gangs_of(attempts);
+}
+
+bool Live::index_moved() {
+  bool matters = false;
+  for (const std::string& id : std::exchange(moved, {})) {
+    const auto found = jobs.find(id);
+    if (found == jobs.end() || !waits_for_slots(found->second)) {
+      queue.erase(id);
+      continue;
+    }
+    const scheduler::Job job = waiting(found->second);
+    const auto change = queue.put(job);
+    if (change == scheduler::Queue::Change::kNone) continue;
+    behind[kind_of(job)].untold.insert(id);
+    matters |= change == scheduler::Queue::Change::kFirst;
+  }
+  return matters;
+}
+
 // What cannot be read was written by no version of ours: the schema accepts durations alone.
 scheduler::TimeLimit time_limit_of(const store::JobRecord& record) {
   const v1::ResourcesSpec& resources = record.job.spec().resources();
@@ -110,6 +154,17 @@ v1::AttemptId id_of(const store::AttemptRecord& attempt) {
   return id_of(scheduler::AttemptKey{attempt.job_id, attempt.attempt});
 }
 
+bool waits_for_slots(const LiveJob& job) {
+  return job.record.job.state() == v1::JOB_STATE_QUEUED && job.after.empty() &&
+         job.unwritten_files == 0;
+}
+
+scheduler::Job waiting(const LiveJob& job) {
+  scheduler::Job seen = job_of(job.record);
+  seen.bank = bank_of(job.record);
+  return seen;
+}
+
 scheduler::State workers_of(const Live& live) {
   scheduler::State state;
   state.grace_end = live.grace_end;
@@ -117,16 +172,8 @@ scheduler::State workers_of(const Live& live) {
   return state;
 }
 
-scheduler::State state_of(const Live& live) {
-  scheduler::State state = workers_of(live);
-  for (const auto& [id, job] : live.jobs) {
-    if (job.attempt) {
-      state.attempts.push_back(attempt_of(job, placeable(job.record)));
-    } else if (job.record.job.state() == v1::JOB_STATE_QUEUED && job.after.empty()) {
-      state.queue.push_back(placeable(job.record));
-    }
-  }
-  return state;
+std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live) {
+  return scheduler::rooms_of(workers, [&](const std::string& id) { return live.gangs_on(id); });
 }
 
 v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now) {
@@ -134,8 +181,8 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
   std::set<std::string_view> gangs;
   bool leaving = worker.draining;
-  for (const auto& [id, job] : live.jobs) {
-    if (!job.attempt || job.attempt->worker_id != view.id()) continue;
+  for (const std::string& id : live.on(view.id())) {
+    const LiveJob& job = live.jobs.at(id);
     view.add_job_ids(id);
     leaving |= view.cordoned() && job.record.stop.code() == Code::kUnavailable;
     const bool first = gangs.insert(job.attempt->gang).second;

@@ -11,6 +11,8 @@
 #include "common/clock.h"
 #include "coordinator/core/worker_link.h"
 #include "coordinator/scheduler/fence.h"
+#include "coordinator/scheduler/queue.h"
+#include "coordinator/scheduler/room.h"
 #include "coordinator/scheduler/state.h"
 #include "coordinator/store/records.h"
 #include "coordinator/sweep/plan.h"
@@ -23,6 +25,7 @@ struct LiveJob {
   std::optional<store::AttemptRecord> attempt;  // while starting or running
   MonotonicTime began = {};                     // of that attempt
   std::set<std::string> after = {};             // ids of jobs that are to succeed first
+  int unwritten_files = 0;  // listed, but not in the store yet: it is not to resume without them
 };
 
 struct LiveWorker {
@@ -45,6 +48,13 @@ struct LiveSweep {
   bool is_search() const { return !plan.searches.empty(); }
 };
 
+// What those of a kind are told that wait behind others of it.
+struct Behind {
+  std::string first = {};  // the job that they wait behind, which is told more
+  std::string reason = {};
+  std::set<std::string> untold = {};  // ids
+};
+
 struct Live {
   std::map<std::string, LiveJob> jobs;        // by id
   std::map<std::string, LiveSweep> sweeps;    // by id; those that have not ended
@@ -55,8 +65,26 @@ struct Live {
   // By the id of a job that has not ended: those that wait for it.
   std::map<std::string, std::vector<std::string>> dependents;
 
+  // By key: submissions that are not in the store yet.
+  std::map<std::string, store::Submission> unwritten_submissions;
+  int64_t last_seq = 0;  // of the job submitted last
+
+  // What a placement looks at, kept from change to change.
+  scheduler::Queue queue;       // jobs that wait for slots, but for those that have moved
+  std::set<std::string> moved;  // that may have come into the queue or left it, or changed there
+  std::map<std::string, std::set<std::string>> placed;   // jobs by worker
+  std::map<std::string, scheduler::RunningGangs> gangs;  // by worker; made when asked for
+  std::map<scheduler::Kind, Behind> behind;
+
   // The job that `id` is the current attempt of, on that worker; null where there is none.
   LiveJob* current(const std::string& worker_id, const v1::AttemptId& id);
+  void place(LiveJob& job, store::AttemptRecord attempt);
+  store::AttemptRecord displace(LiveJob& job);
+  // Ids of the jobs placed on a worker, in their order.
+  const std::set<std::string>& on(const std::string& worker_id) const;
+  const scheduler::RunningGangs& gangs_on(const std::string& worker_id);
+  // Brings the queue up to date. Whether a placement may come to another end by it.
+  bool index_moved();
 };
 
 scheduler::TimeLimit time_limit_of(const store::JobRecord& record);
@@ -68,11 +96,14 @@ v1::AttemptId id_of(const store::AttemptRecord& attempt);
 // Others may train in its gang.
 bool may_share(const store::JobRecord& job, const scheduler::Config& config);
 
-// The scheduler's view, in which a job waits for its turn only once those that it comes after have
-// succeeded.
-scheduler::State state_of(const Live& live);
-// Without its jobs: what expired_leases looks at.
+// It waits for slots alone: those that it comes after have succeeded.
+bool waits_for_slots(const LiveJob& job);
+// As the scheduler sees a waiting job.
+scheduler::Job waiting(const LiveJob& job);
+// Without jobs: what expired_leases looks at.
 scheduler::State workers_of(const Live& live);
+// `workers` outlive them.
+std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live);
 
 // The API's view.
 v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now);

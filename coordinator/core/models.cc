@@ -40,8 +40,8 @@ Result<v1::Model> describe(const v1::AddModelRequest& request, const FolderList&
 }  // namespace
 
 Result<v1::Model> Coordinator::add_model(const v1::AddModelRequest& request) {
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
+  const MutexLock writing(write_mutex_);
+  PM_TRY(failure());
   PM_ASSIGN(const FolderList files, content_files(reader(), blobs(), request.content()));
   PM_ASSIGN(const v1::Model model, describe(request, files, environment_.clock.wall()));
   PM_ASSIGN(const auto there, reader().model(model.name()));
@@ -61,8 +61,8 @@ Result<v1::Model> Coordinator::add_model(const v1::AddModelRequest& request) {
 }
 
 Result<v1::Model> Coordinator::remove_model(const std::string& name) {
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
+  const MutexLock writing(write_mutex_);
+  PM_TRY(failure());
   PM_ASSIGN(v1::Model there, named_model(name));
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);

@@ -28,31 +28,35 @@ Result<v1::Worker> Coordinator::uncordon(const std::string& worker_id) {
 
 Result<v1::Worker> Coordinator::set_cordoned(const std::string& worker_id, bool cordoned,
                                              bool leave) {
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
-  const auto found = live_.workers.find(worker_id);
-  if (found == live_.workers.end()) {
-    return not_found(fmt::format("no worker has the id \"{}\"", spec::shortened(worker_id, 80)));
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    PM_ASSIGN(LiveWorker * worker, find_worker(worker_id));
+    worker->info.set_cordoned(cordoned);
+    journal_.worker_changed(worker_id);
+    spdlog::info("worker {} is {}", worker_id,
+                 leave ? "to be drained" : (cordoned ? "cordoned" : "uncordoned"));
+    if (leave) empty_worker(worker_id);
+    to_place_ = true;
+    batch = journal_.number();
   }
-  LiveWorker& worker = found->second;
-  worker.info.set_cordoned(cordoned);
-  journal_.worker_changed(worker_id);
-  spdlog::info("worker {} is {}", worker_id,
-               leave ? "to be drained" : (cordoned ? "cordoned" : "uncordoned"));
-  if (leave) empty_worker(worker_id);
-  to_place_ = true;
-  place_jobs();
-  const v1::Worker after = describe(worker, live_, environment_.clock.monotonic());
-  PM_TRY(flush());
-  return after;
+  PM_TRY(make_durable(batch));
+  const MutexLock lock(mutex_);
+  PM_ASSIGN(const LiveWorker* after, find_worker(worker_id));
+  return describe(*after, live_, environment_.clock.monotonic());
+}
+
+Result<LiveWorker*> Coordinator::find_worker(const std::string& worker_id) {
+  const auto found = live_.workers.find(worker_id);
+  if (found != live_.workers.end()) return &found->second;
+  return not_found(fmt::format("no worker has the id \"{}\"", spec::shortened(worker_id, 80)));
 }
 
 void Coordinator::empty_worker(const std::string& worker_id) {
   const std::string reason = fmt::format("worker {} is drained", worker_id);
-  for (auto& [id, job] : live_.jobs) {
-    if (!job.attempt || job.attempt->worker_id != worker_id) continue;
-    stop_attempt(job, unavailable(reason), "drain asked for");
+  for (const std::string& id : live_.on(worker_id)) {
+    stop_attempt(live_.jobs.at(id), unavailable(reason), "drain asked for");
   }
 }
 
@@ -61,14 +65,18 @@ Result<std::unique_ptr<store::Snapshot>> Coordinator::begin_snapshot() {
 }
 
 Status Coordinator::begin_again(const std::string& reason, int lap) {
-  const MutexLock lock(mutex_);
-  for (auto& [id, worker] : live_.workers) worker.draining = true;
-  for (auto& [id, job] : live_.jobs) {
-    if (job.attempt) end_attempt(job, unavailable(reason));
-    job.record.job.set_attempt(std::max(job.record.job.attempt(), lap * kAttemptsALap));
-    journal_.job_changed(id);
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    for (auto& [id, worker] : live_.workers) worker.draining = true;
+    for (auto& [id, job] : live_.jobs) {
+      if (job.attempt) end_attempt(job, unavailable(reason));
+      job.record.job.set_attempt(std::max(job.record.job.attempt(), lap * kAttemptsALap));
+      journal_.job_changed(id);
+    }
+    batch = journal_.number();
   }
-  return flush();
+  return make_durable(batch);
 }
 
 }  // namespace prefixmem

@@ -17,6 +17,7 @@ constexpr Millis kUnfinishedAge = std::chrono::hours(24);
 }  // namespace
 
 void Coordinator::sweep_content() {
+  const MutexLock writing(write_mutex_);
   const MonotonicTime now = environment_.clock.monotonic();
   if (now < next_content_sweep_) return;
   next_content_sweep_ = now + kBetweenSweeps;
@@ -26,15 +27,21 @@ void Coordinator::sweep_content() {
 }
 
 // What is in use is used now, so that it stays for a while after its last job has ended. An upload
-// and whoever asks for content do the same under this lock or with the blob pinned.
+// and whoever asks for content do the same with the right to write or with the blob pinned.
 Status Coordinator::drop_unused_content() {
-  PM_ASSIGN(const auto used, used_content());
   const WallTime now = environment_.clock.wall();
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
-  for (const std::string& sha256 : used) transaction.use_content(sha256, now);
-  const int dropped = transaction.drop_content(now - config_.keep_content);
-  PM_TRY(commit(transaction, begin, 0));
+  int dropped = 0;
+  Status committed;
+  {
+    const MutexLock lock(mutex_);  // no job comes meanwhile that names what goes
+    PM_ASSIGN(const auto used, used_content());
+    for (const std::string& sha256 : used) transaction.use_content(sha256, now);
+    dropped = transaction.drop_content(now - config_.keep_content);
+    committed = transaction.commit();
+  }
+  PM_TRY(note_commit(committed, begin, 0));
   if (dropped > 0) spdlog::info("dropped {} files of content that nothing named", dropped);
   PM_ASSIGN(const int broken, blobs().drop_unfinished(kUnfinishedAge));
   if (broken > 0) spdlog::info("dropped {} uploads that nobody has gone on with", broken);

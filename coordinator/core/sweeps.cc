@@ -28,7 +28,8 @@ Status Coordinator::load_sweeps() {
 
 LiveSweep* Coordinator::sweep_of(const LiveJob& job) {
   const auto found = live_.sweeps.find(job.record.job.sweep_id());
-  return found == live_.sweeps.end() ? nullptr : &found->second;
+  const bool open = found != live_.sweeps.end() && !has_ended(found->second.shown.state());
+  return open ? &found->second : nullptr;
 }
 
 // What the sweep's decisions see of the job from now on.
@@ -57,20 +58,20 @@ void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
   if (verdict->stop) stop_job(job, "stopped by its sweep: " + verdict->reason);
 }
 
-// Trials that follow from what is durable, so that a coordinator that dies at any moment decides
-// the same again: what has changed is committed first, then the trials as one transaction.
+// Trials are written together with what they follow from, so that a coordinator that dies at any
+// moment decides the same again.
 void Coordinator::advance_sweeps() {
   const Origin origin{environment_.clock.wall(), environment_.random};
   std::vector<LiveJob> begun;
   for (auto& [id, sweep] : live_.sweeps) {
+    if (has_ended(sweep.shown.state())) continue;
     Advance step = advance(sweep, origin);
     if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
     if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
   }
   if (begun.empty()) return;
-  Status status = flush();
-  if (status.ok()) status = insert(begun, {});
+  const Status status = insert(begun, {});
   if (!status.ok()) spdlog::error("sweeps: {}", status.message());
 }
 
@@ -98,22 +99,25 @@ Result<v1::Sweep> Coordinator::find_sweep(const std::string& id) {
 }
 
 Result<v1::Sweep> Coordinator::cancel_sweep(const std::string& id) {
-  PM_ASSIGN(const v1::Sweep known, find_sweep(id));
+  PM_TRY(find_sweep(id).status());
+  bool open = false;
+  int64_t batch = 0;
   {
-    const Announcer announcer(*this);
     const MutexLock lock(mutex_);
-    PM_TRY(flush());
+    PM_TRY(Status(failure_));
     const auto found = live_.sweeps.find(id);
-    if (found == live_.sweeps.end()) {
-      return failed_precondition(fmt::format("sweep {} ({}) has already ended: {}", id,
-                                             known.name(), state_name(known.state())));
+    open = found != live_.sweeps.end() && !has_ended(found->second.shown.state());
+    if (open) {
+      end_sweep(found->second, v1::SWEEP_STATE_CANCELLED, kCancelledByClient);
+      stop_trials(id, kCancelledByClient);
     }
-    end_sweep(found->second, v1::SWEEP_STATE_CANCELLED, kCancelledByClient);
-    stop_trials(id, kCancelledByClient);
-    place_jobs();
-    PM_TRY(flush());
+    batch = journal_.number();
   }
-  return find_sweep(id);
+  PM_TRY(make_durable(batch));
+  PM_ASSIGN(v1::Sweep after, find_sweep(id));
+  if (open) return after;
+  return failed_precondition(fmt::format("sweep {} ({}) has already ended: {}", id, after.name(),
+                                         state_name(after.state())));
 }
 
 }  // namespace prefixmem

@@ -15,7 +15,7 @@ Status Coordinator::load_tokens() {
 }
 
 Status Coordinator::write_token(const auth::TokenRecord& record) {
-  PM_TRY(Status(failure_));
+  PM_TRY(failure());
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   transaction.put_token(record);
@@ -28,7 +28,7 @@ Result<v1::CreateTokenResponse> Coordinator::create_token(const v1::CreateTokenR
   v1::CreateTokenResponse response;
   PM_ASSIGN(*response.mutable_token(), auth::new_token(request, environment_.clock.wall()));
   response.set_secret(auth::new_secret());
-  const MutexLock lock(mutex_);
+  const MutexLock writing(write_mutex_);
   PM_TRY(write_token({sha256_hex(response.secret()), response.token()}));
   return response;
 }
@@ -40,7 +40,7 @@ Result<v1::Token> Coordinator::revoke_token(const std::string& id) {
 }
 
 Result<v1::Token> Coordinator::mark_revoked(const std::string& id) {
-  const MutexLock lock(mutex_);
+  const MutexLock writing(write_mutex_);
   auto record = tokens_.find(id);
   if (!record) return not_found(fmt::format("there is no token {}", spec::shortened(id, 80)));
   if (record->token.has_revoke_time()) {

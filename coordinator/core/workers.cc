@@ -67,9 +67,17 @@ v1::CoordinatorMessage acknowledgement(const v1::AttemptId& id, int64_t up_to) {
 
 Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerLink> link) {
   PM_TRY(check(request));
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    take_in(request, std::move(link));
+    batch = journal_.number();
+  }
+  return make_durable_soon(batch);
+}
+
+void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLink> link) {
   const std::string& id = request.worker_id();
   LiveWorker& worker = live_.workers[id];
   if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
@@ -83,8 +91,6 @@ Status Coordinator::connect(const v1::Register& request, std::shared_ptr<WorkerL
   take_up(request);
   worker.draining = false;
   to_place_ = true;
-  place_jobs();
-  return flush();
 }
 
 // What began before this process did is younger to it than to its worker.
@@ -142,8 +148,8 @@ scheduler::Reconciliation Coordinator::reconcile_with(const v1::Register& reques
   std::vector<scheduler::AttemptKey> reported;
   for (const v1::AttemptId& id : request.attempts()) reported.push_back(key_of(id));
   std::vector<scheduler::Held> held;
-  for (const auto& [job_id, job] : live_.jobs) {
-    if (!job.attempt || job.attempt->worker_id != request.worker_id()) continue;
+  for (const std::string& job_id : live_.on(request.worker_id())) {
+    const LiveJob& job = live_.jobs.at(job_id);
     held.push_back({attempt_of(job), job.attempt->last_event > 0});
   }
   return scheduler::reconcile(reported, held);
@@ -169,20 +175,31 @@ void Coordinator::disconnect(const std::string& worker_id, const WorkerLink* lin
 
 Status Coordinator::receive(const std::string& worker_id, const WorkerLink* link,
                             const v1::WorkerMessage& message) {
-  const Announcer announcer(*this);
-  const MutexLock lock(mutex_);
-  PM_TRY(Status(failure_));
-  const auto found = live_.workers.find(worker_id);
-  if (found == live_.workers.end() || found->second.link.get() != link) return {};
-  found->second.last_heard = environment_.clock.monotonic();
+  int64_t batch = 0;
+  {
+    const MutexLock lock(mutex_);
+    PM_TRY(Status(failure_));
+    const auto found = live_.workers.find(worker_id);
+    if (found == live_.workers.end() || found->second.link.get() != link) return {};
+    found->second.last_heard = environment_.clock.monotonic();
+    PM_ASSIGN(const bool urgent, take(worker_id, message));
+    if (!urgent) return {};
+    batch = journal_.number();
+  }
+  return make_durable_soon(batch);
+}
+
+Result<bool> Coordinator::take(const std::string& worker_id, const v1::WorkerMessage& message) {
   switch (message.message_case()) {
     case v1::WorkerMessage::kHeartbeat:
       on_heartbeat(worker_id, message.heartbeat());
-      return {};
+      return false;
     case v1::WorkerMessage::kEvents:
-      return on_events(worker_id, message.events());
+      PM_TRY(on_events(worker_id, message.events()));
+      return journal_.events() > kMaxPendingEvents;
     case v1::WorkerMessage::kEnded:
-      return on_ended(worker_id, message.ended());
+      on_ended(worker_id, message.ended());
+      return true;
     case v1::WorkerMessage::kRegister:
       return failed_precondition("register is sent once, first on the stream");
     case v1::WorkerMessage::MESSAGE_NOT_SET:
@@ -226,10 +243,10 @@ Status Coordinator::on_events(const std::string& worker_id, const v1::AttemptEve
     apply(*job, events.events(static_cast<int>(number - first)));
   }
   journal_.send(link_of(worker_id), acknowledgement(events.id(), job->attempt->last_event));
-  return journal_.events() > kMaxPendingEvents ? flush() : Status();
+  return {};
 }
 
-Status Coordinator::on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) {
+void Coordinator::on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) {
   if (LiveJob* job = live_.current(worker_id, ended.id()); job != nullptr) {
     const auto code = code_from_name(ended.code());
     const Status end = code ? Status(*code, ended.message())
@@ -241,7 +258,6 @@ Status Coordinator::on_ended(const std::string& worker_id, const v1::AttemptEnde
   v1::CoordinatorMessage answer;
   *answer.mutable_end_acknowledged()->mutable_id() = ended.id();
   journal_.send(link_of(worker_id), std::move(answer));
-  return flush();
 }
 
 }  // namespace prefixmem

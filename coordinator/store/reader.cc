@@ -279,6 +279,18 @@ Result<std::optional<Submission>> Reader::submission(const std::string& idempote
   return found;
 }
 
+Result<int64_t> Reader::last_seq() {
+  const MutexLock lock(mutex_);
+  int64_t seq = 0;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        seq = row.integer(0);
+        return Status();
+      },
+      "SELECT seq FROM sqlite_sequence WHERE name = 'jobs'"));
+  return seq;
+}
+
 Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
   const MutexLock lock(mutex_);
   std::vector<JobRecord> records;

@@ -89,6 +89,7 @@ class Reader {
   Result<std::optional<Submission>> submission(const std::string& idempotency_key);
 
   // What a restarted coordinator goes on with.
+  Result<int64_t> last_seq();                          // that a job was ever given; 0: none was
   Result<std::vector<JobRecord>> unfinished_jobs();    // in the order submitted
   Result<std::vector<v1::Sweep>> unfinished_sweeps();  // likewise, without counts
   Result<std::optional<AttemptRecord>> attempt(const std::string& job_id, int attempt);

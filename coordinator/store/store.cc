@@ -128,14 +128,15 @@ void Transaction::remove_dropped_blobs() {
 
 void Transaction::insert_job(JobRecord& record) {
   const v1::Job& job = record.job;
-  run("INSERT INTO jobs (id, name, sweep_id, state, retries, stop_code, stop_reason, last_event,"
+  run("INSERT INTO jobs (seq, id, name, sweep_id, state, retries, stop_code, stop_reason, "
+      "last_event,"
       " steps_timed, step_seconds, furthest_step, run_ms, bank_limit, body)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()), record.retries,
-      code_name(record.stop.code()), record.stop.message(), record.last_event, record.steps_timed,
-      record.step_seconds, record.furthest_step, record.run_time.count(), record.bank_limit,
-      Blob{job.SerializeAsString()});
-  record.seq = store_.writer_.last_row_id();
+      " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      record.seq, job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()),
+      record.retries, code_name(record.stop.code()), record.stop.message(), record.last_event,
+      record.steps_timed, record.step_seconds, record.furthest_step, record.run_time.count(),
+      record.bank_limit, Blob{job.SerializeAsString()});
+  if (record.seq == 0) record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
   }

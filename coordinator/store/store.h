@@ -68,7 +68,7 @@ class Transaction {
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  void insert_job(JobRecord& record);  // sets record.seq
+  void insert_job(JobRecord& record);  // sets record.seq where it is 0
   void update_job(const JobRecord& record);
   void put_attempt(const AttemptRecord& record);
   void add_event(const v1::JobEvent& event);

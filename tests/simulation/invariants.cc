@@ -59,6 +59,7 @@ void Invariants::after_tick(Coordinator& coordinator, const FreshLoad& load) {
   after_call(coordinator);
   coordinator.inspect([&](const Live& live) {
     check_head_of_queue(live);
+    check_queue(live);
     check_new_events(live, coordinator.reader());
   });
   if (!world_.random.chance(0.05)) return;
@@ -139,6 +140,32 @@ void Invariants::check_head_of_queue(const Live& live) {
       world_.broken("{} is next and waits although worker {} has {} slots free",
                     head->record.job.id(), id, free);
     }
+  }
+}
+
+// What placing looks at is what the jobs say.
+void Invariants::check_queue(const Live& live) {
+  size_t waiting_jobs = 0;
+  for (const auto& [id, job] : live.jobs) {
+    const bool on_worker = job.attempt && live.on(job.attempt->worker_id).contains(id);
+    if (on_worker != job.attempt.has_value()) world_.broken("{} is on no worker", id);
+    const scheduler::Job* seen = live.queue.find(id);
+    waiting_jobs += seen == nullptr ? 0 : 1;
+    if (live.moved.contains(id)) continue;
+    if (waits_for_slots(job) ? seen == nullptr || *seen != waiting(job) : seen != nullptr) {
+      world_.broken("{} is another in the queue than it is", id);
+    }
+  }
+  for (const std::string& id : live.moved) {
+    waiting_jobs += !live.jobs.contains(id) && live.queue.find(id) != nullptr ? 1 : 0;
+  }
+  if (waiting_jobs != live.queue.size()) world_.broken("the queue holds jobs that are gone");
+  size_t placed = 0;
+  for (const auto& [worker, jobs] : live.placed) placed += jobs.size();
+  const auto has_attempt = [](const auto& entry) { return entry.second.attempt.has_value(); };
+  if (placed !=
+      static_cast<size_t>(std::count_if(live.jobs.begin(), live.jobs.end(), has_attempt))) {
+    world_.broken("jobs are on workers that are not placed");
   }
 }
 

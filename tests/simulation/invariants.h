@@ -38,6 +38,7 @@ class Invariants {
   void check_gangs(const Live& live);
   void check_starts(const Live& live, store::Reader& reader);
   void check_head_of_queue(const Live& live);
+  void check_queue(const Live& live);
   void check_sweeps(const Live& live);
   void check_cordons(const Live& live);
   void check_new_events(const Live& live, store::Reader& reader);
