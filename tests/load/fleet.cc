@@ -52,12 +52,14 @@ v1::TrainerEvent result(int64_t steps) {
 class SimulatedWorker final
     : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage> {
  public:
+  // A job may end with every `steps`th event, of which `phase` count as told.
   SimulatedWorker(std::string id, const std::shared_ptr<grpc::Channel>& channel, int steps,
-                  SteadyTime first_event, FleetRecord& record)
+                  int phase, SteadyTime first_event, FleetRecord& record)
       : id_(std::move(id)),
         stub_(v1::WorkerService::NewStub(channel)),
         steps_(steps),
         record_(record),
+        beats_(phase),
         next_event_(first_event),
         next_heartbeat_(first_event) {
     stub_->async()->Connect(&context_, this);
@@ -92,9 +94,10 @@ class SimulatedWorker final
     }
     if (now < next_event_) return;
     next_event_ = std::max(next_event_ + interval, now);
+    const bool may_end = ++beats_ % steps_ == 0;
     if (!job_ || finished_) return;
     tell(step(++step_, steps_));
-    if (step_ < steps_ || !record_.jobs_end) return;
+    if (!may_end || !record_.jobs_end) return;
     tell(result(step_));
     finished_ = true;
   }
@@ -195,7 +198,7 @@ class SimulatedWorker final
   std::optional<v1::AttemptId> job_;
   std::optional<SteadyTime> freed_;
   int64_t told_ = 0;  // events of the attempt
-  int step_ = 0;
+  int step_ = 0, beats_;
   bool finished_ = false;
   SteadyTime next_event_, next_heartbeat_;
 };
@@ -207,8 +210,8 @@ Fleet::Fleet(const FleetOptions& options,
   const SteadyTime start = steady_clock::now();
   for (int i = 0; i < options.workers; ++i) {
     const SteadyTime first = start + interval * i / options.workers;
-    workers_.push_back(std::make_unique<SimulatedWorker>(fmt::format("load-{:04}", i), dial(),
-                                                         options.steps, first, record));
+    workers_.push_back(std::make_unique<SimulatedWorker>(
+        fmt::format("load-{:04}", i), dial(), options.steps, i % options.steps, first, record));
   }
   pacer_ = std::jthread([this, interval](const std::stop_token& stop) {
     for (SteadyTime now = steady_clock::now(); !stop.stop_requested(); now += kPace) {

@@ -20,7 +20,7 @@ class SimulatedWorker;
 struct FleetOptions {
   int workers = 0;               // of one slot each
   double events_per_second = 0;  // of all of them together
-  int steps = 0;                 // of a job, at least
+  int steps = 0;                 // of a job, about: workers end theirs one after the other
 };
 
 // What the workers have seen; outlives the fleet.
