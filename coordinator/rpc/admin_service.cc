@@ -10,13 +10,13 @@ grpc::ServerUnaryReactor* AdminService::CreateToken(grpc::CallbackServerContext*
                                                     const v1::CreateTokenRequest* request,
                                                     v1::CreateTokenResponse* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.create_token(*request); });
+               [=, this] { return context_.coordinator.create_token(*request); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListTokens(grpc::CallbackServerContext* call,
                                                    const v1::ListTokensRequest*,
                                                    v1::ListTokensResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListTokensResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListTokensResponse> {
     PM_ASSIGN(auto records, context_.coordinator.reader().tokens());
     v1::ListTokensResponse listed;
     for (auth::TokenRecord& record : records) *listed.add_tokens() = std::move(record.token);
@@ -28,7 +28,7 @@ grpc::ServerUnaryReactor* AdminService::RevokeToken(grpc::CallbackServerContext*
                                                     const v1::RevokeTokenRequest* request,
                                                     v1::Token* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.revoke_token(request->token()); });
+               [=, this] { return context_.coordinator.revoke_token(request->token()); });
 }
 
 grpc::ServerWriteReactor<v1::BackUpResponse>* AdminService::BackUp(

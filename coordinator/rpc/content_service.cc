@@ -17,7 +17,7 @@ constexpr int kMostDigests = 10000;
 grpc::ServerUnaryReactor* ContentService::StatContent(grpc::CallbackServerContext* call,
                                                       const v1::StatContentRequest* request,
                                                       v1::StatContentResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::StatContentResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::StatContentResponse> {
     if (request->sha256_size() > kMostDigests) {
       return invalid_argument(fmt::format("sha256 is given {} times; allowed: at most {} times",
                                           request->sha256_size(), kMostDigests));
@@ -44,13 +44,14 @@ grpc::ServerWriteReactor<v1::DownloadContentResponse>* ContentService::DownloadC
 grpc::ServerUnaryReactor* ContentService::AddModel(grpc::CallbackServerContext* call,
                                                    const v1::AddModelRequest* request,
                                                    v1::Model* response) {
-  return reply(context_, call, response, [&] { return context_.coordinator.add_model(*request); });
+  return reply(context_, call, response,
+               [=, this] { return context_.coordinator.add_model(*request); });
 }
 
 grpc::ServerUnaryReactor* ContentService::ListModels(grpc::CallbackServerContext* call,
                                                      const v1::ListModelsRequest*,
                                                      v1::ListModelsResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListModelsResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListModelsResponse> {
     PM_ASSIGN(auto models, context_.coordinator.reader().models());
     v1::ListModelsResponse listed;
     for (v1::Model& model : models) *listed.add_models() = std::move(model);
@@ -62,14 +63,14 @@ grpc::ServerUnaryReactor* ContentService::GetModel(grpc::CallbackServerContext* 
                                                    const v1::GetModelRequest* request,
                                                    v1::Model* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.model(request->name()); });
+               [=, this] { return context_.coordinator.model(request->name()); });
 }
 
 grpc::ServerUnaryReactor* ContentService::RemoveModel(grpc::CallbackServerContext* call,
                                                       const v1::RemoveModelRequest* request,
                                                       v1::Model* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.remove_model(request->name()); });
+               [=, this] { return context_.coordinator.remove_model(request->name()); });
 }
 
 }  // namespace prefixmem::rpc

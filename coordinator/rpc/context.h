@@ -16,6 +16,7 @@ struct ServiceContext {
   Coordinator& coordinator;
   const Clock& clock;
   CallerLimits& limits;
+  WorkQueue& calls;               // where unary calls are answered
   WorkQueue& wakes;               // where watchers go on after a commit
   std::atomic<bool>& closing;     // set when the service is about to end
   const auth::TokenBook* tokens;  // null: users are not asked who they are

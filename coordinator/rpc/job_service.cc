@@ -68,7 +68,7 @@ Result<v1::Artifact> find_artifact(store::Reader& reader,
 grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* call,
                                                 const v1::SubmitJobRequest* request,
                                                 v1::SubmitJobResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::SubmitJobResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::SubmitJobResponse> {
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     return context_.coordinator.submit(spec, request->idempotency_key());
@@ -78,13 +78,13 @@ grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* cal
 grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* call,
                                              const v1::GetJobRequest* request, v1::Job* response) {
   return reply(context_, call, response,
-               [&] { return find_job(context_.coordinator.reader(), request->job()); });
+               [=, this] { return find_job(context_.coordinator.reader(), request->job()); });
 }
 
 grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* call,
                                                const v1::ListJobsRequest* request,
                                                v1::ListJobsResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListJobsResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListJobsResponse> {
     PM_ASSIGN(const ListQuery query, query_of(*request));
     PM_ASSIGN(auto page, context_.coordinator.reader().list(query.filter, query.limit));
     v1::ListJobsResponse listed;
@@ -98,20 +98,20 @@ grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* cal
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.cancel(request->job()); });
+               [=, this] { return context_.coordinator.cancel(request->job()); });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweep(grpc::CallbackServerContext* call,
                                                const v1::GetSweepRequest* request,
                                                v1::Sweep* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.find_sweep(request->sweep()); });
+               [=, this] { return context_.coordinator.find_sweep(request->sweep()); });
 }
 
 grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* call,
                                                  const v1::ListSweepsRequest* request,
                                                  v1::ListSweepsResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListSweepsResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListSweepsResponse> {
     PM_ASSIGN(const PageQuery query, page_of(request->page_size(), request->page_token()));
     PM_ASSIGN(auto page, context_.coordinator.reader().sweeps(query.before_seq, query.limit));
     v1::ListSweepsResponse listed;
@@ -125,13 +125,13 @@ grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* c
                                                   const v1::CancelSweepRequest* request,
                                                   v1::Sweep* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.cancel_sweep(request->sweep()); });
+               [=, this] { return context_.coordinator.cancel_sweep(request->sweep()); });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContext* call,
                                                       const v1::GetSweepResultsRequest* request,
                                                       v1::SweepResults* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::SweepResults> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::SweepResults> {
     PM_ASSIGN(v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
     PM_ASSIGN(const auto jobs, context_.coordinator.reader().trials(sweep.id()));
     return results_of(std::move(sweep), jobs, request->baseline());
@@ -141,7 +141,7 @@ grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext* call,
                                                     const v1::ListArtifactsRequest* request,
                                                     v1::ListArtifactsResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListArtifactsResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListArtifactsResponse> {
     store::Reader& reader = context_.coordinator.reader();
     PM_ASSIGN(const v1::Job job, find_job(reader, request->job()));
     PM_ASSIGN(auto artifacts, reader.artifacts(job.id()));
@@ -154,7 +154,7 @@ grpc::ServerUnaryReactor* JobService::ListArtifacts(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* JobService::ListWorkers(grpc::CallbackServerContext* call,
                                                   const v1::ListWorkersRequest*,
                                                   v1::ListWorkersResponse* response) {
-  return reply(context_, call, response, [&]() -> Result<v1::ListWorkersResponse> {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListWorkersResponse> {
     v1::ListWorkersResponse listed;
     for (v1::Worker& worker : context_.coordinator.workers()) {
       *listed.add_workers() = std::move(worker);
@@ -167,21 +167,21 @@ grpc::ServerUnaryReactor* JobService::CordonWorker(grpc::CallbackServerContext* 
                                                    const v1::CordonWorkerRequest* request,
                                                    v1::Worker* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.cordon(request->worker()); });
+               [=, this] { return context_.coordinator.cordon(request->worker()); });
 }
 
 grpc::ServerUnaryReactor* JobService::DrainWorker(grpc::CallbackServerContext* call,
                                                   const v1::DrainWorkerRequest* request,
                                                   v1::Worker* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.drain(request->worker()); });
+               [=, this] { return context_.coordinator.drain(request->worker()); });
 }
 
 grpc::ServerUnaryReactor* JobService::UncordonWorker(grpc::CallbackServerContext* call,
                                                      const v1::UncordonWorkerRequest* request,
                                                      v1::Worker* response) {
   return reply(context_, call, response,
-               [&] { return context_.coordinator.uncordon(request->worker()); });
+               [=, this] { return context_.coordinator.uncordon(request->worker()); });
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext* call,

@@ -1,4 +1,5 @@
-// Threads for work that must not hold up the one who noticed it: a commit wakes its watchers here.
+// Threads for work that must not hold up the one who noticed it: a commit wakes its watchers, the
+// port answers its calls.
 #pragma once
 
 #include <deque>
