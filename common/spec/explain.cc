@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "common/spec/keys.h"
 #include "common/spec/spec_io.h"
@@ -181,6 +182,31 @@ sweep:
   coordinator that is killed goes on where it was.
 )";
 
+// Of what is no key: the one that is nearest, or those of the section that it begins with.
+std::string what_is_meant(std::string_view path, const std::vector<KeyInfo>& keys) {
+  std::set<std::string_view> paths;  // a key of several methods is there for each
+  for (const KeyInfo& key : keys) paths.insert(key.path);
+  std::string section(path);
+  const auto has_keys = [&] {
+    const auto next = paths.lower_bound(section + ".");
+    return next != paths.end() && next->starts_with(section + ".");
+  };
+  while (!section.empty() && !has_keys()) {
+    const size_t dot = section.rfind('.');
+    section.erase(dot == std::string::npos ? 0 : dot);
+  }
+  std::string suggested = spec::suggestion(path, {paths.begin(), paths.end()});
+  if (!suggested.starts_with("allowed: ")) return suggested;
+  const std::string prefix = section.empty() ? "" : section + ".";
+  std::string allowed;
+  for (const std::string_view key : paths) {
+    if (!key.starts_with(prefix)) continue;
+    if (key.find('.', prefix.size()) != std::string_view::npos) continue;
+    allowed += (allowed.empty() ? "" : ", ") + std::string(key);
+  }
+  return "allowed: " + allowed;
+}
+
 }  // namespace
 
 Result<std::string> explain(std::string_view path) {
@@ -193,10 +219,7 @@ Result<std::string> explain(std::string_view path) {
     if (key.path.starts_with(std::string(path) + ".")) below.push_back(key);
   }
   if (!text.empty()) return text + list_keys(below);
-  std::vector<std::string_view> paths;
-  paths.reserve(keys.size());
-  for (const KeyInfo& key : keys) paths.push_back(key.path);
-  return invalid_argument(std::string(path) + " is not a key; " + spec::suggestion(path, paths));
+  return invalid_argument(std::string(path) + " is not a key; " + what_is_meant(path, keys));
 }
 
 std::string job_spec_markdown() {

@@ -42,5 +42,14 @@ TEST(Explain, SuggestsAKey) {
             "train.learning_rat is not a key; did you mean train.learning_rate?");
 }
 
+TEST(Explain, NamesTheKeysOfTheSectionWhereNoneIsNear) {
+  EXPECT_EQ(explain("data.few_shot.what_is_this").status().message(),
+            "data.few_shot.what_is_this is not a key; allowed: data.few_shot.per_class, "
+            "data.few_shot.seed");
+  EXPECT_EQ(explain("WRONG.KEY").status().message(),
+            "WRONG.KEY is not a key; allowed: after, benchmark, data, eval, labels, method, model, "
+            "name, objective, priority, resources, sweep, train");
+}
+
 }  // namespace
 }  // namespace prefixmem
