@@ -60,7 +60,14 @@ Result<TrainerPrograms> find_programs(const AgentOptions& options) {
   if (!mpirun.ok()) return mpirun.status().with_context("--mpirun");
   const auto found = find_program(trainer);
   if (!found.ok()) return found.status().with_context("--trainer");
-  return TrainerPrograms{*mpirun, *found, {}};
+  TrainerPrograms programs{*mpirun, *found, {}};
+  // A worker that lacks them has no part in gangs over several hosts.
+  const fs::path own = fs::read_symlink("/proc/self/exe").parent_path();
+  if (const auto rsh = find_program(own / "pmt-rsh"); rsh.ok()) programs.rsh = *rsh;
+  if (const auto orted = find_program(mpirun->parent_path() / "orted"); orted.ok()) {
+    programs.orted = *orted;
+  }
+  return programs;
 }
 
 Status check(const AgentOptions& options) {
@@ -164,8 +171,9 @@ Result<std::optional<JobUser>> Agent::State::choose_job_user(const TrainerProgra
   PM_ASSIGN(const JobUser user, find_job_user(options.job_user));
   PM_TRY(make_folders(programs.cache));
   PM_TRY(give(programs.cache, user));
-  for (const fs::path& path : {work_dir, programs.trainer, programs.mpirun}) {
-    PM_TRY(check_reach(path, user));
+  for (const fs::path& path :
+       {work_dir, programs.trainer, programs.mpirun, programs.rsh, programs.orted}) {
+    if (!path.empty()) PM_TRY(check_reach(path, user));
   }
   return std::optional(user);
 }

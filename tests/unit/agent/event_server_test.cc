@@ -24,9 +24,9 @@ class Diary final : public EventServer::Listener {
     entries.push_back(to_json_line(event));
     return answer;
   }
-  void on_rank_joined(int rank, pid_t pid) override {
+  void on_rank_joined(int rank, const RankHome& home) override {
     entries.push_back("+" + std::to_string(rank));
-    last_pid = pid;
+    last_home = home;
   }
   void on_rank_call(int rank, const RankCall& call) override {
     entries.push_back(std::to_string(rank) + " in " + call.name + " " +
@@ -35,7 +35,7 @@ class Diary final : public EventServer::Listener {
   void on_rank_left(int rank) override { entries.push_back("-" + std::to_string(rank)); }
 
   std::vector<std::string> entries;
-  pid_t last_pid = 0;
+  RankHome last_home;
   Status answer;
 };
 
@@ -81,7 +81,7 @@ TEST_F(EventServerTest, TellsWhoCameWhatTheySaidAndWhoLeft) {
   rank.say("{\"hello\": {\"rank\": 1, \"pid\": 7}}\n" + kLog + "\n");
   serve();
   EXPECT_THAT(diary_.entries, ElementsAre("+1", kLog));
-  EXPECT_EQ(diary_.last_pid, 7);
+  EXPECT_EQ(diary_.last_home.pid, 7);
   EXPECT_TRUE(server_.has_ranks());
   rank.say(kLog + "\n");
   rank.leave();

@@ -11,7 +11,7 @@ using testing::ElementsAre;
 class RollCallTest : public testing::Test {
  protected:
   RollCallTest() {
-    for (int rank = 0; rank < 3; ++rank) roll_.joined(rank, 100 + rank);
+    for (int rank = 0; rank < 3; ++rank) roll_.joined(rank, {100 + rank});
     roll_.begin();
   }
   void waits(int rank, int64_t number, double seconds, const std::string& name = "all_reduce") {
@@ -46,7 +46,7 @@ TEST_F(RollCallTest, NamesWhoDoesNotAnswer) {
   EXPECT_EQ(hang->call.number, 7);
   EXPECT_EQ(hang->call.seconds, 20);
   EXPECT_THAT(absent(), ElementsAre(2)) << "rank 1 came late, but it is there";
-  EXPECT_EQ(hang->absent[0].pid, 102);
+  EXPECT_EQ(hang->absent[0].home.pid, 102);
   EXPECT_FALSE(hang->absent[0].said);
   EXPECT_EQ(absent_text(*hang, hang->absent[0], "node7", 'T'),
             "rank 2 on host node7 keeps the others waiting, who have been in all_reduce (call 7) "
@@ -101,7 +101,7 @@ TEST_F(RollCallTest, WhoDoesNotAnswerForManyRoundsIsSilent) {
   waits(1, 7, 1);
   round();
   round();
-  roll_.joined(3, 103);
+  roll_.joined(3, {103});
   EXPECT_FALSE(roll_.silent(3)) << "rank 2 has missed two rounds";
   round();
   ASSERT_TRUE(roll_.silent(3));
@@ -132,6 +132,26 @@ TEST_F(RollCallTest, AHangIsTheSameWithTheSameRanksMissingInTheSameCall) {
   EXPECT_FALSE(same_hang(first, roll_.hang()));
   EXPECT_FALSE(same_hang(first, std::nullopt));
   EXPECT_TRUE(same_hang(std::nullopt, std::nullopt));
+}
+
+TEST_F(RollCallTest, WhoCannotBeAskedIsNotMissed) {
+  roll_.joined(3, {103, "far"});
+  for (int round = 0; round < 10; ++round) {
+    roll_.begin(false);
+    for (int rank = 0; rank < 3; ++rank) roll_.answered(rank, {"all_reduce", 5, 20});
+  }
+  EXPECT_EQ(roll_.asked(), std::vector<int>({0, 1, 2}));
+  EXPECT_FALSE(roll_.hang());
+  EXPECT_FALSE(roll_.silent(2));
+  for (int round = 0; round < 4; ++round) {
+    roll_.begin();
+    for (int rank = 0; rank < 3; ++rank) roll_.answered(rank, {"all_reduce", 5, 20});
+  }
+  ASSERT_TRUE(roll_.hang());
+  EXPECT_EQ(roll_.hang()->absent.size(), 1U);
+  ASSERT_TRUE(roll_.silent(3));
+  EXPECT_EQ(silent_text(*roll_.silent(3), Millis(40000), "h", '?'),
+            "rank 3 on host far has not answered for 40 s: its process 103 is in an unknown state");
 }
 
 }  // namespace

@@ -111,6 +111,24 @@ TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {
               ElementsAre(folder_.mark(), "CUDA_VISIBLE_DEVICES=1,3"));
 }
 
+TEST_F(TrainerCommandTest, OfTheHeadOfSeveralHostsNamesThemAndNoFile) {
+  const std::vector<GangHost> hosts = {{"w0", "a", 2}, {"w1", "b", 1}};
+  const Command command = head_command(programs_, folder_, hosts, one_, {"1"});
+  EXPECT_EQ(after(command, "-n"), "3");
+  EXPECT_EQ(after(command, "--host"), "localhost:2,pmt1:1");
+  EXPECT_EQ(after(command, "plm_rsh_agent"),
+            folder_.rsh().string() + " " + folder_.requests().string());
+  EXPECT_THAT((std::vector<std::string>(command.argv.end() - 2, command.argv.end())),
+              ElementsAre("pmt-trainer", "--resume"));
+  EXPECT_THAT(command.environment,
+              ElementsAre(folder_.mark(), "CUDA_VISIBLE_DEVICES=1",
+                          testing::StartsWith("PATH=" + folder_.run().string() + ":"),
+                          "PREFIXMEM_TRAINER_SPEC=/w/a/spec.yaml", "PREFIXMEM_TRAINER_OUT=/w/a/out",
+                          "PREFIXMEM_TRAINER_PORTABLE=/w/a/portable.yaml",
+                          "PREFIXMEM_TRAINER_EVENTS=" + folder_.socket().string(),
+                          "PREFIXMEM_TRAINER_CACHE=/w/cache"));
+}
+
 TEST(ChooseGpus, TakesTheLeastUsedInTheHostsOrder) {
   const std::vector<Gpu> gpus = {{"0", ""}, {"1", ""}, {"2", ""}};
   EXPECT_THAT(choose_gpus(gpus, {}, 2), ElementsAre("0", "1"));

@@ -132,6 +132,17 @@ TEST(Collective, AgreesOnTheFailureOfOneRank) {
   EXPECT_TRUE(outcome.ok());
 }
 
+TEST(Collective, FindsTheRankThatHasSomethingElse) {
+  EXPECT_TRUE(check_same(*gang, "rows", "abc").ok());
+  if (gang->size() == 1) return;
+  const int last = gang->size() - 1;
+  const Status status = check_same(*gang, "rows", gang->rank() == last ? "abd" : "abc");
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_EQ(status.message(), "rank " + std::to_string(last) +
+                                  " has other rows than rank 0 (abd, rank 0 abc); allowed: the "
+                                  "same on every host of the gang");
+}
+
 TEST(Collective, Barrier) { EXPECT_TRUE(gang->barrier().ok()); }
 
 TEST(CallBoard, ShowsTheCallWhileItLastsAndItsNumberAfterwards) {

@@ -39,12 +39,26 @@ struct Assignment {
   std::optional<Artifact> resume_metrics;  // metrics.jsonl of the steps before, and maybe of more
 };
 
+// A worker that ranks of a gang are on.
+struct GangHost {
+  std::string worker;  // its id
+  std::string name;    // of the host, for what people read
+  int ranks = 0;
+};
+
 // One mpirun and the attempts that train in it. They are a bank where there are several, or where
 // the gang has a name, by which later assignments join it.
 struct GangAssignment {
   std::string gang = {};
-  int ranks = 0;
+  int ranks = 0;  // on all hosts
   std::vector<Assignment> attempts;
+  // Of a gang that one worker has no room for, which has one attempt: the first is the head, which
+  // runs mpirun and speaks for the gang, the others are members. Empty: all ranks are here.
+  std::vector<GangHost> hosts = {};
+  size_t self = 0;  // of them this worker
+
+  bool is_member() const { return self > 0; }
+  int ranks_here() const { return hosts.empty() ? ranks : hosts[self].ranks; }
 };
 
 // INVALID_ARGUMENT where an id or path would lead out of the job's folder.

@@ -37,8 +37,8 @@ Attempt::~Attempt() {
   transfers_.request_stop();
   wake_relay();
   if (relay_.joinable()) relay_.join();
-  if (!folder_) return;
-  const Status removed = folder_->remove();
+  if (!setup_) return;
+  const Status removed = setup_->folder.remove();
   if (!removed.ok()) spdlog::warn("{}: {}", key().text(), removed.message());
 }
 
@@ -62,54 +62,17 @@ bool Attempt::fetches() const {
 }
 
 Status Attempt::prepare() {
-  PM_TRY(check(assignment_));
-  const AttemptOptions& options = world_.options;
-  const auto fill_in = [&](const std::string& yaml) {
-    return localize_spec(yaml, options.device, options.threads_per_rank);
-  };
-  PM_ASSIGN(const LocalSpec portable, fill_in(assignment_.spec_yaml));
-  PM_ASSIGN(inputs_, world_.inputs.localize(assignment_.spec_yaml, starting_.get_token()));
-  PM_ASSIGN(spec_, fill_in(inputs_.spec_yaml));
-  world_.metrics.begin({key().job_id, assignment_.job_name, spec_.method});
+  PM_ASSIGN(setup_, set_up_trial(assignment_, world_, starting_.get_token()));
+  world_.metrics.begin({key().job_id, assignment_.job_name, spec().method});
   measured_ = true;
-  PM_ASSIGN(folder_, AttemptFolder::create(options.work_dir, key()));
-  PM_TRY(write_file_atomic(folder_->portable(), portable.yaml));
-  PM_TRY(write_file_atomic(folder_->spec(), spec_.yaml));
-  PM_ASSIGN(const auto warnings, fetch_checkpoint());
-  PM_TRY(fetch(assignment_.resume_metrics));
-  if (options.job_user) PM_TRY(give(folder_->out(), *options.job_user));
-  PM_ASSIGN(Spool spool, Spool::create(folder_->spool()));
+  PM_ASSIGN(Spool spool, Spool::create(setup_->folder.spool()));
   {
     const MutexLock lock(mutex_);
     spool_ = std::move(spool);
   }
-  for (const LogEvent& warning : warnings) PM_TRY(on_event(warning));
+  for (const LogEvent& warning : setup_->warnings) PM_TRY(on_event(warning));
   relay_ = std::thread([this] { relay(); });
   return {};
-}
-
-Status Attempt::fetch(const std::optional<Artifact>& artifact) {
-  if (!artifact) return {};
-  const fs::path file = folder_->out() / artifact->path;
-  PM_TRY(make_folders(file.parent_path()));
-  const auto stop = starting_.get_token();
-  return retry_while_unavailable(world_.options.transfer_backoff, stop, [&] {
-    return world_.store.fetch(key().job_id, *artifact, file, stop);
-  });
-}
-
-// The first one that is whole. With none, and of damaged ones alone, the job begins at the
-// beginning: its result is the same.
-Result<std::vector<LogEvent>> Attempt::fetch_checkpoint() {
-  std::vector<LogEvent> warnings;
-  for (const auto& checkpoint : {assignment_.resume_from, assignment_.resume_before}) {
-    const Status status = fetch(checkpoint);
-    if (status.ok()) break;
-    if (status.code() != Code::kDataLoss) return status;
-    warnings.push_back(
-        {0, "warning", checkpoint->path + " is damaged and passed over: " + status.message()});
-  }
-  return warnings;
 }
 
 Status Attempt::on_event(const Event& event) {
@@ -129,7 +92,7 @@ Status Attempt::add_outputs() {
   for (const auto& [kind, name] :
        {std::pair(Kind::kMetrics, kMetricsFile), std::pair(Kind::kResult, "result.json")}) {
     std::error_code error;
-    const auto bytes = fs::file_size(folder_->out() / name, error);
+    const auto bytes = fs::file_size(setup_->folder.out() / name, error);
     if (!error) {
       PM_TRY(on_event(ArtifactEvent{kind, name, last_step_, static_cast<int64_t>(bytes), 0}));
     } else if (kind == Kind::kResult) {

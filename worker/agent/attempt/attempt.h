@@ -14,40 +14,14 @@
 #include <variant>
 #include <vector>
 
-#include "common/backoff.h"
 #include "common/clock.h"
 #include "common/thread_annotations.h"
 #include "worker/agent/attempt/assignment.h"
-#include "worker/agent/attempt/attempt_folder.h"
-#include "worker/agent/attempt/trainer_command.h"
-#include "worker/agent/exporter/job_metrics.h"
-#include "worker/agent/gang/gang.h"
-#include "worker/agent/inputs/inputs.h"
+#include "worker/agent/attempt/attempt_world.h"
+#include "worker/agent/attempt/trial_setup.h"
 #include "worker/agent/spool/spool.h"
-#include "worker/agent/transfer/artifact_store.h"
 
 namespace prefixmem::agent {
-
-struct AttemptOptions {
-  std::filesystem::path work_dir;
-  TrainerPrograms programs;
-  std::optional<JobUser> job_user;  // none: jobs run as this program does
-  WorkerDevice device;
-  int threads_per_rank = 1;
-  Millis cancel_grace{3000};     // from a cancel to the kill: gone within 5 s
-  Millis shut_down_grace{5000};  // from the agent's own stop to the kill
-  BackoffPolicy transfer_backoff{.longest = std::chrono::milliseconds(3000)};
-};
-
-// Everything that attempts share; outlives them.
-struct AttemptWorld {
-  AttemptOptions options;
-  const Clock& clock;
-  GangWorld gang;
-  ArtifactStore& store;
-  const Inputs& inputs;
-  JobMetrics& metrics;
-};
 
 struct AttemptEnd {
   Status status;
@@ -98,8 +72,8 @@ class Attempt {
   // Makes the folder and fetches what the spec names and what to resume from. After a failure only
   // close() follows.
   Status prepare();
-  const LocalSpec& spec() const { return spec_; }
-  TrialFiles files() const { return {folder_->spec(), folder_->portable(), folder_->out()}; }
+  const LocalSpec& spec() const { return setup_->spec; }
+  TrialFiles files() const { return setup_->files(); }
   // A failure is the spool's, which takes nothing more.
   Status on_event(const Event& event);
   // Its part of the gang is over, with that end; the first call counts. The end is told after all
@@ -129,8 +103,6 @@ class Attempt {
 
  private:
   // The gang's thread.
-  Status fetch(const std::optional<Artifact>& artifact);
-  Result<std::vector<LogEvent>> fetch_checkpoint();  // warnings, for the job's log
   Status add_outputs();
 
   // Relay thread; the gang's where there is none.
@@ -161,9 +133,7 @@ class Attempt {
   const MonotonicTime began_;
 
   // The gang's thread, before the relay thread starts.
-  std::optional<AttemptFolder> folder_;
-  LocalInputs inputs_;
-  LocalSpec spec_;
+  std::optional<TrialSetup> setup_;
   bool measured_ = false;  // has begun in the metrics
 
   // The gang's thread.

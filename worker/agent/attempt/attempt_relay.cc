@@ -101,7 +101,7 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
 bool Attempt::was_pruned(const ArtifactEvent& event) const {
   std::error_code error;
   return event.kind == ArtifactEvent::Kind::kCheckpoint &&
-         !fs::exists(folder_->out() / event.path, error) && !error;
+         !fs::exists(setup_->folder.out() / event.path, error) && !error;
 }
 
 void Attempt::replace(const std::optional<Event>& replacement) {
@@ -126,7 +126,7 @@ Status Attempt::wait_until_told() {
 Status Attempt::upload_history(const ArtifactEvent& checkpoint) {
   PM_TRY(wait_until_told());
   std::error_code error;
-  if (!fs::exists(folder_->out() / kMetricsFile, error)) return {};
+  if (!fs::exists(setup_->folder.out() / kMetricsFile, error)) return {};
   ArtifactEvent metrics = checkpoint;
   metrics.kind = ArtifactEvent::Kind::kMetrics;
   return upload_file(metrics, kMetricsFile);
@@ -134,7 +134,7 @@ Status Attempt::upload_history(const ArtifactEvent& checkpoint) {
 
 Status Attempt::upload(const ArtifactEvent& event) {
   if (event.kind == ArtifactEvent::Kind::kCheckpoint) PM_TRY(upload_history(event));
-  PM_ASSIGN(const auto files, files_of(folder_->out(), event.path));
+  PM_ASSIGN(const auto files, files_of(setup_->folder.out(), event.path));
   for (const std::string& file : files) PM_TRY(upload_file(event, file));
   return {};
 }
@@ -146,7 +146,7 @@ Status Attempt::upload_file(const ArtifactEvent& event, const std::string& path)
   artifact.step = event.step;
   return retry_while_unavailable(world_.options.transfer_backoff, transfers_.get_token(), [&] {
     const Status status =
-        world_.store.upload(key(), artifact, folder_->out(), transfers_.get_token());
+        world_.store.upload(key(), artifact, setup_->folder.out(), transfers_.get_token());
     if (!status.ok() && !abandoned()) world_.metrics.upload_failed(key().job_id);
     return status;
   });

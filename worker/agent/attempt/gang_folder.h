@@ -25,6 +25,11 @@ class GangFolder {
   std::filesystem::path output_file() const { return path_ / "stderr.log"; }
   const std::filesystem::path& run() const { return run_; }
   std::filesystem::path socket() const { return run_ / "events.sock"; }
+  // Of a gang over several hosts: where mpirun's remote shell asks, and links to that and to the
+  // trainer.
+  std::filesystem::path requests() const { return run_ / "hosts.sock"; }
+  std::filesystem::path rsh() const { return run_ / "pmt-rsh"; }
+  std::filesystem::path trainer() const { return run_ / "pmt-trainer"; }
   // Environment entry that only this gang's processes carry.
   std::string mark() const;
 

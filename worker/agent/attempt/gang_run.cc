@@ -8,11 +8,22 @@
 #include "common/log.h"
 
 namespace prefixmem::agent {
+namespace {
+
+// For members to end what is left on them: longer than the coordinator's usual lease, after which
+// it says that one is lost.
+constexpr Millis kPartingPatience{20000};
+
+}  // namespace
 
 GangRun::GangRun(GangAssignment assignment, std::vector<std::string> gpus,
                  const AttemptWorld& world, std::function<void()> changed)
     : name_(std::move(assignment.gang)),
-      ranks_(assignment.ranks),
+      ranks_(assignment.ranks_here()),
+      hosts_(std::move(assignment.hosts)),
+      head_(hosts_.empty()
+                ? nullptr
+                : std::make_unique<Head>(assignment.attempts.front().key, hosts_, changed)),
       gpus_(std::move(gpus)),
       world_(world),
       changed_(std::move(changed)) {
@@ -76,6 +87,11 @@ bool GangRun::holds_slots() const {
 }
 
 void GangRun::stop(const Attempt& attempt, Millis grace) {
+  note_stop(attempt, grace);
+  if (head_) head_->nudge();
+}
+
+void GangRun::note_stop(const Attempt& attempt, Millis grace) {
   const MonotonicTime now = real_clock().monotonic();
   const MutexLock lock(mutex_);
   const auto member = open_.find(&attempt);
@@ -129,11 +145,40 @@ Status GangRun::run(StopRequest& stop) {
                                   },
                               .on_hang = [this](const std::optional<Hang>& hang) { on_hang(hang); },
                               .take_joining = [this] { return take_joining(); }};
-  GangEnd end = run_gang(gang, world_.gang, stop, listener);
+  GangEnd end = hosts_.empty() ? run_gang(gang, world_.gang, stop, listener)
+                               : run_on_all(gang, stop, listener);
   stderr_tail_ = std::move(end.output_tail);
   PM_TRY(explain_end(end));
   if (!bank_) return {};
   return internal_error("the gang ended well but told no end of this trial");
+}
+
+// Where mpirun tells no cause of its own, what became of a member is the cause.
+GangEnd GangRun::run_on_all(const GangPlan& plan, StopRequest& stop, const GangListener& listener) {
+  const Attempt& attempt = *trials_.front();
+  const auto stopped = [&] { return stop.kill_at().has_value(); };
+  GangListener with_others = listener;
+  with_others.hears_other_hosts = [&] { return head_->hears_members(); };
+  GangEnd end;
+  end.trouble = head_->wait_until_ready(stopped);
+  if (end.trouble.ok() && stopped()) end.trouble = cancelled("stopped before the start");
+  if (end.trouble.ok()) end.trouble = head_->open({plan.socket, folder_->requests()});
+  if (end.trouble.ok()) end = run_gang(plan, world_.gang, stop, with_others);
+  const Status parted = head_->part(kPartingPatience, [&] { return attempt.abandoned(); });
+  const bool failed = end.exit.code != 0 || end.exit.signal != 0;
+  if (!parted.ok()) spdlog::warn("{}: {}", attempt.key().text(), parted.message());
+  if (end.trouble.ok() && failed && !end.failure) end.trouble = parted;
+  return end;
+}
+
+void GangRun::on_note(Note note) {
+  if (head_) head_->on_note(std::move(note));
+}
+
+std::optional<Note> GangRun::next_note() { return head_ ? head_->next_note() : std::nullopt; }
+
+void GangRun::rewind() {
+  if (head_) head_->rewind();
 }
 
 void GangRun::muster(bool running) {
@@ -178,16 +223,30 @@ Result<GangPlan> GangRun::plan() {
   bank_ = !name_.empty() || trials_.size() > 1;
   if (folder_) PM_TRY(folder_->remove());
   PM_ASSIGN(folder_, GangFolder::create(world_.options.work_dir, trials_.front()->key()));
-  if (world_.options.job_user) PM_TRY(give(folder_->run(), *world_.options.job_user));
   std::vector<TrialFiles> files;
   for (const Attempt* trial : trials_) files.push_back(trial->files());
   if (bank_) PM_TRY(write_file_atomic(folder_->bank(), bank_file(files)));
   const bool uses_gpu = trials_.front()->spec().uses_gpu;
+  const auto gpus = uses_gpu ? gpus_ : std::vector<std::string>();
+  const TrainerPrograms& programs = world_.options.programs;
   GangPlan gang;
-  gang.command = trainer_command(world_.options.programs, *folder_, ranks_,
-                                 bank_ ? std::nullopt : std::optional(files.front()),
-                                 uses_gpu ? gpus_ : std::vector<std::string>());
-  if (world_.options.job_user) gang.command.folder = folder_->path();  // it may enter this one
+  if (hosts_.empty()) {
+    gang.command = trainer_command(programs, *folder_, ranks_,
+                                   bank_ ? std::nullopt : std::optional(files.front()), gpus);
+  } else {
+    if (programs.rsh.empty()) {
+      return failed_precondition("worker " + hosts_.front().worker +
+                                 " has no pmt-rsh beside its pmt-worker, which a gang over "
+                                 "several hosts needs; install it there");
+    }
+    PM_TRY(link_program(programs.trainer, folder_->trainer()));
+    PM_TRY(link_program(programs.rsh, folder_->rsh()));
+    gang.command = head_command(programs, *folder_, hosts_, files.front(), gpus);
+  }
+  if (world_.options.job_user) {
+    PM_TRY(give(folder_->run(), *world_.options.job_user));
+    gang.command.folder = folder_->path();  // it may enter this one
+  }
   gang.socket = folder_->socket();
   gang.output_file = folder_->output_file();
   gang.mark = folder_->mark();
@@ -235,7 +294,9 @@ void GangRun::on_hang(const std::optional<Hang>& hang) {
   std::vector<HangingRank> ranks;
   if (hang && hang->absent.empty()) ranks.push_back({"all", world_.gang.host, hang->call.name});
   for (const auto& absent : hang ? hang->absent : std::vector<Hang::Absent>()) {
-    ranks.push_back({std::to_string(absent.rank), world_.gang.host, hang->call.name});
+    const std::string& host = absent.home.host;
+    ranks.push_back(
+        {std::to_string(absent.rank), host.empty() ? world_.gang.host : host, hang->call.name});
   }
   for (const Attempt* trial : trials_) world_.metrics.set_hanging(trial->key().job_id, ranks);
 }

@@ -14,6 +14,7 @@
 #include "common/thread_annotations.h"
 #include "worker/agent/attempt/attempt.h"
 #include "worker/agent/attempt/gang_folder.h"
+#include "worker/agent/hosts/head.h"
 
 namespace prefixmem::agent {
 
@@ -33,9 +34,14 @@ class GangRun final : private AttemptHost {
   // As assigned, in that order; live as long as the run.
   std::vector<Attempt*> attempts() const;
   const std::string& name() const { return name_; }
-  int ranks() const { return ranks_; }
+  int ranks() const { return ranks_; }  // on this host
   const std::vector<std::string>& gpus() const { return gpus_; }
   bool holds_slots() const;  // its processes may still live
+
+  // Between this host, where the gang is over several, and the others.
+  void on_note(Note note);
+  std::optional<Note> next_note();
+  void rewind();
 
  private:
   // Of an attempt that is not closed.
@@ -48,6 +54,7 @@ class GangRun final : private AttemptHost {
   void changed() override { changed_(); }
   // Its trial alone where others go on.
   void stop(const Attempt& attempt, Millis grace) override;
+  void note_stop(const Attempt& attempt, Millis grace);
   // Stops the gang where nobody would be left in it.
   bool stop_where_all_leave() PM_REQUIRES(mutex_);
 
@@ -63,6 +70,8 @@ class GangRun final : private AttemptHost {
   // From there on a stop goes to the gang; false where it was stopped before.
   bool takes_part(const Attempt& attempt, int trial);
   Status run(StopRequest& stop);
+  // With the other hosts, where there are any.
+  GangEnd run_on_all(const GangPlan& plan, StopRequest& stop, const GangListener& listener);
   Result<GangPlan> plan();
   std::vector<std::string> take_joining();
   bool is_unheard(const Attempt* trial) const;
@@ -76,6 +85,8 @@ class GangRun final : private AttemptHost {
   // Constant after construction.
   const std::string name_;
   const int ranks_;
+  const std::vector<GangHost> hosts_;  // of a gang over several, this one first
+  const std::unique_ptr<Head> head_;   // of those; thread-safe
   const std::vector<std::string> gpus_;
   const AttemptWorld& world_;
   const std::function<void()> changed_;

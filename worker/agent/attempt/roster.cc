@@ -7,6 +7,7 @@ namespace prefixmem::agent {
 void Roster::assign(GangAssignment assignment) {
   {
     const MutexLock lock(mutex_);
+    if (assignment.is_member()) return take_part(std::move(assignment));
     std::vector<Assignment> unknown;
     for (Assignment& one : assignment.attempts) {
       if (!attempts_.contains(one.key)) unknown.push_back(std::move(one));
@@ -23,6 +24,18 @@ void Roster::assign(GangAssignment assignment) {
     }
   }
   bell_.ring();
+}
+
+// Where nothing is started any more, the head hears of it from the coordinator, as of a member
+// lost.
+void Roster::take_part(GangAssignment assignment) {
+  const AttemptKey key = assignment.attempts.front().key;
+  if (closed_ || members_.contains(key)) return;
+  spdlog::info("{} has {} of its {} ranks here, in the gang of worker {}", key.text(),
+               assignment.ranks_here(), assignment.ranks, assignment.hosts.front().worker);
+  auto gpus = gpus_for(assignment.ranks_here());
+  members_[key] = std::make_shared<Member>(std::move(assignment), std::move(gpus), world_,
+                                           [this] { bell_.ring(); });
 }
 
 void Roster::join(GangAssignment& assignment) {
@@ -48,7 +61,7 @@ void Roster::start(GangAssignment assignment) {
     spdlog::info("{} ({}) starts with {} ranks in a gang of {}", one.key.text(), one.job_name,
                  assignment.ranks, assignment.attempts.size());
   }
-  auto gpus = gpus_for(assignment.ranks);
+  auto gpus = gpus_for(assignment.ranks_here());
   const auto run = std::make_shared<GangRun>(std::move(assignment), std::move(gpus), world_,
                                              [this] { bell_.ring(); });
   for (Attempt* attempt : run->attempts()) attempts_[attempt->key()] = {run, attempt};
@@ -61,6 +74,10 @@ std::vector<std::string> Roster::gpus_for(int ranks) const {
   for (const auto& run : holding_slots()) {
     for (const std::string& id : run->gpus()) ++gangs_on[id];
   }
+  for (const auto& [key, member] : members_) {
+    if (!member->holds_slots()) continue;
+    for (const std::string& id : member->gpus()) ++gangs_on[id];
+  }
   return choose_gpus(gpus, gangs_on, ranks);
 }
 
@@ -70,6 +87,7 @@ void Roster::cancel(const AttemptKey& key, const std::string& reason, std::optio
     attempt->stop(StopKind::kCancel, reason, grace);
     return;
   }
+  if (const auto member = find_member(key)) return member->stop(reason);
   {
     const MutexLock lock(mutex_);
     answers_.push_back({key, AttemptEnd{cancelled(reason), ""}});
@@ -82,6 +100,8 @@ void Roster::abandon(const std::vector<AttemptKey>& stale) {
     spdlog::warn("{} is not current any more and is killed", key.text());
     if (const auto attempt = find(key)) {
       attempt->stop(StopKind::kAbandon, "the attempt is not current any more");
+    } else if (const auto member = find_member(key)) {
+      member->stop("the attempt is not current any more");
     }
   }
   bell_.ring();
@@ -109,8 +129,31 @@ void Roster::acknowledge_end(const AttemptKey& key) {
   if (const auto attempt = find(key)) attempt->acknowledge_end();
 }
 
+void Roster::on_note(Note note) {
+  if (const auto member = find_member(note.key)) return member->on_note(std::move(note));
+  std::shared_ptr<GangRun> run;
+  {
+    const MutexLock lock(mutex_);
+    const auto at = attempts_.find(note.key);
+    if (at != attempts_.end()) run = at->second.run;
+  }
+  if (run) run->on_note(std::move(note));
+}
+
+std::optional<Note> Roster::next_note() {
+  for (const auto& member : all_members()) {
+    if (auto note = member->next_note()) return note;
+  }
+  for (const auto& run : runs()) {
+    if (auto note = run->next_note()) return note;
+  }
+  return std::nullopt;
+}
+
 void Roster::rewind() {
   for (const auto& attempt : all()) attempt->rewind();
+  for (const auto& member : all_members()) member->rewind();
+  for (const auto& run : runs()) run->rewind();
   bell_.ring();
 }
 
@@ -133,9 +176,14 @@ std::optional<AttemptReport> Roster::next_report() {
 }
 
 void Roster::sweep() {
-  std::vector<std::shared_ptr<GangRun>> finished;  // destroyed without the lock
+  std::vector<std::shared_ptr<void>> finished;  // destroyed without the lock
   {
     const MutexLock lock(mutex_);
+    std::erase_if(members_, [&](const auto& entry) {
+      if (!entry.second->finished()) return false;
+      finished.push_back(entry.second);
+      return true;
+    });
     std::erase_if(attempts_, [&](const auto& entry) {
       if (!entry.second.attempt->finished()) return false;
       finished.push_back(entry.second.run);
@@ -149,8 +197,9 @@ void Roster::sweep() {
 
 bool Roster::wait_until_empty(MonotonicTime deadline) {
   const MutexLock lock(mutex_);
-  while (!attempts_.empty()) {
-    if (!emptied_.wait_until(mutex_, deadline)) return attempts_.empty();
+  const auto empty = [this]() PM_REQUIRES(mutex_) { return attempts_.empty() && members_.empty(); };
+  while (!empty()) {
+    if (!emptied_.wait_until(mutex_, deadline)) return empty();
   }
   return true;
 }
@@ -169,6 +218,26 @@ std::vector<std::shared_ptr<Attempt>> Roster::all() const {
   return found;
 }
 
+std::shared_ptr<Member> Roster::find_member(const AttemptKey& key) const {
+  const MutexLock lock(mutex_);
+  const auto at = members_.find(key);
+  return at == members_.end() ? nullptr : at->second;
+}
+
+std::vector<std::shared_ptr<Member>> Roster::all_members() const {
+  const MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<Member>> found;
+  for (const auto& [key, member] : members_) found.push_back(member);
+  return found;
+}
+
+std::set<std::shared_ptr<GangRun>> Roster::runs() const {
+  const MutexLock lock(mutex_);
+  std::set<std::shared_ptr<GangRun>> found;
+  for (const auto& [key, entry] : attempts_) found.insert(entry.run);
+  return found;
+}
+
 std::set<std::shared_ptr<GangRun>> Roster::holding_slots() const {
   std::set<std::shared_ptr<GangRun>> found;
   for (const auto& [key, entry] : attempts_) {
@@ -183,8 +252,14 @@ std::map<AttemptKey, Millis> Roster::known() const {
   return ages;
 }
 
-std::vector<AttemptKey> Roster::running() const {
+std::vector<AttemptKey> Roster::members() const {
   std::vector<AttemptKey> keys;
+  for (const auto& member : all_members()) keys.push_back(member->key());
+  return keys;
+}
+
+std::vector<AttemptKey> Roster::running() const {
+  std::vector<AttemptKey> keys = members();
   for (const auto& attempt : all()) {
     if (!attempt->closed()) keys.push_back(attempt->key());
   }
@@ -195,6 +270,7 @@ int Roster::used_slots() const {
   const MutexLock lock(mutex_);
   int slots = 0;
   for (const auto& run : holding_slots()) slots += run->ranks();
+  for (const auto& [key, member] : members_) slots += member->holds_slots() ? member->ranks() : 0;
   return slots;
 }
 

@@ -13,6 +13,7 @@
 #include "worker/agent/attempt/attempt.h"
 #include "worker/agent/attempt/bell.h"
 #include "worker/agent/attempt/gang_run.h"
+#include "worker/agent/attempt/member.h"
 
 namespace prefixmem::agent {
 
@@ -23,7 +24,7 @@ class Roster {
   explicit Roster(AttemptWorld world) : world_(std::move(world)) {}
 
   // Starts those of its attempts that are not known already, in the gang of that name where it runs
-  // and otherwise in a gang of their own.
+  // and otherwise in a gang of their own; or takes part in the gang that another worker heads.
   void assign(GangAssignment assignment);
   // An attempt that is not known is reported as ended all the same, so that the asker has an
   // answer. `grace`: until it is killed; none: AttemptOptions::cancel_grace.
@@ -39,6 +40,10 @@ class Roster {
   void acknowledge_events(const AttemptKey& key, int64_t up_to);
   void acknowledge_end(const AttemptKey& key);
 
+  // What another worker of a gang says. Of a gang that is not here it is dropped.
+  void on_note(Note note);
+  std::optional<Note> next_note();
+
   // A new connection: everything unacknowledged is told again.
   void rewind();
   // What is next to be told, in turn over the attempts.
@@ -52,7 +57,8 @@ class Roster {
 
   // With those that wait for acknowledgement; how long each has been here.
   std::map<AttemptKey, Millis> known() const;
-  std::vector<AttemptKey> running() const;  // they may still train
+  std::vector<AttemptKey> members() const;  // of whose gangs this worker is a member
+  std::vector<AttemptKey> running() const;  // both; they may still train
   int used_slots() const;
   int64_t spooled_events() const;
   Bell& bell() { return bell_; }
@@ -60,11 +66,15 @@ class Roster {
  private:
   // Each keeps its gang's run alive.
   std::shared_ptr<Attempt> find(const AttemptKey& key) const;
+  std::shared_ptr<Member> find_member(const AttemptKey& key) const;
+  std::vector<std::shared_ptr<Member>> all_members() const;
+  std::set<std::shared_ptr<GangRun>> runs() const;
   std::vector<std::shared_ptr<Attempt>> all() const;
   std::set<std::shared_ptr<GangRun>> holding_slots() const PM_REQUIRES(mutex_);
   // Takes those out that a gang has taken in.
   void join(GangAssignment& assignment) PM_REQUIRES(mutex_);
   void start(GangAssignment assignment) PM_REQUIRES(mutex_);
+  void take_part(GangAssignment assignment) PM_REQUIRES(mutex_);
   std::vector<std::string> gpus_for(int ranks) const PM_REQUIRES(mutex_);
 
   const AttemptWorld world_;
@@ -78,6 +88,7 @@ class Roster {
     Attempt* attempt = nullptr;
   };
   std::map<AttemptKey, Entry> attempts_ PM_GUARDED_BY(mutex_);
+  std::map<AttemptKey, std::shared_ptr<Member>> members_ PM_GUARDED_BY(mutex_);
   std::deque<AttemptReport> answers_ PM_GUARDED_BY(mutex_);  // for attempts that are not here
   AttemptKey last_told_ PM_GUARDED_BY(mutex_);
   std::optional<std::string> closed_ PM_GUARDED_BY(mutex_);  // why nothing is started any more

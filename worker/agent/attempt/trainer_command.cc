@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "common/spec/spec_io.h"
+#include "worker/agent/hosts/daemon_command.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -17,6 +20,32 @@ ordered_json to_json(const TrialFiles& trial) {
           {"out", trial.out.string()},
           {"resume", true},
           {"portable", trial.portable.string()}};
+}
+
+void append(std::vector<std::string>& words, std::initializer_list<std::string> more) {
+  words.insert(words.end(), more);
+}
+
+std::vector<std::string> gang_environment(const GangFolder& folder,
+                                          const std::vector<std::string>& gpus) {
+  std::vector<std::string> environment = {folder.mark()};
+  std::string visible;
+  for (const std::string& gpu : gpus) visible += (visible.empty() ? "" : ",") + gpu;
+  if (!gpus.empty()) environment.push_back("CUDA_VISIBLE_DEVICES=" + visible);
+  return environment;
+}
+
+// What every mpirun begins with.
+Command mpirun_command(const TrainerPrograms& programs, const GangFolder& folder) {
+  Command command;
+  command.folder = ".";  // relative paths of a spec are the agent's
+  auto& argv = command.argv;
+  // Open MPI binds one or two ranks to cores from core 0 on: two gangs would share them.
+  append(argv, {programs.mpirun.string(), "--bind-to", "none"});
+  if (geteuid() == 0) append(argv, {"--allow-run-as-root"});
+  append(argv, {"--mca", "mpi_yield_when_idle", "1"});
+  append(argv, {"--mca", "orte_tmpdir_base", folder.run().string()});
+  return command;
 }
 
 }  // namespace
@@ -42,33 +71,69 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
                         const std::optional<TrialFiles>& alone,
                         const std::vector<std::string>& gpus) {
-  Command command;
-  command.folder = ".";  // relative paths of a spec are the agent's
-  command.environment = {folder.mark()};
-  std::string visible;
-  for (const std::string& gpu : gpus) visible += (visible.empty() ? "" : ",") + gpu;
-  if (!gpus.empty()) command.environment.push_back("CUDA_VISIBLE_DEVICES=" + visible);
-
+  Command command = mpirun_command(programs, folder);
+  command.environment = gang_environment(folder, gpus);
   auto& argv = command.argv;
-  const auto add = [&argv](std::initializer_list<std::string> words) {
-    argv.insert(argv.end(), words);
-  };
-  add({programs.mpirun.string(), "-n", std::to_string(ranks)});
-  // Open MPI binds one or two ranks to cores from core 0 on: two gangs would share them.
-  add({"--bind-to", "none", "--oversubscribe"});
-  if (geteuid() == 0) add({"--allow-run-as-root"});
-  add({"--mca", "mpi_yield_when_idle", "1"});
-  add({"--mca", "orte_tmpdir_base", folder.run().string()});
-  add({"--mca", "btl_vader_backing_directory", folder.run().string()});
-  add({programs.trainer.string()});
+  append(argv, {"-n", std::to_string(ranks), "--oversubscribe"});
+  append(argv, {"--mca", "btl_vader_backing_directory", folder.run().string()});
+  append(argv, {programs.trainer.string()});
   if (alone) {
-    add({alone->spec.string(), "--out", alone->out.string(), "--resume", "--portable",
-         alone->portable.string()});
+    append(argv, {alone->spec.string(), "--out", alone->out.string(), "--resume", "--portable",
+                  alone->portable.string()});
   } else {
-    add({"--bank", folder.bank().string()});
+    append(argv, {"--bank", folder.bank().string()});
   }
-  add({"--events", folder.socket().string(), "--cache", programs.cache.string()});
+  append(argv, {"--events", folder.socket().string(), "--cache", programs.cache.string()});
   return command;
+}
+
+Command head_command(const TrainerPrograms& programs, const GangFolder& folder,
+                     const std::vector<GangHost>& hosts, const TrialFiles& trial,
+                     const std::vector<std::string>& gpus) {
+  Command command = mpirun_command(programs, folder);
+  command.environment = rank_environment(programs, folder, trial, gpus);
+  std::string names;
+  int ranks = 0;
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    names += (i > 0 ? "," : "") + mpi_name(i) + ":" + std::to_string(hosts[i].ranks);
+    ranks += hosts[i].ranks;
+  }
+  auto& argv = command.argv;
+  // Called by its path, mpirun would have the others find their Open MPI at that same path.
+  append(argv, {"--noprefix", "-n", std::to_string(ranks), "--host", names});
+  // The daemons stay children of those who have started them, and are started by this one alone.
+  append(argv, {"--leave-session-attached", "--mca", "plm_rsh_no_tree_spawn", "1"});
+  append(argv,
+         {"--mca", "plm_rsh_agent", folder.rsh().string() + " " + folder.requests().string()});
+  // Shared memory would need one path on all hosts, which nobody would clean up.
+  append(argv, {"--mca", "btl", "tcp,self"});
+  // A host that is cut off is missed within half a minute.
+  append(argv, {"--mca", "oob_tcp_keepalive_time", "10"});
+  append(argv, {"--mca", "oob_tcp_keepalive_intvl", "5"});
+  append(argv, {"--mca", "oob_tcp_keepalive_probes", "3"});
+  append(argv, {folder.trainer().filename().string(), "--resume"});
+  return command;
+}
+
+std::vector<std::string> rank_environment(const TrainerPrograms& programs, const GangFolder& folder,
+                                          const TrialFiles& trial,
+                                          const std::vector<std::string>& gpus) {
+  std::vector<std::string> environment = gang_environment(folder, gpus);
+  const char* const path = std::getenv("PATH");
+  append(environment,
+         {"PATH=" + folder.run().string() + (path == nullptr ? "" : std::string(":") + path),
+          "PREFIXMEM_TRAINER_SPEC=" + trial.spec.string(),
+          "PREFIXMEM_TRAINER_OUT=" + trial.out.string(),
+          "PREFIXMEM_TRAINER_PORTABLE=" + trial.portable.string(),
+          "PREFIXMEM_TRAINER_EVENTS=" + folder.socket().string(),
+          "PREFIXMEM_TRAINER_CACHE=" + programs.cache.string()});
+  return environment;
+}
+
+Status link_program(const std::filesystem::path& program, const std::filesystem::path& link) {
+  std::error_code error;
+  std::filesystem::create_symlink(program, link, error);
+  return error ? from_errno("linking " + link.string(), error.value()) : Status();
 }
 
 std::string bank_file(const std::vector<TrialFiles>& trials) {

@@ -17,6 +17,8 @@ namespace prefixmem::agent {
 struct TrainerPrograms {
   std::filesystem::path mpirun, trainer;  // absolute
   std::filesystem::path cache;            // where all trainers of this host keep encoded rows
+  // For gangs over several hosts: Open MPI's daemon, and what mpirun takes for a remote shell.
+  std::filesystem::path orted = {}, rsh = {};
 };
 
 // What the trainer will read of a spec.
@@ -43,6 +45,19 @@ struct TrialFiles {
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
                         const std::optional<TrialFiles>& alone,
                         const std::vector<std::string>& gpus);
+
+// The same for a gang over several hosts, of which this one is the head. The command line is the
+// same on every host, so the ranks find their host's files in their environment. Pure but for the
+// question whether this is root.
+Command head_command(const TrainerPrograms& programs, const GangFolder& folder,
+                     const std::vector<GangHost>& hosts, const TrialFiles& trial,
+                     const std::vector<std::string>& gpus);
+// Environment of the ranks on this host, their program's folder first in the search path. Pure.
+std::vector<std::string> rank_environment(const TrainerPrograms& programs, const GangFolder& folder,
+                                          const TrialFiles& trial,
+                                          const std::vector<std::string>& gpus);
+// In the gang's folder, to what each host may have in another place.
+Status link_program(const std::filesystem::path& program, const std::filesystem::path& link);
 
 // Content of the file that lists a bank's trials. Pure.
 std::string bank_file(const std::vector<TrialFiles>& trials);

@@ -1,17 +1,17 @@
-// The Unix socket at which the ranks of one gang report.
+// What the ranks of one gang report at their socket.
 #pragma once
 
 #include <poll.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/event/event.h"
-#include "common/fd.h"
 #include "common/status.h"
-#include "worker/agent/gang/line_buffer.h"
+#include "worker/agent/gang/line_server.h"
 #include "worker/agent/gang/roll_call.h"
 
 namespace prefixmem::agent {
@@ -24,16 +24,16 @@ class EventServer {
    public:
     virtual ~Listener() = default;
     virtual Status on_event(const TrialEvent& event) = 0;
-    virtual void on_rank_joined(int rank, pid_t pid) = 0;
+    virtual void on_rank_joined(int rank, const RankHome& home) = 0;
     virtual void on_rank_left(int rank) = 0;
     virtual void on_rank_call(int rank, const RankCall& call) = 0;
   };
 
-  // Creates the socket; a path above 107 bytes is INVALID_ARGUMENT.
+  // What LineServer::listen says.
   static Result<EventServer> listen(const std::filesystem::path& socket);
 
   // Adds what has to be polled.
-  void add_to(std::vector<pollfd>& polled) const;
+  void add_to(std::vector<pollfd>& polled) const { lines_.add_to(polled); }
   // Accepts and reads whatever is there, without waiting. A line that is no event is passed on as a
   // warning. The listener's failure ends the call.
   Status serve(Listener& listener);
@@ -41,24 +41,33 @@ class EventServer {
   // does not take it.
   bool tell(int rank, std::string_view line) const;
   // No new ranks; those connected are still read.
-  void stop_accepting() { listening_.reset(); }
-  bool has_ranks() const { return !ranks_.empty(); }
+  void stop_accepting() { lines_.stop_accepting(); }
+  bool has_ranks() const { return lines_.has_connections(); }
+  // Beside those of other hosts.
+  bool has_ranks_here() const { return lines_.connections() > others_; }
 
  private:
-  struct Connection {
-    Fd socket;
-    LineBuffer lines;
-    int rank = -1;  // until its hello
+  class Reader;
+  explicit EventServer(LineServer lines) : lines_(std::move(lines)) {}
+
+  LineServer lines_;
+  struct Rank {
+    int number = 0;
+    bool here = true;
   };
-
-  explicit EventServer(Fd listening) : listening_(std::move(listening)) {}
-  void accept_all();
-  // False at the end of the stream.
-  Result<bool> read_some(Connection& connection, Listener& listener);
-  Status take_line(Connection& connection, const std::string& line, Listener& listener);
-
-  Fd listening_;
-  std::vector<Connection> ranks_;
+  std::map<int, Rank> ranks_;  // by connection, once they have said hello
+  size_t others_ = 0;          // of them on other hosts
 };
+
+// What a rank says first.
+struct Hello {
+  int rank = 0;
+  RankHome home;
+};
+
+// {"hello": {"rank": 1, "pid": 123}}, and "host" where it is on another one; none: the line is no
+// such.
+std::optional<Hello> hello_of(const std::string& line);
+std::string to_line(const Hello& hello);
 
 }  // namespace prefixmem::agent

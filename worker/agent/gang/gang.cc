@@ -1,22 +1,18 @@
 #include "worker/agent/gang/gang.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "common/log.h"
+#include "worker/agent/gang/child.h"
 #include "worker/agent/gang/event_server.h"
 #include "worker/agent/gang/family.h"
-#include "worker/agent/gang/output_log.h"
 #include "worker/agent/gang/process_table.h"
 #include "worker/agent/gang/trials.h"
 
@@ -36,38 +32,25 @@ class Gang final : private EventServer::Listener {
 
   GangEnd run() {
     end_.trouble = start();
-    if (pid_ > 0) {
-      watch();
-      finish();
-    }
-    if (log_) {
-      log_->finish();
-      end_.output = log_->lines();
-      end_.output_tail = log_->tail();
-    }
+    if (!mpirun_) return std::move(end_);
+    watch();
+    finish();
+    mpirun_->log().finish();
+    end_.output = mpirun_->log().lines();
+    end_.output_tail = mpirun_->log().tail();
     return std::move(end_);
   }
 
  private:
   Status start() {
-    PM_ASSIGN(auto log, OutputLog::create(plan_.output_file));
-    log_ = std::make_unique<OutputLog>(std::move(log));
     PM_ASSIGN(auto server, EventServer::listen(plan_.socket));
     server_ = std::make_unique<EventServer>(std::move(server));
-    int ends[2] = {-1, -1};
-    if (pipe2(ends, O_CLOEXEC) != 0) return from_errno("opening a pipe", errno);
-    output_ = Fd(ends[0]);
-    const Fd child_end(ends[1]);
-    if (fcntl(output_.get(), F_SETFL, O_NONBLOCK) != 0) return from_errno("setting a pipe", errno);
-    Command command = plan_.command;
-    command.output = child_end.get();
     memory_at_start_ = memory_at_look_ = world_.memory();
-    PM_ASSIGN(pid_, world_.launcher.start(command));
+    PM_ASSIGN(Child mpirun, Child::start(world_.launcher, plan_.command, plan_.output_file));
+    mpirun_ = std::move(mpirun);
     started_at_ = next_look_ = now();
     next_roll_call_ = started_at_ + world_.limits.roll_call;
-    family_ = std::make_unique<Family>(pid_, plan_.mark, world_.launcher);
-    alive_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0U)));
-    if (!alive_.valid()) return from_errno("watching mpirun", errno);
+    family_ = std::make_unique<Family>(mpirun_->pid(), plan_.mark, world_.launcher);
     return {};
   }
 
@@ -76,8 +59,9 @@ class Gang final : private EventServer::Listener {
     while (end_.trouble.ok()) {
       obey();
       if (const auto deadline = kill_at(); deadline && now() >= *deadline) return;
-      std::vector<pollfd> polled = {
-          {alive_.get(), POLLIN, 0}, {output_.get(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+      std::vector<pollfd> polled;
+      mpirun_->add_to(polled);
+      polled.push_back({stop_.fd(), POLLIN, 0});
       server_->add_to(polled);
       poll(polled.data(), polled.size(), wait_millis());
       const bool gone = polled[0].revents != 0;
@@ -88,13 +72,8 @@ class Gang final : private EventServer::Listener {
     }
   }
 
-  bool ended() const {
-    pollfd waiting{alive_.get(), POLLIN, 0};
-    return poll(&waiting, 1, 0) > 0;
-  }
-
   void take_what_came() {
-    Status status = read_output();
+    Status status = mpirun_->read_output();
     if (status.ok()) status = server_->serve(*this);
     if (end_.trouble.ok()) end_.trouble = std::move(status);
   }
@@ -121,14 +100,14 @@ class Gang final : private EventServer::Listener {
     next_roll_call_ = now() + world_.limits.roll_call;
     if (over_at_) return;
     if (!end_.first_lost_rank) take_note_of(roll_call_.hang());
-    roll_call_.begin();
+    roll_call_.begin(listener_.hears_other_hosts());
     const Millis silence = world_.limits.silence;
     const auto rounds = static_cast<int>(silence / world_.limits.roll_call);
     if (const auto silent = roll_call_.silent(rounds)) {
       end_.trouble =
-          unavailable(silent_text(*silent, silence, world_.host, process_state(silent->pid)));
+          unavailable(silent_text(*silent, silence, world_.host, state_of(silent->home)));
     }
-    for (const int rank : roll_call_.ranks()) server_->tell(rank, "{\"where\":{}}\n");
+    for (const int rank : roll_call_.asked()) server_->tell(rank, "{\"where\":{}}\n");
   }
 
   void take_note_of(const std::optional<Hang>& hang) {
@@ -140,8 +119,7 @@ class Gang final : private EventServer::Listener {
     if (!hang) return say(0, "info", "the ranks go on: no collective call hangs any more");
     if (hang->absent.empty()) say(0, "warning", endless_text(*hang, world_.host));
     for (const Hang::Absent& absent : hang->absent) {
-      say(absent.rank, "warning",
-          absent_text(*hang, absent, world_.host, process_state(absent.pid)));
+      say(absent.rank, "warning", absent_text(*hang, absent, world_.host, state_of(absent.home)));
     }
   }
 
@@ -164,7 +142,7 @@ class Gang final : private EventServer::Listener {
     if (asked_ || !stop_.kill_at()) return;
     asked_ = true;
     // Only mpirun itself: its forwarding reaches every rank.
-    if (joined_) kill(pid_, SIGUSR1);
+    if (joined_) kill(mpirun_->pid(), SIGUSR1);
   }
 
   // To each rank all of them, in turn.
@@ -204,26 +182,10 @@ class Gang final : private EventServer::Listener {
     return static_cast<int>(std::max<int64_t>(0, (until - now()).count()));
   }
 
-  // Reads until empty; at the end of the stream the pipe is closed.
-  Status read_output() {
-    char block[1 << 16];
-    while (output_.valid()) {
-      const ssize_t count = read(output_.get(), block, sizeof block);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0 && errno == EAGAIN) return {};
-      if (count <= 0) {
-        output_.reset();
-        return {};
-      }
-      PM_TRY(log_->add({block, static_cast<size_t>(count)}));
-    }
-    return {};
-  }
-
   // Kills what is left, reads what they said, waits for mpirun. Its pid is free only after that.
   void finish() {
     const int64_t largest = family_->largest_resident_bytes();
-    end_.killed_here = !ended();
+    end_.killed_here = !mpirun_->ended();
     const bool gone = family_->kill_all(world_.limits.kill);
     take_what_came();
     server_->stop_accepting();
@@ -231,7 +193,7 @@ class Gang final : private EventServer::Listener {
     if (!gone && end_.trouble.ok()) {
       end_.trouble = internal_error("a process of the gang resists SIGKILL");
     }
-    if (gone || ended()) end_.exit = world_.launcher.wait(pid_);
+    if (gone || mpirun_->ended()) end_.exit = world_.launcher.wait(mpirun_->pid());
     end_.memory_ran_out =
         memory_ran_out(memory_at_start_, memory_at_look_, largest, world_.memory());
   }
@@ -240,11 +202,14 @@ class Gang final : private EventServer::Listener {
   // gang was handed one of them.
   void drain(bool gone) {
     const MonotonicTime patience_ends = now() + world_.limits.kill;
-    while (gone && end_.trouble.ok() && (output_.valid() || server_->has_ranks())) {
+    while (gone && end_.trouble.ok() && (mpirun_->output_is_open() || server_->has_ranks())) {
       if (now() >= patience_ends) {
+        if (!mpirun_->output_is_open() && !server_->has_ranks_here()) return;
         return spdlog::warn("{}: a process that is not of the gang holds its output", plan_.mark);
       }
-      std::vector<pollfd> polled = {{output_.get(), POLLIN, 0}};
+      std::vector<pollfd> polled;
+      mpirun_->add_to(polled);
+      polled.front().fd = -1;  // it has ended
       server_->add_to(polled);
       poll(polled.data(), polled.size(), 100);
       take_what_came();
@@ -271,8 +236,8 @@ class Gang final : private EventServer::Listener {
     began_ = true;
     return pass_on(event);
   }
-  void on_rank_joined(int rank, pid_t pid) override {
-    roll_call_.joined(rank, pid);
+  void on_rank_joined(int rank, const RankHome& home) override {
+    roll_call_.joined(rank, home);
     told_.emplace(rank, 0);
     joined_ = true;
     leader_joined_ |= rank == 0;
@@ -286,17 +251,18 @@ class Gang final : private EventServer::Listener {
   }
 
   static MonotonicTime now() { return real_clock().monotonic(); }
+  static char state_of(const RankHome& home) {
+    return home.host.empty() ? process_state(home.pid) : '?';
+  }
 
   const GangPlan& plan_;
   const GangWorld& world_;
   StopRequest& stop_;
   const GangListener& listener_;
 
-  std::unique_ptr<OutputLog> log_;
   std::unique_ptr<EventServer> server_;
+  std::optional<Child> mpirun_;
   std::unique_ptr<Family> family_;
-  Fd output_, alive_;
-  pid_t pid_ = 0;
   MonotonicTime started_at_, next_look_, next_roll_call_;
   MemoryReading memory_at_start_, memory_at_look_;
   RollCall roll_call_;

@@ -64,6 +64,8 @@ struct GangListener {
   std::function<std::vector<std::string>()> take_joining = [] {
     return std::vector<std::string>();
   };
+  // Whether those hosts of the gang that are not this one can be asked now.
+  std::function<bool()> hears_other_hosts = [] { return true; };
 };
 
 // Returns when mpirun has ended and no process of the gang is left. `stop` asks the ranks with

@@ -36,6 +36,11 @@ std::string said_text(const std::optional<RankCall>& said) {
   return "is in " + call_text(*said);
 }
 
+std::string who_text(const Hang::Absent& absent, const std::string& host) {
+  return "rank " + std::to_string(absent.rank) + " on host " +
+         (absent.home.host.empty() ? host : absent.home.host);
+}
+
 std::string key_of(const std::optional<Hang>& hang) {
   if (!hang) return {};
   std::string key = std::to_string(hang->call.number);
@@ -51,10 +56,18 @@ std::vector<int> RollCall::ranks() const {
   return numbers;
 }
 
-void RollCall::begin() {
+std::vector<int> RollCall::asked() const {
+  std::vector<int> numbers;
+  for (const auto& [number, rank] : ranks_) {
+    if (rank.asked) numbers.push_back(number);
+  }
+  return numbers;
+}
+
+void RollCall::begin(bool others_are_heard) {
   for (auto& [number, rank] : ranks_) {
     rank.unanswered = rank.asked && !rank.said ? rank.unanswered + 1 : 0;
-    rank.asked = true;
+    rank.asked = others_are_heard || rank.home.host.empty();
     rank.said.reset();
   }
 }
@@ -73,16 +86,21 @@ std::optional<Hang> RollCall::hang() const {
     if (!hang || rank.said->seconds > hang->call.seconds) hang = Hang{*rank.said, {}};
   }
   if (!hang) return hang;
+  bool unknown = false;
   for (const auto& [number, rank] : ranks_) {
     const bool there = rank.said && rank.said->number >= hang->call.number;
-    if (!there) hang->absent.push_back({number, rank.pid, rank.said});
+    if (!there && rank.asked) hang->absent.push_back({number, rank.home, rank.said});
+    unknown |= !rank.asked;
   }
+  if (unknown && hang->absent.empty()) hang.reset();  // they may wait for one who was not asked
   return hang;
 }
 
 std::optional<Hang::Absent> RollCall::silent(int rounds) const {
   for (const auto& [number, rank] : ranks_) {
-    if (!rank.said && rank.unanswered >= rounds) return Hang::Absent{number, rank.pid, rank.said};
+    if (rank.asked && !rank.said && rank.unanswered >= rounds) {
+      return Hang::Absent{number, rank.home, rank.said};
+    }
   }
   return std::nullopt;
 }
@@ -93,17 +111,16 @@ bool same_hang(const std::optional<Hang>& a, const std::optional<Hang>& b) {
 
 std::string absent_text(const Hang& hang, const Hang::Absent& absent, const std::string& host,
                         char process_state) {
-  return "rank " + std::to_string(absent.rank) + " on host " + host +
-         " keeps the others waiting, who have been in " + call_text(hang.call) + ": its process " +
-         std::to_string(absent.pid) + " " + state_text(process_state) + " and " +
-         said_text(absent.said);
+  return who_text(absent, host) + " keeps the others waiting, who have been in " +
+         call_text(hang.call) + ": its process " + std::to_string(absent.home.pid) + " " +
+         state_text(process_state) + " and " + said_text(absent.said);
 }
 
 std::string silent_text(const Hang::Absent& silent, Millis span, const std::string& host,
                         char process_state) {
-  return "rank " + std::to_string(silent.rank) + " on host " + host + " has not answered for " +
+  return who_text(silent, host) + " has not answered for " +
          std::to_string(std::lround(to_seconds(span))) + " s: its process " +
-         std::to_string(silent.pid) + " " + state_text(process_state);
+         std::to_string(silent.home.pid) + " " + state_text(process_state);
 }
 
 std::string endless_text(const Hang& hang, const std::string& host) {

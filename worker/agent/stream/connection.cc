@@ -59,7 +59,8 @@ class Session {
 
   // Until the stream breaks, which is no failure of its own.
   Status write() {
-    if (!say(register_message(world_.card, world_.roster.known()))) return {};
+    if (!say(register_message(world_.card, world_.roster.known(), world_.roster.members())))
+      return {};
     const MonotonicTime patience_ends = now() + kPatienceForRegistered;
     next_beat_ = now();
     while (!broken_) {
@@ -72,11 +73,10 @@ class Session {
       // Taken before the beat: what a shut-down has caused follows the beat that tells of it.
       const auto report = world_.roster.next_report();
       if (!beat_where_due()) return {};
-      if (!report) {
-        world_.roster.bell().wait_until(next_beat_);
-      } else if (!say(report_message(*report))) {
-        return {};
-      }
+      const auto note = world_.roster.next_note();
+      if (report && !say(report_message(*report))) return {};
+      if (note && !say(note_message(*note))) return {};
+      if (!report && !note) world_.roster.bell().wait_until(next_beat_);
     }
     return {};
   }
@@ -105,7 +105,7 @@ class Session {
       case Message::kRegistered:
         return on_registered(message.registered());
       case Message::kAssign:
-        return roster.assign(assignment_of(message.assign()));
+        return on_assign(message.assign());
       case Message::kCancel:
         return roster.cancel(key_of(message.cancel().id()), message.cancel().reason(),
                              grace_of(message.cancel()));
@@ -114,9 +114,19 @@ class Session {
                                          message.events_acknowledged().up_to_number());
       case Message::kEndAcknowledged:
         return roster.acknowledge_end(key_of(message.end_acknowledged().id()));
+      case Message::kNote:
+        return roster.on_note(note_of(message.note()));
       case Message::MESSAGE_NOT_SET:
         spdlog::warn("the coordinator sent a message of a kind that this version does not know");
     }
+  }
+
+  // One that is malformed is answered by nobody: the coordinator misses its attempts in the next
+  // registration.
+  void on_assign(const v1::Assign& assign) {
+    auto assignment = assignment_of(assign, world_.card.id);
+    if (assignment.ok()) return world_.roster.assign(std::move(*assignment));
+    spdlog::error("{}", assignment.status().message());
   }
 
   void on_registered(const v1::Registered& registered) {

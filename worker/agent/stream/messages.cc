@@ -36,6 +36,56 @@ void fill(const AttemptKey& key, const AttemptEnd& end, v1::WorkerMessage& messa
   ended.set_shared(end.shared);
 }
 
+void fill(const MemberReady&, v1::GangNote& note) { note.mutable_ready(); }
+void fill(const StartDaemon& start, v1::GangNote& note) {
+  *note.mutable_start()->mutable_arguments() = {start.arguments.begin(), start.arguments.end()};
+}
+void fill(const StopDaemon&, v1::GangNote& note) { note.mutable_stop(); }
+void fill(const DaemonEnded& ended, v1::GangNote& note) {
+  note.mutable_ended()->set_code(std::string(code_name(ended.status.code())));
+  note.mutable_ended()->set_message(ended.status.message());
+  note.mutable_ended()->set_exit_code(ended.code);
+}
+void fill(const RankLine& line, v1::GangNote& note) {
+  note.mutable_line()->set_connection(line.connection);
+  note.mutable_line()->set_text(line.text);
+}
+void fill(const RankLeft& left, v1::GangNote& note) {
+  note.mutable_left()->set_connection(left.connection);
+}
+void fill(const MemberGone& gone, v1::GangNote& note) {
+  note.mutable_gone()->set_reason(gone.reason);
+}
+
+DaemonEnded ended_of(const v1::DaemonEnded& ended) {
+  const auto code = code_from_name(ended.code());
+  if (code) return {Status(*code, ended.message()), ended.exit_code()};
+  return {internal_error("a member reports code \"" + ended.code() + "\": " + ended.message()),
+          ended.exit_code()};
+}
+
+std::optional<NoteBody> body_of(const v1::GangNote& note) {
+  switch (note.body_case()) {
+    case v1::GangNote::kStart:
+      return StartDaemon{{note.start().arguments().begin(), note.start().arguments().end()}};
+    case v1::GangNote::kStop:
+      return StopDaemon{};
+    case v1::GangNote::kEnded:
+      return ended_of(note.ended());
+    case v1::GangNote::kLine:
+      return RankLine{note.line().connection(), note.line().text()};
+    case v1::GangNote::kLeft:
+      return RankLeft{note.left().connection()};
+    case v1::GangNote::kReady:
+      return MemberReady{};
+    case v1::GangNote::kGone:
+      return MemberGone{note.gone().reason()};
+    case v1::GangNote::BODY_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
 Artifact artifact_of(const v1::Artifact& from) {
   return {from.path(), from.kind(), from.step(), from.bytes(), from.sha256()};
 }
@@ -43,7 +93,8 @@ Artifact artifact_of(const v1::Artifact& from) {
 }  // namespace
 
 v1::WorkerMessage register_message(const WorkerCard& card,
-                                   const std::map<AttemptKey, Millis>& known) {
+                                   const std::map<AttemptKey, Millis>& known,
+                                   const std::vector<AttemptKey>& members) {
   v1::WorkerMessage message;
   v1::Register& out = *message.mutable_register_();
   out.set_worker_id(card.id);
@@ -57,6 +108,7 @@ v1::WorkerMessage register_message(const WorkerCard& card,
     set(*out.add_attempts(), key);
     out.add_attempt_seconds(to_seconds(age));
   }
+  for (const AttemptKey& key : members) set(*out.add_members(), key);
   return message;
 }
 
@@ -75,6 +127,17 @@ v1::WorkerMessage report_message(const AttemptReport& report) {
   return message;
 }
 
+v1::WorkerMessage note_message(const Note& note) {
+  v1::WorkerMessage message;
+  v1::GangNote& out = *message.mutable_note();
+  set(*out.mutable_id(), note.key);
+  out.set_worker_id(note.worker);
+  out.set_number(note.number);
+  out.set_acknowledged(note.acknowledged);
+  if (note.body) std::visit([&](const auto& body) { fill(body, out); }, *note.body);
+  return message;
+}
+
 AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
 
 std::optional<Millis> grace_of(const v1::Cancel& cancel) {
@@ -83,7 +146,7 @@ std::optional<Millis> grace_of(const v1::Cancel& cancel) {
   return Millis(static_cast<int64_t>(seconds * 1000));
 }
 
-GangAssignment assignment_of(const v1::Assign& assign) {
+Result<GangAssignment> assignment_of(const v1::Assign& assign, const std::string& id) {
   GangAssignment gang;
   gang.gang = assign.gang();
   gang.ranks = assign.ranks();
@@ -96,7 +159,21 @@ GangAssignment assignment_of(const v1::Assign& assign) {
     if (one.has_resume_before()) attempt.resume_before = artifact_of(one.resume_before());
     if (one.has_resume_metrics()) attempt.resume_metrics = artifact_of(one.resume_metrics());
   }
-  return gang;
+  for (const v1::GangHost& host : assign.hosts()) {
+    if (host.worker_id() == id) gang.self = gang.hosts.size();
+    gang.hosts.push_back({host.worker_id(), host.host(), host.ranks()});
+  }
+  if (gang.hosts.empty()) return gang;
+  const bool whole =
+      gang.hosts.size() > 1 && gang.attempts.size() == 1 && gang.hosts[gang.self].worker == id;
+  if (whole) return gang;
+  return invalid_argument("assign has " + std::to_string(gang.hosts.size()) + " hosts and " +
+                          std::to_string(gang.attempts.size()) +
+                          " attempts; allowed: several hosts with this worker, and one attempt");
+}
+
+Note note_of(const v1::GangNote& note) {
+  return {key_of(note.id()), note.worker_id(), note.number(), note.acknowledged(), body_of(note)};
 }
 
 }  // namespace prefixmem::agent

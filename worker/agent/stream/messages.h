@@ -9,6 +9,7 @@
 #include "prefixmem/v1/worker_service.pb.h"
 #include "worker/agent/attempt/assignment.h"
 #include "worker/agent/attempt/attempt.h"
+#include "worker/agent/hosts/note.h"
 
 namespace prefixmem::agent {
 
@@ -20,16 +21,21 @@ struct WorkerCard {
   std::string metrics_address;
 };
 
-// `known`: how long each attempt has been here.
+// `known`: how long each attempt has been here. `members`: attempts of whose gangs this worker is
+// a member.
 v1::WorkerMessage register_message(const WorkerCard& card,
-                                   const std::map<AttemptKey, Millis>& known);
+                                   const std::map<AttemptKey, Millis>& known,
+                                   const std::vector<AttemptKey>& members);
 v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
                                     bool draining);
 v1::WorkerMessage report_message(const AttemptReport& report);
+v1::WorkerMessage note_message(const Note& note);
 
 AttemptKey key_of(const v1::AttemptId& id);
 // None: as long as the worker itself gives a cancel.
 std::optional<Millis> grace_of(const v1::Cancel& cancel);
-GangAssignment assignment_of(const v1::Assign& assign);
+// As worker `id` has to see it. INVALID_ARGUMENT where its hosts have no part for that one.
+Result<GangAssignment> assignment_of(const v1::Assign& assign, const std::string& id);
+Note note_of(const v1::GangNote& note);
 
 }  // namespace prefixmem::agent

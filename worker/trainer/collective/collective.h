@@ -70,4 +70,8 @@ Result<std::unique_ptr<Collective>> make_collective(const CollectiveOptions& opt
 // may fail on one rank alone ends on all of them. Fails only where the collective itself does.
 Status agree(Collective& collective, Status& outcome);
 
+// FAILED_PRECONDITION, on every rank, where one has another `mine` than rank 0; `what`: its name,
+// for people. Every rank calls it.
+Status check_same(Collective& collective, const std::string& what, const std::string& mine);
+
 }  // namespace prefixmem::trainer

@@ -82,4 +82,17 @@ Status agree(Collective& collective, Status& outcome) {
   return internal_error("collective: ranks disagree about who failed");
 }
 
+Status check_same(Collective& collective, const std::string& what, const std::string& mine) {
+  std::string leaders = mine;
+  PM_TRY(collective.broadcast(leaders));
+  Status outcome;
+  if (mine != leaders) {
+    outcome = failed_precondition("rank " + std::to_string(collective.rank()) + " has other " +
+                                  what + " than rank 0 (" + mine + ", rank 0 " + leaders +
+                                  "); allowed: the same on every host of the gang");
+  }
+  PM_TRY(agree(collective, outcome));
+  return outcome;
+}
+
 }  // namespace prefixmem::trainer

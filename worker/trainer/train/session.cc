@@ -2,6 +2,7 @@
 
 #include "common/spec/spec_io.h"
 #include "worker/trainer/model/model_path.h"
+#include "worker/trainer/train/fingerprint.h"
 #include "worker/trainer/train/guard.h"
 
 namespace prefixmem::trainer {
@@ -32,6 +33,15 @@ Status load_parts(Session& session) {
     base.probe();  // as it is before that
   }
   return {};
+}
+
+// Ranks on several hosts each read their host's files. Collective.
+Status check_hosts(Session& session) {
+  Collective& gang = *session.base.gang;
+  PM_TRY(check_same(gang, "rows", session.data->digest));
+  if (!session.spec.train.deterministic) return {};
+  return check_same(gang, "hardware or libraries, which train.deterministic does not allow",
+                    machine_fingerprint(gang, true));
 }
 
 // Of the model as it is before the first step; collective where it has to be remembered.
@@ -66,6 +76,7 @@ Status check_method(const JobSpec& spec, bool alone) {
 
 Status load_session(Session& session) {
   PM_TRY(session.agree(torch_guarded([&] { return load_parts(session); })));
+  PM_TRY(session.together(check_hosts(session)));
   PM_TRY(load_references(session));
   for (const std::string& note : session.data->notes) {
     PM_TRY(session.emit(LogEvent{0, "warning", note}));
