@@ -47,6 +47,16 @@ std::string state_text(const v1::JobProgress& progress) {
   return fmt::format("step {}, sha256 {}", progress.state_step(), progress.state_digest());
 }
 
+// Only where the ranks are on several workers.
+std::string hosts_text(const v1::Job& job) {
+  std::string text;
+  for (const v1::GangHost& host : job.hosts()) {
+    text += fmt::format("{}{} on {} ({})", text.empty() ? "" : ", ", host.ranks(), host.worker_id(),
+                        host.host());
+  }
+  return text;
+}
+
 // Only of a bank: a gang of its own says nothing more.
 std::string gang_text(const v1::Job& job) {
   if (job.gang_jobs() < 2) return "";
@@ -65,6 +75,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"attempt", job.attempt() > 0 ? std::to_string(job.attempt()) : ""},
                  {"worker", job.worker_id()},
                  {"gang", gang_text(job)},
+                 {"workers", hosts_text(job)},
                  {"ranks", std::to_string(job.ranks())},
                  {"labels", label_text(job.spec())},
                  {"created", time_text(job.has_create_time(), job.create_time())},

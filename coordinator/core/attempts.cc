@@ -108,6 +108,8 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
   shown.set_attempt(shown.attempt() + 1);
   shown.set_worker_id(start.worker_id);
   shown.set_gang(gang);
+  set_hosts(shown, start.seats);
+  job.gone.clear();
   if (!shown.has_start_time()) {
     *shown.mutable_start_time() = to_timestamp(now);
     environment_.metrics.job_started(to_seconds(now - from_timestamp(shown.create_time())));
@@ -123,7 +125,7 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
 
 void Coordinator::begin_clock(LiveJob& job, MonotonicTime began) {
   job.began = began;
-  live_.gangs.erase(job.attempt->worker_id);  // they tell when it ends
+  live_.gangs_changed(job);  // they tell when it ends
   const scheduler::TimeLimit limit = time_limit_of(job.record);
   if (!limit.text.empty()) live_.deadlines[job.record.job.id()] = began + limit.left;
 }
@@ -147,16 +149,19 @@ void Coordinator::end_overdue_jobs() {
 void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
   v1::CoordinatorMessage message;
   v1::Assign& assign = *message.mutable_assign();
-  const std::string worker_id = gang.front()->attempt->worker_id;
-  assign.set_ranks(gang.front()->record.job.ranks());
-  if (may_share(gang.front()->record, config_.scheduler)) {
-    assign.set_gang(gang.front()->attempt->gang);
+  const LiveJob& first = *gang.front();
+  const auto seats = seats_of(first);
+  assign.set_ranks(first.record.job.ranks());
+  *assign.mutable_hosts() = first.record.job.hosts();
+  if (seats.size() == 1 && may_share(first.record, config_.scheduler)) {
+    assign.set_gang(first.attempt->gang);
   }
   for (LiveJob* job : gang) {
     const Status status = add_to_assignment(*job, assign);
     if (!status.ok()) end_attempt(*job, status);
   }
-  if (assign.attempts_size() > 0) journal_.send(link_of(worker_id), std::move(message));
+  if (assign.attempts_size() == 0) return;
+  for (const scheduler::Seat& seat : seats) journal_.send(link_of(seat.worker_id), message);
 }
 
 Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
@@ -189,7 +194,7 @@ void Coordinator::stop_attempt(LiveJob& job, const Status& stop, const std::stri
   if (precedence(stop) <= precedence(job.record.stop)) return;
   job.record.stop = stop;
   const std::string& worker_id = job.attempt->worker_id;
-  live_.gangs.erase(worker_id);
+  live_.gangs_changed(job);
   move_to(job, job.record.job.state(), fmt::format("{}; worker {} stops it", said, worker_id));
   send_cancel(worker_id, id_of(*job.attempt), stop);
 }
@@ -220,6 +225,7 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
 void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string& stderr_tail,
                               bool shared) {
   stop_clock(job);
+  release_members(job);
   const scheduler::End how{.status = end,
                            .draining = drains(job.attempt->worker_id),
                            .shared_by = shared ? job.record.job.gang_jobs() : 1};

@@ -197,7 +197,12 @@ void Coordinator::lose(LiveWorker& worker, const std::string& reason) {
   worker.link = nullptr;
   journal_.worker_changed(id);
   for (const std::string& job_id : std::set(live_.on(id))) {
-    end_attempt(live_.jobs.at(job_id), unavailable(reason));
+    LiveJob& job = live_.jobs.at(job_id);
+    if (job.attempt->worker_id == id) {
+      end_attempt(job, unavailable(reason));
+    } else {
+      tell_member_gone(job, id, reason);
+    }
   }
   to_place_ = true;
 }

@@ -247,6 +247,14 @@ class Coordinator {
       PM_REQUIRES(mutex_);
   void stop_trials(const std::string& sweep_id, const std::string& reason) PM_REQUIRES(mutex_);
 
+  // gang_hosts.cc
+  void set_hosts(v1::Job& job, const std::vector<scheduler::Seat>& seats) const PM_REQUIRES(mutex_);
+  void pass_on(const std::string& worker_id, const v1::GangNote& note) PM_REQUIRES(mutex_);
+  void tell_member_gone(LiveJob& job, const std::string& member, const std::string& reason)
+      PM_REQUIRES(mutex_);
+  void release_members(const LiveJob& job) PM_REQUIRES(mutex_);
+  void look_for_members(const v1::Register& request) PM_REQUIRES(mutex_);
+
   // attempts.cc
   void move_to(LiveJob& job, v1::JobState state, const std::string& reason) PM_REQUIRES(mutex_);
   void add_event(LiveJob& job, v1::JobEvent event) PM_REQUIRES(mutex_);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,7 @@ scheduler::Attempt attempt_of(const LiveJob& job, scheduler::Job own) {
           .attempt = job.attempt->attempt,
           .worker_id = job.attempt->worker_id,
           .gang = job.attempt->gang,
+          .seats = job.record.job.hosts().empty() ? std::vector<scheduler::Seat>() : seats_of(job),
           .stop = job.record.stop,
           .began = job.began,
           .end_by = end_by};
@@ -69,28 +71,48 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
 
 }  // namespace
 
-LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
+LiveJob* Live::current(const v1::AttemptId& id) {
   const auto found = jobs.find(id.job_id());
   if (found == jobs.end() || !found->second.attempt) return nullptr;
-  const store::AttemptRecord& attempt = *found->second.attempt;
-  const bool same = attempt.attempt == id.attempt() && attempt.worker_id == worker_id;
-  return same ? &found->second : nullptr;
+  return found->second.attempt->attempt == id.attempt() ? &found->second : nullptr;
+}
+
+LiveJob* Live::current(const std::string& worker_id, const v1::AttemptId& id) {
+  LiveJob* const job = current(id);
+  return job != nullptr && job->attempt->worker_id == worker_id ? job : nullptr;
+}
+
+LiveJob* Live::with_part_on(const std::string& worker_id, const v1::AttemptId& id) {
+  LiveJob* const job = current(id);
+  if (job == nullptr || job->attempt->worker_id == worker_id) return job;
+  const auto& hosts = job->record.job.hosts();
+  const bool here = std::any_of(hosts.begin(), hosts.end(), [&](const v1::GangHost& host) {
+    return host.worker_id() == worker_id;
+  });
+  return here ? job : nullptr;
 }
 
 void Live::place(LiveJob& job, store::AttemptRecord attempt) {
   queue.erase(attempt.job_id);
-  placed[attempt.worker_id].insert(attempt.job_id);
-  gangs.erase(attempt.worker_id);
   job.attempt = std::move(attempt);
+  for (const scheduler::Seat& seat : seats_of(job)) {
+    placed[seat.worker_id].insert(job.attempt->job_id);
+    gangs.erase(seat.worker_id);
+  }
 }
 
 store::AttemptRecord Live::displace(LiveJob& job) {
-  store::AttemptRecord attempt = *std::exchange(job.attempt, std::nullopt);
-  const auto on_worker = placed.find(attempt.worker_id);
-  on_worker->second.erase(attempt.job_id);
-  if (on_worker->second.empty()) placed.erase(on_worker);
-  gangs.erase(attempt.worker_id);
-  return attempt;
+  for (const scheduler::Seat& seat : seats_of(job)) {
+    const auto on_worker = placed.find(seat.worker_id);
+    on_worker->second.erase(job.attempt->job_id);
+    if (on_worker->second.empty()) placed.erase(on_worker);
+  }
+  gangs_changed(job);
+  return *std::exchange(job.attempt, std::nullopt);
+}
+
+void Live::gangs_changed(const LiveJob& job) {
+  for (const scheduler::Seat& seat : seats_of(job)) gangs.erase(seat.worker_id);
 }
 
 const std::set<std::string>& Live::on(const std::string& worker_id) const {
@@ -107,7 +129,7 @@ const scheduler::RunningGangs& Live::gangs_on(const std::string& worker_id) {
     const LiveJob& job = jobs.at(job_id);
     attempts.push_back(attempt_of(job, waiting(job)));
   }
-  return running = scheduler::gangs_of(attempts);
+  return running = scheduler::gangs_of(attempts, worker_id);
 }
 
 bool Live::index_moved() {
@@ -125,6 +147,14 @@ bool Live::index_moved() {
     matters |= change == scheduler::Queue::Change::kFirst;
   }
   return matters;
+}
+
+std::vector<scheduler::Seat> seats_of(const LiveJob& job) {
+  const v1::Job& shown = job.record.job;
+  std::vector<scheduler::Seat> seats;
+  for (const v1::GangHost& host : shown.hosts()) seats.push_back({host.worker_id(), host.ranks()});
+  if (seats.empty()) seats.push_back({job.attempt->worker_id, shown.ranks()});
+  return seats;
 }
 
 // What cannot be read was written by no version of ours: the schema accepts durations alone.
@@ -186,7 +216,10 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
     view.add_job_ids(id);
     leaving |= view.cordoned() && job.record.stop.code() == Code::kUnavailable;
     const bool first = gangs.insert(job.attempt->gang).second;
-    view.set_used_slots(view.used_slots() + (first ? job.record.job.ranks() : 0));
+    if (!first) continue;
+    for (const scheduler::Seat& seat : seats_of(job)) {
+      if (seat.worker_id == view.id()) view.set_used_slots(view.used_slots() + seat.ranks);
+    }
   }
   view.set_gangs(static_cast<int>(gangs.size()));
   if (worker.lost()) return view;

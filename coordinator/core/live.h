@@ -24,7 +24,9 @@ struct LiveJob {
   store::JobRecord record;
   std::optional<store::AttemptRecord> attempt;  // while starting or running
   MonotonicTime began = {};                     // of that attempt
-  std::set<std::string> after = {};             // ids of jobs that are to succeed first
+  // Workers that are members of its gang and are lost to it, and why: its head is to hear of it.
+  std::map<std::string, std::string> gone = {};
+  std::set<std::string> after = {};  // ids of jobs that are to succeed first
   int unwritten_files = 0;  // listed, but not in the store yet: it is not to resume without them
 };
 
@@ -76,17 +78,25 @@ struct Live {
   std::map<std::string, scheduler::RunningGangs> gangs;  // by worker; made when asked for
   std::map<scheduler::Kind, Behind> behind;
 
-  // The job that `id` is the current attempt of, on that worker; null where there is none.
+  // The job that `id` is the current attempt of; null where there is none.
+  LiveJob* current(const v1::AttemptId& id);
+  // On that worker as the one that speaks for it.
   LiveJob* current(const std::string& worker_id, const v1::AttemptId& id);
+  // The same of any worker that ranks of it are on.
+  LiveJob* with_part_on(const std::string& worker_id, const v1::AttemptId& id);
   void place(LiveJob& job, store::AttemptRecord attempt);
   store::AttemptRecord displace(LiveJob& job);
-  // Ids of the jobs placed on a worker, in their order.
+  // Ids of the jobs that have ranks on a worker, in their order.
   const std::set<std::string>& on(const std::string& worker_id) const;
   const scheduler::RunningGangs& gangs_on(const std::string& worker_id);
+  // Something of the job's gang has changed that gangs_on() tells.
+  void gangs_changed(const LiveJob& job);
   // Brings the queue up to date. Whether a placement may come to another end by it.
   bool index_moved();
 };
 
+// Workers that ranks of a placed job are on, the one that speaks for it first, with how many.
+std::vector<scheduler::Seat> seats_of(const LiveJob& job);
 scheduler::TimeLimit time_limit_of(const store::JobRecord& record);
 scheduler::Attempt attempt_of(const LiveJob& job);  // of a placed one
 scheduler::AttemptKey key_of(const v1::AttemptId& id);

@@ -114,6 +114,9 @@ void Coordinator::take_up(const v1::Register& request) {
   registered.set_lease_seconds(to_seconds(config_.scheduler.lease));
   registered.set_heartbeat_seconds(to_seconds(config_.heartbeat));
   for (const auto& key : found.stale) *registered.add_stale() = id_of(key);
+  for (const v1::AttemptId& member : request.members()) {
+    if (live_.with_part_on(id, member) == nullptr) *registered.add_stale() = member;
+  }
   journal_.send(link_of(id), std::move(answer));
   for (const auto& key : found.kept) {
     const Status& stop = live_.jobs.at(key.job_id).record.stop;
@@ -124,6 +127,7 @@ void Coordinator::take_up(const v1::Register& request) {
     end_attempt(live_.jobs.at(key.job_id),
                 unavailable(fmt::format("worker {} no longer runs attempt {}", id, key.attempt)));
   }
+  look_for_members(request);
 }
 
 // Gang by gang, each in the order submitted, but for what is to stop.
@@ -150,7 +154,10 @@ scheduler::Reconciliation Coordinator::reconcile_with(const v1::Register& reques
   std::vector<scheduler::Held> held;
   for (const std::string& job_id : live_.on(request.worker_id())) {
     const LiveJob& job = live_.jobs.at(job_id);
-    held.push_back({attempt_of(job), job.attempt->last_event > 0});
+    if (job.attempt->worker_id != request.worker_id()) continue;  // it is a member there
+    // Members of a gang may have begun before anything was heard of it: it is not begun twice.
+    const bool began = job.attempt->last_event > 0 || job.record.job.hosts_size() > 0;
+    held.push_back({attempt_of(job), began});
   }
   return scheduler::reconcile(reported, held);
 }
@@ -200,23 +207,32 @@ Result<bool> Coordinator::take(const std::string& worker_id, const v1::WorkerMes
     case v1::WorkerMessage::kEnded:
       on_ended(worker_id, message.ended());
       return true;
+    case v1::WorkerMessage::kNote:
+      pass_on(worker_id, message.note());
+      return false;
     case v1::WorkerMessage::kRegister:
       return failed_precondition("register is sent once, first on the stream");
     case v1::WorkerMessage::MESSAGE_NOT_SET:
       break;
   }
-  return invalid_argument("message is empty; allowed: heartbeat, events or ended");
+  return invalid_argument("message is empty; allowed: heartbeat, events, ended or note");
 }
 
 void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat& heartbeat) {
   for (const v1::AttemptId& id : heartbeat.running()) {
-    if (live_.current(worker_id, id) == nullptr) {
+    if (live_.with_part_on(worker_id, id) == nullptr) {
       send_cancel(worker_id, id, cancelled(kNotCurrent));
     }
   }
   LiveWorker& worker = live_.workers.at(worker_id);
   if (!heartbeat.draining() || std::exchange(worker.draining, true)) return;
   spdlog::info("worker {} is shutting down: it takes no further attempts", worker_id);
+  for (const std::string& job_id : live_.on(worker_id)) {
+    LiveJob& job = live_.jobs.at(job_id);
+    if (job.attempt->worker_id == worker_id) continue;  // it ends that itself
+    const std::string reason = fmt::format("worker {} is shutting down", worker_id);
+    stop_attempt(job, unavailable(reason), reason);
+  }
   to_place_ = true;
 }
 

@@ -42,17 +42,19 @@ auto preference(const Room& room, const Job& job) {
   return std::tuple(room.worker->device != wanted, room.free, room.worker->id);
 }
 
+std::string ahead_of(const Job& keeper) {
+  return fmt::format(", ahead of {}, which it does not delay", keeper.id);
+}
+
 std::string start_reason(int ranks, size_t jobs, const Room& room) {
   std::string reason = fmt::format("{} on worker {}", ranks_text(ranks), room.worker->id);
   if (jobs > 1) reason += fmt::format(", shared by {} jobs", jobs);
-  if (room.keeper != nullptr) {
-    reason += fmt::format(", ahead of {}, which it does not delay", room.keeper->id);
-  }
+  if (room.keeper != nullptr) reason += ahead_of(*room.keeper);
   return reason;
 }
 
 Start start_of(const std::vector<const Job*>& members, const Room& room) {
-  Start start{.job_ids = {}, .worker_id = room.worker->id, .gang = {}, .company = {}, .reason = {}};
+  Start start{.job_ids = {}, .worker_id = room.worker->id};
   for (const Job* member : members) start.job_ids.push_back(member->id);
   start.reason = start_reason(members.front()->ranks, members.size(), room);
   return start;
@@ -110,6 +112,7 @@ class Placing {
 
   // Whether it starts.
   bool place(const Job& job) {
+    if (!fits_one_worker(job)) return place_on_several(job);
     if (Room* room = best_room(job)) {
       start(job, *room);
     } else if (const auto company = company_for(job)) {
@@ -121,15 +124,145 @@ class Placing {
     return true;
   }
 
-  bool is_possible(const Job& job) const {
+  bool fits_one_worker(const Job& job) const {
     const int largest = std::max(largest_cuda_, job.device == Device::kCuda ? 0 : largest_cpu_);
     return job.ranks <= largest;
   }
 
-  // Of those for which nothing is left that they could keep.
-  std::string reason_behind(const Job& job) const {
-    return is_possible(job) ? kBehind : never_fits(rooms_, job);
+  // The pools that are big enough.
+  std::vector<Pool> pools_for(const Job& job) const {
+    std::vector<Pool> pools = pools_of(rooms_, job);
+    std::erase_if(pools, [&](const Pool& pool) { return slots_of(pool) < job.ranks; });
+    return pools;
   }
+
+  // Why there is nothing to wait for but workers; none: there is.
+  std::optional<std::string> lacks_workers(const Job& job) const {
+    if (fits_one_worker(job)) return std::nullopt;
+    const std::vector<Pool> pools = pools_for(job);
+    if (pools.empty()) return never_fits(rooms_, job);
+    for (const Pool& pool : pools) {
+      if (!too_few_take_work(pool, job)) return std::nullopt;
+    }
+    return too_few_take_work(pools.front(), job);
+  }
+
+  bool place_on_several(const Job& job) {
+    const std::vector<Pool> pools = pools_for(job);
+    for (const Pool& pool : pools) {
+      const std::vector<Seat> seats = seats_in(pool, job);
+      if (seats.empty()) continue;
+      start_on_several(job, seats);
+      return true;
+    }
+    placement_.waits.push_back({job.id, wait_for_several(job, pools)});
+    return false;
+  }
+
+  // Slots of the room that one of several workers may give the job now.
+  int share(const Room& room, const Job& job) const {
+    if (!takes_work(*room.worker)) return 0;
+    if (room.keeper == nullptr || ends_in_time(room, job, now_)) return std::max(room.free, 0);
+    return std::min(room.free, room.spare);
+  }
+
+  // The fewest that have room now, the fullest used first; empty: there is not enough.
+  std::vector<Seat> seats_in(const Pool& pool, const Job& job) const {
+    std::vector<Seat> seats;
+    for (const Room* room : pool) seats.push_back({room->worker->id, share(*room, job)});
+    std::stable_sort(seats.begin(), seats.end(),
+                     [](const Seat& a, const Seat& b) { return a.ranks > b.ranks; });
+    int left = job.ranks;
+    size_t used = 0;
+    for (; used < seats.size() && left > 0 && seats[used].ranks > 0; ++used) {
+      seats[used].ranks = std::min(seats[used].ranks, left);
+      left -= seats[used].ranks;
+    }
+    if (left > 0) return {};
+    seats.resize(used);
+    return seats;
+  }
+
+  void start_on_several(const Job& job, const std::vector<Seat>& seats) {
+    std::string where, ahead;
+    for (const Seat& seat : seats) {
+      where += fmt::format("{}{} on {}", where.empty() ? "" : ", ", seat.ranks, seat.worker_id);
+      const Room& room = room_of(seat.worker_id);
+      if (room.keeper != nullptr) ahead = ahead_of(*room.keeper);
+    }
+    placement_.starts.push_back(
+        {.job_ids = {job.id},
+         .worker_id = seats.front().worker_id,
+         .seats = seats,
+         .reason = fmt::format("{} on {} workers: {}{}", ranks_text(job.ranks), seats.size(), where,
+                               ahead)});
+    for (const Seat& seat : seats) {
+      Room& room = room_of(seat.worker_id);
+      take(room, seat.ranks);
+      Gang gang = gang_of({&job}, now_);
+      gang.ranks = seat.ranks;
+      gang.spread = true;
+      gang.bank.clear();
+      room.gangs.change().push_back(std::move(gang));
+      if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+    }
+  }
+
+  Room& room_of(const std::string& worker_id) {
+    return *std::find_if(rooms_.begin(), rooms_.end(),
+                         [&](const Room& room) { return room.worker->id == worker_id; });
+  }
+
+  // Where too few of them take work nobody is kept waiting for it.
+  std::string wait_for_several(const Job& job, const std::vector<Pool>& pools) {
+    if (auto reason = lacks_workers(job)) return *std::move(reason);
+    std::vector<Room*> own;
+    std::vector<Pool> usable;  // what no job ahead keeps
+    for (const Pool& pool : pools) {
+      Pool& rest = usable.emplace_back();
+      for (const Room* room : pool) {
+        if (room->keeper != nullptr) continue;
+        own.push_back(&rooms_[static_cast<size_t>(room - rooms_.data())]);
+        if (takes_work(*room->worker)) rest.push_back(room);
+      }
+    }
+    if (own.empty()) return kBehind;
+    auto reason = make_room_on_several(job, usable);
+    std::optional<MonotonicTime> starts_by;
+    for (const Pool& pool : reason ? std::vector<Pool>() : usable) {
+      const auto free = free_by(pool, job.ranks, now_);
+      if (free) starts_by = std::min(*free, starts_by.value_or(*free));
+    }
+    keep(job, own, starts_by);
+    return reason
+               ? *std::move(reason)
+               : fmt::format("waits for {} of several workers to be free", slots_text(job.ranks));
+  }
+
+  std::optional<std::string> make_room_on_several(const Job& job, const std::vector<Pool>& pools) {
+    for (const Pool& pool : pools) {
+      int free = 0;
+      for (const Room* room : pool) free += free_once_left(*room);
+      if (free < job.ranks) continue;
+      return fmt::format("waits for {} of several workers, which are being left",
+                         slots_text(job.ranks));
+    }
+    for (const Pool& pool : pools) {
+      const std::vector<Gang> victims = choose_victims_among(pool, job);
+      if (victims.empty()) continue;
+      std::vector<std::string> ids;
+      for (const Gang& gang : victims) {
+        ids.insert(ids.end(), gang.job_ids.begin(), gang.job_ids.end());
+        leave(gang, "", job);
+      }
+      return fmt::format("{} of lower priority {} asked to make room", some_of(ids),
+                         ids.size() == 1 ? "is" : "are");
+    }
+    return std::nullopt;
+  }
+
+  // Of those for which nothing is left that they could keep.
+  std::string reason_behind(const Job& job) const { return lacks_workers(job).value_or(kBehind); }
 
   bool holds_now(const Room& room, const Job& job) const {
     return allowance(room, job, now_) >= job.ranks;
@@ -160,12 +293,16 @@ class Placing {
       return !bound || ends_in_time(room, member, now_);
     });
     placement_.starts.push_back(start_of(members, room));
-    room.free -= first.ranks;
-    if (room.free == 0) std::erase(free_, &room);
+    take(room, first.ranks);
     std::vector<Gang>& gangs = room.gangs.change();
     gangs.push_back(gang_of(members, now_));
     gangs.back().start = placement_.starts.size() - 1;
     if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+  }
+
+  void take(Room& room, int ranks) {
+    room.free -= ranks;
+    if (room.free == 0) std::erase(free_, &room);
   }
 
   struct Company {
@@ -247,7 +384,7 @@ class Placing {
     std::optional<MonotonicTime> soonest;
     for (const Room* room : own) {
       if (!takes_work(*room->worker)) continue;
-      const auto free = free_by(*room, job.ranks, now_);
+      const auto free = free_by({room}, job.ranks, now_);
       if (free) soonest = std::min(*free, soonest.value_or(*free));
     }
     return soonest;
@@ -269,14 +406,26 @@ class Placing {
   std::string evict(const Job& job, const Victims& victims) {
     const std::string& worker_id = victims.room->worker->id;
     std::vector<std::string> ids;
-    for (const Gang* gang : victims.gangs) {
-      ids.insert(ids.end(), gang->job_ids.begin(), gang->job_ids.end());
-      placement_.leaves.push_back(
-          {gang->job_ids, worker_id, job.id,
-           fmt::format("preempted by {} of priority {}", job.id, job.priority)});
+    std::vector<Gang> gangs;
+    for (const Gang* gang : victims.gangs) gangs.push_back(*gang);
+    for (const Gang& gang : gangs) {
+      ids.insert(ids.end(), gang.job_ids.begin(), gang.job_ids.end());
+      leave(gang, worker_id, job);
     }
     return fmt::format("{} of lower priority {} asked to leave worker {}", some_of(ids),
                        ids.size() == 1 ? "is" : "are", worker_id);
+  }
+
+  void leave(const Gang& gang, const std::string& worker_id, const Job& for_job) {
+    placement_.leaves.push_back(
+        {gang.job_ids, worker_id, for_job.id,
+         fmt::format("preempted by {} of priority {}", for_job.id, for_job.priority)});
+    if (!gang.spread) return;
+    for (Room& room : rooms_) {  // nobody else asks another part of it
+      for (size_t i = 0; i < room.gangs.size(); ++i) {
+        if (room.gangs[i].id == gang.id) room.gangs.change()[i].leaving = true;
+      }
+    }
   }
 
   const MonotonicTime now_;

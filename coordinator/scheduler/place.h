@@ -14,9 +14,10 @@ namespace prefixmem::scheduler {
 struct Start {
   std::vector<std::string> job_ids;  // one, or those of a bank
   std::string worker_id;
-  std::string gang;                  // that runs there, which they join; empty: a new one
-  std::vector<std::string> company;  // who is in it already
-  std::string reason;
+  std::vector<Seat> seats = {};           // where one worker is not enough, `worker_id` first
+  std::string gang = {};                  // that runs there, which they join; empty: a new one
+  std::vector<std::string> company = {};  // who is in it already
+  std::string reason = {};
 };
 
 struct Wait {
@@ -34,8 +35,8 @@ struct WaitBehind {
 // A gang that is asked to write a checkpoint and go back into the queue.
 struct Leave {
   std::vector<std::string> job_ids;
-  std::string worker_id;
-  std::string for_job;  // which takes its slots
+  std::string worker_id;  // that is to be left; empty: several
+  std::string for_job;    // which takes its slots
   std::string reason;
 };
 
@@ -49,10 +50,13 @@ struct Placement {
 // Jobs are looked at by priority, then in the order submitted. A job starts when all its ranks fit
 // on one connected worker of the right device that is neither draining nor cordoned, and never
 // partly. Among workers that fit, the device wanted comes first (auto: cuda; cpu: cpu), then the
-// one with the fewest slots left.
+// one with the fewest slots left. Only a job that is too big for every worker that is here starts
+// on several (pools_of), as few as can hold it now, the one with most of its ranks first; it has a
+// gang of its own.
 //
 // One that does not fit now keeps every worker that it could ever run on and that no job before it
-// keeps; one that no worker is big enough for keeps none. A job behind it starts on such a worker
+// keeps, of which one that needs several spares none; one for which all workers together, or those
+// that take work, are too few keeps none. A job behind it starts on such a worker
 // only where it does not delay it: it ends, by its time limit, before the one that keeps the worker
 // starts by the limits of what runs, or it takes slots that that one will not need, in whatever
 // order gangs end.

@@ -1,6 +1,8 @@
 #include "coordinator/scheduler/preempt.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <tuple>
 
 namespace prefixmem::scheduler {
@@ -71,6 +73,24 @@ Victims choose_victims(const std::vector<Room>& rooms, const Job& job) {
     }
   }
   return best;
+}
+
+std::vector<Gang> choose_victims_among(const Pool& pool, const Job& job) {
+  std::map<std::string_view, Gang> whole;  // by id
+  int need = job.ranks;
+  for (const Room* room : pool) {
+    if (!takes_work(*room->worker)) continue;
+    need -= free_once_left(*room);
+    for (const Gang* gang : of_lower_priority(*room, job)) {
+      const auto [at, first] = whole.emplace(gang->id, *gang);
+      if (!first) at->second.ranks += gang->ranks;
+    }
+  }
+  SomeGangs gangs;
+  for (const auto& [id, gang] : whole) gangs.push_back(&gang);
+  std::vector<Gang> victims;
+  for (const Gang* gang : fewest(gangs, need)) victims.push_back(*gang);
+  return victims;
 }
 
 }  // namespace prefixmem::scheduler

@@ -19,4 +19,8 @@ struct Victims {
 // work or could never hold it are passed over. The job is not to fit anywhere as it is. Pure.
 Victims choose_victims(const std::vector<Room>& rooms, const Job& job);
 
+// The same over a pool that is to hold the job together: each gang with its ranks in all of it.
+// Rooms that take no work are passed over. Empty: there is no way.
+std::vector<Gang> choose_victims_among(const Pool& pool, const Job& job);
+
 }  // namespace prefixmem::scheduler

@@ -28,14 +28,12 @@ std::string some_of(std::vector<std::string> ids) {
 
 std::string never_fits(const std::vector<Room>& rooms, const Job& job) {
   if (rooms.empty()) return "no worker is connected";
-  int largest = 0;
-  for (const Room& room : rooms) {
-    if (has_device(room, job)) largest = std::max(largest, room.worker->slots);
-  }
-  if (largest == 0) return "needs device cuda, no connected worker has it";
-  return fmt::format(
-      "needs {}, the largest worker has {} (a gang over several workers is not possible yet)",
-      ranks_text(job.ranks), slots_text(largest));
+  const auto pools = pools_of(rooms, job);
+  if (pools.empty()) return "needs device cuda, no connected worker has it";
+  int slots = 0;
+  for (const Pool& pool : pools) slots = std::max(slots, slots_of(pool));
+  return fmt::format("needs {}, the workers that it could run on together have {}",
+                     ranks_text(job.ranks), slots_text(slots));
 }
 
 std::optional<std::string> none_takes_work(const std::vector<Room>& rooms, const Job& job) {
@@ -49,6 +47,24 @@ std::optional<std::string> none_takes_work(const std::vector<Room>& rooms, const
   }
   if (away) return "waits for a worker to reconnect";
   return fmt::format("every worker that it fits is cordoned ({})", fmt::join(cordoned, ", "));
+}
+
+std::optional<std::string> too_few_take_work(const Pool& pool, const Job& job) {
+  int slots = 0;
+  std::set<std::string_view> cordoned, away;
+  for (const Room* room : pool) {
+    if (takes_work(*room->worker)) {
+      slots += room->worker->slots;
+    } else {
+      (room->worker->cordoned ? cordoned : away).insert(room->worker->id);
+    }
+  }
+  if (slots >= job.ranks) return std::nullopt;
+  std::string missing;
+  if (!away.empty()) missing = fmt::format("; away: {}", fmt::join(away, ", "));
+  if (!cordoned.empty()) missing += fmt::format("; cordoned: {}", fmt::join(cordoned, ", "));
+  return fmt::format("needs {}, the workers that take work have {}{}", ranks_text(job.ranks),
+                     slots_text(slots), missing);
 }
 
 }  // namespace prefixmem::scheduler

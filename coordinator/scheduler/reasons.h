@@ -19,5 +19,7 @@ std::string never_fits(const std::vector<Room>& rooms, const Job& job);
 
 // None: one of the workers that could ever hold the job takes work.
 std::optional<std::string> none_takes_work(const std::vector<Room>& rooms, const Job& job);
+// The same of those that could hold it together: none where enough of them take work.
+std::optional<std::string> too_few_take_work(const Pool& pool, const Job& job);
 
 }  // namespace prefixmem::scheduler

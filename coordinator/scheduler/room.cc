@@ -6,12 +6,20 @@
 namespace prefixmem::scheduler {
 namespace {
 
-void add(const Attempt& attempt, Gang& gang) {
+int ranks_on(const Attempt& attempt, const std::string& worker_id) {
+  if (attempt.seats.empty()) return attempt.job.ranks;
+  int ranks = 0;
+  for (const Seat& seat : attempt.seats) ranks += seat.worker_id == worker_id ? seat.ranks : 0;
+  return ranks;
+}
+
+void add(const Attempt& attempt, const std::string& worker_id, Gang& gang) {
   const bool first = gang.job_ids.empty();
   gang.id = attempt.gang;
   gang.job_ids.push_back(attempt.job.id);
-  gang.bank = attempt.job.bank;
-  gang.ranks = attempt.job.ranks;
+  gang.spread = !attempt.seats.empty();
+  gang.bank = gang.spread ? "" : attempt.job.bank;
+  gang.ranks = ranks_on(attempt, worker_id);
   gang.priority = attempt.job.priority;
   gang.began = first ? attempt.began : std::min(gang.began, attempt.began);
   const bool bounded = attempt.end_by && (first || gang.end_by);
@@ -48,9 +56,9 @@ std::vector<Gang>& Gangs::change() {
   return *changed_;
 }
 
-RunningGangs gangs_of(const std::vector<Attempt>& attempts) {
+RunningGangs gangs_of(const std::vector<Attempt>& attempts, const std::string& worker_id) {
   std::map<std::string_view, Gang> by_id;
-  for (const Attempt& attempt : attempts) add(attempt, by_id[attempt.gang]);
+  for (const Attempt& attempt : attempts) add(attempt, worker_id, by_id[attempt.gang]);
   auto gangs = std::make_shared<std::vector<Gang>>();
   for (auto& [id, gang] : by_id) {
     std::sort(gang.job_ids.begin(), gang.job_ids.end());
@@ -76,8 +84,30 @@ std::vector<Room> rooms_of(const std::vector<Worker>& workers,
 
 std::vector<Room> rooms_of(const State& state) {
   std::map<std::string, std::vector<Attempt>> placed;  // by worker
-  for (const Attempt& attempt : state.attempts) placed[attempt.worker_id].push_back(attempt);
-  return rooms_of(state.workers, [&](const std::string& id) { return gangs_of(placed[id]); });
+  for (const Attempt& attempt : state.attempts) {
+    if (attempt.seats.empty()) placed[attempt.worker_id].push_back(attempt);
+    for (const Seat& seat : attempt.seats) placed[seat.worker_id].push_back(attempt);
+  }
+  return rooms_of(state.workers, [&](const std::string& id) { return gangs_of(placed[id], id); });
+}
+
+std::vector<Pool> pools_of(const std::vector<Room>& rooms, const Job& job) {
+  Pool with_gpus, without;
+  for (const Room& room : rooms) {
+    const bool gpus = job.device != Device::kCpu && room.worker->device == Device::kCuda;
+    if (has_device(room, job)) (gpus ? with_gpus : without).push_back(&room);
+  }
+  std::vector<Pool> pools;
+  for (Pool* pool : {&with_gpus, &without}) {
+    if (!pool->empty()) pools.push_back(std::move(*pool));
+  }
+  return pools;
+}
+
+int slots_of(const Pool& pool) {
+  int slots = 0;
+  for (const Room* room : pool) slots += room->worker->slots;
+  return slots;
 }
 
 bool takes_work(const Worker& worker) {
@@ -99,13 +129,16 @@ int free_once_left(const Room& room) {
   return slots;
 }
 
-std::optional<MonotonicTime> free_by(const Room& room, int ranks, MonotonicTime now) {
+std::optional<MonotonicTime> free_by(const Pool& pool, int ranks, MonotonicTime now) {
   std::vector<std::pair<MonotonicTime, int>> ends;  // and the slots that they free
-  for (const Gang& gang : room.gangs) {
-    if (gang.end_by) ends.emplace_back(std::max(*gang.end_by, now), gang.ranks);
+  int free = 0;
+  for (const Room* room : pool) {
+    free += room->free;
+    for (const Gang& gang : room->gangs) {
+      if (gang.end_by) ends.emplace_back(std::max(*gang.end_by, now), gang.ranks);
+    }
   }
   std::sort(ends.begin(), ends.end());
-  int free = room.free;
   MonotonicTime when = now;
   for (auto end = ends.begin(); free < ranks && end != ends.end(); ++end) {
     when = end->first;
@@ -116,6 +149,7 @@ std::optional<MonotonicTime> free_by(const Room& room, int ranks, MonotonicTime 
 
 int spare_slots(const Room& room, int ranks) {
   const int beside = room.worker->slots - ranks;
+  if (beside <= 0) return 0;
   return beside - fullest(room.gangs, beside);
 }
 

@@ -16,13 +16,14 @@ namespace prefixmem::scheduler {
 struct Gang {
   std::string id;
   std::vector<std::string> job_ids = {};  // sorted
-  int ranks = 0;
+  int ranks = 0;                          // on this worker
   int64_t priority = 0;
   MonotonicTime began = {};
   std::optional<MonotonicTime> end_by =
-      {};                // the latest end, by time limits; none: it has no bound
-  bool leaving = false;  // each of its attempts was asked to stop
-  std::string bank = {};
+      {};                            // the latest end, by time limits; none: it has no bound
+  bool leaving = false;              // each of its attempts was asked to stop
+  bool spread = false;               // on other workers too
+  std::string bank = {};             // empty where it is spread: nobody joins it
   std::optional<size_t> start = {};  // of a placement's starts, where it starts in this one
 };
 
@@ -61,13 +62,20 @@ struct Room {
   int spare = 0;
 };
 
-// Of the attempts on one worker, in any order.
-RunningGangs gangs_of(const std::vector<Attempt>& attempts);
+// Of the attempts that have ranks on that worker, in any order.
+RunningGangs gangs_of(const std::vector<Attempt>& attempts, const std::string& worker_id);
 
 // By their workers' ids, without lost ones. `workers` outlive them.
 std::vector<Room> rooms_of(const std::vector<Worker>& workers,
                            const std::function<RunningGangs(const std::string&)>& gangs_on);
 std::vector<Room> rooms_of(const State& state);
+
+// Workers that may hold a gang together.
+using Pool = std::vector<const Room*>;
+// Those with GPUs, and where the job needs none those without; of a job that is to compute on the
+// CPU all together. A pool is never empty.
+std::vector<Pool> pools_of(const std::vector<Room>& rooms, const Job& job);
+int slots_of(const Pool& pool);  // also those that are taken
 
 bool takes_work(const Worker& worker);
 bool has_device(const Room& room, const Job& job);
@@ -76,11 +84,12 @@ bool could_ever_hold(const Room& room, const Job& job);
 // Once all gangs that are leaving have left.
 int free_once_left(const Room& room);
 
-// When so many slots are free at the latest, by time limits; none: no limit says.
-std::optional<MonotonicTime> free_by(const Room& room, int ranks, MonotonicTime now);
+// When so many slots are free in the pool at the latest, by time limits; none: no
+// limit says.
+std::optional<MonotonicTime> free_by(const Pool& pool, int ranks, MonotonicTime now);
 
 // Slots that a job of `ranks`, which waits, will not need here: in whatever order gangs end, it
-// starts no later where others hold so many.
+// starts no later where others hold so many. Of one that needs other workers too: none.
 int spare_slots(const Room& room, int ranks);
 
 }  // namespace prefixmem::scheduler

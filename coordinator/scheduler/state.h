@@ -58,6 +58,12 @@ struct Job {
   bool operator==(const Job&) const = default;
 };
 
+// Slots of one worker.
+struct Seat {
+  std::string worker_id;
+  int ranks = 0;
+};
+
 // A placed attempt. Those of one gang hold `job.ranks` slots of their worker together, until the
 // last of them has ended.
 struct Attempt {
@@ -65,6 +71,8 @@ struct Attempt {
   int attempt = 0;
   std::string worker_id;
   std::string gang;
+  std::vector<Seat> seats =
+      {};  // of a gang on several workers, `worker_id` first; empty: on that one
   // What its end counts as unless it has finished, where it was asked to stop; OK: it was not.
   // CANCELLED: its owner's wish; UNAVAILABLE: the job is to go on elsewhere; RESOURCE_EXHAUSTED:
   // its time limit.

@@ -130,13 +130,17 @@ class Cluster:
     def page(self):
         return f"http://{self.coordinator.ready['http']}"
 
+    def client(self):
+        """What command lines of `pmt` begin with."""
+        return []
+
     def environment(self):
         return {**os.environ, "PREFIXMEM_SERVER": self.server, **self.variables}
 
     def pmt(self, *args, seconds=120):
         """Runs `pmt ARGS`, its output captured."""
         done = subprocess.run(
-            [self.bin / "pmt", *map(str, args)],
+            [*self.client(), self.bin / "pmt", *map(str, args)],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -156,7 +160,7 @@ class Cluster:
         ).returncode
 
     def watch(self, job, seconds=120):
-        command = [self.bin / "pmt", "watch", job, "-o", "json"]
+        command = [*self.client(), self.bin / "pmt", "watch", job, "-o", "json"]
         return Watch(command, self.environment(), seconds)
 
     def logs(self):

@@ -100,7 +100,7 @@ def cluster():
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.failed:
-        for name in {"service", "cluster"} & set(item.fixturenames):
+        for name in {"service", "cluster", "hosts"} & set(item.fixturenames):
             if name in item.funcargs:
                 report.sections.append((f"logs of {name}", item.funcargs[name].logs()))
     return report

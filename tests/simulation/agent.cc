@@ -45,6 +45,7 @@ void Agent::crash() {
   for (auto& [key, attempt] : attempts_) attempt->stop(StopKind::kAbandon, "its agent is dead");
   attempts_.clear();
   gangs_.clear();
+  members_.clear();
   answers_.clear();
   closed_.reset();
   registered_ = false;
@@ -91,6 +92,11 @@ void Agent::dial() {
     id.set_attempt(key.second);
     request.add_attempt_seconds(to_seconds(attempt->age()));
   }
+  for (const auto& [key, ranks] : members_) {
+    v1::AttemptId& id = *request.add_members();
+    id.set_job_id(key.first);
+    id.set_attempt(key.second);
+  }
   stream_->say(message);
   later(world_.units(10), [this, mine] {
     if (mine() && !registered_) dial_again();  // no answer to the registration
@@ -126,6 +132,11 @@ void Agent::beat(int stream) {
   heartbeat.set_draining(closed_.has_value());
   for (const auto& [key, attempt] : attempts_) {
     if (attempt->closed()) continue;
+    v1::AttemptId& id = *heartbeat.add_running();
+    id.set_job_id(key.first);
+    id.set_attempt(key.second);
+  }
+  for (const auto& [key, ranks] : members_) {
     v1::AttemptId& id = *heartbeat.add_running();
     id.set_job_id(key.first);
     id.set_attempt(key.second);
@@ -179,6 +190,8 @@ void Agent::hear(const v1::CoordinatorMessage& message) {
         attempt->acknowledge_end();
       }
       return;
+    case v1::CoordinatorMessage::kNote:
+      return on_note(message.note());
     case v1::CoordinatorMessage::MESSAGE_NOT_SET:
       return world_.broken("{}: the coordinator sent an empty message", id_);
   }
@@ -193,6 +206,7 @@ void Agent::on_registered(const v1::Registered& registered) {
     if (Attempt* const attempt = find(id)) {
       stop(*attempt, StopKind::kAbandon, "not current any more", Millis(0));
     }
+    members_.erase({id.job_id(), id.attempt()});
   }
   for (const auto& [key, attempt] : attempts_) attempt->rewind();
   const auto beat_on = [this](const auto& self, int stream) -> void {
@@ -203,7 +217,39 @@ void Agent::on_registered(const v1::Registered& registered) {
   tell();
 }
 
+// The gang's ranks on another worker are gone, and with them the gang.
+void Agent::on_note(const v1::GangNote& note) {
+  if (!note.has_gone()) {
+    return world_.broken("{}: a note comes from {}, which has sent none", id_, note.worker_id());
+  }
+  world_.log("{}: {}", id_, note.gone().reason());
+  Attempt* const attempt = find(note.id());
+  const auto gang = attempt == nullptr ? nullptr : gang_of(*attempt);
+  if (gang) gang->fail(unavailable(note.gone().reason()));
+}
+
+// As a member it only lends its ranks.
+void Agent::take_part(const v1::Assign& assign, int ranks) {
+  if (closed_) return;
+  const v1::AttemptId& id = assign.attempts(0).id();
+  world_.log("{}: is to lend {} ranks to {}/{}", id_, ranks, id.job_id(), id.attempt());
+  members_[{id.job_id(), id.attempt()}] = ranks;
+  check_slots();
+}
+
+void Agent::check_slots() {
+  if (used_slots() <= slots_) return;
+  world_.broken("worker {} of {} slots runs gangs of {} ranks", id_, slots_, used_slots());
+}
+
 void Agent::on_assign(const v1::Assign& assign) {
+  int ranks = assign.ranks();
+  for (const v1::GangHost& host : assign.hosts()) {
+    if (host.worker_id() == id_) ranks = host.ranks();
+  }
+  if (assign.hosts_size() > 0 && assign.hosts(0).worker_id() != id_) {
+    return take_part(assign, ranks);
+  }
   std::shared_ptr<Gang> gang;
   for (const auto& running : gangs_) {
     if (!assign.gang().empty() && running->name() == assign.gang() && !running->gone()) {
@@ -219,21 +265,20 @@ void Agent::on_assign(const v1::Assign& assign) {
       continue;
     }
     if (!gang) {
-      gang = std::make_shared<Gang>(assign.gang(), assign.ranks(), host_);
+      gang = std::make_shared<Gang>(assign.gang(), ranks, host_);
       gangs_.push_back(gang);
     }
     const auto attempt = std::make_shared<Attempt>(one, host_);
     attempts_[attempt->key()] = attempt;
     gang->add(attempt);
   }
-  if (used_slots() > slots_) {
-    world_.broken("worker {} of {} slots runs gangs of {} ranks", id_, slots_, used_slots());
-  }
+  check_slots();
 }
 
 void Agent::on_cancel(const v1::Cancel& cancel) {
   world_.log("{}: is to stop {}/{}: {}", id_, cancel.id().job_id(), cancel.id().attempt(),
              cancel.reason());
+  if (members_.erase({cancel.id().job_id(), cancel.id().attempt()}) > 0) return;
   Attempt* const attempt = find(cancel.id());
   if (attempt == nullptr) return answer(cancel.id(), cancelled(cancel.reason()));
   const Millis grace = cancel.grace_seconds() > 0
@@ -294,6 +339,7 @@ int Agent::used_slots() const {
   for (const auto& gang : gangs_) {
     if (!gang->gone() && !gang->given_up()) slots += gang->ranks();
   }
+  for (const auto& [key, ranks] : members_) slots += ranks;
   return slots;
 }
 

@@ -36,7 +36,7 @@ class Agent {
   // Attempts that train here, of gangs that somebody wants.
   std::vector<AttemptKey> training() const;
   int used_slots() const;
-  bool idle() const { return attempts_.empty() && answers_.empty(); }
+  bool idle() const { return attempts_.empty() && answers_.empty() && members_.empty(); }
 
  private:
   // As it is called: not once this life is over.
@@ -46,6 +46,9 @@ class Agent {
   void hear(const v1::CoordinatorMessage& message);
   void on_registered(const v1::Registered& registered);
   void on_assign(const v1::Assign& assign);
+  void on_note(const v1::GangNote& note);
+  void take_part(const v1::Assign& assign, int ranks);
+  void check_slots();
   void on_cancel(const v1::Cancel& cancel);
   void answer(const v1::AttemptId& id, const Status& end);
   void stop(Attempt& attempt, StopKind kind, const std::string& reason, Millis grace);
@@ -71,6 +74,7 @@ class Agent {
   bool telling_ = false;
   std::map<AttemptKey, std::shared_ptr<Attempt>> attempts_;
   std::vector<std::shared_ptr<Gang>> gangs_;
+  std::map<AttemptKey, int> members_;      // ranks here of gangs that another worker heads
   std::deque<v1::WorkerMessage> answers_;  // for attempts that are not here
 };
 

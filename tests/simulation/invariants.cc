@@ -24,7 +24,7 @@ std::map<std::string, int> slots_in_use(const Live& live) {
   std::map<std::string, int> slots;
   for (const auto& [id, job] : live.jobs) {
     if (!job.attempt || !counted.insert(job.attempt->gang).second) continue;
-    slots[job.attempt->worker_id] += job.record.job.ranks();
+    for (const auto& seat : seats_of(job)) slots[seat.worker_id] += seat.ranks;
   }
   return slots;
 }
@@ -107,10 +107,17 @@ void Invariants::check_starts(const Live& live, store::Reader& reader) {
     }
     seen.attempt = job.record.job.attempt();
     if (!job.attempt) continue;
-    const auto found = live.workers.find(job.attempt->worker_id);
-    if (found == live.workers.end() || !found->second.link || found->second.lost() ||
-        found->second.draining || found->second.info.cordoned()) {
-      world_.broken("{} starts on worker {}, which takes no work", id, job.attempt->worker_id);
+    int ranks = 0;
+    for (const auto& seat : seats_of(job)) {
+      ranks += seat.ranks;
+      const auto found = live.workers.find(seat.worker_id);
+      if (found == live.workers.end() || !found->second.link || found->second.lost() ||
+          found->second.draining || found->second.info.cordoned()) {
+        world_.broken("{} starts on worker {}, which takes no work", id, seat.worker_id);
+      }
+    }
+    if (ranks != job.record.job.ranks()) {
+      world_.broken("{} starts with {} of its {} ranks", id, ranks, job.record.job.ranks());
     }
     for (const std::string& before : job.record.job.spec().after()) {
       const auto other = must(reader.job(before), world_, "a job");
@@ -132,14 +139,22 @@ void Invariants::check_head_of_queue(const Live& live) {
     if (head == nullptr || turn(job) < turn(*head)) head = &job;
   }
   if (head == nullptr) return;
+  int largest = 0, together = 0;
   auto used = slots_in_use(live);
   for (const auto& [id, worker] : live.workers) {
     const bool takes = worker.link && !worker.lost() && !worker.draining && !worker.info.cordoned();
     const int free = worker.info.slots() - used[id];
+    if (!worker.lost()) largest = std::max(largest, worker.info.slots());
+    together += takes ? std::max(free, 0) : 0;
     if (takes && free >= head->record.job.ranks()) {
       world_.broken("{} is next and waits although worker {} has {} slots free",
                     head->record.job.id(), id, free);
     }
+  }
+  const int ranks = head->record.job.ranks();
+  if (ranks > largest && together >= ranks) {
+    world_.broken("{} of {} ranks is next and waits although {} slots are free on all workers",
+                  head->record.job.id(), ranks, together);
   }
 }
 
@@ -162,11 +177,9 @@ void Invariants::check_queue(const Live& live) {
   if (waiting_jobs != live.queue.size()) world_.broken("the queue holds jobs that are gone");
   size_t placed = 0;
   for (const auto& [worker, jobs] : live.placed) placed += jobs.size();
-  const auto has_attempt = [](const auto& entry) { return entry.second.attempt.has_value(); };
-  if (placed !=
-      static_cast<size_t>(std::count_if(live.jobs.begin(), live.jobs.end(), has_attempt))) {
-    world_.broken("jobs are on workers that are not placed");
-  }
+  size_t seats = 0;
+  for (const auto& [id, job] : live.jobs) seats += job.attempt ? seats_of(job).size() : 0;
+  if (placed != seats) world_.broken("jobs are on workers that are not placed");
 }
 
 // Trials are numbered without gaps, no more than may be at once or in all.
@@ -283,19 +296,22 @@ void Invariants::on_said(Coordinator& coordinator, const std::string& worker,
   const auto stored = [&](const v1::AttemptId& id) {
     return must(coordinator.reader().attempt(id.job_id(), id.attempt()), world_, "an attempt");
   };
-  const auto is_current = [&](const std::optional<store::AttemptRecord>& attempt) {
-    return attempt && !attempt->end && attempt->worker_id == worker;
+  const auto is_current = [&](const std::optional<store::AttemptRecord>& attempt,
+                              const std::string& head) {
+    return attempt && !attempt->end && attempt->worker_id == head;
   };
   if (message.has_assign()) {
+    const auto& hosts = message.assign().hosts();
+    const std::string& head = hosts.empty() ? worker : hosts[0].worker_id();
     for (const v1::AssignedAttempt& one : message.assign().attempts()) {
-      if (is_current(stored(one.id()))) continue;
+      if (is_current(stored(one.id()), head)) continue;
       world_.broken("attempt {} of {} is assigned and not in the store", one.id().attempt(),
                     one.id().job_id());
     }
   } else if (message.has_events_acknowledged()) {
     const auto& told = message.events_acknowledged();
     const auto attempt = stored(told.id());
-    if (!is_current(attempt)) return;
+    if (!is_current(attempt, worker)) return;
     if (attempt->last_event < told.up_to_number()) {
       world_.broken("events of {} up to {} are acknowledged and not in the store",
                     told.id().job_id(), told.up_to_number());
@@ -303,7 +319,7 @@ void Invariants::on_said(Coordinator& coordinator, const std::string& worker,
     auto& facts = world_.ledger.attempts[{told.id().job_id(), told.id().attempt()}];
     facts.acknowledged = std::max(facts.acknowledged, told.up_to_number());
   } else if (message.has_end_acknowledged() &&
-             is_current(stored(message.end_acknowledged().id()))) {
+             is_current(stored(message.end_acknowledged().id()), worker)) {
     world_.broken("the end of {} is acknowledged and not in the store",
                   message.end_acknowledged().id().job_id());
   }

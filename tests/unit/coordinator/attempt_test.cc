@@ -157,7 +157,7 @@ TEST_F(AttemptTest, AHeartbeatThatNamesAStaleAttemptIsAnsweredWithItsCancel) {
 
 TEST_F(AttemptTest, MessagesThatMeanNothingEndTheLink) {
   EXPECT_EQ(receive("w", {}).to_string(),
-            "INVALID_ARGUMENT: message is empty; allowed: heartbeat, events or ended");
+            "INVALID_ARGUMENT: message is empty; allowed: heartbeat, events, ended or note");
   v1::WorkerMessage again;
   again.mutable_register_()->set_worker_id("w");
   EXPECT_EQ(receive("w", again).to_string(),

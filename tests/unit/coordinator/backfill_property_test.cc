@@ -73,13 +73,14 @@ State any_queue(unsigned seed) {
   return state;
 }
 
-// The first waiting job for which a worker that takes work is large enough; null: there is none.
+// The first waiting job for which a worker that takes work is large enough, or where none could
+// ever be several are together; null: there is none.
 const Job* head_of(const State& state) {
   for (const Wait& wait : place({}, state, kConfig).waits) {
     const Job& job = by_id(state.queue, wait.job_id);
+    if (is_wide(state, job) && together_hold(state, job, is_open)) return &job;
     for (const Worker& worker : state.workers) {
-      const bool device = job.device != Device::kCuda || worker.device == Device::kCuda;
-      if (is_open(worker) && device && worker.slots >= job.ranks) return &job;
+      if (is_open(worker) && has_device(worker, job) && worker.slots >= job.ranks) return &job;
     }
   }
   return nullptr;

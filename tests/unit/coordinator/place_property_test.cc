@@ -51,15 +51,29 @@ TEST_F(PlaceProperty, EveryJobStartsOnceOrWaitsWithAReason) {
   EXPECT_GT(waits, kStates / 2u) << "the states are too empty to say much";
 }
 
-TEST_F(PlaceProperty, AGangLiesOnOneConnectedMatchingWorker) {
-  in_every_state([](const State& state, const Placement& placement) {
+TEST_F(PlaceProperty, AGangLiesOnOneConnectedMatchingWorkerOrOnSeveralWhereNoneIsBigEnough) {
+  size_t spread = 0;
+  in_every_state([&](const State& state, const Placement& placement) {
     for (const Start& start : placement.starts) {
       const Job& job = by_id(state.queue, start.job_ids.front());
-      const Worker& on = by_id(state.workers, start.worker_id);
-      EXPECT_TRUE(is_open(on)) << start.worker_id;
-      EXPECT_TRUE(job.device != Device::kCuda || on.device == Device::kCuda) << job.id;
+      std::vector<Seat> seats = start.seats;
+      EXPECT_EQ(is_wide(state, job), !seats.empty()) << job.id;
+      if (seats.empty()) seats.push_back({start.worker_id, job.ranks});
+      spread += seats.size() > 1 ? 1 : 0;
+      int ranks = 0;
+      std::set<Device> devices;
+      for (const Seat& seat : seats) {
+        const Worker& on = by_id(state.workers, seat.worker_id);
+        EXPECT_TRUE(is_open(on)) << seat.worker_id;
+        EXPECT_TRUE(has_device(on, job)) << job.id;
+        devices.insert(on.device);
+        ranks += seat.ranks;
+      }
+      EXPECT_EQ(ranks, job.ranks);
+      EXPECT_TRUE(devices.size() == 1 || job.device == Device::kCpu);
     }
   });
+  EXPECT_GT(spread, kStates / 80u) << "too few to say much";
 }
 
 TEST_F(PlaceProperty, NoWorkerIsOversubscribed) {
@@ -135,7 +149,10 @@ TEST(PlaceBanksProperty, ASweepIsSpreadEvenly) {
   for (unsigned seed = 0; seed < 1000; ++seed) {
     Random random(seed);
     State state{.workers = any_workers(random)};
-    for (Worker& worker : state.workers) worker.device = Device::kCpu;
+    for (Worker& worker : state.workers) {
+      worker.device = Device::kCpu;
+      worker.slots = std::max(worker.slots, 2);
+    }
     const int trials = 1 + random.below(30);
     for (int i = 1; i <= trials; ++i) {
       state.queue.push_back(trial("j" + std::to_string(i), i, "sweep", 2));
@@ -213,8 +230,7 @@ TEST_F(PlaceProperty, NothingOvertakes) {
       for (const Start& start : placement.starts) {
         const Job& started = by_id(state.queue, start.job_ids.front());
         const Worker& on = by_id(state.workers, start.worker_id);
-        const bool possible = waiting.ranks <= on.slots &&
-                              (waiting.device != Device::kCuda || on.device == Device::kCuda);
+        const bool possible = waiting.ranks <= on.slots && has_device(on, waiting);
         if (possible && !is_ahead(start)) {
           EXPECT_TRUE(before(started, waiting))
               << started.id << " overtakes " << wait.job_id << " on " << on.id;
@@ -230,9 +246,11 @@ TEST_F(PlaceProperty, NoJobWaitsThatAnIdleWorkerFits) {
     for (const Worker& worker : state.workers) {
       if (used_slots(next)[worker.id] > 0 || !is_open(worker)) continue;
       for (const Job& waiting : next.queue) {
-        const bool fits = waiting.ranks <= worker.slots &&
-                          (waiting.device != Device::kCuda || worker.device == Device::kCuda);
-        EXPECT_FALSE(fits) << waiting.id << " waits while " << worker.id << " is idle";
+        const bool kept = std::any_of(next.queue.begin(), next.queue.end(), [&](const Job& other) {
+          return before(other, waiting) && keeps_several(next, other);
+        });
+        const bool fits = waiting.ranks <= worker.slots && has_device(worker, waiting);
+        EXPECT_FALSE(fits && !kept) << waiting.id << " waits while " << worker.id << " is idle";
       }
     }
   });

@@ -37,13 +37,13 @@ TEST(Place, NothingToDo) {
   EXPECT_THAT(waits_of(place({.workers = {worker("w", 1)}})), IsEmpty());
 }
 
-TEST(Place, AGangIsNeverSplit) {
-  const State state{.workers = {worker("a", 2), worker("b", 2)}, .queue = {job("j", 1, 3)}};
+TEST(Place, AGangThatOneWorkerCouldHoldIsNeverSplit) {
+  const State state{.workers = {worker("a", 3), worker("b", 2)},
+                    .queue = {job("j", 1, 3)},
+                    .attempts = {placed(job("r", 0, 1), "a")}};
   const Placement placement = place(state);
   EXPECT_THAT(starts_of(placement), IsEmpty());
-  EXPECT_THAT(waits_of(placement),
-              ElementsAre("j: needs 3 ranks, the largest worker has 2 slots (a gang over several "
-                          "workers is not possible yet)"));
+  EXPECT_THAT(waits_of(placement), ElementsAre("j: waits for 3 slots of one worker to be free"));
 }
 
 TEST(Place, RunningGangsHoldTheirSlots) {
@@ -78,8 +78,8 @@ TEST(Place, AJobThatCanNeverFitKeepsNoWorker) {
   const Placement placement = place(state);
   EXPECT_THAT(starts_of(placement), ElementsAre("j>w"));
   EXPECT_THAT(waits_of(placement),
-              ElementsAre("wide: needs 8 ranks, the largest worker has 2 slots (a gang over "
-                          "several workers is not possible yet)",
+              ElementsAre("wide: needs 8 ranks, the workers that it could run on together have 2 "
+                          "slots",
                           "gpu: needs device cuda, no connected worker has it"));
 }
 
@@ -89,8 +89,8 @@ TEST(Place, ACudaJobRunsOnACudaWorkerOnly) {
   const Placement placement = place(state);
   EXPECT_THAT(starts_of(placement), ElementsAre("a>gpu"));
   EXPECT_THAT(waits_of(placement),
-              ElementsAre("b: needs 2 ranks, the largest worker has 1 slot (a gang over several "
-                          "workers is not possible yet)"));
+              ElementsAre("b: needs 2 ranks, the workers that it could run on together have 1 "
+                          "slot"));
 }
 
 TEST(Place, TheWantedDeviceComesFirstAndAnotherIsBetterThanWaiting) {

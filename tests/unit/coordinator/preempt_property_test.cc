@@ -22,9 +22,10 @@ struct RunningGang {
 std::map<std::string, RunningGang> gangs_on(const State& state, const std::string& worker_id) {
   std::map<std::string, RunningGang> gangs;
   for (const Attempt& attempt : state.attempts) {
-    if (attempt.worker_id != worker_id) continue;
+    const int ranks = ranks_on(attempt, worker_id);
+    if (ranks == 0) continue;
     RunningGang& gang = gangs[attempt.gang];
-    gang.ranks = attempt.job.ranks;
+    gang.ranks = ranks;
     gang.priority = attempt.job.priority;
     gang.leaving = gang.leaving && !attempt.stop.ok();
   }
@@ -102,13 +103,15 @@ TEST_F(PreemptProperty, OnlyGangsOfLowerPriorityLeaveForAJobThatWaits) {
     for (const Leave& leave : placement.leaves) {
       leaves += 1;
       const Job& job = by_id(state.queue, leave.for_job);
-      EXPECT_TRUE(could_hold(by_id(state.workers, leave.worker_id), job));
+      const bool several = leave.worker_id.empty();
+      EXPECT_EQ(several, is_wide(state, job));
+      EXPECT_TRUE(several || could_hold(by_id(state.workers, leave.worker_id), job));
       for (const std::string& id : leave.job_ids) {
         EXPECT_TRUE(once.insert(id).second) << id;
         const auto victim = std::find_if(state.attempts.begin(), state.attempts.end(),
                                          [&](const Attempt& a) { return a.job.id == id; });
         ASSERT_NE(victim, state.attempts.end());
-        EXPECT_EQ(victim->worker_id, leave.worker_id);
+        EXPECT_TRUE(several || victim->worker_id == leave.worker_id);
         EXPECT_LT(victim->job.priority, job.priority);
       }
       const auto waits = std::any_of(placement.waits.begin(), placement.waits.end(),
@@ -126,9 +129,12 @@ TEST_F(PreemptProperty, TheJobStartsOnceTheyHaveLeft) {
     for (const Leave& leave : placement.leaves) jobs[leave.for_job] = leave.worker_id;
     for (const auto& [job, worker_id] : jobs) {
       State next = after(state, placement);
-      for (const auto& [id, gang] : gangs_on(next, worker_id)) {
-        if (!gang.leaving) continue;
-        std::erase_if(next.attempts, [&](const Attempt& a) { return a.gang == id; });
+      for (const Worker& worker : state.workers) {
+        if (!worker_id.empty() && worker.id != worker_id) continue;
+        for (const auto& [id, gang] : gangs_on(next, worker.id)) {
+          if (!gang.leaving) continue;
+          std::erase_if(next.attempts, [&](const Attempt& a) { return a.gang == id; });
+        }
       }
       bool started = false;
       for (const Start& start : place(next).starts) started |= start.job_ids.front() == job;
@@ -142,6 +148,7 @@ TEST_F(PreemptProperty, TheFewestOfLowestPriorityLeaveAndNoneWhereItHelpsNot) {
   in_every_state([](const State& state, const Placement& placement) {
     for (const Wait& wait : placement.waits) {
       const Job& job = by_id(state.queue, wait.job_id);
+      if (keeps_several(state, job)) break;
       State then = state;
       for (const Start& start : placement.starts) {
         if (before(by_id(state.queue, start.job_ids.front()), job)) apply(start, {}, then);

@@ -115,6 +115,35 @@ inline bool before(const Job& a, const Job& b) {
   return std::tuple(-a.priority, a.order) < std::tuple(-b.priority, b.order);
 }
 
+inline bool has_device(const Worker& worker, const Job& job) {
+  return job.device != Device::kCuda || worker.device == Device::kCuda;
+}
+
+// No worker that is here could ever hold it alone.
+inline bool is_wide(const State& state, const Job& job) {
+  return std::none_of(state.workers.begin(), state.workers.end(), [&](const Worker& worker) {
+    return !worker.lost && has_device(worker, job) && worker.slots >= job.ranks;
+  });
+}
+
+// Whether workers that `counts` could hold it together: all with GPUs, or all without, or of a job
+// that is to compute on the CPU any.
+template <class Counts>
+bool together_hold(const State& state, const Job& job, Counts counts) {
+  std::map<Device, int> slots;
+  for (const Worker& worker : state.workers) {
+    if (worker.lost || !counts(worker) || !has_device(worker, job)) continue;
+    slots[job.device == Device::kCpu ? Device::kCpu : worker.device] += worker.slots;
+  }
+  return std::any_of(slots.begin(), slots.end(),
+                     [&](const auto& entry) { return entry.second >= job.ranks; });
+}
+
+// It waits for several workers, and keeps them.
+inline bool keeps_several(const State& state, const Job& job) {
+  return is_wide(state, job) && together_hold(state, job, [](const Worker&) { return true; });
+}
+
 // Adds a gang as it starts.
 inline void apply(const Start& start, MonotonicTime now, State& state) {
   const std::string gang = !start.gang.empty() ? start.gang
@@ -122,6 +151,7 @@ inline void apply(const Start& start, MonotonicTime now, State& state) {
                                                      std::to_string(now.time_since_epoch().count());
   for (const std::string& id : start.job_ids) {
     Attempt attempt = placed(by_id(state.queue, id), start.worker_id, 1, gang);
+    attempt.seats = start.seats;
     attempt.began = now;
     attempt.end_by = end_of(attempt.job, now);
     state.attempts.push_back(attempt);
@@ -148,12 +178,21 @@ inline bool is_ahead(const Start& start) {
   return start.reason.find("ahead of") != std::string::npos;
 }
 
+inline int ranks_on(const Attempt& attempt, const std::string& worker_id) {
+  if (attempt.seats.empty()) return attempt.worker_id == worker_id ? attempt.job.ranks : 0;
+  int ranks = 0;
+  for (const Seat& seat : attempt.seats) ranks += seat.worker_id == worker_id ? seat.ranks : 0;
+  return ranks;
+}
+
 // Slots that gangs hold, by worker.
 inline std::map<std::string, int> used_slots(const State& state) {
   std::map<std::string, int> used;
   std::set<std::string> gangs;
   for (const Attempt& attempt : state.attempts) {
-    if (gangs.insert(attempt.gang).second) used[attempt.worker_id] += attempt.job.ranks;
+    if (!gangs.insert(attempt.gang).second) continue;
+    if (attempt.seats.empty()) used[attempt.worker_id] += attempt.job.ranks;
+    for (const Seat& seat : attempt.seats) used[seat.worker_id] += seat.ranks;
   }
   return used;
 }

@@ -110,8 +110,22 @@ Status CoordinatorTest::connect(const std::string& id, int slots,
     *request.add_attempts() = attempt(key);
     request.add_attempt_seconds(to_seconds(ages_[key]));
   }
+  return take_in(request);
+}
+
+Status CoordinatorTest::connect_member(const std::string& id, int slots,
+                                       const std::vector<std::string>& members) {
+  v1::Register request;
+  request.set_worker_id(id);
+  request.set_slots(slots);
+  request.set_device("cpu");
+  for (const std::string& key : members) *request.add_members() = attempt(key);
+  return take_in(request);
+}
+
+Status CoordinatorTest::take_in(const v1::Register& request) {
   auto link = std::make_shared<FakeLink>();
-  links_[id] = link;
+  links_[request.worker_id()] = link;
   return coordinator().connect(request, link);
 }
 
@@ -190,6 +204,11 @@ std::string CoordinatorTest::text_of(const v1::CoordinatorMessage& message) {
                          message.events_acknowledged().up_to_number());
     case v1::CoordinatorMessage::kEndAcknowledged:
       return "end of " + key_of(message.end_acknowledged().id());
+    case v1::CoordinatorMessage::kNote: {
+      const v1::GangNote& note = message.note();
+      if (!note.has_gone()) return "note of " + key_of(note.id()) + " from " + note.worker_id();
+      return note.worker_id() + " is gone from " + key_of(note.id()) + ": " + note.gone().reason();
+    }
     case v1::CoordinatorMessage::MESSAGE_NOT_SET:
       break;
   }

@@ -57,6 +57,8 @@ class CoordinatorTest : public testing::Test {
   v1::AttemptId attempt(const std::string& key);  // "a/1"
   Status connect(const std::string& id, int slots, const std::vector<std::string>& running = {},
                  const std::string& device = "cpu");
+  // One that is a member of those attempts' gangs.
+  Status connect_member(const std::string& id, int slots, const std::vector<std::string>& members);
   Status receive(const std::string& id, const v1::WorkerMessage& message);
   Status heartbeat(const std::string& id, const std::vector<std::string>& running = {},
                    bool draining = false);
@@ -86,6 +88,7 @@ class CoordinatorTest : public testing::Test {
   std::vector<Status> store_failures_;
 
  private:
+  Status take_in(const v1::Register& request);
   std::string key_of(const v1::AttemptId& id);
   std::string text_of(const v1::CoordinatorMessage& message);
 
