@@ -136,10 +136,9 @@ class Placing {
     return pools;
   }
 
-  // Why there is nothing to wait for but workers; none: there is.
-  std::optional<std::string> lacks_workers(const Job& job) const {
-    if (fits_one_worker(job)) return std::nullopt;
-    const std::vector<Pool> pools = pools_for(job);
+  // Why a job that no worker could hold alone has nothing to wait for but workers; none: it has.
+  // `pools`: of pools_for().
+  std::optional<std::string> lacks_workers(const Job& job, const std::vector<Pool>& pools) const {
     if (pools.empty()) return never_fits(rooms_, job);
     for (const Pool& pool : pools) {
       if (!too_few_take_work(pool, job)) return std::nullopt;
@@ -215,7 +214,7 @@ class Placing {
 
   // Where too few of them take work nobody is kept waiting for it.
   std::string wait_for_several(const Job& job, const std::vector<Pool>& pools) {
-    if (auto reason = lacks_workers(job)) return *std::move(reason);
+    if (auto reason = lacks_workers(job, pools)) return *std::move(reason);
     std::vector<Room*> own;
     std::vector<Pool> usable;  // what no job ahead keeps
     for (const Pool& pool : pools) {
@@ -249,20 +248,16 @@ class Placing {
     }
     for (const Pool& pool : pools) {
       const std::vector<Gang> victims = choose_victims_among(pool, job);
-      if (victims.empty()) continue;
-      std::vector<std::string> ids;
-      for (const Gang& gang : victims) {
-        ids.insert(ids.end(), gang.job_ids.begin(), gang.job_ids.end());
-        leave(gang, "", job);
-      }
-      return fmt::format("{} of lower priority {} asked to make room", some_of(ids),
-                         ids.size() == 1 ? "is" : "are");
+      if (!victims.empty()) return evict(job, victims, "");
     }
     return std::nullopt;
   }
 
   // Of those for which nothing is left that they could keep.
-  std::string reason_behind(const Job& job) const { return lacks_workers(job).value_or(kBehind); }
+  std::string reason_behind(const Job& job) const {
+    if (fits_one_worker(job)) return kBehind;
+    return lacks_workers(job, pools_for(job)).value_or(kBehind);
+  }
 
   bool holds_now(const Room& room, const Job& job) const {
     return allowance(room, job, now_) >= job.ranks;
@@ -400,20 +395,19 @@ class Placing {
     }
     const Victims victims = choose_victims(rooms_, job);
     if (victims.room == nullptr) return std::nullopt;
-    return evict(job, victims);
+    return evict(job, victims.gangs, victims.room->worker->id);
   }
 
-  std::string evict(const Job& job, const Victims& victims) {
-    const std::string& worker_id = victims.room->worker->id;
+  // `worker_id`: that is to be left; empty: several.
+  std::string evict(const Job& job, const std::vector<Gang>& gangs, const std::string& worker_id) {
     std::vector<std::string> ids;
-    std::vector<Gang> gangs;
-    for (const Gang* gang : victims.gangs) gangs.push_back(*gang);
     for (const Gang& gang : gangs) {
       ids.insert(ids.end(), gang.job_ids.begin(), gang.job_ids.end());
       leave(gang, worker_id, job);
     }
-    return fmt::format("{} of lower priority {} asked to leave worker {}", some_of(ids),
-                       ids.size() == 1 ? "is" : "are", worker_id);
+    return fmt::format("{} of lower priority {} asked to {}", some_of(ids),
+                       ids.size() == 1 ? "is" : "are",
+                       worker_id.empty() ? "make room" : "leave worker " + worker_id);
   }
 
   void leave(const Gang& gang, const std::string& worker_id, const Job& for_job) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace prefixmem::scheduler {
 namespace {
@@ -24,7 +25,7 @@ bool is_spared_before(const Gang* a, const Gang* b) {
 }
 
 // Sorted as they are spared; empty where all of them do not make `need` slots.
-SomeGangs fewest(SomeGangs gangs, int need) {
+std::vector<Gang> fewest(SomeGangs gangs, int need) {
   size_t count = 1;
   while (count <= gangs.size() && ranks_of_largest(gangs, count) < need) ++count;
   if (count > gangs.size()) return {};
@@ -38,7 +39,9 @@ SomeGangs fewest(SomeGangs gangs, int need) {
       gangs = std::move(others);
     }
   }
-  return gangs;
+  std::vector<Gang> chosen;
+  for (const Gang* gang : gangs) chosen.push_back(*gang);
+  return chosen;
 }
 
 SomeGangs of_lower_priority(const Room& room, const Job& job) {
@@ -50,7 +53,7 @@ SomeGangs of_lower_priority(const Room& room, const Job& job) {
 }
 
 auto preference(const Victims& victims, const Job& job) {
-  const Gang& dearest = *victims.gangs.front();
+  const Gang& dearest = victims.gangs.front();
   const Device wanted = job.device == Device::kAuto ? Device::kCuda : job.device;
   const Worker& worker = *victims.room->worker;
   return std::tuple(victims.gangs.size(), dearest.priority, -dearest.began.time_since_epoch(),
@@ -88,9 +91,7 @@ std::vector<Gang> choose_victims_among(const Pool& pool, const Job& job) {
   }
   SomeGangs gangs;
   for (const auto& [id, gang] : whole) gangs.push_back(&gang);
-  std::vector<Gang> victims;
-  for (const Gang* gang : fewest(gangs, need)) victims.push_back(*gang);
-  return victims;
+  return fewest(std::move(gangs), need);
 }
 
 }  // namespace prefixmem::scheduler

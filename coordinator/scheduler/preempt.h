@@ -11,7 +11,7 @@ namespace prefixmem::scheduler {
 // Gangs of one worker.
 struct Victims {
   const Room* room = nullptr;  // null: there is no way
-  std::vector<const Gang*> gangs = {};
+  std::vector<Gang> gangs = {};
 };
 
 // The fewest gangs of strictly lower priority without which the job fits on one of the rooms, among

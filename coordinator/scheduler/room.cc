@@ -6,13 +6,6 @@
 namespace prefixmem::scheduler {
 namespace {
 
-int ranks_on(const Attempt& attempt, const std::string& worker_id) {
-  if (attempt.seats.empty()) return attempt.job.ranks;
-  int ranks = 0;
-  for (const Seat& seat : attempt.seats) ranks += seat.worker_id == worker_id ? seat.ranks : 0;
-  return ranks;
-}
-
 void add(const Attempt& attempt, const std::string& worker_id, Gang& gang) {
   const bool first = gang.job_ids.empty();
   gang.id = attempt.gang;
@@ -44,6 +37,13 @@ int fullest(const Gangs& gangs, int bound) {
 }
 
 }  // namespace
+
+int ranks_on(const Attempt& attempt, const std::string& worker_id) {
+  if (attempt.seats.empty()) return attempt.worker_id == worker_id ? attempt.job.ranks : 0;
+  int ranks = 0;
+  for (const Seat& seat : attempt.seats) ranks += seat.worker_id == worker_id ? seat.ranks : 0;
+  return ranks;
+}
 
 const std::vector<Gang>& Gangs::all() const {
   static const std::vector<Gang> kNone;

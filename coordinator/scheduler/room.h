@@ -62,6 +62,9 @@ struct Room {
   int spare = 0;
 };
 
+// Ranks of the attempt's gang on that worker.
+int ranks_on(const Attempt& attempt, const std::string& worker_id);
+
 // Of the attempts that have ranks on that worker, in any order.
 RunningGangs gangs_of(const std::vector<Attempt>& attempts, const std::string& worker_id);
 

@@ -178,13 +178,6 @@ inline bool is_ahead(const Start& start) {
   return start.reason.find("ahead of") != std::string::npos;
 }
 
-inline int ranks_on(const Attempt& attempt, const std::string& worker_id) {
-  if (attempt.seats.empty()) return attempt.worker_id == worker_id ? attempt.job.ranks : 0;
-  int ranks = 0;
-  for (const Seat& seat : attempt.seats) ranks += seat.worker_id == worker_id ? seat.ranks : 0;
-  return ranks;
-}
-
 // Slots that gangs hold, by worker.
 inline std::map<std::string, int> used_slots(const State& state) {
   std::map<std::string, int> used;
