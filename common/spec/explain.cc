@@ -186,25 +186,20 @@ sweep:
 std::string what_is_meant(std::string_view path, const std::vector<KeyInfo>& keys) {
   std::set<std::string_view> paths;  // a key of several methods is there for each
   for (const KeyInfo& key : keys) paths.insert(key.path);
+  const std::vector<std::string_view> all(paths.begin(), paths.end());
+  if (!spec::nearest(path, all).empty()) return spec::suggestion(path, all);
   std::string section(path);
-  const auto has_keys = [&] {
-    const auto next = paths.lower_bound(section + ".");
-    return next != paths.end() && next->starts_with(section + ".");
-  };
-  while (!section.empty() && !has_keys()) {
+  std::vector<std::string_view> of_section;
+  do {
+    if (section.ends_with('.')) section.pop_back();
     const size_t dot = section.rfind('.');
-    section.erase(dot == std::string::npos ? 0 : dot);
-  }
-  std::string suggested = spec::suggestion(path, {paths.begin(), paths.end()});
-  if (!suggested.starts_with("allowed: ")) return suggested;
-  const std::string prefix = section.empty() ? "" : section + ".";
-  std::string allowed;
-  for (const std::string_view key : paths) {
-    if (!key.starts_with(prefix)) continue;
-    if (key.find('.', prefix.size()) != std::string_view::npos) continue;
-    allowed += (allowed.empty() ? "" : ", ") + std::string(key);
-  }
-  return "allowed: " + allowed;
+    section.erase(dot == std::string::npos ? 0 : dot + 1);  // "train." or ""
+    for (const std::string_view key : all) {
+      const bool direct = key.find('.', section.size()) == std::string_view::npos;
+      if (key.starts_with(section) && direct) of_section.push_back(key);
+    }
+  } while (of_section.empty());
+  return spec::suggestion(path, of_section);
 }
 
 }  // namespace

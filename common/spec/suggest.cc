@@ -21,7 +21,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return cells.back();
 }
 
-std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys) {
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& keys) {
   constexpr size_t kLongestWord = 64;  // no key is nearly as long
   std::string_view best;
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
@@ -32,6 +32,11 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
     best = key;
     best_distance = distance;
   }
+  return best;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys) {
+  const std::string_view best = nearest(word, keys);
   if (!best.empty()) return "did you mean " + std::string(best) + "?";
   std::string all;
   for (const std::string_view key : keys) all += (all.empty() ? "" : ", ") + std::string(key);

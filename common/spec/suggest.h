@@ -10,6 +10,8 @@ namespace prefixmem::spec {
 // "did you mean learning_rate?" where a key differs by at most a third of the letters (at least
 // one), otherwise "allowed: " and all of them.
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys);
+// That key; empty: none is so near.
+std::string_view nearest(std::string_view word, const std::vector<std::string_view>& keys);
 
 // Fewest insertions, deletions, replacements and swaps of neighbouring bytes (optimal string
 // alignment).

@@ -3,12 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "common/files.h"
+#include "common/unix_socket.h"
 #include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem::agent {
@@ -41,11 +40,10 @@ class Diary final : public EventServer::Listener {
 
 class Rank {
  public:
-  explicit Rank(const std::filesystem::path& socket) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
-    connected = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  explicit Rank(const std::filesystem::path& socket) {
+    auto fd = connect_unix(socket);
+    connected = fd.ok();
+    if (connected) fd_ = std::move(*fd);
   }
   void say(const std::string& bytes) const {
     ASSERT_TRUE(write_all(fd_.get(), bytes, "a socket").ok());

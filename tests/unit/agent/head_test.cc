@@ -4,16 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "common/files.h"
+#include "common/unix_socket.h"
 #include "tests/unit/common/temp_folder.h"
 #include "worker/agent/attempt/bell.h"
 #include "worker/agent/gang/event_server.h"
@@ -58,12 +57,9 @@ class HeadTest : public testing::Test {
 
   // mpirun's remote shell asks for a host.
   Fd ask(const std::string& host, const std::string& program = " orted") const {
-    Fd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, (folder_.path() / "requests").c_str(),
-                 sizeof address.sun_path - 1);
-    EXPECT_EQ(connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    auto connected = connect_unix(folder_.path() / "requests");
+    EXPECT_TRUE(connected.ok()) << connected.status().message();
+    Fd socket = std::move(*connected);
     const nlohmann::json request = {{"host", host}, {"words", {program, "-mca", "ess", "env"}}};
     EXPECT_TRUE(write_all(socket.get(), request.dump() + "\n", "the socket").ok());
     return socket;

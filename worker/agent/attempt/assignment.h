@@ -58,7 +58,10 @@ struct GangAssignment {
   size_t self = 0;  // of them this worker
 
   bool is_member() const { return self > 0; }
-  int ranks_here() const { return hosts.empty() ? ranks : hosts[self].ranks; }
+  int ranks_here() const { return hosts.empty() ? ranks : here().ranks; }
+  // Where there are hosts.
+  const GangHost& here() const { return hosts[self]; }
+  const GangHost& head() const { return hosts.front(); }
 };
 
 // INVALID_ARGUMENT where an id or path would lead out of the job's folder.

@@ -108,9 +108,9 @@ void GangRun::stop(const Attempt& attempt, Millis grace) {
 void GangRun::note_stop(const Attempt& attempt, Millis grace) {
   const MonotonicTime now = real_clock().monotonic();
   const MutexLock lock(mutex_);
-  const auto member = open_.find(&attempt);
-  if (member == open_.end()) return;
-  auto& [trial, leave_by] = member->second;
+  const auto part = open_.find(&attempt);
+  if (part == open_.end()) return;
+  auto& [trial, leave_by] = part->second;
   leave_by = std::min(leave_by.value_or(now + grace), now + grace);
   if (!trial) return;  // muster() leaves it out
   if (!stop_where_all_leave()) stop_->request_trial(*trial, grace);
@@ -120,9 +120,9 @@ void GangRun::note_stop(const Attempt& attempt, Millis grace) {
 bool GangRun::stop_where_all_leave() {
   const MonotonicTime now = real_clock().monotonic();
   MonotonicTime last = now;
-  for (const auto& [attempt, member] : open_) {
-    if (!member.leave_by) return false;
-    last = std::max(last, *member.leave_by);
+  for (const auto& [attempt, part] : open_) {
+    if (!part.leave_by) return false;
+    last = std::max(last, *part.leave_by);
   }
   if (open_.empty() || !stop_) return false;
   stop_->request(last - now);
@@ -140,7 +140,7 @@ StopRequest* GangRun::next_round() {
   trials_.clear();
   stderr_tail_.clear();
   const MutexLock lock(mutex_);
-  for (auto& [attempt, member] : open_) member.trial.reset();
+  for (auto& [attempt, part] : open_) part.trial.reset();
   gone_ = waiting_.empty() && unheard_.empty();
   if (gone_) return nullptr;
   stop_ = std::make_unique<StopRequest>();
@@ -224,9 +224,9 @@ void GangRun::place(Attempt& attempt) {
 
 bool GangRun::takes_part(const Attempt& attempt, int trial) {
   const MutexLock lock(mutex_);
-  Member& member = open_.at(&attempt);
-  if (member.leave_by) return false;
-  member.trial = trial;
+  Part& part = open_.at(&attempt);
+  if (part.leave_by) return false;
+  part.trial = trial;
   return true;
 }
 

@@ -45,7 +45,7 @@ class GangRun final : private AttemptHost {
 
  private:
   // Of an attempt that is not closed.
-  struct Member {
+  struct Part {
     std::optional<int> trial;               // once it has a place among the ranks
     std::optional<MonotonicTime> leave_by;  // it is to stop
   };
@@ -101,7 +101,7 @@ class GangRun final : private AttemptHost {
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<Attempt>> attempts_ PM_GUARDED_BY(mutex_);
   std::vector<Attempt*> waiting_ PM_GUARDED_BY(mutex_);  // for a place
-  std::map<const Attempt*, Member> open_ PM_GUARDED_BY(mutex_);
+  std::map<const Attempt*, Part> open_ PM_GUARDED_BY(mutex_);
   std::unique_ptr<StopRequest> stop_
       PM_GUARDED_BY(mutex_);  // of this mpirun, thread-safe by itself
   bool gone_ PM_GUARDED_BY(mutex_) = false;

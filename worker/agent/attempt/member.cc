@@ -72,11 +72,10 @@ class Member::Daemon final : private LineServer::Listener {
   Status explain(const ProcessExit& exit, const OutputLog& log) const {
     if (exit.signal == 0) return {};
     const std::string words = last_words(log.lines());
-    return unavailable("the MPI daemon on worker " + host().worker + " was killed by signal " +
-                       std::to_string(exit.signal) +
+    return unavailable("the MPI daemon on worker " + member_.assignment_.here().worker +
+                       " was killed by signal " + std::to_string(exit.signal) +
                        (words.empty() ? "" : "; its last words: " + words));
   }
-  const GangHost& host() const { return member_.assignment_.hosts[member_.assignment_.self]; }
 
   Status on_line(int connection, const std::string& line) override {
     if (spec::is_utf8(line)) {
@@ -103,12 +102,12 @@ Member::Member(GangAssignment assignment, std::vector<std::string> gpus, const A
       world_(world),
       changed_(std::move(changed)),
       woken_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      mail_(key(), assignment_.hosts.front().worker) {
+      mail_(key(), assignment_.head().worker) {
   body_ = std::thread([this] { live(); });
 }
 
 Member::~Member() {
-  stop("the worker agent ends");
+  stop();
   body_.join();
   for (const Status& removed :
        {folder_ ? folder_->remove() : Status(), setup_ ? setup_->folder.remove() : Status()}) {
@@ -138,7 +137,7 @@ void Member::live() {
 
 Result<DaemonEnded> Member::run() {
   if (world_.options.programs.orted.empty()) {
-    return failed_precondition("worker " + assignment_.hosts[assignment_.self].worker +
+    return failed_precondition("worker " + assignment_.here().worker +
                                " has no orted beside its mpirun, which a gang over several hosts "
                                "needs; install Open MPI's programs there");
   }
@@ -150,7 +149,7 @@ Result<DaemonEnded> Member::run() {
   if (!start) return DaemonEnded{};
   PM_ASSIGN(const Command command, daemon(*start));
   spdlog::info("{}: {} ranks of the gang of worker {} begin here", key().text(), ranks(),
-               assignment_.hosts.front().worker);
+               assignment_.head().worker);
   return Daemon(*this, command, *folder_).run();
 }
 
@@ -176,7 +175,7 @@ Result<Command> Member::daemon(const StartDaemon& start) {
 
 // Only its head's.
 void Member::on_note(Note note) {
-  if (note.worker != assignment_.hosts.front().worker) return;
+  if (note.worker != assignment_.head().worker) return;
   {
     const MutexLock lock(mutex_);
     auto body = mail_.take(std::move(note), real_clock().monotonic());
@@ -184,7 +183,7 @@ void Member::on_note(Note note) {
       if (auto* const start = std::get_if<StartDaemon>(&*body)) start_ = std::move(*start);
       if (auto* const line = std::get_if<RankLine>(&*body)) lines_.push_back(std::move(*line));
       if (std::holds_alternative<StopDaemon>(*body)) {
-        stopped_ = "its head asked for it";
+        stopped_ = true;
         starting_.request_stop();
       }
     }
@@ -204,10 +203,10 @@ void Member::rewind() {
   mail_.rewind();
 }
 
-void Member::stop(const std::string& reason) {
+void Member::stop() {
   {
     const MutexLock lock(mutex_);
-    stopped_ = reason;
+    stopped_ = true;
     unwanted_ = true;
   }
   starting_.request_stop();
@@ -223,7 +222,7 @@ bool Member::finished() const {
 
 bool Member::stopping() const {
   const MutexLock lock(mutex_);
-  return stopped_.has_value();
+  return stopped_;
 }
 
 std::vector<RankLine> Member::take_lines() {

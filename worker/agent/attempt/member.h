@@ -39,7 +39,7 @@ class Member {
   void rewind();
 
   // Kills what runs.
-  void stop(const std::string& reason);
+  void stop();
   // Nothing is left, and the head knows or nobody asks.
   bool finished() const;
 
@@ -74,7 +74,7 @@ class Member {
   Mailbox mail_ PM_GUARDED_BY(mutex_);
   std::optional<StartDaemon> start_ PM_GUARDED_BY(mutex_);
   std::vector<RankLine> lines_ PM_GUARDED_BY(mutex_);  // for ranks
-  std::optional<std::string> stopped_ PM_GUARDED_BY(mutex_);
+  bool stopped_ PM_GUARDED_BY(mutex_) = false;
   bool unwanted_ PM_GUARDED_BY(mutex_) = false;  // not the head asked for the stop
   bool over_ PM_GUARDED_BY(mutex_) = false;
 

@@ -32,7 +32,7 @@ void Roster::take_part(GangAssignment assignment) {
   const AttemptKey key = assignment.attempts.front().key;
   if (closed_ || members_.contains(key)) return;
   spdlog::info("{} has {} of its {} ranks here, in the gang of worker {}", key.text(),
-               assignment.ranks_here(), assignment.ranks, assignment.hosts.front().worker);
+               assignment.ranks_here(), assignment.ranks, assignment.head().worker);
   auto gpus = gpus_for(assignment.ranks_here());
   members_[key] = std::make_shared<Member>(std::move(assignment), std::move(gpus), world_,
                                            [this] { bell_.ring(); });
@@ -87,7 +87,7 @@ void Roster::cancel(const AttemptKey& key, const std::string& reason, std::optio
     attempt->stop(StopKind::kCancel, reason, grace);
     return;
   }
-  if (const auto member = find_member(key)) return member->stop(reason);
+  if (const auto member = find_member(key)) return member->stop();
   {
     const MutexLock lock(mutex_);
     answers_.push_back({key, AttemptEnd{cancelled(reason), ""}});
@@ -101,7 +101,7 @@ void Roster::abandon(const std::vector<AttemptKey>& stale) {
     if (const auto attempt = find(key)) {
       attempt->stop(StopKind::kAbandon, "the attempt is not current any more");
     } else if (const auto member = find_member(key)) {
-      member->stop("the attempt is not current any more");
+      member->stop();
     }
   }
   bell_.ring();

@@ -1,5 +1,4 @@
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/unix_socket.h"
 #include "worker/trainer/collective/call_board.h"
 #include "worker/trainer/train/event_sink.h"
 
@@ -104,20 +104,9 @@ class SocketSink final : public EventSink {
 
 Result<std::unique_ptr<EventSink>> connect_event_sink(const std::string& socket_path, int rank,
                                                       AgentRequests& requests) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof address.sun_path) {
-    return invalid_argument("--events is " + std::to_string(socket_path.size()) +
-                            " bytes long; allowed: a socket path of at most 107");
-  }
-  std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return from_errno("opening a socket", errno);
-  if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    const Status status = from_errno("connecting to the agent at " + socket_path, errno);
-    close(socket);
-    return status;
-  }
+  auto connected = connect_unix(socket_path);
+  if (!connected.ok()) return connected.status().with_context("--events");
+  const int socket = connected->release();
   setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof kSendLimit);
   auto sink = std::make_unique<SocketSink>(socket, requests);
   const nlohmann::json hello = {{"hello", {{"rank", rank}, {"pid", getpid()}}}};
