@@ -42,12 +42,16 @@ std::string bearer_of(std::string_view authorization) {
   return std::string(authorization.substr(kBearer.size()));
 }
 
+Status check_name(std::string_view field, const std::string& name) {
+  if (is_name(name)) return {};
+  return invalid_argument(
+      fmt::format("{} is \"{}\"; allowed: 1 to {} letters, digits, '.', '_', '-' or '@'", field,
+                  spec::shortened(name, 80), kLongestName));
+}
+
 Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now) {
-  if (!is_name(request.name())) {
-    return invalid_argument(
-        fmt::format("name is \"{}\"; allowed: 1 to {} letters, digits, '.', '_', '-' or '@'",
-                    spec::shortened(request.name(), 80), kLongestName));
-  }
+  PM_TRY(check_name("name", request.name()));
+  if (!request.tenant().empty()) PM_TRY(check_name("tenant", request.tenant()));
   if (!v1::Role_IsValid(request.role()) || request.role() == v1::ROLE_UNSPECIFIED) {
     return invalid_argument(fmt::format("role is {}; allowed: viewer, submitter or admin",
                                         static_cast<int>(request.role())));
@@ -60,9 +64,17 @@ Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now)
   token.set_id(new_id("token"));
   token.set_name(request.name());
   token.set_role(request.role());
+  token.set_tenant(request.tenant().empty() ? kDefaultTenant : request.tenant());
   *token.mutable_create_time() = to_timestamp(now);
   *token.mutable_expire_time() = to_timestamp(now + std::chrono::hours(24) * request.days());
   return token;
+}
+
+Status may_stop(const v1::Token& token, std::string_view what, const std::string& tenant) {
+  if (token.role() == v1::ROLE_ADMIN || tenant_of(token) == tenant) return {};
+  return failed_precondition(fmt::format(
+      "{} is of tenant {} and {} of tenant {}; only an admin stops what is of another tenant",
+      called(token), tenant_of(token), what, tenant));
 }
 
 Status check_valid(const v1::Token& token, WallTime now) {

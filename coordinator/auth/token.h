@@ -15,6 +15,9 @@
 
 namespace prefixmem::auth {
 
+// Of what nobody's token has submitted, and of tokens that name none.
+inline constexpr const char* kDefaultTenant = "default";
+
 // What the store keeps.
 struct TokenRecord {
   std::string sha256;  // of the secret
@@ -27,8 +30,21 @@ std::string unguessable(const RandomBits& random = secure_random_bits);
 // The secret of an Authorization header, "Bearer SECRET"; empty: it has none.
 std::string bearer_of(std::string_view authorization);
 
+// INVALID_ARGUMENT, `field` named, where it is no name of a user or a tenant.
+Status check_name(std::string_view field, const std::string& name);
+
 // INVALID_ARGUMENT naming the field, its value and what is allowed.
 Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now);
+
+// Of a token, a job or a sweep: those from before there were tenants name none.
+template <class Message>
+std::string tenant_of(const Message& message) {
+  return message.tenant().empty() ? kDefaultTenant : message.tenant();
+}
+
+// Whether the token's owner may stop `what` ("job job-1"), which is of that tenant: an admin
+// anybody's, others those of their own tenant. FAILED_PRECONDITION.
+Status may_stop(const v1::Token& token, std::string_view what, const std::string& tenant);
 
 // FAILED_PRECONDITION where it was revoked or has expired, with the token's name and the time.
 Status check_valid(const v1::Token& token, WallTime now);

@@ -68,8 +68,10 @@ void Coordinator::move_to(LiveJob& job, v1::JobState state, const std::string& r
   v1::Job& shown = job.record.job;
   if (shown.state() == state && shown.reason() == reason) return;
   live_.moved.insert(shown.id());
+  count_queued(job, -1);
   shown.set_state(state);
   shown.set_reason(reason);
+  count_queued(job, 1);
   v1::JobEvent event;
   *event.mutable_time() = to_timestamp(environment_.clock.wall());
   event.mutable_state()->set_state(state);

@@ -54,20 +54,24 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
                                       idempotency_key.size(), kMostBytes));
 }
 
-Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted) {
+Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted,
+                                               const std::string& tenant) {
   Planned planned;
   PM_ASSIGN(planned.spec, with_content_of_names(submitted, planned.inputs));
   const Origin origin{environment_.clock.wall(), environment_.random};
   if (planned.spec.sweep) {
     PM_ASSIGN(planned.sweep, new_sweep(planned.spec, origin));
+    planned.sweep->shown.set_tenant(tenant);
   }
   PM_ASSIGN(planned.jobs, first_jobs(planned.spec, planned.sweep, origin));
+  for (LiveJob& job : planned.jobs) job.record.job.set_tenant(tenant);
   return planned;
 }
 
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
-                                                  const std::string& idempotency_key) {
-  Result<Planned> planned = plan(submitted);
+                                                  const std::string& idempotency_key,
+                                                  const std::string& tenant) {
+  Result<Planned> planned = plan(submitted, tenant);
   const store::Submission submission{.idempotency_key = idempotency_key,
                                      .spec_sha256 = sha256_hex(to_yaml(submitted)),
                                      .sweep_id = {},
@@ -97,6 +101,7 @@ Result<store::Submission> Coordinator::accept(Result<Planned>& planned,
   }
   PM_TRY(planned.status());
   PM_TRY(check_inputs(planned->inputs));
+  PM_TRY(check_quota(planned->jobs));
   PM_TRY(name_dependencies(planned->jobs, planned->sweep));
   submission.sweep_id = planned->sweep ? planned->sweep->shown.id() : "";
   submission.job_id = planned->jobs.front().record.job.id();
@@ -127,6 +132,7 @@ Status Coordinator::insert(std::vector<LiveJob>& jobs, const store::Submission& 
     job.record.seq = ++live_.last_seq;
     job.record.last_event = 1;
     journal_.job_added(id);
+    count_queued(job, 1);
     journal_.add(submitted_event(job.record.job));
     spdlog::info("{} ({}) submitted", id, job.record.job.name());
     live_.moved.insert(id);

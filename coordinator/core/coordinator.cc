@@ -47,6 +47,8 @@ Status Coordinator::load() {
     const std::string id = record.job.id();
     LiveJob& job = live_.jobs[id] = {.record = std::move(record), .attempt = {}};
     live_.moved.insert(id);
+    count_queued(job, 1);
+    if (job.record.job.attempt() > 0) job.turn = ++live_.last_turn;
     if (job.record.job.state() == v1::JOB_STATE_QUEUED) continue;
     PM_ASSIGN(auto attempt, reader().attempt(id, job.record.job.attempt()));
     if (!attempt) return data_loss(attempt_missing(job.record.job));
@@ -61,6 +63,7 @@ Status Coordinator::load() {
   PM_TRY(await_dependencies(queued));
   PM_TRY(load_sweeps());
   PM_TRY(load_tokens());
+  PM_TRY(load_tenants());
   spdlog::info("{} unfinished jobs, {} known workers", live_.jobs.size(), live_.workers.size());
   return {};
 }
@@ -89,6 +92,7 @@ Result<std::set<std::string>> Coordinator::write_notes() {
   {
     const MutexLock lock(mutex_);
     PM_TRY(Status(failure_));
+    PM_TRY(count_stored());
     place_jobs();
     if (journal_.empty()) return std::set<std::string>();
     notes = journal_.take();
@@ -100,6 +104,7 @@ Result<std::set<std::string>> Coordinator::write_notes() {
   notes.deliver();
   const MutexLock lock(mutex_);
   notes.settle(live_);
+  files_moved_ |= notes.has_files();
   return notes.news();
 }
 
@@ -144,6 +149,7 @@ void Coordinator::tick() {
     forget_lost_workers();
     advance_sweeps();
     end_overdue_jobs();
+    save_usage();
     batch = journal_.number();
   }
   if (const Status status = make_durable(batch); !status.ok()) {
@@ -228,10 +234,16 @@ void Coordinator::place_jobs() {
 
 void Coordinator::place_anew() {
   const MonotonicTime now = environment_.clock.monotonic();
+  advance_usage();
   const auto workers = workers_of(live_).workers;
-  const auto placement =
-      scheduler::place(now, rooms_of(workers, live_), live_.queue, config_.scheduler);
+  const auto placement = scheduler::place(now, rooms_of(workers, live_), tenants_of(live_),
+                                          live_.queue, config_.scheduler);
   to_place_ = !placement.leaves.empty();  // what is leaving counts from then on
+  for (const std::string& id : placement.turns) {
+    LiveJob& job = live_.jobs.at(id);
+    job.turn = ++live_.last_turn;
+    live_.queue.put(waiting(job));
+  }
   for (const auto& leave : placement.leaves) ask_to_leave(leave);
   for (const auto& start : placement.starts) start_gang(start);
   for (const auto& wait : placement.waits) {
@@ -244,6 +256,7 @@ void Coordinator::place_anew() {
     if (std::exchange(behind.reason, told.reason) == told.reason) continue;
     for (const auto& [turn, job] : live_.queue.lines().at(told.kind)) behind.untold.insert(job->id);
   }
+  count_slots();
 }
 
 // So many at a time, however many there are.

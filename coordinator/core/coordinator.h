@@ -68,9 +68,13 @@ class Coordinator {
   // What submit takes as a key. INVALID_ARGUMENT.
   static Status check_key(const std::string& idempotency_key);
   // Stores the job, or its sweep with the trials that begin at once, or nothing. Idempotent by a
-  // non-empty key.
-  Result<v1::SubmitJobResponse> submit(const JobSpec& submitted,
-                                       const std::string& idempotency_key);
+  // non-empty key. RESOURCE_EXHAUSTED where it would take the tenant beyond a quota.
+  Result<v1::SubmitJobResponse> submit(const JobSpec& submitted, const std::string& idempotency_key,
+                                       const std::string& tenant = auth::kDefaultTenant);
+  // By name, with what they use.
+  Result<std::vector<v1::Tenant>> tenants();
+  // As it is afterwards. INVALID_ARGUMENT naming the field.
+  Result<v1::Tenant> set_tenant(const v1::SetTenantRequest& request);
   // The job as it is afterwards: cancelled, or still ending. FAILED_PRECONDITION where it has
   // ended.
   Result<v1::Job> cancel(const std::string& id_or_name);
@@ -180,7 +184,7 @@ class Coordinator {
     std::optional<LiveSweep> sweep;
     std::vector<LiveJob> jobs;
   };
-  Result<Planned> plan(const JobSpec& submitted);
+  Result<Planned> plan(const JobSpec& submitted, const std::string& tenant);
   // The submission that counts: the earlier one, where its key was used before.
   Result<store::Submission> accept(Result<Planned>& planned, store::Submission submission)
       PM_REQUIRES(mutex_);
@@ -217,6 +221,16 @@ class Coordinator {
   Status load_tokens() PM_REQUIRES(mutex_);
   Status write_token(const auth::TokenRecord& record) PM_REQUIRES(write_mutex_);
   Result<v1::Token> mark_revoked(const std::string& id) PM_EXCLUDES(write_mutex_);
+
+  // tenants.cc
+  Status load_tenants() PM_REQUIRES(mutex_);
+  Status check_quota(const std::vector<LiveJob>& jobs) PM_REQUIRES(mutex_);
+  void advance_usage() PM_REQUIRES(mutex_);
+  void count_slots() PM_REQUIRES(mutex_);
+  void count_queued(const LiveJob& job, int change) PM_REQUIRES(mutex_);
+  Result<int64_t> write_tenant(const v1::Tenant& wanted) PM_EXCLUDES(mutex_, write_mutex_);
+  void save_usage() PM_REQUIRES(mutex_);
+  Status count_stored() PM_REQUIRES(mutex_);
 
   Status fence(const v1::AttemptId& id) PM_REQUIRES(mutex_);
 
@@ -317,6 +331,8 @@ class Coordinator {
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
   std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
+  MonotonicTime usage_saved_ PM_GUARDED_BY(mutex_){};
+  bool files_moved_ PM_GUARDED_BY(mutex_) = false;  // since stored bytes were last counted
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
   Status failure_ PM_GUARDED_BY(mutex_);        // of the store

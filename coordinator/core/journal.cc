@@ -12,9 +12,9 @@ constexpr int kCheckpointsOfASuccess = 1;
 }  // namespace
 
 bool Journal::empty() const {
-  return jobs_.empty() && sweeps_.empty() && workers_.empty() && added_jobs_.empty() &&
-         added_sweeps_.empty() && submissions_.empty() && ended_.empty() && events_.empty() &&
-         artifacts_.empty() && messages_.empty();
+  return jobs_.empty() && sweeps_.empty() && workers_.empty() && tenants_.empty() &&
+         added_jobs_.empty() && added_sweeps_.empty() && submissions_.empty() && ended_.empty() &&
+         events_.empty() && artifacts_.empty() && messages_.empty();
 }
 
 void Journal::write(store::Transaction& transaction, Live& live) {
@@ -24,6 +24,7 @@ void Journal::write(store::Transaction& transaction, Live& live) {
   for (const v1::JobEvent& event : events_) transaction.add_event(event);
   for (const store::Submission& submission : submissions_) transaction.add_submission(submission);
   write_artifacts(transaction, live);
+  for (const std::string& name : tenants_) transaction.put_usage(live.tenants.at(name).record);
   write_workers(transaction, live);
 }
 

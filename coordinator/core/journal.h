@@ -34,6 +34,8 @@ class Journal {
   void add(store::Submission submission) { submissions_.push_back(std::move(submission)); }
   void attempt_ended(store::AttemptRecord attempt) { ended_.push_back(std::move(attempt)); }
   void worker_changed(const std::string& worker_id) { workers_.insert(worker_id); }
+  // What it has used.
+  void tenant_changed(const std::string& name) { tenants_.insert(name); }
   void add(v1::JobEvent event) { events_.push_back(std::move(event)); }
   void add(const std::string& job_id, v1::Artifact artifact) {
     artifacts_.emplace_back(job_id, std::move(artifact));
@@ -44,6 +46,8 @@ class Journal {
   }
 
   bool empty() const;
+  // Whether files come or go.
+  bool has_files() const { return !artifacts_.empty() || !ended_.empty(); }
   size_t events() const { return events_.size(); }
 
   // Of a job's checkpoints the newest two are kept, and only the newest once it has succeeded.
@@ -65,6 +69,7 @@ class Journal {
   std::set<std::string> jobs_;
   std::set<std::string> sweeps_;
   std::set<std::string> workers_;
+  std::set<std::string> tenants_;
   std::vector<std::string> added_jobs_, added_sweeps_;  // in their order
   std::vector<store::Submission> submissions_;
   std::vector<store::AttemptRecord> ended_;

@@ -33,6 +33,7 @@ std::string bank_of(const store::JobRecord& record) {
 
 scheduler::Job job_of(const store::JobRecord& record) {
   return {.id = record.job.id(),
+          .tenant = auth::tenant_of(record.job),
           .priority = record.job.spec().priority(),
           .order = record.seq,
           .ranks = record.job.ranks(),
@@ -69,7 +70,24 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .last_heard = worker.last_heard};
 }
 
+scheduler::Tenant shared_by(const LiveTenant& tenant) {
+  const auto& [shown, stored_bytes, recent_slots, used] = tenant.record;
+  scheduler::Tenant seen{.name = shown.name(),
+                         .weight = std::max(shown.weight(), 1),
+                         .recent_slots = recent_slots,
+                         .stored_bytes = stored_bytes};
+  if (shown.quota().has_slots()) seen.slots = shown.quota().slots();
+  if (shown.quota().has_stored_bytes()) seen.most_stored_bytes = shown.quota().stored_bytes();
+  return seen;
+}
+
 }  // namespace
+
+LiveTenant& Live::tenant(const std::string& name) {
+  const auto [at, added] = tenants.try_emplace(name);
+  if (added) at->second.record.tenant.set_name(name);
+  return at->second;
+}
 
 LiveJob* Live::current(const v1::AttemptId& id) {
   const auto found = jobs.find(id.job_id());
@@ -192,6 +210,7 @@ bool waits_for_slots(const LiveJob& job) {
 scheduler::Job waiting(const LiveJob& job) {
   scheduler::Job seen = job_of(job.record);
   seen.bank = bank_of(job.record);
+  seen.turn = job.turn;
   return seen;
 }
 
@@ -200,6 +219,12 @@ scheduler::State workers_of(const Live& live) {
   state.grace_end = live.grace_end;
   for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker));
   return state;
+}
+
+std::vector<scheduler::Tenant> tenants_of(const Live& live) {
+  std::vector<scheduler::Tenant> tenants;
+  for (const auto& [name, tenant] : live.tenants) tenants.push_back(shared_by(tenant));
+  return tenants;
 }
 
 std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live) {

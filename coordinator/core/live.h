@@ -28,6 +28,13 @@ struct LiveJob {
   std::map<std::string, std::string> gone = {};
   std::set<std::string> after = {};  // ids of jobs that are to succeed first
   int unwritten_files = 0;  // listed, but not in the store yet: it is not to resume without them
+  int64_t turn = 0;         // scheduler::Job::turn; a restart hands them out anew
+};
+
+struct LiveTenant {
+  store::TenantRecord record;
+  int slots = 0;   // that its jobs hold since jobs were last placed
+  int queued = 0;  // jobs that wait, those that come after others too
 };
 
 struct LiveWorker {
@@ -61,6 +68,9 @@ struct Live {
   std::map<std::string, LiveJob> jobs;        // by id
   std::map<std::string, LiveSweep> sweeps;    // by id; those that have not ended
   std::map<std::string, LiveWorker> workers;  // by id
+  std::map<std::string, LiveTenant> tenants;  // by name
+  MonotonicTime usage_time{};                 // up to which their recent_slots goes
+  int64_t last_turn = 0;                      // of the job whose turn came last
   MonotonicTime grace_end{};
   // When the time limit of a placed job is used up, of those that have one; by id.
   std::map<std::string, MonotonicTime> deadlines;
@@ -78,6 +88,8 @@ struct Live {
   std::map<std::string, scheduler::RunningGangs> gangs;  // by worker; made when asked for
   std::map<scheduler::Kind, Behind> behind;
 
+  // Begins with neither quota nor use where it is not there.
+  LiveTenant& tenant(const std::string& name);
   // The job that `id` is the current attempt of; null where there is none.
   LiveJob* current(const v1::AttemptId& id);
   // On that worker as the one that speaks for it.
@@ -112,6 +124,7 @@ bool waits_for_slots(const LiveJob& job);
 scheduler::Job waiting(const LiveJob& job);
 // Without jobs: what expired_leases looks at.
 scheduler::State workers_of(const Live& live);
+std::vector<scheduler::Tenant> tenants_of(const Live& live);
 // `workers` outlive them.
 std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live);
 

@@ -21,6 +21,9 @@ Status Coordinator::write_token(const auth::TokenRecord& record) {
   transaction.put_token(record);
   PM_TRY(commit(transaction, begin, 0));
   tokens_.put(record);
+  const std::string tenant = auth::tenant_of(record.token);
+  const MutexLock lock(mutex_);
+  live_.tenant(tenant);
   return {};
 }
 

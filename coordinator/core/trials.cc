@@ -92,6 +92,7 @@ Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, const Orig
             make_trial(sweep.spec, spec::whole_setting(spec, combination, run.setting, run.test),
                        run.number, seed_of(spec, run)));
   LiveJob job = new_job(trial, sweep.shown.id(), run.number, origin);
+  job.record.job.set_tenant(sweep.shown.tenant());
   v1::Trial& shown = *job.record.job.mutable_trial();
   shown.mutable_setting()->insert(run.setting.begin(), run.setting.end());
   shown.set_combination(static_cast<int>(run.place.combination));

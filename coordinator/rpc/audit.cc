@@ -55,10 +55,19 @@ void add(const v1::UncordonWorkerRequest& request, Json& what) {
   what["worker"] = text(request.worker());
 }
 void add(const v1::Worker& worker, Json& what) { what["worker"] = worker.id(); }
+void add(const v1::SetTenantRequest& request, Json& what) {
+  what["tenant"] = text(request.tenant());
+  what["weight"] = request.weight();
+  if (request.quota().has_slots()) what["slots"] = request.quota().slots();
+  if (request.quota().has_queued_jobs()) what["queued_jobs"] = request.quota().queued_jobs();
+  if (request.quota().has_stored_bytes()) what["stored_bytes"] = request.quota().stored_bytes();
+}
+void add(const v1::Tenant& tenant, Json& what) { what["tenant"] = tenant.name(); }
 void add(const v1::CreateTokenRequest& request, Json& what) {
   what["name"] = text(request.name());
   what["role"] = role_name(request.role());
   what["days"] = request.days();
+  if (!request.tenant().empty()) what["tenant"] = text(request.tenant());
 }
 void add(const v1::CreateTokenResponse& response, Json& what) {
   what["token"] = response.token().id();
@@ -126,6 +135,7 @@ const std::map<std::string_view, Description>& descriptions() {
       {"prefixmem.v1.JobService/DrainWorker", {add_as<v1::DrainWorkerRequest>, add_as<v1::Worker>}},
       {"prefixmem.v1.JobService/UncordonWorker",
        {add_as<v1::UncordonWorkerRequest>, add_as<v1::Worker>}},
+      {"prefixmem.v1.JobService/SetTenant", {add_as<v1::SetTenantRequest>, add_as<v1::Tenant>}},
       {"prefixmem.v1.AdminService/CreateToken",
        {add_as<v1::CreateTokenRequest>, add_as<v1::CreateTokenResponse>}},
       {"prefixmem.v1.AdminService/RevokeToken",

@@ -45,4 +45,17 @@ std::string caller_name(const grpc::ServerContextBase& call, const auth::TokenBo
   return host_of_peer(call.peer());
 }
 
+Result<std::string> tenant_of(const grpc::ServerContextBase& call, const auth::TokenBook* tokens) {
+  if (tokens == nullptr) return std::string(auth::kDefaultTenant);
+  PM_ASSIGN(const v1::Token token, tokens->owner(bearer_of(call.client_metadata())));
+  return auth::tenant_of(token);
+}
+
+Status may_stop(const grpc::ServerContextBase& call, const auth::TokenBook* tokens,
+                std::string_view what, const std::string& tenant) {
+  if (tokens == nullptr) return {};
+  PM_ASSIGN(const v1::Token token, tokens->owner(bearer_of(call.client_metadata())));
+  return auth::may_stop(token, what, tenant);
+}
+
 }  // namespace prefixmem::rpc

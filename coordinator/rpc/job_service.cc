@@ -71,7 +71,8 @@ grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* cal
   return reply(context_, call, response, [=, this]() -> Result<v1::SubmitJobResponse> {
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
-    return context_.coordinator.submit(spec, request->idempotency_key());
+    PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
+    return context_.coordinator.submit(spec, request->idempotency_key(), tenant);
   });
 }
 
@@ -97,8 +98,11 @@ grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* call
 grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* call,
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
-  return reply(context_, call, response,
-               [=, this] { return context_.coordinator.cancel(request->job()); });
+  return reply(context_, call, response, [=, this]() -> Result<v1::Job> {
+    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
+    PM_TRY(may_stop(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    return context_.coordinator.cancel(job.id());
+  });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweep(grpc::CallbackServerContext* call,
@@ -124,8 +128,11 @@ grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* ca
 grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* call,
                                                   const v1::CancelSweepRequest* request,
                                                   v1::Sweep* response) {
-  return reply(context_, call, response,
-               [=, this] { return context_.coordinator.cancel_sweep(request->sweep()); });
+  return reply(context_, call, response, [=, this]() -> Result<v1::Sweep> {
+    PM_ASSIGN(const v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
+    PM_TRY(may_stop(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+    return context_.coordinator.cancel_sweep(sweep.id());
+  });
 }
 
 grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContext* call,
@@ -182,6 +189,24 @@ grpc::ServerUnaryReactor* JobService::UncordonWorker(grpc::CallbackServerContext
                                                      v1::Worker* response) {
   return reply(context_, call, response,
                [=, this] { return context_.coordinator.uncordon(request->worker()); });
+}
+
+grpc::ServerUnaryReactor* JobService::ListTenants(grpc::CallbackServerContext* call,
+                                                  const v1::ListTenantsRequest*,
+                                                  v1::ListTenantsResponse* response) {
+  return reply(context_, call, response, [=, this]() -> Result<v1::ListTenantsResponse> {
+    PM_ASSIGN(auto tenants, context_.coordinator.tenants());
+    v1::ListTenantsResponse listed;
+    for (v1::Tenant& tenant : tenants) *listed.add_tenants() = std::move(tenant);
+    return listed;
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::SetTenant(grpc::CallbackServerContext* call,
+                                                const v1::SetTenantRequest* request,
+                                                v1::Tenant* response) {
+  return reply(context_, call, response,
+               [=, this] { return context_.coordinator.set_tenant(*request); });
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext* call,

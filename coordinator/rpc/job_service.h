@@ -49,6 +49,12 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* UncordonWorker(grpc::CallbackServerContext* call,
                                            const v1::UncordonWorkerRequest* request,
                                            v1::Worker* response) override;
+  grpc::ServerUnaryReactor* ListTenants(grpc::CallbackServerContext* call,
+                                        const v1::ListTenantsRequest* request,
+                                        v1::ListTenantsResponse* response) override;
+  grpc::ServerUnaryReactor* SetTenant(grpc::CallbackServerContext* call,
+                                      const v1::SetTenantRequest* request,
+                                      v1::Tenant* response) override;
   grpc::ServerWriteReactor<v1::JobEvent>* WatchJob(grpc::CallbackServerContext* call,
                                                    const v1::WatchJobRequest* request) override;
   grpc::ServerWriteReactor<v1::LogLine>* StreamLogs(grpc::CallbackServerContext* call,

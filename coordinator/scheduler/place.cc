@@ -12,6 +12,8 @@
 #include "coordinator/scheduler/banks.h"
 #include "coordinator/scheduler/preempt.h"
 #include "coordinator/scheduler/reasons.h"
+#include "coordinator/scheduler/shares.h"
+#include "coordinator/scheduler/turns.h"
 
 namespace prefixmem::scheduler {
 namespace {
@@ -62,7 +64,11 @@ Start start_of(const std::vector<const Job*>& members, const Room& room) {
 
 Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
   const Job& first = *members.front();
-  Gang gang{.id = first.id, .ranks = first.ranks, .priority = first.priority, .began = now};
+  Gang gang{.id = first.id,
+            .tenant = first.tenant,
+            .ranks = first.ranks,
+            .priority = first.priority,
+            .began = now};
   gang.bank = first.bank;
   gang.end_by = end_by(first, now);
   for (const Job* member : members) {
@@ -76,8 +82,13 @@ Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
 // One placement from its state to its decisions.
 class Placing {
  public:
-  Placing(MonotonicTime now, std::vector<Room> rooms, const Queue& queue, const Config& config)
-      : now_(now), queue_(queue), rooms_(std::move(rooms)), banks_(queue, config.bank_limit) {
+  Placing(MonotonicTime now, std::vector<Room> rooms, const std::vector<Tenant>& tenants,
+          const Queue& queue, const Config& config)
+      : now_(now),
+        rooms_(std::move(rooms)),
+        shares_(tenants, rooms_),
+        turns_(queue, shares_),
+        banks_(queue, config.bank_limit) {
     for (Room& room : rooms_) {
       unkept_.push_back(&room);
       if (room.free > 0 && takes_work(*room.worker)) free_.push_back(&room);
@@ -86,42 +97,56 @@ class Placing {
     }
   }
 
-  // By turn, but that what waits closes its line.
   Placement run() {
-    std::map<Turn, Next> lines;
-    for (const auto& [kind, line] : queue_.lines()) {
-      lines.emplace(line.begin()->first, Next{&kind, line.begin(), line.end()});
-    }
-    while (!lines.empty()) {
-      Next next = lines.extract(lines.begin()).mapped();
-      const Job& job = *next.job->second;
-      if (banks_.has_started(job) || place(job)) {
-        if (++next.job != next.end) lines.emplace(next.job->first, next);
-      } else {
-        placement_.behind.push_back({*next.kind, job.id, reason_behind(job)});
-      }
+    while (const Job* job = turns_.next()) {
+      if (banks_.has_started(*job) || place(*job)) continue;
+      turns_.close();
     }
     return std::move(placement_);
   }
 
  private:
-  struct Next {
-    const Kind* kind;
-    Queue::Line::const_iterator job, end;
-  };
-
   // Whether it starts.
   bool place(const Job& job) {
+    if (const Bar bar = shares_.bar(job); bar.kind != Bar::Kind::kNone) {
+      if (may_join(job, bar) && joins(job)) return true;
+      wait_for_quota(job, bar);
+      return false;
+    }
     if (!fits_one_worker(job)) return place_on_several(job);
     if (Room* room = best_room(job)) {
       start(job, *room);
-    } else if (const auto company = company_for(job)) {
-      join(job, *company);
-    } else {
-      placement_.waits.push_back({job.id, wait_in_turn(job)});
-      return false;
+      return true;
     }
-    return true;
+    if (joins(job)) return true;
+    wait(job, wait_in_turn(job), reason_behind(job));
+    return false;
+  }
+
+  void wait(const Job& job, const std::string& reason, const std::string& behind) {
+    placement_.waits.push_back({job.id, reason});
+    placement_.behind.push_back({kind_of(job), job.id, behind});
+  }
+
+  void note_turn(const Job& job) {
+    if (job.turn == 0) placement_.turns.push_back(job.id);
+  }
+
+  // Who joins takes no slot, but has a gang of its tenant last longer.
+  bool may_join(const Job& job, const Bar& bar) const {
+    return bar.kind == Bar::Kind::kSlots && fits_one_worker(job) && !at_quota_.contains(job.tenant);
+  }
+
+  // For one that no worker would take, those behind it are not kept waiting.
+  void wait_for_quota(const Job& job, const Bar& bar) {
+    const auto nobody =
+        fits_one_worker(job) ? none_takes_work(rooms_, job) : lacks_workers(job, pools_for(job));
+    if (bar.kind == Bar::Kind::kSlots && !nobody) {
+      at_quota_.insert(job.tenant);
+      shares_.hold(job);
+    }
+    const std::string& reason = nobody ? *nobody : bar.reason;
+    wait(job, reason, reason);
   }
 
   bool fits_one_worker(const Job& job) const {
@@ -154,7 +179,7 @@ class Placing {
       start_on_several(job, seats);
       return true;
     }
-    placement_.waits.push_back({job.id, wait_for_several(job, pools)});
+    wait(job, wait_for_several(job, pools), reason_behind(job));
     return false;
   }
 
@@ -195,6 +220,8 @@ class Placing {
          .seats = seats,
          .reason = fmt::format("{} on {} workers: {}{}", ranks_text(job.ranks), seats.size(), where,
                                ahead)});
+    note_turn(job);
+    shares_.hold(job);
     for (const Seat& seat : seats) {
       Room& room = room_of(seat.worker_id);
       take(room, seat.ranks);
@@ -226,6 +253,7 @@ class Placing {
       }
     }
     if (own.empty()) return kBehind;
+    shares_.hold(job);
     auto reason = make_room_on_several(job, usable);
     std::optional<MonotonicTime> starts_by;
     for (const Pool& pool : reason ? std::vector<Pool>() : usable) {
@@ -288,6 +316,8 @@ class Placing {
       return !bound || ends_in_time(room, member, now_);
     });
     placement_.starts.push_back(start_of(members, room));
+    for (const Job* member : members) note_turn(*member);
+    shares_.hold(first);
     take(room, first.ranks);
     std::vector<Gang>& gangs = room.gangs.change();
     gangs.push_back(gang_of(members, now_));
@@ -325,10 +355,18 @@ class Placing {
     return best;
   }
 
+  // Whether it joins a gang.
+  bool joins(const Job& job) {
+    const auto company = company_for(job);
+    if (company) join(job, *company);
+    return company.has_value();
+  }
+
   void join(const Job& job, const Company& company) {
     Room& room = *company.room;
     Gang& gang = room.gangs.change()[company.gang];
     banks_.joined(job);
+    note_turn(job);
     if (gang.start) {
       Start& start = placement_.starts[*gang.start];
       start.job_ids.push_back(job.id);
@@ -358,6 +396,7 @@ class Placing {
       keep(job, own, std::nullopt);
       return *std::move(reason);
     }
+    shares_.hold(job);
     // What is left by others may be free at any moment, so that no limit is short enough.
     auto reason = make_room(job, own);
     keep(job, own, reason ? std::nullopt : starts_by(job, own));
@@ -366,6 +405,7 @@ class Placing {
   }
 
   void keep(const Job& job, const std::vector<Room*>& own, std::optional<MonotonicTime> starts_by) {
+    note_turn(job);
     for (Room* room : own) {
       room->keeper = &job;
       room->keeper_starts_by = starts_by;
@@ -423,12 +463,14 @@ class Placing {
   }
 
   const MonotonicTime now_;
-  const Queue& queue_;
   std::vector<Room> rooms_;
   std::vector<Room*> free_;                 // with slots that may be taken
   std::vector<Room*> unkept_;               // that no waiting job keeps, in the order of `rooms_`
   int largest_cuda_ = 0, largest_cpu_ = 0;  // slots of a worker of that device
+  Shares shares_;
+  Turns turns_;
   Banks banks_;
+  std::set<std::string_view> at_quota_;  // tenants of which a job waits for slots of the quota
   Placement placement_;
 };
 
@@ -453,14 +495,14 @@ std::vector<Wait> all_waits(const Placement& placement, const Queue& queue,
 
 }  // namespace
 
-Placement place(MonotonicTime now, std::vector<Room> rooms, const Queue& queue,
-                const Config& config) {
-  return Placing(now, std::move(rooms), queue, config).run();
+Placement place(MonotonicTime now, std::vector<Room> rooms, const std::vector<Tenant>& tenants,
+                const Queue& queue, const Config& config) {
+  return Placing(now, std::move(rooms), tenants, queue, config).run();
 }
 
 Placement place(MonotonicTime now, const State& state, const Config& config) {
   const Queue queue(state.queue);
-  Placement placement = place(now, rooms_of(state), queue, config);
+  Placement placement = place(now, rooms_of(state), state.tenants, queue, config);
   std::set<std::string_view> started;
   for (const Start& start : placement.starts) {
     started.insert(start.job_ids.begin(), start.job_ids.end());

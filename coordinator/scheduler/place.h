@@ -45,21 +45,27 @@ struct Placement {
   std::vector<Wait> waits;
   std::vector<WaitBehind> behind;
   std::vector<Leave> leaves;
+  // Ids of the jobs whose turn has come with this one, in that order: Job::turn is to be set.
+  std::vector<std::string> turns;
 };
 
-// Jobs are looked at by priority, then in the order submitted. A job starts when all its ranks fit
-// on one connected worker of the right device that is neither draining nor cordoned, and never
-// partly. Among workers that fit, the device wanted comes first (auto: cuda; cpu: cpu), then the
-// one with the fewest slots left. Only a job that is too big for every worker that is here starts
-// on several (pools_of), as few as can hold it now, the one with most of its ranks first; it has a
-// gang of its own.
+// Jobs are looked at by priority; then those whose turn has come, by it; then by the shares of
+// their tenants, those of one tenant in the order submitted (turns.h). A job that would take its
+// tenant beyond its quota of slots waits, and has those of its tenant behind it wait for the quota
+// too, but keeps no worker. Any other starts when all its ranks fit on one connected worker of the
+// right device that is neither draining nor cordoned, and never partly. Among workers that fit, the
+// device wanted comes first (auto: cuda; cpu: cpu), then the one with the fewest slots left. Only a
+// job that is too big for every worker that is here starts on several (pools_of), as few as can
+// hold it now, the one with most of its ranks first; it has a gang of its own.
 //
 // One that does not fit now keeps every worker that it could ever run on and that no job before it
-// keeps, of which one that needs several spares none; one for which all workers together, or those
-// that take work, are too few keeps none. A job behind it starts on such a worker
-// only where it does not delay it: it ends, by its time limit, before the one that keeps the worker
-// starts by the limits of what runs, or it takes slots that that one will not need, in whatever
-// order gangs end.
+// keeps, and its slots of the quota where one of them takes work. One that needs several workers
+// spares none of what it keeps; one for which all workers together, or those that take work, are
+// too few keeps none. A job behind it starts on such a worker only where it does not delay it: it
+// ends, by its time limit, before the one that keeps the worker starts by the limits of what runs,
+// or it takes slots that that one will not need, in whatever order gangs end. A job's turn has come
+// once it has kept workers or started. Of those that ask for the same as one of their tenant that
+// waits, each waits too, without keeping anything.
 //
 // One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
 // fewest of them leave (preempt.h), unless what is leaving already makes room enough.
@@ -70,9 +76,10 @@ struct Placement {
 // room for joins a gang of its `bank` that runs, unless a job further ahead waits for that worker:
 // the gang would keep it waiting. Pure.
 //
-// Costs the number of rooms and of kinds, and for each start the logarithm of the queue.
-Placement place(MonotonicTime now, std::vector<Room> rooms, const Queue& queue,
-                const Config& config);
+// Costs the number of rooms, of tenants and of kinds, and for each start the logarithm of the
+// queue.
+Placement place(MonotonicTime now, std::vector<Room> rooms, const std::vector<Tenant>& tenants,
+                const Queue& queue, const Config& config);
 // The same of plain values, with all waits spelt out, in turn, and none behind.
 Placement place(MonotonicTime now, const State& state, const Config& config);
 

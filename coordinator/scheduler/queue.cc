@@ -1,5 +1,7 @@
 #include "coordinator/scheduler/queue.h"
 
+#include <limits>
+
 namespace prefixmem::scheduler {
 namespace {
 
@@ -13,14 +15,18 @@ void take_out(std::map<Key, Queue::Line>& lines, const Key& key, const Turn& tur
 }  // namespace
 
 Kind kind_of(const Job& job) {
-  Kind kind{.ranks = job.ranks, .device = job.device, .bank_limit = job.bank_limit};
+  Kind kind{
+      .tenant = job.tenant, .ranks = job.ranks, .device = job.device, .bank_limit = job.bank_limit};
   if (!job.time.text.empty()) kind.left = job.time.left;
   kind.bank = job.bank;
   kind.resumes = job.resumes && !job.bank.empty();
   return kind;
 }
 
-Turn turn_of(const Job& job) { return {-job.priority, job.order, job.id}; }
+Turn turn_of(const Job& job) {
+  const int64_t turn = job.turn == 0 ? std::numeric_limits<int64_t>::max() : job.turn;
+  return {-job.priority, turn, job.order, job.id};
+}
 
 Queue::Queue(const std::vector<Job>& jobs) {
   for (const Job& job : jobs) put(job);

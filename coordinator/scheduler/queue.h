@@ -16,6 +16,7 @@ namespace prefixmem::scheduler {
 // Jobs of one kind differ in nothing that counts for a placement but their turn: where one waits
 // those behind it wait too, for within a placement room only becomes less.
 struct Kind {
+  std::string tenant = {};
   int ranks = 1;
   Device device = Device::kAuto;
   std::optional<Millis> left = {};  // of its time limit
@@ -28,8 +29,9 @@ struct Kind {
 
 Kind kind_of(const Job& job);
 
-// When a job is looked at: the least first.
-using Turn = std::tuple<int64_t, int64_t, std::string>;
+// When a job is looked at: of one tenant the least first. The second number is Job::turn, or the
+// largest where it has none.
+using Turn = std::tuple<int64_t, int64_t, int64_t, std::string>;
 Turn turn_of(const Job& job);
 
 // Each change costs the logarithm of its length. Not thread-safe.

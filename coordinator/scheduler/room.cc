@@ -10,6 +10,7 @@ void add(const Attempt& attempt, const std::string& worker_id, Gang& gang) {
   const bool first = gang.job_ids.empty();
   gang.id = attempt.gang;
   gang.job_ids.push_back(attempt.job.id);
+  gang.tenant = attempt.job.tenant;
   gang.spread = !attempt.seats.empty();
   gang.bank = gang.spread ? "" : attempt.job.bank;
   gang.ranks = ranks_on(attempt, worker_id);

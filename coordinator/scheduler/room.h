@@ -15,6 +15,7 @@ namespace prefixmem::scheduler {
 // Attempts that hold slots together.
 struct Gang {
   std::string id;
+  std::string tenant = {};
   std::vector<std::string> job_ids = {};  // sorted
   int ranks = 0;                          // on this worker
   int64_t priority = 0;

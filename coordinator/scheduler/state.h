@@ -41,8 +41,19 @@ struct TimeLimit {
   bool operator==(const TimeLimit&) const = default;
 };
 
+// Who shares the slots with others.
+struct Tenant {
+  std::string name;
+  int weight = 1;  // of two that both want more, each holds slots in proportion to it
+  std::optional<int> slots = {};  // that its gangs may hold together; none: any number
+  double recent_slots = 0;        // that they have held of late, on average
+  int64_t stored_bytes = 0;       // of files of its jobs
+  std::optional<int64_t> most_stored_bytes = {};  // at which no more of its jobs start; none: any
+};
+
 struct Job {
   std::string id;
+  std::string tenant = {};
   int64_t priority = 0;
   int64_t order = 0;  // of submission
   int ranks = 1;
@@ -53,6 +64,9 @@ struct Job {
   std::string bank = {};
   bool resumes = false;  // it has been placed before
   int bank_limit = 0;    // jobs of a gang that it may be in, at most; 0: as many as any
+  // When its turn first came, counted up: it started, or has kept workers since. Of its priority it
+  // stays before those whose turn comes later, whatever the shares. 0: it has not come.
+  int64_t turn = 0;
   TimeLimit time = {};
 
   bool operator==(const Job&) const = default;
@@ -84,7 +98,8 @@ struct Attempt {
 
 struct State {
   std::vector<Worker> workers = {};
-  std::vector<Job> queue = {};  // in any order
+  std::vector<Tenant> tenants = {};  // one that is not here has weight 1 and no quota
+  std::vector<Job> queue = {};       // in any order
   std::vector<Attempt> attempts = {};
   // Until then no worker counts as lost: the coordinator has just started and they are dialling, or
   // it stood still and could hear nobody.

@@ -338,6 +338,23 @@ Result<std::vector<v1::Worker>> Reader::workers() {
   return messages<v1::Worker>("SELECT body FROM workers ORDER BY id");
 }
 
+Result<std::vector<TenantRecord>> Reader::tenants() {
+  const MutexLock lock(mutex_);
+  std::vector<TenantRecord> found;
+  PM_TRY(database_.query(
+      [&](const Row& row) {
+        TenantRecord& record = found.emplace_back();
+        record.stored_bytes = row.integer(1);
+        record.recent_slots = row.real(2);
+        record.used = from_unix_millis(row.integer(3));
+        PM_TRY(parse(row, 4, record.tenant));
+        record.tenant.set_name(row.text(0));
+        return Status();
+      },
+      "SELECT name, stored_bytes, recent_slots, used_ms, body FROM tenants ORDER BY name"));
+  return found;
+}
+
 Result<std::vector<auth::TokenRecord>> Reader::tokens() {
   const MutexLock lock(mutex_);
   std::vector<auth::TokenRecord> found;

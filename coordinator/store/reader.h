@@ -95,6 +95,8 @@ class Reader {
   Result<std::optional<AttemptRecord>> attempt(const std::string& job_id, int attempt);
   Result<std::vector<v1::Worker>> workers();  // by id
 
+  Result<std::vector<TenantRecord>> tenants();  // by name
+
   Result<std::vector<auth::TokenRecord>> tokens();  // the oldest first
 
   static constexpr size_t kPageBytes = size_t{2} << 20;

@@ -47,6 +47,13 @@ struct ContentRecord {
   WallTime use{};  // when it was last wanted
 };
 
+struct TenantRecord {
+  v1::Tenant tenant;         // name, weight and quota
+  int64_t stored_bytes = 0;  // of files of its jobs
+  double recent_slots = 0;   // that its jobs have held, on average, up to `used`
+  WallTime used{};           // 1970: it has held none
+};
+
 struct Submission {
   std::string idempotency_key;
   std::string spec_sha256;

@@ -134,10 +134,33 @@ CREATE TABLE models (
 ) WITHOUT ROWID;
 )sql";
 
+// Jobs of before it are of the tenant "default", and their files are counted as none.
+constexpr const char* kVersion10 = R"sql(
+CREATE TABLE tenants (
+  name TEXT PRIMARY KEY,
+  stored_bytes INTEGER NOT NULL DEFAULT 0,
+  recent_slots REAL NOT NULL DEFAULT 0,
+  used_ms INTEGER NOT NULL DEFAULT 0,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+INSERT INTO tenants (name, body) VALUES ('default', x'');
+ALTER TABLE jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE artifacts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+
+CREATE TRIGGER artifact_added AFTER INSERT ON artifacts BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes + NEW.bytes
+    WHERE name = (SELECT tenant FROM jobs WHERE id = NEW.job_id);
+END;
+CREATE TRIGGER artifact_dropped AFTER DELETE ON artifacts BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes - OLD.bytes
+    WHERE name = (SELECT tenant FROM jobs WHERE id = OLD.job_id);
+END;
+)sql";
+
 // Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {kVersion1, kVersion2, kVersion3,
-                                                               kVersion4, kVersion5, kVersion6,
-                                                               kVersion7, kVersion8, kVersion9};
+constexpr std::array<const char*, kSchemaVersion> kVersions = {
+    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -130,12 +130,12 @@ void Transaction::insert_job(JobRecord& record) {
   const v1::Job& job = record.job;
   run("INSERT INTO jobs (seq, id, name, sweep_id, state, retries, stop_code, stop_reason, "
       "last_event,"
-      " steps_timed, step_seconds, furthest_step, run_ms, bank_limit, body)"
-      " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " steps_timed, step_seconds, furthest_step, run_ms, bank_limit, tenant, body)"
+      " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       record.seq, job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()),
       record.retries, code_name(record.stop.code()), record.stop.message(), record.last_event,
       record.steps_timed, record.step_seconds, record.furthest_step, record.run_time.count(),
-      record.bank_limit, Blob{job.SerializeAsString()});
+      record.bank_limit, auth::tenant_of(job), Blob{job.SerializeAsString()});
   if (record.seq == 0) record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -166,10 +166,10 @@ void Transaction::add_event(const v1::JobEvent& event) {
 }
 
 void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& artifact) {
-  run("INSERT INTO artifacts (job_id, attempt, path, sha256, kind, step, body)"
-      " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  run("INSERT INTO artifacts (job_id, attempt, path, sha256, kind, step, bytes, body)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
       job_id, artifact.attempt(), artifact.path(), artifact.sha256(), artifact.kind(),
-      int64_t{artifact.step()}, Blob{artifact.SerializeAsString()});
+      int64_t{artifact.step()}, int64_t{artifact.bytes()}, Blob{artifact.SerializeAsString()});
 }
 
 template <class... Values>
@@ -249,10 +249,23 @@ void Transaction::drop_worker(const std::string& id) {
   run("DELETE FROM workers WHERE id = ?", id);
 }
 
+void Transaction::put_tenant(const v1::Tenant& tenant) {
+  run("INSERT INTO tenants (name, body) VALUES (?, ?)"
+      " ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+      tenant.name(), Blob{tenant.SerializeAsString()});
+}
+
+void Transaction::put_usage(const TenantRecord& record) {
+  run("UPDATE tenants SET recent_slots = ?, used_ms = ? WHERE name = ?", record.recent_slots,
+      to_unix_millis(record.used), record.tenant.name());
+}
+
 void Transaction::put_token(const auth::TokenRecord& record) {
   run("INSERT INTO tokens (sha256, body) VALUES (?, ?)"
       " ON CONFLICT (sha256) DO UPDATE SET body = excluded.body",
       record.sha256, Blob{record.token.SerializeAsString()});
+  run("INSERT INTO tenants (name, body) VALUES (?, x'') ON CONFLICT DO NOTHING",
+      auth::tenant_of(record.token));
 }
 
 }  // namespace prefixmem::store

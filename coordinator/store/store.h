@@ -93,7 +93,10 @@ class Transaction {
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);
-  // Inserts it, or replaces what is kept of the same secret.
+  // Sets weight and quota of a tenant, which is made where it is not there.
+  void put_tenant(const v1::Tenant& tenant);
+  void put_usage(const TenantRecord& record);
+  // Inserts it, with its tenant, or replaces what is kept of the same secret.
   void put_token(const auth::TokenRecord& record);
 
   // Durable when it returns OK.

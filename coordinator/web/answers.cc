@@ -43,10 +43,12 @@ Answer live(const RoutesContext& context, std::unique_ptr<Feed> feed, LiveStream
       HttpStream{.content_type = "text/event-stream", .next = [stream] { return stream->next(); }});
 }
 
-Answer resubmit(Coordinator& coordinator, const v1::JobSpec& spec, const std::string& key) {
+Answer resubmit(const RoutesContext& context, const v1::JobSpec& spec, const HttpRequest& request) {
+  const std::string key = request.value("key");
   PM_TRY(Coordinator::check_key(key));
   PM_ASSIGN(const JobSpec read, job_spec_from_proto(spec));
-  return json(coordinator.submit(read, key));
+  PM_ASSIGN(const std::string tenant, context.door.tenant_of(request));
+  return json(context.coordinator.submit(read, key, tenant));
 }
 
 }  // namespace prefixmem::web

@@ -44,7 +44,8 @@ auto routes_below(const std::string& prefix, const Find& find) {
 Answer live(const RoutesContext& context, std::unique_ptr<Feed> feed, LiveStream::Pace pace,
             const std::string& subscribed);
 
-// Submits a stored spec again: a job or sweep of its own, unless the key was used before.
-Answer resubmit(Coordinator& coordinator, const v1::JobSpec& spec, const std::string& key);
+// Submits a stored spec again for the request's sender: a job or sweep of its own, unless the
+// request's `key` was used before.
+Answer resubmit(const RoutesContext& context, const v1::JobSpec& spec, const HttpRequest& request);
 
 }  // namespace prefixmem::web

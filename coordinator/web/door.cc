@@ -134,6 +134,19 @@ void Door::write(const User* user, const HttpRequest& request, std::string_view 
   audit_.append(entry);
 }
 
+Result<std::string> Door::tenant_of(const HttpRequest& request) const {
+  if (tokens_ == nullptr) return std::string(auth::kDefaultTenant);
+  PM_ASSIGN(const User user, user_of(request));
+  return auth::tenant_of(user.token);
+}
+
+Status Door::may_stop(const HttpRequest& request, std::string_view what,
+                      const std::string& tenant) const {
+  if (tokens_ == nullptr) return {};
+  PM_ASSIGN(const User user, user_of(request));
+  return auth::may_stop(user.token, what, tenant);
+}
+
 HttpServer::Routes Door::routes() {
   return {{"/api/session", [this](const HttpRequest& request) { return session(request); }},
           {"/api/session", [this](const HttpRequest& request) { return sign_in(request); },
@@ -144,11 +157,12 @@ HttpServer::Routes Door::routes() {
 
 Door::Answer Door::session(const HttpRequest& request) const {
   nlohmann::ordered_json shown = {
-      {"asked", tokens_ != nullptr}, {"name", ""}, {"role", ""}, {"csrf", ""}};
+      {"asked", tokens_ != nullptr}, {"name", ""}, {"role", ""}, {"tenant", ""}, {"csrf", ""}};
   if (tokens_ != nullptr) {
     if (const auto user = user_of(request); user.ok()) {
       shown["name"] = user->token.name();
       shown["role"] = role_name(user->token.role());
+      shown["tenant"] = auth::tenant_of(user->token);
       shown["csrf"] = user->csrf;
     }
   }

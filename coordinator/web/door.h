@@ -32,10 +32,18 @@ class Door {
   // A page: who has not signed in is sent to /login.
   HttpServer::Route page(HttpServer::Route route);
 
-  // GET /api/session        who is signed in, as {"asked", "name", "role", "csrf"}
+  // GET /api/session        who is signed in, as {"asked", "name", "role", "tenant", "csrf"}
   // POST /api/session       signs in who shows a token as a bearer
   // POST /api/session/end   signs out
   HttpServer::Routes routes();
+
+  // Of what the sender of the request submits. FAILED_PRECONDITION where nobody's token or session
+  // is shown.
+  Result<std::string> tenant_of(const HttpRequest& request) const;
+  // Whether the sender may stop `what`, which is of that tenant (auth::may_stop); where nobody is
+  // asked who he is, everybody may.
+  Status may_stop(const HttpRequest& request, std::string_view what,
+                  const std::string& tenant) const;
 
  private:
   using Answer = Result<HttpServer::Answer>;

@@ -59,6 +59,11 @@ Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string&
       .content_type = "application/octet-stream", .file_name = plain_name(path), .next = next});
 }
 
+Answer cancel(const RoutesContext& context, const v1::Job& job, const HttpRequest& request) {
+  PM_TRY(context.door.may_stop(request, "job " + job.id(), auth::tenant_of(job)));
+  return json(context.coordinator.cancel(job.id()));
+}
+
 }  // namespace
 
 HttpServer::Routes job_routes(const RoutesContext& context) {
@@ -78,12 +83,13 @@ HttpServer::Routes job_routes(const RoutesContext& context) {
             [&coordinator](const v1::Job& job, const HttpRequest& request) {
               return artifact(coordinator, job, request.parts.at(1));
             }),
-      route(
-          kPost, "/cancel",
-          [&coordinator](const v1::Job& job, auto&) { return json(coordinator.cancel(job.id())); }),
+      route(kPost, "/cancel",
+            [context](const v1::Job& job, const HttpRequest& request) {
+              return cancel(context, job, request);
+            }),
       route(kPost, "/resubmit",
-            [&coordinator](const v1::Job& job, const HttpRequest& request) {
-              return resubmit(coordinator, job.spec(), request.value("key"));
+            [context](const v1::Job& job, const HttpRequest& request) {
+              return resubmit(context, job.spec(), request);
             }),
   };
 }

@@ -22,6 +22,11 @@ Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
   return live(context, std::move(feed), kSweepPace, sweep.id());
 }
 
+Answer cancel(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request) {
+  PM_TRY(context.door.may_stop(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+  return json(context.coordinator.cancel_sweep(sweep.id()));
+}
+
 }  // namespace
 
 HttpServer::Routes sweep_routes(const RoutesContext& context) {
@@ -37,12 +42,12 @@ HttpServer::Routes sweep_routes(const RoutesContext& context) {
       route(kGet, "/live",
             [context](const v1::Sweep& sweep, auto&) { return follow(context, sweep); }),
       route(kPost, "/cancel",
-            [&coordinator](const v1::Sweep& sweep, auto&) {
-              return json(coordinator.cancel_sweep(sweep.id()));
+            [context](const v1::Sweep& sweep, const HttpRequest& request) {
+              return cancel(context, sweep, request);
             }),
       route(kPost, "/resubmit",
-            [&coordinator](const v1::Sweep& sweep, const HttpRequest& request) {
-              return resubmit(coordinator, sweep.spec(), request.value("key"));
+            [context](const v1::Sweep& sweep, const HttpRequest& request) {
+              return resubmit(context, sweep.spec(), request);
             }),
   };
 }

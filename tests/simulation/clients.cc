@@ -7,6 +7,9 @@
 namespace prefixmem::simulation {
 namespace {
 
+const std::vector<std::string> kTenants = {"default", "a", "b"};
+constexpr int64_t kMostRanks = 3;
+
 constexpr const char* kJob =
     "name: a\nmodel: /m\ndata: {train: rows.jsonl, eval: rows.jsonl}\ntrain: {max_steps: 9, "
     "eval_every: 1}\n";
@@ -46,7 +49,7 @@ JobSpec Clients::draw_spec(const std::string& name) {
   spec.train.checkpoint_every = random.between(0, 4);
   spec.train.eval_every = spec.sweep ? random.between(1, 2) : random.between(0, 3);
   if (spec.sweep) spec.sweep->seed = random.between(0, 1000);
-  spec.resources.ranks = random.between(1, spec.sweep ? 2 : 3);
+  spec.resources.ranks = random.between(1, spec.sweep ? 2 : kMostRanks);
   spec.priority = random.chance(0.7) ? 0 : random.between(1, 2);
   if (random.chance(0.2)) spec.resources.bank = Banking::kNever;
   if (random.chance(0.25)) {
@@ -69,7 +72,8 @@ void Clients::ask(const std::function<Status(Coordinator&)>& request,
 
 void Clients::submit() {
   const size_t submission = sent_.size();
-  world_.ledger.submissions.push_back({.key = fmt::format("key-{}", submission)});
+  world_.ledger.submissions.push_back(
+      {.key = fmt::format("key-{}", submission), .tenant = world_.random.pick(kTenants)});
   sent_.push_back(draw_spec(fmt::format("job{}", submission)));
   world_.log("client: submits {}{}", sent_.back().name, sent_.back().sweep ? ", a sweep" : "");
   send(sent_.back(), submission);
@@ -85,10 +89,10 @@ void Clients::submit_again() {
 
 void Clients::send(const JobSpec& spec, size_t submission) {
   const auto response = std::make_shared<v1::SubmitJobResponse>();
-  const std::string key = world_.ledger.submissions[submission].key;
+  const SubmissionFacts& asked = world_.ledger.submissions[submission];
   ask(
-      [spec, key, response](Coordinator& coordinator) {
-        PM_ASSIGN(*response, coordinator.submit(spec, key));
+      [spec, key = asked.key, tenant = asked.tenant, response](Coordinator& coordinator) {
+        PM_ASSIGN(*response, coordinator.submit(spec, key, tenant));
         return Status();
       },
       [this, submission, response](const Status& status) {
@@ -156,6 +160,23 @@ void Clients::cordon(const std::string& worker, bool drain) {
 void Clients::uncordon(const std::string& worker) {
   operate(worker, false,
           [worker](Coordinator& coordinator) { return coordinator.uncordon(worker).status(); });
+}
+
+// Each job fits into any quota, so that none is refused and all come to their end.
+void Clients::set_quota() {
+  Random& random = world_.random;
+  v1::SetTenantRequest request;
+  request.set_tenant(random.pick(kTenants));
+  request.set_weight(static_cast<int>(random.between(1, 3)));
+  if (random.chance(0.7)) {
+    request.mutable_quota()->set_slots(static_cast<int>(random.between(kMostRanks, 5)));
+  }
+  world_.log("operator: sets {}", request.ShortDebugString());
+  ask([request](Coordinator& coordinator) { return coordinator.set_tenant(request).status(); },
+      [this, request](const Status& status) {
+        if (status.ok()) return;
+        world_.broken("the quota of tenant {} is refused: {}", request.tenant(), status.message());
+      });
 }
 
 // One call of a worker at a time, so that it is known which counts.

@@ -19,6 +19,7 @@ class Clients {
   void cancel();  // of any job or sweep
   void cordon(const std::string& worker, bool drain);
   void uncordon(const std::string& worker);
+  void set_quota();  // of any tenant
 
  private:
   JobSpec draw_spec(const std::string& name);

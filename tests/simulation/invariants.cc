@@ -29,6 +29,22 @@ std::map<std::string, int> slots_in_use(const Live& live) {
   return slots;
 }
 
+// Slots that the gangs of each tenant hold.
+std::map<std::string, int> slots_of_tenants(const Live& live) {
+  std::set<std::string> counted;  // gangs
+  std::map<std::string, int> slots;
+  for (const auto& [id, job] : live.jobs) {
+    if (!job.attempt || !counted.insert(job.attempt->gang).second) continue;
+    slots[auth::tenant_of(job.record.job)] += job.record.job.ranks();
+  }
+  return slots;
+}
+
+v1::Quota quota_of(const Live& live, const std::string& tenant) {
+  const auto found = live.tenants.find(tenant);
+  return found == live.tenants.end() ? v1::Quota() : found->second.record.tenant.quota();
+}
+
 }  // namespace
 
 // ---- at every moment
@@ -37,6 +53,7 @@ std::map<std::string, int> slots_in_use(const Live& live) {
 void Invariants::after_start(Coordinator& coordinator) {
   seen_.clear();
   coordinator.inspect([&](const Live& live) {
+    held_ = slots_of_tenants(live);
     for (const auto& [id, job] : live.jobs) {
       seen_[id] = {job.record.job.attempt(), job.record.last_event};
     }
@@ -50,6 +67,7 @@ void Invariants::after_call(Coordinator& coordinator) {
   coordinator.inspect([&](const Live& live) {
     check_gangs(live);
     check_starts(live, coordinator.reader());
+    check_quotas(live);
     check_sweeps(live);
     check_cordons(live);
   });
@@ -128,15 +146,35 @@ void Invariants::check_starts(const Live& live, store::Reader& reader) {
   }
 }
 
-// Whoever is next starts as soon as it fits, whoever is behind it.
+// Nothing starts beyond the quota of its tenant; what runs when a quota is lowered goes on.
+void Invariants::check_quotas(const Live& live) {
+  auto held = slots_of_tenants(live);
+  for (const auto& [tenant, slots] : held) {
+    const v1::Quota quota = quota_of(live, tenant);
+    if (!quota.has_slots() || slots <= std::max(quota.slots(), held_[tenant])) continue;
+    world_.broken("tenant {} holds {} slots, its quota is {}", tenant, slots, quota.slots());
+  }
+  held_ = std::move(held);
+}
+
+// Whoever is next starts as soon as it fits, whoever is behind it. Where a job waits for the quota
+// of its tenant, others of the tenant may too.
 void Invariants::check_head_of_queue(const Live& live) {
-  const LiveJob* head = nullptr;
-  const auto turn = [](const LiveJob& job) {
-    return std::tuple(-job.record.job.spec().priority(), job.record.seq);
-  };
+  using Turn = std::tuple<int64_t, bool, int64_t, int64_t>;
+  std::map<Turn, const LiveJob*> queue;
   for (const auto& [id, job] : live.jobs) {
     if (job.attempt || !job.after.empty()) continue;
-    if (head == nullptr || turn(job) < turn(*head)) head = &job;
+    queue[{-job.record.job.spec().priority(), job.turn == 0, job.turn, job.record.seq}] = &job;
+  }
+  const LiveJob* head = nullptr;
+  auto held = slots_of_tenants(live);
+  std::set<std::string> at_quota;
+  for (auto at = queue.begin(); at != queue.end() && head == nullptr; ++at) {
+    const v1::Job& job = at->second->record.job;
+    const std::string tenant = auth::tenant_of(job);
+    const v1::Quota quota = quota_of(live, tenant);
+    if (quota.has_slots() && held[tenant] + job.ranks() > quota.slots()) at_quota.insert(tenant);
+    if (!at_quota.contains(tenant)) head = at->second;
   }
   if (head == nullptr) return;
   int largest = 0, together = 0;
@@ -268,6 +306,13 @@ void Invariants::check_same(const Live& memory, const Live& stored) {
       world_.broken("{} has a time limit in one of memory and store", id);
     }
   }
+  for (const auto& [name, tenant] : stored.tenants) {
+    const auto found = memory.tenants.find(name);
+    if (found == memory.tenants.end() || found->second.queued != tenant.queued ||
+        !same_message(found->second.record.tenant, tenant.record.tenant)) {
+      world_.broken("tenant {} is another in memory than in the store", name);
+    }
+  }
   for (const auto& [id, worker] : memory.workers) {
     const auto found = stored.workers.find(id);
     if (found == stored.workers.end() || !same_message(worker.info, found->second.info)) {
@@ -346,14 +391,20 @@ void Invariants::at_end(Coordinator& coordinator) {
 
 // A submission makes its jobs once, however often it was asked for.
 void Invariants::check_submissions(const std::vector<v1::Job>& jobs) {
-  std::set<std::string> ids, names;
+  std::set<std::string> names;
+  std::map<std::string, std::string> tenants;  // by job
   for (const v1::Job& job : jobs) {
-    ids.insert(job.id());
+    tenants[job.id()] = job.tenant();
     if (!names.insert(job.name()).second) world_.broken("there are two jobs {}", job.name());
   }
   for (const SubmissionFacts& submission : world_.ledger.submissions) {
     for (const std::string& id : submission.job_ids) {
-      if (!ids.contains(id)) world_.broken("{} was promised and is not there", id);
+      const auto found = tenants.find(id);
+      if (found == tenants.end()) {
+        world_.broken("{} was promised and is not there", id);
+      } else if (found->second != submission.tenant) {
+        world_.broken("{} is of tenant {}, not of {}", id, found->second, submission.tenant);
+      }
     }
   }
 }

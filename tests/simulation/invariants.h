@@ -37,6 +37,7 @@ class Invariants {
 
   void check_gangs(const Live& live);
   void check_starts(const Live& live, store::Reader& reader);
+  void check_quotas(const Live& live);
   void check_head_of_queue(const Live& live);
   void check_queue(const Live& live);
   void check_sweeps(const Live& live);
@@ -54,6 +55,7 @@ class Invariants {
 
   World& world_;
   std::map<std::string, Seen> seen_;  // by job
+  std::map<std::string, int> held_;   // slots by tenant, when last looked at
 };
 
 }  // namespace prefixmem::simulation

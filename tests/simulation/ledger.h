@@ -30,6 +30,7 @@ struct JobFacts {
 
 struct SubmissionFacts {
   std::string key = {};  // of idempotency
+  std::string tenant = {};
   bool accepted = false;
   std::string sweep_id = {};
   std::vector<std::string> job_ids = {};

@@ -90,6 +90,7 @@ class Scenario {
         [this] { cordon(agent()); },
         [this] { clients_.cancel(); },
         [this] { clients_.submit_again(); },
+        [this] { clients_.set_quota(); },
     };
     world_.random.pick(faults)();
   }

@@ -53,6 +53,7 @@ function showJob(job) {
     ["attempt", positive(job.attempt, whole)],
     ["worker", job.worker_id && linkTo("workers", job.worker_id)],
     ["sweep", job.sweep_id && linkTo("sweeps", job.sweep_id)],
+    ["tenant", job.tenant],
     ["gang", job.gang_jobs > 1 ? `${job.gang}, of ${job.gang_jobs} jobs` : ""],
     ["failure", job.failure_code],
   ]);

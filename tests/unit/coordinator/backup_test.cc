@@ -245,8 +245,12 @@ TEST_F(RestoredBackup, OfAnOlderVersionIsBroughtUp) {
   {
     auto database = store::Database::open(file);
     ASSERT_TRUE(database.ok());
-    ASSERT_TRUE(
-        database->execute("DROP TABLE contents; DROP TABLE models; PRAGMA user_version = 8;").ok());
+    ASSERT_TRUE(database
+                    ->execute("DROP TRIGGER artifact_added; DROP TRIGGER artifact_dropped;"
+                              " ALTER TABLE jobs DROP COLUMN tenant;"
+                              " ALTER TABLE artifacts DROP COLUMN bytes; DROP TABLE tenants;"
+                              " DROP TABLE contents; DROP TABLE models; PRAGMA user_version = 8;")
+                    .ok());
     ASSERT_TRUE(database->execute("PRAGMA journal_mode = DELETE;").ok());
   }
   manifest["database"]["sha256"] = *sha256_of_file(file);

@@ -141,9 +141,11 @@ class Migration : public testing::TestWithParam<int> {
                             " c.\"notnull\", coalesce(c.dflt_value, ''), c.pk) FROM sqlite_schema"
                             " AS t, pragma_table_info(t.name) AS c ORDER BY 1")
                     .ok());
-    EXPECT_TRUE(
-        database->query(note, "SELECT name FROM sqlite_schema WHERE type = 'index' ORDER BY 1")
-            .ok());
+    EXPECT_TRUE(database
+                    ->query(note,
+                            "SELECT name FROM sqlite_schema WHERE type IN ('index', 'trigger')"
+                            " ORDER BY 1")
+                    .ok());
     return shape;
   }
 
@@ -222,12 +224,19 @@ TEST_P(Migration, TakesWhatIsNew) {
   v1::Model model;
   model.set_name("new");
   transaction.insert_model(model);
+  v1::Artifact file = artifact("checkpoints/9", std::string(64, 'b'), 9);
+  file.set_bytes(1000);
+  transaction.add_artifact("job-1", file);
   ASSERT_TRUE(transaction.commit().ok());
   EXPECT_EQ(reader().unfinished_jobs()->back().furthest_step, 9);
   EXPECT_EQ(reader().unfinished_jobs()->back().bank_limit, 4);
   EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
   EXPECT_EQ(*reader().content_bytes(std::string(64, 'd')), 5);
   EXPECT_TRUE(reader().model("new")->has_value());
+  const auto tenants = *reader().tenants();
+  ASSERT_EQ(tenants.size(), 1u);
+  EXPECT_EQ(tenants[0].tenant.name(), "default");
+  EXPECT_EQ(tenants[0].stored_bytes, 1000);
 }
 
 INSTANTIATE_TEST_SUITE_P(FromEveryRelease, Migration, testing::Range(1, kSchemaVersion + 1),

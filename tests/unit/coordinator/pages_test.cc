@@ -167,6 +167,28 @@ TEST_F(Pages, SigningOutEndsTheSession) {
   EXPECT_EQ(get("/", {{"Cookie", cookie}})->status, 303);
 }
 
+TEST_F(Pages, WhatIsSubmittedAgainIsOfItsSubmittersTenant) {
+  const std::string id = submit_one();
+  const auto made = create("alice", v1::ROLE_SUBMITTER, "vision");
+  const auto answer =
+      post("/api/jobs/" + id + "/resubmit?key=k", in_session(sign_in(made.secret())));
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  EXPECT_EQ(nlohmann::json::parse(answer->body)["jobs"][0]["tenant"], "vision");
+}
+
+TEST_F(Pages, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {
+  const std::string id = submit_one();
+  const std::string path = "/api/jobs/" + id + "/cancel";
+  const auto alice = create("alice", v1::ROLE_SUBMITTER, "vision");
+  const auto answer = post(path, in_session(sign_in(alice.secret())));
+  EXPECT_EQ(answer->status, 409);
+  EXPECT_THAT(answer->body, HasSubstr("(alice) is of tenant vision and job " + id +
+                                      " of tenant default; only an admin stops"));
+  EXPECT_EQ(job(id).state(), v1::JOB_STATE_QUEUED);
+  EXPECT_EQ(post(path, in_session(sign_in(admin_secret_)))->status, 200);
+  EXPECT_EQ(job(id).state(), v1::JOB_STATE_CANCELLED);
+}
+
 class PagesOverTls : public Pages {
  protected:
   void SetUp() override {

@@ -159,6 +159,15 @@ inline void apply(const Start& start, MonotonicTime now, State& state) {
   }
 }
 
+// What the coordinator notes of a placement before its decisions take effect.
+inline void note_turns(const Placement& placement, State& state, int64_t& last) {
+  for (const std::string& id : placement.turns) {
+    for (Job& job : state.queue) {
+      if (job.id == id) job.turn = ++last;
+    }
+  }
+}
+
 // The state once the decisions have taken effect.
 inline State after(const State& state, const Placement& placement, MonotonicTime now = {}) {
   State next = state;

@@ -133,10 +133,33 @@ CREATE TABLE models (
 ) WITHOUT ROWID;
 )sql";
 
+// Jobs of before it are of the tenant "default", and their files are counted as none.
+inline constexpr const char* kReleased10 = R"sql(
+CREATE TABLE tenants (
+  name TEXT PRIMARY KEY,
+  stored_bytes INTEGER NOT NULL DEFAULT 0,
+  recent_slots REAL NOT NULL DEFAULT 0,
+  used_ms INTEGER NOT NULL DEFAULT 0,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+INSERT INTO tenants (name, body) VALUES ('default', x'');
+ALTER TABLE jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
+ALTER TABLE artifacts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+
+CREATE TRIGGER artifact_added AFTER INSERT ON artifacts BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes + NEW.bytes
+    WHERE name = (SELECT tenant FROM jobs WHERE id = NEW.job_id);
+END;
+CREATE TRIGGER artifact_dropped AFTER DELETE ON artifacts BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes - OLD.bytes
+    WHERE name = (SELECT tenant FROM jobs WHERE id = OLD.job_id);
+END;
+)sql";
+
 // One script a version; each goes on from the one before it.
-inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3,
-                                                kReleased4, kReleased5, kReleased6,
-                                                kReleased7, kReleased8, kReleased9};
+inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3, kReleased4,
+                                                kReleased5, kReleased6, kReleased7, kReleased8,
+                                                kReleased9, kReleased10};
 static_assert(kReleasedSchemas.size() == kSchemaVersion,
               "add the new version's script here, never change an older one");
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "coordinator/store/schema.h"
 #include "tests/unit/coordinator/records.h"
 
@@ -50,6 +52,52 @@ TEST_F(StoreTest, ATokenThatChangesStaysInItsPlace) {
   EXPECT_EQ(found[0].sha256, "aa");
   EXPECT_EQ(found[0].token.name(), "changed") << "it stays in its place";
   EXPECT_EQ(found[1].token.id(), "token-2");
+}
+
+TEST_F(StoreTest, ATenantHasTheBytesOfTheFilesOfItsJobs) {
+  const auto stored = [&] {
+    std::map<std::string, int64_t> bytes;
+    const auto records = reader().tenants();
+    EXPECT_TRUE(records.ok());
+    for (const TenantRecord& record : *records) {
+      bytes[record.tenant.name()] = record.stored_bytes;
+    }
+    return bytes;
+  };
+  using Bytes = std::map<std::string, int64_t>;
+  auth::TokenRecord token{"aa", {}};
+  token.token.set_tenant("vision");
+  JobRecord theirs = job_record("job-1"), nobodys = job_record("job-2");
+  theirs.job.set_tenant("vision");
+  const auto add = [](Transaction& t, const std::string& job, int64_t step, int64_t bytes) {
+    v1::Artifact file = artifact("c/" + std::to_string(step), std::to_string(bytes), step);
+    file.set_bytes(bytes);
+    t.add_artifact(job, file);
+  };
+  ASSERT_TRUE(write([&](Transaction& t) {
+                t.put_token(token);
+                t.insert_job(theirs);
+                t.insert_job(nobodys);
+                add(t, "job-1", 1, 10);
+                add(t, "job-1", 2, 100);
+                add(t, "job-1", 2, 100);  // the same again
+                add(t, "job-2", 1, 5);
+              }).ok());
+  EXPECT_EQ(stored(), (Bytes{{"default", 5}, {"vision", 110}}));
+  ASSERT_TRUE(write([&](Transaction& t) { t.keep_newest_checkpoints("job-1", 1); }).ok());
+  EXPECT_EQ(stored(), (Bytes{{"default", 5}, {"vision", 100}}));
+  v1::Tenant set;
+  set.set_name("vision");
+  set.set_weight(3);
+  ASSERT_TRUE(write([&](Transaction& t) {
+                t.put_tenant(set);
+                t.put_usage({set, 0, 1.5, from_unix_millis(7)});
+              }).ok());
+  const auto vision = reader().tenants()->at(1);
+  EXPECT_EQ(vision.tenant.weight(), 3);
+  EXPECT_EQ(vision.stored_bytes, 100) << "what is set leaves what is counted";
+  EXPECT_EQ(vision.recent_slots, 1.5);
+  EXPECT_EQ(vision.used, from_unix_millis(7));
 }
 
 TEST(Store, ADatabaseThatCannotHaveAWriteAheadLogIsRefused) {

@@ -44,6 +44,28 @@ TEST(Token, WhatIsAskedForIsChecked) {
   EXPECT_THAT(refusal(request("a", v1::ROLE_ADMIN, 0)), HasSubstr("days is 0; allowed: a number"));
   EXPECT_THAT(refusal(request("a", v1::ROLE_ADMIN, 3651)), HasSubstr("days is 3651"));
   EXPECT_TRUE(new_token(request("a.b-c_d@e"), clock.wall()).ok());
+  v1::CreateTokenRequest of_tenant = request();
+  of_tenant.set_tenant("a b");
+  EXPECT_THAT(refusal(of_tenant), HasSubstr("tenant is \"a b\"; allowed: 1 to 64"));
+  of_tenant.set_tenant("vision");
+  EXPECT_EQ(new_token(of_tenant, clock.wall())->tenant(), "vision");
+  EXPECT_EQ(new_token(request(), clock.wall())->tenant(), "default");
+}
+
+TEST(Token, StopsWhatIsOfItsTenantOrAnAdminsAnything) {
+  const FakeClock clock;
+  v1::CreateTokenRequest asked = request("alice", v1::ROLE_SUBMITTER);
+  asked.set_tenant("vision");
+  v1::Token token = *new_token(asked, clock.wall());
+  EXPECT_TRUE(may_stop(token, "job j", "vision").ok());
+  EXPECT_EQ(may_stop(token, "job j", "default").to_string(),
+            "FAILED_PRECONDITION: token " + token.id() +
+                " (alice) is of tenant vision and job j of tenant default; only an admin stops "
+                "what is of another tenant");
+  token.set_role(v1::ROLE_ADMIN);
+  EXPECT_TRUE(may_stop(token, "job j", "default").ok());
+  v1::Token old;
+  EXPECT_TRUE(may_stop(old, "job j", "default").ok()) << "it names no tenant";
 }
 
 TEST(Token, CountsUntilItsEndOrItsRevocation) {

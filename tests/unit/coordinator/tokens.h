@@ -48,11 +48,13 @@ class Tokens : public ServedTest {
   std::shared_ptr<grpc::Channel> dial(const std::string& secret) const {
     return grpc::CreateChannel(service_->grpc_address(), with(secret));
   }
-  v1::CreateTokenResponse create(const std::string& name, v1::Role role) {
+  v1::CreateTokenResponse create(const std::string& name, v1::Role role,
+                                 const std::string& tenant = "") {
     v1::CreateTokenRequest request;
     request.set_name(name);
     request.set_role(role);
     request.set_days(1);
+    request.set_tenant(tenant);
     v1::CreateTokenResponse made;
     const auto status =
         v1::AdminService::NewStub(channel_)->CreateToken(call().get(), request, &made);
@@ -69,9 +71,10 @@ class Tokens : public ServedTest {
     v1::ListWorkersResponse response;
     return v1::JobService::NewStub(channel)->ListWorkers(call().get(), {}, &response);
   }
-  static grpc::Status cancel(const std::shared_ptr<grpc::Channel>& channel) {
+  static grpc::Status cancel(const std::shared_ptr<grpc::Channel>& channel,
+                             const std::string& id = "job-none") {
     v1::CancelJobRequest request;
-    request.set_job("job-none");
+    request.set_job(id);
     v1::Job job;
     return v1::JobService::NewStub(channel)->CancelJob(call().get(), request, &job);
   }

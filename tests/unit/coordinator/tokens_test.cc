@@ -49,6 +49,73 @@ TEST_F(LimitedTokens, OneUserWhoAsksTooOftenLeavesTheOthersTheirShare) {
   EXPECT_TRUE(list(dial(bob.secret())).ok());
 }
 
+TEST_F(Tokens, AJobIsOfItsSubmittersTenantWhateverItsSpecSays) {
+  const auto made = create("alice", v1::ROLE_SUBMITTER, "vision");
+  EXPECT_EQ(made.token().tenant(), "vision");
+  jobs_ = v1::JobService::NewStub(dial(made.secret()));
+  const std::string theirs = submit_one();
+  EXPECT_EQ(job(theirs).tenant(), "vision");
+  jobs_ = v1::JobService::NewStub(channel_);
+  EXPECT_EQ(job(submit_one("b")).tenant(), "default");
+  v1::ListTenantsResponse listed;
+  ASSERT_TRUE(jobs_->ListTenants(call().get(), {}, &listed).ok());
+  ASSERT_EQ(listed.tenants_size(), 2);
+  EXPECT_EQ(listed.tenants(1).name(), "vision");
+  EXPECT_EQ(listed.tenants(1).queued_jobs(), 1);
+}
+
+TEST_F(Tokens, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {
+  const auto alice = create("alice", v1::ROLE_SUBMITTER, "vision");
+  const auto bob = create("bob", v1::ROLE_SUBMITTER, "speech");
+  jobs_ = v1::JobService::NewStub(dial(alice.secret()));
+  const std::string first = submit_one(), second = submit_one("b");
+  const auto status = cancel(dial(bob.secret()), first);
+  EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(status.error_message(), "token " + bob.token().id() +
+                                        " (bob) is of tenant speech and job " + first +
+                                        " of tenant vision; only an admin stops what is of another "
+                                        "tenant");
+  EXPECT_EQ(job(first).state(), v1::JOB_STATE_QUEUED);
+  EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
+              ContainsRegex("bob.*CancelJob.*FAILED_PRECONDITION"));
+  EXPECT_TRUE(cancel(dial(alice.secret()), first).ok());
+  EXPECT_TRUE(cancel(channel_, second).ok());
+  EXPECT_EQ(job(first).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_EQ(job(second).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(Tokens, ASweepOfAnotherTenantIsStoppedByAdminsAlone) {
+  const auto alice = create("alice", v1::ROLE_SUBMITTER, "vision");
+  jobs_ = v1::JobService::NewStub(dial(alice.secret()));
+  v1::SubmitJobResponse made;
+  ASSERT_TRUE(submit("{name: s, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, sweep: "
+                     "{grid: {train.seed: [1, 2]}}}",
+                     made)
+                  .ok());
+  v1::CancelSweepRequest request;
+  request.set_sweep(made.sweep_id());
+  v1::Sweep sweep;
+  const auto others = v1::JobService::NewStub(dial(create("bob", v1::ROLE_SUBMITTER).secret()));
+  const auto status = others->CancelSweep(call().get(), request, &sweep);
+  EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(status.error_message(), HasSubstr("sweep " + made.sweep_id() + " of tenant vision"));
+  EXPECT_TRUE(jobs_->CancelSweep(call().get(), request, &sweep).ok());
+}
+
+TEST_F(Tokens, QuotasAreSetByAdminsAlone) {
+  v1::SetTenantRequest request;
+  request.set_tenant("default");
+  request.mutable_quota()->set_slots(4);
+  v1::Tenant tenant;
+  const auto submitter = v1::JobService::NewStub(dial(create("a", v1::ROLE_SUBMITTER).secret()));
+  EXPECT_EQ(submitter->SetTenant(call().get(), request, &tenant).error_code(),
+            StatusCode::PERMISSION_DENIED);
+  ASSERT_TRUE(jobs_->SetTenant(call().get(), request, &tenant).ok());
+  EXPECT_EQ(tenant.quota().slots(), 4);
+  EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
+              ContainsRegex("SetTenant.*\"tenant\":\"default\".*\"slots\":4"));
+}
+
 TEST_F(Tokens, ABackupIsForAdmins) {
   const auto begin = [](const std::shared_ptr<grpc::Channel>& channel) {
     const auto context = call();

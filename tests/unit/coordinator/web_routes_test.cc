@@ -73,7 +73,7 @@ TEST_F(WebRoutesTest, NoPageHasAScriptOrAStyleInItself) {
 
 TEST_F(WebRoutesTest, WithoutTokensNobodyIsAsked) {
   EXPECT_EQ(get("/api/session")->body,
-            "{\"asked\":false,\"name\":\"\",\"role\":\"\",\"csrf\":\"\"}\n");
+            "{\"asked\":false,\"name\":\"\",\"role\":\"\",\"tenant\":\"\",\"csrf\":\"\"}\n");
   EXPECT_EQ(post("/api/session")->status, 409);
 }
 
