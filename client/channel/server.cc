@@ -122,6 +122,15 @@ Result<v1::ListWorkersResponse> Server::workers() {
               v1::ListWorkersRequest());
 }
 
+Result<v1::ListTenantsResponse> Server::tenants() {
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListTenants,
+              v1::ListTenantsRequest());
+}
+
+Result<v1::Tenant> Server::set_tenant(const v1::SetTenantRequest& request) {
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::SetTenant, request);
+}
+
 Result<v1::CreateTokenResponse> Server::create_token(const v1::CreateTokenRequest& request) {
   return call(*connection_, *connection_->admin, &v1::AdminService::Stub::CreateToken, request);
 }

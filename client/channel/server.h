@@ -43,6 +43,8 @@ class Server {
   Result<v1::Worker> cordon(const std::string& worker_id);
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
+  Result<v1::ListTenantsResponse> tenants();
+  Result<v1::Tenant> set_tenant(const v1::SetTenantRequest& request);
   Result<v1::CreateTokenResponse> create_token(const v1::CreateTokenRequest& request);
   Result<v1::ListTokensResponse> tokens();
   Result<v1::Token> revoke_token(const std::string& id);

@@ -15,6 +15,7 @@ struct AdminOptions {
   std::string name;
   std::string role = "viewer";
   int days = 90;
+  std::string tenant;
   std::string token;
 };
 
@@ -27,10 +28,11 @@ std::string state_text(const v1::Token& token, int64_t now) {
 }
 
 Status print_tokens(const google::protobuf::RepeatedPtrField<v1::Token>& tokens, Session& session) {
-  Table table({{"token"}, {"name"}, {"role"}, {"state"}});
+  Table table({{"token"}, {"name"}, {"role"}, {"tenant"}, {"state"}});
   const int64_t now = to_unix_millis(session.env.clock.wall());
   for (const v1::Token& token : tokens) {
-    table.add({token.id(), token.name(), role_name(token.role()), state_text(token, now)});
+    table.add({token.id(), token.name(), role_name(token.role()), token.tenant(),
+               state_text(token, now)});
   }
   return session.print(table.text());
 }
@@ -42,6 +44,7 @@ Result<int> create(const AdminOptions& options, Session& session) {
   request.set_name(options.name);
   request.set_role(*role_from_name(options.role));
   request.set_days(options.days);
+  request.set_tenant(options.tenant);
   PM_ASSIGN(const auto made, server->create_token(request));
   if (session.json()) {
     PM_TRY(session.print_json(made));
@@ -82,6 +85,8 @@ Command add_admin(CLI::App& app) {
   make->add_option("--days", options->days, "When it expires")
       ->check(CLI::Range(1, kMostTokenDays))
       ->capture_default_str();
+  make->add_option("--tenant", options->tenant, "Whose share of the slots its jobs take")
+      ->default_str("default");
   CLI::App* show = tokens->add_subcommand("list", "List all tokens");
   CLI::App* take = tokens->add_subcommand("revoke", "Revoke a token at once");
   take->add_option("token", options->token, "Id of a token")->required();

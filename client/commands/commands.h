@@ -29,6 +29,7 @@ Command add_download(CLI::App& app);
 Command add_sweeps(CLI::App& app);
 Command add_workers(CLI::App& app);
 Command add_models(CLI::App& app);
+Command add_tenants(CLI::App& app);
 Command add_verify(CLI::App& app);
 Command add_export(CLI::App& app);
 Command add_diagnose(CLI::App& app);

@@ -69,6 +69,7 @@ std::string summary(const v1::Job& job, int64_t now) {
   return fields({{"job", job.id()},
                  {"name", job.name()},
                  {"sweep", job.sweep_id()},
+                 {"tenant", job.tenant()},
                  {"state", state_name(job.state())},
                  {"reason", job.reason()},
                  {"failure code", job.failure_code()},

@@ -107,7 +107,7 @@ def test_submit_a_message(service, client):
 
 
 def test_a_job_as_values(service, client):
-    message = job(attempt=2, ranks=4, reason="runs")
+    message = job(attempt=2, ranks=4, reason="runs", tenant="vision")
     message.state = job_pb2.JOB_STATE_RUNNING
     message.start_time.FromJsonString("2026-01-02T03:04:05Z")
     message.progress.evals.add(step=0, metric="loss", value=2.0)
@@ -119,6 +119,7 @@ def test_a_job_as_values(service, client):
     got = client.get("name-1")
     assert service.requests[0].job == "name-1"
     assert (got.id, got.state, got.attempt, got.ranks) == ("job-1", api.JobState.RUNNING, 2, 4)
+    assert got.tenant == "vision"
     assert got.start_time == datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     assert got.end_time is None and got.progress.eta_seconds is None
     assert got.progress.evals == (api.Score(0, "loss", 2.0, 0, 0.0),)
@@ -127,6 +128,19 @@ def test_a_job_as_values(service, client):
         "method": {"type": "lora", "r": 8, "target_modules": ["q_proj"]},
         "train": {"learning_rate": 0.5, "max_steps": 7},
     }
+
+
+def test_tenants_as_values(service, client):
+    listed = job_service_pb2.ListTenantsResponse()
+    listed.tenants.add(name="default", weight=1)
+    vision = listed.tenants.add(name="vision", weight=3, used_slots=2, recent_slots=1.5)
+    vision.quota.slots = 4
+    service.answers["ListTenants"] = lambda _: listed
+    unbounded = api.Quota(slots=None, queued_jobs=None, stored_bytes=None)
+    assert client.tenants() == [
+        api.Tenant("default", 1, unbounded, 0, 0, 0, 0.0),
+        api.Tenant("vision", 3, api.Quota(4, None, None), 2, 0, 0, 1.5),
+    ]
 
 
 def test_listing_reads_every_page(service, client):

@@ -51,6 +51,7 @@ class FakeAdmin final : public v1::AdminService::Service {
     made.set_id(id);
     made.set_name("alice");
     made.set_role(v1::ROLE_SUBMITTER);
+    made.set_tenant("vision");
     *made.mutable_expire_time() = to_timestamp(clock.wall() + Millis(expires_in_ms));
     return made;
   }
@@ -115,21 +116,24 @@ class Admin : public testing::Test {
 };
 
 TEST_F(Admin, CreatePrintsTheSecretAlone) {
-  const Outcome done = run({"admin", "tokens", "create", "alice", "--role", "submitter"});
+  const Outcome done =
+      run({"admin", "tokens", "create", "alice", "--role", "submitter", "--tenant", "vision"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(done.out, "pmt_abc\n");
   EXPECT_EQ(done.err,
             "pmt: this is the only sight of token token-a (alice, submitter); it expires in 90 "
             "days\n");
-  EXPECT_THAT(admin_.asked, ElementsAre("name: \"alice\" role: ROLE_SUBMITTER days: 90"));
+  EXPECT_THAT(admin_.asked, ElementsAre("name: \"alice\" role: ROLE_SUBMITTER days: 90 "
+                                        "tenant: \"vision\""));
   EXPECT_EQ(run({"admin", "tokens", "create", "alice", "-o", "json"}).json()["secret"], "pmt_abc");
 }
 
 TEST_F(Admin, ListSaysWhichStillCount) {
   const Outcome done = run({"admin", "tokens", "list"});
-  EXPECT_THAT(done.out, testing::ContainsRegex("token-valid +alice +submitter +valid for 1h"));
-  EXPECT_THAT(done.out, testing::ContainsRegex("token-old +alice +submitter +expired"));
-  EXPECT_THAT(done.out, testing::ContainsRegex("token-gone +alice +submitter +revoked"));
+  EXPECT_THAT(done.out,
+              testing::ContainsRegex("token-valid +alice +submitter +vision +valid for 1h"));
+  EXPECT_THAT(done.out, testing::ContainsRegex("token-old +alice +submitter +vision +expired"));
+  EXPECT_THAT(done.out, testing::ContainsRegex("token-gone +alice +submitter +vision +revoked"));
   EXPECT_EQ(run({"admin", "tokens", "list", "-o", "json"}).json()["tokens"].size(), 3u);
 }
 

@@ -262,4 +262,19 @@ grpc::Status FakeService::UncordonWorker(grpc::ServerContext*,
   return change_worker(request->worker(), "connected", response);
 }
 
+grpc::Status FakeService::ListTenants(grpc::ServerContext*, const v1::ListTenantsRequest*,
+                                      v1::ListTenantsResponse* response) {
+  for (const v1::Tenant& tenant : tenants) *response->add_tenants() = tenant;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeService::SetTenant(grpc::ServerContext*, const v1::SetTenantRequest* request,
+                                    v1::Tenant* response) {
+  response->set_name(request->tenant());
+  response->set_weight(request->weight());
+  *response->mutable_quota() = request->quota();
+  tenants.push_back(*response);
+  return grpc::Status::OK;
+}
+
 }  // namespace prefixmem::client

@@ -34,6 +34,7 @@ class FakeService final : public v1::JobService::Service {
   // Set before a command runs, read after it has ended.
   std::vector<v1::Job> jobs;  // the newest first
   std::vector<v1::Worker> workers;
+  std::vector<v1::Tenant> tenants;
   std::vector<v1::Sweep> sweeps;
   std::map<std::string, v1::SweepResults> sweep_results;  // by sweep id
   std::string asked_baseline;                             // of the last results of a sweep
@@ -93,6 +94,12 @@ class FakeService final : public v1::JobService::Service {
                            v1::Worker* response) override;
   grpc::Status UncordonWorker(grpc::ServerContext*, const v1::UncordonWorkerRequest* request,
                               v1::Worker* response) override;
+
+  grpc::Status ListTenants(grpc::ServerContext*, const v1::ListTenantsRequest*,
+                           v1::ListTenantsResponse* response) override;
+  // Adds it.
+  grpc::Status SetTenant(grpc::ServerContext*, const v1::SetTenantRequest* request,
+                         v1::Tenant* response) override;
 
   grpc::Status change_worker(const std::string& id, const std::string& state, v1::Worker* response);
   grpc::Status refusal(const std::string& method) const;

@@ -206,6 +206,48 @@ TEST_F(Listing, AWorkerThatIsNotThereCannotBeCordoned) {
   EXPECT_EQ(pmt.run({"workers", "cordn", "a"}).code, 2);
 }
 
+TEST_F(Listing, TenantsWithWhatTheyUseOfTheirQuotas) {
+  v1::Tenant& open = pmt.service.tenants.emplace_back();
+  open.set_name("default");
+  open.set_weight(1);
+  open.set_used_slots(2);
+  open.set_recent_slots(1.25);
+  v1::Tenant& bounded = pmt.service.tenants.emplace_back();
+  bounded.set_name("vision");
+  bounded.set_weight(3);
+  bounded.set_queued_jobs(7);
+  bounded.set_stored_bytes(1 << 20);
+  bounded.mutable_quota()->set_slots(8);
+  bounded.mutable_quota()->set_queued_jobs(100);
+  bounded.mutable_quota()->set_stored_bytes(2 << 20);
+  EXPECT_EQ(pmt.run({"tenants"}).out,
+            "tenant   weight  slots used  of late  jobs waiting             stored\n"
+            "default       1           2      1.2             0                0 B\n"
+            "vision        3         0/8      0.0         7/100  1.00 MiB/2.00 MiB\n");
+  EXPECT_EQ(pmt.run({"tenants", "-o", "json"}).json()["tenants"][1]["quota"]["slots"], 8);
+}
+
+TEST_F(Listing, ATenantsQuotasAreSetTogether) {
+  ASSERT_EQ(pmt.run({"tenants", "set", "vision", "--weight", "3", "--slots", "8", "--queued-jobs",
+                     "100", "--stored-gib", "1.5"})
+                .code,
+            0);
+  const v1::Tenant& set = pmt.service.tenants.at(0);
+  EXPECT_EQ(set.name(), "vision");
+  EXPECT_EQ(set.weight(), 3);
+  EXPECT_EQ(set.quota().slots(), 8);
+  EXPECT_EQ(set.quota().queued_jobs(), 100);
+  EXPECT_EQ(set.quota().stored_bytes(), 3LL << 29);
+  const Outcome done = pmt.run({"tenants", "set", "speech", "--slots", "0", "-o", "json"});
+  EXPECT_EQ(done.json()["tenants"].size(), 1u) << "the one that was set";
+  const v1::Tenant& open = pmt.service.tenants.at(1);
+  EXPECT_EQ(open.weight(), 1);
+  EXPECT_FALSE(open.quota().has_slots() || open.quota().has_queued_jobs() ||
+               open.quota().has_stored_bytes());
+  EXPECT_EQ(pmt.run({"tenants", "set"}).code, 2);
+  EXPECT_EQ(pmt.run({"tenants", "set", "a", "--weight", "0"}).code, 2);
+}
+
 TEST_F(Listing, ResultsOfASweep) {
   job().set_state(v1::JOB_STATE_SUCCEEDED);
   pmt.service.add_file("job-1", "adapter/adapter_config.json", "adapter", "{}");

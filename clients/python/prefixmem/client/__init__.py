@@ -25,7 +25,7 @@ from prefixmem.client.events import (
     StateEvent,
     StepEvent,
 )
-from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Score, Worker
+from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Quota, Score, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results
 from prefixmem.client.watch import Patience
@@ -51,6 +51,7 @@ __all__ = [
     "Patience",
     "PhaseEvent",
     "Progress",
+    "Quota",
     "ResourceExhausted",
     "ResultEvent",
     "Results",
@@ -58,6 +59,7 @@ __all__ = [
     "ServiceError",
     "StateEvent",
     "StepEvent",
+    "Tenant",
     "TimedOut",
     "Unavailable",
     "Worker",

@@ -18,7 +18,7 @@ from prefixmem.client import watch as streams
 from prefixmem.client.channel import Channel
 from prefixmem.client.errors import Unavailable
 from prefixmem.client.events import Event
-from prefixmem.client.jobs import Artifact, Job, JobState, Worker
+from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
 from prefixmem.client.submission import text_of, uploaded
@@ -198,6 +198,11 @@ class Client:
         """Has jobs placed on a worker again."""
         request = job_service_pb2.UncordonWorkerRequest(worker=worker_id)
         return values.worker_of(self._channel.call("UncordonWorker", request))
+
+    def tenants(self) -> list[Tenant]:
+        """Who shares the slots, by name: shares, quotas, and what they use of them."""
+        response = self._channel.call("ListTenants", job_service_pb2.ListTenantsRequest())
+        return list(map(values.tenant_of, response.tenants))
 
     def _found(self, job: JobName) -> str:
         """The id of a job that is there; names and prefixes are asked for."""

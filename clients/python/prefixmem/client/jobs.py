@@ -1,4 +1,4 @@
-"""A job, a file of a job, a worker: as the coordinator knew them when it was asked."""
+"""A job, a file of a job, a worker, a tenant: as the coordinator knew them when it was asked."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ class Job:
     attempt: int
     ranks: int
     worker_id: str
+    tenant: str  # whose share of the slots it takes
     create_time: datetime.datetime | None
     start_time: datetime.datetime | None
     end_time: datetime.datetime | None
@@ -111,6 +112,28 @@ class Worker:
     cordoned: bool  # nothing more is placed there
 
 
+@dataclass(frozen=True)
+class Quota:
+    """What a tenant may have at most; None: any number."""
+
+    slots: int | None  # that its jobs hold together
+    queued_jobs: int | None  # that wait, when it submits more
+    stored_bytes: int | None  # of its jobs' files
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Users whose jobs share the slots with those of others."""
+
+    name: str
+    weight: int  # its share beside the weights of others
+    quota: Quota
+    used_slots: int
+    queued_jobs: int
+    stored_bytes: int
+    recent_slots: float  # the mean of used_slots; what was a day ago counts half
+
+
 def job_of(message: Any) -> Job:
     return Job(
         **_same(Job, message, without=("state", "progress", "spec")),
@@ -134,12 +157,21 @@ def worker_of(message: Any) -> Worker:
     return Worker(**values, **{name: tuple(getattr(message, name)) for name in lists})
 
 
+def tenant_of(message: Any) -> Tenant:
+    quota = {name: _optional(message.quota, name) for name in Quota.__dataclass_fields__}
+    return Tenant(**_same(Tenant, message, without=("quota",)), quota=Quota(**quota))
+
+
 def _progress_of(message: Any) -> Progress:
     return Progress(
         **_same(Progress, message, without=("eta_seconds", "evals")),
-        eta_seconds=message.eta_seconds if message.HasField("eta_seconds") else None,
+        eta_seconds=_optional(message, "eta_seconds"),
         evals=tuple(map(score_of, message.evals)),
     )
+
+
+def _optional(message: Any, field: str) -> Any:
+    return getattr(message, field) if message.HasField(field) else None
 
 
 def _same(cls: type, message: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
