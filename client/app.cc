@@ -45,7 +45,8 @@ std::vector<Command> add_commands(CLI::App& app) {
           add_logs(app),     add_trace(app),    add_cancel(app),     add_results(app),
           add_download(app), add_workers(app),  add_tenants(app),    add_verify(app),
           add_export(app),   add_diagnose(app), add_benchmarks(app), add_explain(app),
-          add_sweeps(app),   add_admin(app),    add_models(app),     add_version(app)};
+          add_sweeps(app),   add_admin(app),    add_models(app),     add_health(app),
+          add_version(app)};
 }
 
 // A wrong command line in one sentence.

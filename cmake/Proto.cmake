@@ -21,14 +21,15 @@ foreach(proto ${proto_files})
   list(APPEND proto_sources ${base}.pb.cc ${base}.grpc.pb.cc)
 endforeach()
 
-# Of the standard health service only the description is needed, for reflection.
+# The standard health service: pmt calls it; the coordinator describes it, for reflection, and gRPC serves it.
 set(health_proto ${CMAKE_SOURCE_DIR}/proto/grpc/health/v1/health.proto)
 set(health_base ${proto_out}/grpc/health/v1/health)
 add_custom_command(
-  OUTPUT ${health_base}.pb.cc ${health_base}.pb.h
-  COMMAND protobuf::protoc -I ${CMAKE_SOURCE_DIR}/proto --cpp_out=${proto_out} ${health_proto}
+  OUTPUT ${health_base}.pb.cc ${health_base}.pb.h ${health_base}.grpc.pb.cc ${health_base}.grpc.pb.h
+  COMMAND protobuf::protoc -I ${CMAKE_SOURCE_DIR}/proto --cpp_out=${proto_out}
+          --grpc_out=${proto_out} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${health_proto}
   DEPENDS ${health_proto})
-list(APPEND proto_sources ${health_base}.pb.cc)
+list(APPEND proto_sources ${health_base}.pb.cc ${health_base}.grpc.pb.cc)
 
 add_library(prefixmem_proto STATIC ${proto_sources})
 target_include_directories(prefixmem_proto SYSTEM PUBLIC ${proto_out})

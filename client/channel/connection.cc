@@ -65,6 +65,7 @@ Result<std::unique_ptr<Connection>> make_connection(std::string address, Millis 
   connection->stub = v1::JobService::NewStub(connection->channel);
   connection->admin = v1::AdminService::NewStub(connection->channel);
   connection->content = v1::ContentService::NewStub(connection->channel);
+  connection->health = grpc::health::v1::Health::NewStub(connection->channel);
   connection->address = std::move(address);
   connection->timeout = timeout;
   return connection;

@@ -9,6 +9,7 @@
 #include "client/channel/credentials.h"
 #include "common/clock.h"
 #include "common/status.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
 #include "prefixmem/v1/content_service.grpc.pb.h"
 #include "prefixmem/v1/job_service.grpc.pb.h"
@@ -22,6 +23,7 @@ struct Connection {
   std::unique_ptr<v1::JobService::Stub> stub;
   std::unique_ptr<v1::AdminService::Stub> admin;
   std::unique_ptr<v1::ContentService::Stub> content;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 
 // What tls::check says of the files; INVALID_ARGUMENT for a token without TLS.

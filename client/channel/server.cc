@@ -71,6 +71,14 @@ bool Server::wait_until_back(Millis limit) {
   return connection_->channel->WaitForConnected(std::chrono::system_clock::now() + limit);
 }
 
+Status Server::check_health() {
+  namespace health = grpc::health::v1;
+  PM_ASSIGN(const auto answer, call(*connection_, *connection_->health,
+                                    &health::Health::Stub::Check, health::HealthCheckRequest()));
+  if (answer.status() == health::HealthCheckResponse::SERVING) return {};
+  return unavailable("the coordinator at " + address() + " takes no calls: it is shutting down");
+}
+
 Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request) {
   for (int retry = 0;; ++retry) {
     auto response =

@@ -29,6 +29,9 @@ class Server {
   Server& operator=(Server&&) noexcept;
   ~Server();
 
+  // UNAVAILABLE where the coordinator does not answer, or answers that it takes no calls. Needs no
+  // token.
+  Status check_health();
   // Tried again (three times at most) while the server is away: the idempotency key, which must be
   // there, makes that safe.
   Result<v1::SubmitJobResponse> submit(const v1::SubmitJobRequest& request);

@@ -28,6 +28,7 @@ Command add_results(CLI::App& app);
 Command add_download(CLI::App& app);
 Command add_sweeps(CLI::App& app);
 Command add_workers(CLI::App& app);
+Command add_health(CLI::App& app);
 Command add_models(CLI::App& app);
 Command add_tenants(CLI::App& app);
 Command add_verify(CLI::App& app);

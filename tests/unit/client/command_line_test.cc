@@ -44,7 +44,7 @@ TEST(CommandLine, NamesAnUnknownCommand) {
       done.err,
       "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, trace, cancel, "
       "results, download, workers, tenants, verify, export, diagnose, benchmarks, explain, sweeps, "
-      "admin, models, version\n");
+      "admin, models, health, version\n");
 }
 
 TEST(CommandLine, NamesAWrongOptionAndPointsToTheCommandsHelp) {
@@ -69,7 +69,7 @@ TEST(CommandLine, HelpIsNoFailure) {
   EXPECT_EQ(done.code, 0);
   EXPECT_EQ(done.err, "");
   for (const char* command : {"submit", "list", "show", "watch", "logs", "cancel", "results",
-                              "download", "workers", "explain", "version"}) {
+                              "download", "workers", "explain", "health", "version"}) {
     EXPECT_THAT(done.out, HasSubstr(std::string("\n  ") + command + " "));
     const Outcome help = pmt.run_as_is({command, "--help"});
     EXPECT_EQ(help.code, 0) << command;
@@ -103,6 +103,17 @@ TEST(CommandLine, RefusesWhatIsNoAddress) {
     EXPECT_EQ(done.code, 11) << address;
     EXPECT_THAT(done.err, HasSubstr(std::string("\"") + address + "\""));
   }
+}
+
+TEST(CommandLine, HealthIsThatOfTheServer) {
+  Pmt pmt;
+  EXPECT_EQ(pmt.run({"health"}).out, pmt.service.address() + " takes calls\n");
+  EXPECT_EQ(pmt.run({"health", "-o", "json"}).json()["serving"], true);
+  pmt.service.set_serving(false);
+  const Outcome done = pmt.run({"health"});
+  EXPECT_EQ(done.code, 16);
+  EXPECT_EQ(done.err, "pmt: the coordinator at " + pmt.service.address() +
+                          " takes no calls: it is shutting down\n");
 }
 
 TEST(CommandLine, AServerThatIsAwayIsNamed) {

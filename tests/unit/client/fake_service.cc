@@ -38,6 +38,7 @@ v1::SubmitJobResponse first_answer(const v1::SubmitJobRequest& request) {
 
 FakeService::FakeService(std::shared_ptr<grpc::ServerCredentials> credentials) {
   int port = 0;
+  grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", std::move(credentials), &port);
   builder.RegisterService(this);
@@ -50,6 +51,10 @@ FakeService::FakeService(std::shared_ptr<grpc::ServerCredentials> credentials) {
 FakeService::~FakeService() {
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
+}
+
+void FakeService::set_serving(bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(serving);
 }
 
 void FakeService::add_file(const std::string& job, const std::string& path, const std::string& kind,

@@ -31,6 +31,9 @@ class FakeService final : public v1::JobService::Service {
 
   const std::string& address() const { return address_; }
 
+  // What its health service answers; true at first.
+  void set_serving(bool serving);
+
   // Set before a command runs, read after it has ended.
   std::vector<v1::Job> jobs;  // the newest first
   std::vector<v1::Worker> workers;
