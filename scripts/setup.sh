@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and nothing else: Debian packages, a virtual environment in .deps/venv
-# (LibTorch, test and lint tools), grpcurl in .deps/bin. Where all is there it does nothing, offline too.
+# (LibTorch, test and lint tools), two Go programs in .deps/bin. Where all is there it does nothing, offline too.
 # `setup.sh fuzz` installs what `make fuzz` needs besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ apt_quiet() {
 debian_lists() {
   echo requirements/debian.txt
   has_rust || echo requirements/debian-rust.txt
-  [ -x .deps/bin/grpcurl ] || command -v go >/dev/null || echo requirements/debian-go.txt
+  has_go_programs || command -v go >/dev/null || echo requirements/debian-go.txt
 }
 
 # install_debian LIST…: the packages that those files name.
@@ -102,15 +102,36 @@ install_locked() {
     .deps/venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/lock.txt >>.deps/log/python.log 2>&1
 }
 
+decoder_version() { sha256sum tests/deploy/manifests/{main.go,go.mod,go.sum} | sha256sum | cut -d' ' -f1; }
+has_grpcurl() { [ -x .deps/bin/grpcurl ] && fresh grpcurl "$grpcurl_version"; }
+has_decoder() { [ -x .deps/bin/decode-manifests ] && fresh decode-manifests "$(decoder_version)"; }
+has_go_programs() { has_grpcurl && has_decoder; }
+
+go_here() {
+  env GOBIN="$root/.deps/bin" GOPATH="$root/.deps/go" GOFLAGS=-modcacherw CGO_ENABLED=0 go "$@"
+}
+
 install_grpcurl() {
-  [ -x .deps/bin/grpcurl ] && fresh grpcurl "$grpcurl_version" && return 0
   say "building grpcurl $grpcurl_version"
-  mkdir -p .deps/bin .deps/log
-  retry env GOBIN="$root/.deps/bin" GOPATH="$root/.deps/go" GOFLAGS=-modcacherw CGO_ENABLED=0 \
-    go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version" >.deps/log/grpcurl.log 2>&1 ||
+  retry go_here install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version" >.deps/log/grpcurl.log 2>&1 ||
     fail "grpcurl $grpcurl_version could not be built; see .deps/log/grpcurl.log."
-  rm -rf .deps/go
   done_with grpcurl "$grpcurl_version"
+}
+
+build_decoder() { (cd tests/deploy/manifests && go_here build -ldflags='-s -w' -o "$root/.deps/bin/decode-manifests" .); }
+install_decoder() {
+  say "building decode-manifests, which checks deploy/kubernetes"
+  retry build_decoder >.deps/log/decode-manifests.log 2>&1 ||
+    fail "tests/deploy/manifests could not be built; see .deps/log/decode-manifests.log."
+  done_with decode-manifests "$(decoder_version)"
+}
+
+install_go_programs() {
+  has_go_programs && return 0
+  mkdir -p .deps/bin .deps/log
+  has_grpcurl || install_grpcurl
+  has_decoder || install_decoder
+  rm -rf .deps/go
 }
 
 mkdir -p .deps
@@ -123,4 +144,4 @@ fi
 mapfile -t lists < <(debian_lists)
 install_debian "${lists[@]}"
 install_python
-install_grpcurl
+install_go_programs
