@@ -88,6 +88,7 @@ class Cluster:
         self.coordinator = None
         self.workers = []
         self.variables = {}  # of `pmt`'s environment, beside this process's
+        self.before_worker = []  # what command lines of pmt-worker begin with
 
     def __enter__(self):
         return self
@@ -120,6 +121,7 @@ class Cluster:
             **flags,
         }
         self.workers.append(self.program("pmt-worker", folder, flags))
+        self.workers[-1].before = self.before_worker
         return self.workers[-1].start()
 
     @property

@@ -43,6 +43,7 @@ class Program:
     def __init__(self, binary, folder, **flags):
         self.binary = pathlib.Path(binary)
         self.flags = flags
+        self.before = []  # what its command line begins with, a program that becomes it
         self.variables = {}  # of its environment, beside this process's
         self.log = pathlib.Path(folder) / "log"
         self.ready_file = pathlib.Path(folder) / "ready"
@@ -56,7 +57,11 @@ class Program:
 
     def command(self):
         flags = {**self.flags, "ready_file": self.ready_file}
-        return [self.binary, *(f"--{k.replace('_', '-')}={v}" for k, v in flags.items())]
+        return [
+            *self.before,
+            self.binary,
+            *(f"--{k.replace('_', '-')}={v}" for k, v in flags.items()),
+        ]
 
     def start(self):
         self.ready_file.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from programs import StartError, eventually
 from prometheus import get
 
 CERTIFICATES = REPO / "tests" / "certificates.sh"
+UNIT = REPO / "deploy" / "systemd" / "pmt-worker.service"
 
 
 class Authority:
@@ -259,9 +260,23 @@ if rank == 0:
 """
 
 
+def confinement(unit):
+    """A command line that takes from root what a systemd unit takes."""
+    told = dict(
+        re.findall(r"^(NoNewPrivileges|CapabilityBoundingSet)=(.*)$", unit.read_text(), re.M)
+    )
+    assert told["NoNewPrivileges"] == "yes"
+    kept = [name.removeprefix("CAP_").lower() for name in told["CapabilityBoundingSet"].split()]
+    sets = ",".join(["-all", *(f"+{name}" for name in kept)])
+    return ["setpriv", "--no-new-privs", f"--bounding-set={sets}", "--inh-caps=-all"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
-def test_jobs_run_as_another_account(cluster, lab):
+@pytest.mark.parametrize("left", [None, UNIT], ids=["root", "what_the_unit_leaves_of_root"])
+def test_jobs_run_as_another_account(cluster, lab, left):
     cluster.folder.chmod(0o755)  # it is on the way to the work folder
+    if left:
+        cluster.before_worker = confinement(left)
     trainer = cluster.folder / "stand-in"
     trainer.write_text(STAND_IN)
     trainer.chmod(0o755)
