@@ -59,7 +59,8 @@ Environment process_environment() {
           {},
           shipped_registry(),
           cache_folder(),
-          token_of_environment()};
+          token_of_environment(),
+          hub_of_environment(cache_folder())};
 }
 
 Result<std::string> Session::token() const {

@@ -11,6 +11,7 @@
 
 #include "client/channel/event_feed.h"
 #include "client/channel/server.h"
+#include "client/hub/hub.h"
 #include "common/clock.h"
 #include "common/status.h"
 
@@ -34,6 +35,7 @@ struct Environment {
   std::filesystem::path shipped_registry;  // of benchmarks; empty: none
   std::filesystem::path cache_folder;      // where this user's files may be kept
   std::string token = {};                  // that this user shows to coordinators; empty: none
+  Hub hub = {};                            // where models are fetched from
 };
 
 // The environment of this process.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "client/benchmarks/benchmark.h"
-#include "client/benchmarks/download.h"
+#include "client/web/download.h"
 #include "common/status.h"
 
 namespace prefixmem::client {

@@ -38,10 +38,29 @@ Result<fs::path> whole_path(const std::string& given, const Session& session) {
   return error ? from_errno("opening " + given, error.value()) : not_found(given + " is not there");
 }
 
+// What is to be sent, and what it is called unless it is given a name.
+struct Source {
+  fs::path path;
+  std::string name;
+};
+
+Result<Source> source_of(const std::string& given, Session& session) {
+  if (!names_hub(given)) {
+    PM_ASSIGN(const fs::path path, whole_path(given, session));
+    return Source{path, path.filename().string()};
+  }
+  PM_ASSIGN(const HubName name, parse_hub_name(given));
+  const auto note = [&](const std::string& sentence) { session.note(sentence); };
+  PM_ASSIGN(const fs::path folder, fetch_model(session.env.hub, name, note));
+  return Source{folder, name.name()};
+}
+
 Result<int> add_model(const ModelsOptions& options, Session& session) {
-  PM_ASSIGN(const fs::path path, whole_path(options.path, session));
+  if (!options.name.empty()) PM_TRY(check_model_name(options.name));
+  PM_ASSIGN(const auto source, source_of(options.path, session));
+  const fs::path& path = source.path;
   v1::AddModelRequest request;
-  request.set_name(options.name.empty() ? path.filename().string() : options.name);
+  request.set_name(options.name.empty() ? source.name : options.name);
   PM_TRY(check_model_name(request.name()));
   PM_TRY(check_model(path));
   PM_ASSIGN(Server * server, session.server());
@@ -106,7 +125,10 @@ Command add_models(CLI::App& app) {
   auto options = std::make_shared<ModelsOptions>();
   CLI::App* command = app.add_subcommand("models", "Models that the coordinator keeps");
   CLI::App* bring = command->add_subcommand("add", "Send a model, unless it is there");
-  bring->add_option("path", options->path, "A Hugging Face folder or a .gguf file")->required();
+  bring
+      ->add_option("path", options->path,
+                   "A Hugging Face folder, a .gguf file, or hf://ORG/NAME@REVISION")
+      ->required();
   bring->add_option("--name", options->name, "What specs call it: models://NAME; default: its own");
   CLI::App* all = command->add_subcommand("list", "List all models");
   CLI::App* one = command->add_subcommand("show", "Show the files of a model");

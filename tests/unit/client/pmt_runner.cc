@@ -24,8 +24,17 @@ Outcome Pmt::run_as_is(const std::vector<std::string>& arguments) {
   std::istringstream input(in);
   std::ostringstream out;
   std::ostringstream err;
-  Environment environment{input,          out,  err, [this] { return terminal; }, clock_,
-                          folder_.path(), feed, {},  folder_.path() / "cache",    token};
+  Environment environment{input,
+                          out,
+                          err,
+                          [this] { return terminal; },
+                          clock_,
+                          folder_.path(),
+                          feed,
+                          {},
+                          folder_.path() / "cache",
+                          token,
+                          hub};
   std::vector<const char*> argv = {"pmt"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   const int code = run_pmt(static_cast<int>(argv.size()), argv.data(), environment);

@@ -37,6 +37,7 @@ class Pmt {
   std::vector<std::string> tree() const;
 
   FakeService service;
+  Hub hub;
   std::string in;
   std::string token;
   std::optional<TerminalSize> terminal;

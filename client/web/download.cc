@@ -1,0 +1,102 @@
+#include "client/web/download.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <thread>
+
+namespace prefixmem::client {
+namespace {
+
+constexpr int kTries = 3;
+constexpr size_t kMostBytes = size_t{1} << 30;  // of what is kept in memory
+constexpr long kConnectSeconds = 30;
+constexpr long kStallSeconds = 60;  // without a byte
+
+struct Transfer {
+  CURL* curl = nullptr;
+  const std::function<Status(std::string_view)>& take;
+  Status taken = {};
+
+  long status() const {
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+};
+
+// Of a refusal the body is passed over. A whole file where a part of it was asked for does not come
+// here: libcurl ends that by itself.
+size_t on_bytes(const char* data, size_t size, size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const long status = transfer.status();
+  if (status < 400) transfer.taken = transfer.take({data, size * count});
+  return transfer.taken.ok() ? size * count : 0;
+}
+
+bool passes(CURLcode code) {
+  return code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
+         code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING;
+}
+
+void set_up(CURL* curl, const WebRequest& request, Transfer& transfer) {
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http,file");
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "https,http");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "prefixmem");
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  if (request.offset > 0) {
+    curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request.offset));
+  }
+  if (!request.token.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request.token.c_str());
+  }
+}
+
+}  // namespace
+
+WebAnswer fetch(const WebRequest& request, const std::function<Status(std::string_view)>& take) {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(curl_easy_init(),
+                                                                   curl_easy_cleanup);
+  if (ready != CURLE_OK || handle == nullptr) return {0, internal_error("libcurl does not start")};
+  Transfer transfer{handle.get(), take};
+  set_up(handle.get(), request, transfer);
+  const CURLcode code = curl_easy_perform(handle.get());
+  const long status = transfer.status();
+  if (!transfer.taken.ok()) return {status, transfer.taken};
+  if (code == CURLE_OK || status >= 400) return {status, {}, status == 429 || status >= 500};
+  return {status, unavailable(request.url + " cannot be reached: " + curl_easy_strerror(code)),
+          passes(code), code == CURLE_RANGE_ERROR};
+}
+
+Result<std::string> download(const std::string& url, const BackoffPolicy& pauses) {
+  for (int tries = 1;; ++tries) {
+    std::string body;
+    const WebAnswer answer = fetch({url}, [&](std::string_view bytes) -> Status {
+      if (body.size() + bytes.size() > kMostBytes) {
+        return resource_exhausted(url + " holds more than " + std::to_string(kMostBytes) +
+                                  " bytes");
+      }
+      body += bytes;
+      return {};
+    });
+    if (answer.whole()) return body;
+    if (answer.may_pass && tries < kTries) {
+      std::this_thread::sleep_for(backoff_delay(pauses, tries - 1, 1));
+      continue;
+    }
+    PM_TRY(Status(answer.end));
+    return not_found(url + " answers " + std::to_string(answer.status));
+  }
+}
+
+}  // namespace prefixmem::client
