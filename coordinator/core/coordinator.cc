@@ -215,14 +215,19 @@ void Coordinator::lose(LiveWorker& worker, const std::string& reason) {
 
 void Coordinator::forget_lost_workers() {
   const auto now = environment_.clock.monotonic();
-  for (auto at = live_.workers.begin(); at != live_.workers.end();) {
-    const auto& [id, worker] = *at;
+  std::vector<std::string> old;
+  for (const auto& [id, worker] : live_.workers) {
     const bool silent = worker.lost() && now - worker.last_heard > config_.forget;
-    const bool old = silent && !worker.info.cordoned();
-    if (old) journal_.worker_changed(id);
-    if (old) live_.gangs.erase(id);
-    at = old ? live_.workers.erase(at) : std::next(at);
+    if (silent && !worker.info.cordoned()) old.push_back(id);
   }
+  for (const std::string& id : old) forget(id);
+}
+
+void Coordinator::forget(const std::string& worker_id) {
+  journal_.worker_changed(worker_id);
+  live_.gangs.erase(worker_id);
+  live_.workers.erase(worker_id);
+  to_place_ = true;  // what waits may now wait for another reason
 }
 
 void Coordinator::place_jobs() {

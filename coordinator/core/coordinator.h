@@ -173,6 +173,7 @@ class Coordinator {
   void notice_pause() PM_REQUIRES(mutex_);
   void give_up_silent_workers() PM_REQUIRES(mutex_);
   void forget_lost_workers() PM_REQUIRES(mutex_);
+  void forget(const std::string& worker_id) PM_REQUIRES(mutex_);
   void lose(LiveWorker& worker, const std::string& reason) PM_REQUIRES(mutex_);
 
   // clients.cc

@@ -176,8 +176,13 @@ void Coordinator::disconnect(const std::string& worker_id, const WorkerLink* lin
   const MutexLock lock(mutex_);
   const auto found = live_.workers.find(worker_id);
   if (found == live_.workers.end() || found->second.link.get() != link) return;
-  found->second.link = nullptr;
+  LiveWorker& worker = found->second;
+  worker.link = nullptr;
   spdlog::info("worker {} disconnected", worker_id);
+  if (!worker.draining || !live_.on(worker_id).empty()) return;
+  // It said that it shuts down, and has nothing to come back for.
+  if (worker.info.cordoned()) return lose(worker, "worker " + worker_id + " has shut down");
+  forget(worker_id);
 }
 
 Status Coordinator::receive(const std::string& worker_id, const WorkerLink* link,

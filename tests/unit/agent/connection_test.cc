@@ -154,6 +154,27 @@ TEST_F(ConnectionTest, AWorkerThatShutsDownSaysSoInEveryBeatAndRefusesAttempts) 
   EXPECT_EQ(ended.code() + ": " + ended.message(), "UNAVAILABLE: worker-1 is shutting down");
 }
 
+TEST_F(ConnectionTest, AWorkerThatLeavesSaysSoAndClosesTheStream) {
+  constexpr double kNoFurtherBeat = 60;
+  connect();
+  coordinator_.next_register();
+  coordinator_.welcome({}, kNoFurtherBeat);
+  EXPECT_FALSE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  roster_->shut_down("worker-1 is shutting down");
+  disconnect();
+  EXPECT_TRUE(coordinator_.next(beats_or_ends).heartbeat().draining());
+  EXPECT_EQ(coordinator_.closed_streams(), 1) << "not broken off";
+}
+
+TEST_F(ConnectionTest, ACoordinatorThatStandsStillDoesNotKeepItFromLeaving) {
+  connect_and_welcome("");
+  coordinator_.next(beats_or_ends);
+  coordinator_.stand_still(true);
+  disconnect();
+  EXPECT_EQ(coordinator_.closed_streams(), 0);
+  coordinator_.stand_still(false);
+}
+
 TEST_F(ConnectionTest, PassesACancelOn) {
   connect_and_welcome("Rank().log('runs'); wait_for_signals()");
   coordinator_.assign(kId);

@@ -47,6 +47,18 @@ class FakeCoordinator final : public v1::WorkerService::Service {
     if (call_ != nullptr) call_->TryCancel();
   }
 
+  // How many the worker has closed and not broken off.
+  int closed_streams() {
+    const MutexLock lock(mutex_);
+    return closed_streams_;
+  }
+  // While it does, a stream that is closed is not ended.
+  void stand_still(bool stands) {
+    const MutexLock lock(mutex_);
+    stands_still_ = stands;
+    changed_.notify_all();
+  }
+
   // The next message for which `wanted` holds; others before it are dropped.
   using Wanted = std::function<bool(const v1::WorkerMessage&)>;
   v1::WorkerMessage next(const Wanted& wanted) {
@@ -127,6 +139,9 @@ class FakeCoordinator final : public v1::WorkerService::Service {
       changed_.notify_all();
     }
     set_current(nullptr, nullptr);
+    const MutexLock lock(mutex_);
+    while (stands_still_) changed_.wait(mutex_);
+    closed_streams_ += call->IsCancelled() ? 0 : 1;
     return grpc::Status::OK;
   }
   void set_current(grpc::ServerContext* call, Stream* stream) {
@@ -187,6 +202,8 @@ class FakeCoordinator final : public v1::WorkerService::Service {
 
   Mutex mutex_;
   CondVar changed_;
+  int closed_streams_ PM_GUARDED_BY(mutex_) = 0;
+  bool stands_still_ PM_GUARDED_BY(mutex_) = false;
   std::deque<v1::WorkerMessage> inbox_ PM_GUARDED_BY(mutex_);
   grpc::ServerContext* call_ PM_GUARDED_BY(mutex_) = nullptr;
   Stream* stream_ PM_GUARDED_BY(mutex_) = nullptr;

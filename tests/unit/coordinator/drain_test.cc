@@ -69,6 +69,27 @@ TEST_F(DrainTest, AfterItsRegistrationALossCountsAgain) {
   EXPECT_EQ(state("a"), "failed: rank 0 is gone; given up after 0 retries");
 }
 
+TEST_F(DrainTest, OneThatHasLeftIsForgottenAtOnce) {
+  disconnect("w");
+  EXPECT_EQ(worker_state(), "draining") << "job a may still run there";
+  ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
+  ASSERT_TRUE(heartbeat("w", {"a/1"}, /*draining=*/true).ok());
+  ASSERT_TRUE(ended("w", "a/1", "OK").ok());
+  disconnect("w");
+  EXPECT_THAT(coordinator().workers(), IsEmpty());
+  ASSERT_TRUE(connect("w", 1).ok());
+  EXPECT_EQ(worker_state(), "connected");
+}
+
+TEST_F(DrainTest, ACordonOutlivesItsWorker) {
+  ASSERT_TRUE(coordinator().cordon("w").ok());
+  ASSERT_TRUE(ended("w", "a/1", "OK").ok());
+  disconnect("w");
+  EXPECT_EQ(worker_state(), "lost");
+  ASSERT_TRUE(connect("w", 1).ok());
+  EXPECT_EQ(worker_state(), "cordoned");
+}
+
 TEST_F(DrainTest, OneThatIsSilentIsLostLikeAnyOther) {
   pass(config_.grace + config_.scheduler.lease);
   EXPECT_EQ(worker_state(), "lost");

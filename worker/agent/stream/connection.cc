@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace prefixmem::agent {
 namespace {
 
 constexpr Millis kPatienceForRegistered{10000};
+constexpr Millis kPatienceForGoodbye{2000};
 constexpr Millis kShortestBeat{100};
 constexpr Millis kLongestBeat{60000};
 
@@ -31,7 +33,7 @@ class Session {
   }
 
   Status run(const std::stop_token& stop) {
-    const std::stop_callback end(stop, [this] { context_.TryCancel(); });
+    const std::stop_callback end(stop, [this] { leave(); });
     Status heard;
     std::thread reader([&] {
       heard = guarded([this] { return read(); });
@@ -43,6 +45,7 @@ class Session {
     // A write that fails is answered: what the coordinator said is what Finish() has.
     if (!said.ok()) context_.TryCancel();
     reader.join();
+    closed_.release();
     world_.metrics.set_connected(false);
     Status broken = from_grpc(stream_->Finish());
     PM_TRY(heard);
@@ -54,6 +57,14 @@ class Session {
 
  private:
   using Message = v1::CoordinatorMessage;
+
+  // From the thread that asks for the end. A coordinator that is told knows at once that the worker
+  // is gone, not only when its lease has ended.
+  void leave() {
+    leaving_ = true;
+    world_.roster.bell().ring();
+    if (!registered_ || !closed_.try_acquire_for(kPatienceForGoodbye)) context_.TryCancel();
+  }
 
   bool say(const v1::WorkerMessage& message) { return stream_->Write(message); }
 
@@ -71,12 +82,18 @@ class Session {
         continue;
       }
       // Taken before the beat: what a shut-down has caused follows the beat that tells of it.
+      const bool leaving = leaving_;
       const auto report = world_.roster.next_report();
       if (!beat_where_due()) return {};
       const auto note = world_.roster.next_note();
       if (report && !say(report_message(*report))) return {};
       if (note && !say(note_message(*note))) return {};
-      if (!report && !note) world_.roster.bell().wait_until(next_beat_);
+      if (report || note) continue;
+      if (leaving) {
+        stream_->WritesDone();  // the coordinator then ends the stream
+        return {};
+      }
+      world_.roster.bell().wait_until(next_beat_);
     }
     return {};
   }
@@ -147,7 +164,8 @@ class Session {
   const ConnectionWorld& world_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, Message>> stream_;
-  std::atomic<bool> registered_ = false, broken_ = false;
+  std::atomic<bool> registered_ = false, broken_ = false, leaving_ = false;
+  std::binary_semaphore closed_{0};
   std::atomic<Millis> beat_ = kShortestBeat;
 
   // Writer only.
