@@ -18,17 +18,6 @@ Status missing(const std::string& named, const std::string& what) {
                   named, what));
 }
 
-Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256) {
-  PM_ASSIGN(const auto reader, blobs.read(sha256));
-  std::string text;
-  while (text.size() <= kMaxFolderListBytes) {
-    PM_ASSIGN(const std::string part, reader->read(size_t{1} << 20));
-    if (part.empty()) break;
-    text += part;
-  }
-  return parse_folder_list(text);
-}
-
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
@@ -53,6 +42,17 @@ void collect_of_field(const Message& message, const FieldDescriptor& field,
 }
 
 }  // namespace
+
+Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256) {
+  PM_ASSIGN(const auto reader, blobs.read(sha256));
+  std::string text;
+  while (text.size() <= kMaxFolderListBytes) {
+    PM_ASSIGN(const std::string part, reader->read(size_t{1} << 20));
+    if (part.empty()) break;
+    text += part;
+  }
+  return parse_folder_list(text);
+}
 
 void collect_content_names(const Message& message, std::set<std::string>& names) {
   std::vector<const FieldDescriptor*> fields;

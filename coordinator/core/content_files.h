@@ -19,6 +19,10 @@ namespace prefixmem {
 Result<FolderList> content_files(store::Reader& reader, const store::Blobs& blobs,
                                  const std::string& text);
 
+// What the folder with that digest holds, whether or not it is in the store. NOT_FOUND,
+// INVALID_ARGUMENT, …
+Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256);
+
 // Every content://… that a job's spec names; quick, for there may be thousands.
 void collect_content_names(const google::protobuf::Message& spec, std::set<std::string>& names);
 // The same of one with a sweep, whose values may name some too.

@@ -60,8 +60,13 @@ Result<std::set<std::string>> Coordinator::used_content() {
   for (const std::string& name : names) {
     PM_ASSIGN(const ContentName content, parse_content_name(name));
     digests.insert(content.sha256);
-    PM_ASSIGN(const FolderList files, content_files(reader(), blobs(), name));
-    for (const FolderFile& file : files) digests.insert(file.sha256);
+    if (!content.folder) continue;
+    const auto files = read_folder_list(blobs(), content.sha256);
+    if (files.ok()) {
+      for (const FolderFile& file : *files) digests.insert(file.sha256);
+    } else {  // nobody can tell what was in it, and the rest is to be swept all the same
+      spdlog::error("{} is in use but damaged: {}", name, files.status().message());
+    }
   }
   return digests;
 }

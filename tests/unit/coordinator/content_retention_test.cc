@@ -118,6 +118,17 @@ TEST_F(ContentRetention, AModelKeepsAllItsFiles) {
   EXPECT_FALSE(there("weights") || there("{}"));
 }
 
+TEST_F(ContentRetention, ADamagedFolderDoesNotKeepTheRestFromBeingSwept) {
+  v1::AddModelRequest request;
+  request.set_name("tiny");
+  request.set_content(add_folder());
+  ASSERT_TRUE(coordinator().add_model(request).ok());
+  ASSERT_TRUE(*store().blobs().remove(parse_content_name(request.content())->sha256));
+  add("rows");
+  pass_hours(11);
+  EXPECT_FALSE(there("rows"));
+}
+
 TEST_F(ContentRetention, AFileOfAJobWithTheSameBytesStays) {
   run_a();
   ASSERT_TRUE(upload("a/1", 1, "weights").ok());
