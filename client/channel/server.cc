@@ -89,6 +89,15 @@ Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request
   }
 }
 
+Status Server::check(const v1::CheckJobRequest& request) {
+  grpc::ClientContext context;
+  set_deadline(context, connection_->timeout);
+  v1::CheckJobResponse response;
+  const grpc::Status status = connection_->stub->CheckJob(&context, request, &response);
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return {};
+  return call_status(status, connection_->address, connection_->timeout);
+}
+
 Result<v1::Job> Server::job(const std::string& id_or_name) {
   v1::GetJobRequest request;
   request.set_job(id_or_name);
@@ -103,6 +112,12 @@ Result<v1::Job> Server::cancel(const std::string& id_or_name) {
   v1::CancelJobRequest request;
   request.set_job(id_or_name);
   return call(*connection_, *connection_->stub, &v1::JobService::Stub::CancelJob, request);
+}
+
+Result<v1::Sweep> Server::sweep(const std::string& id_or_name) {
+  v1::GetSweepRequest request;
+  request.set_sweep(id_or_name);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::GetSweep, request);
 }
 
 Result<v1::ListSweepsResponse> Server::sweeps(const v1::ListSweepsRequest& request) {

@@ -21,10 +21,12 @@ class Canceller {
 
   // A job; or a sweep, which then begins no further trial, and its trials that have not ended.
   void cancel(const std::string& wanted) {
-    const auto jobs = find_jobs(server_, {wanted});
+    const auto named = find_named(server_, wanted);
+    if (!named.ok()) return refuse(named.status());
+    if (named->job) return ask(*named->job);
+    const auto jobs = jobs_of(server_, *named);
     if (!jobs.ok()) return refuse(jobs.status());
-    if (!is_sweep_id(wanted)) return ask(jobs->front());
-    const Status sweep = server_.cancel_sweep(wanted).status();
+    const Status sweep = server_.cancel_sweep(named->sweep_id).status();
     if (sweep.ok()) return tell(*jobs);
     const bool ended = sweep.code() == Code::kFailedPrecondition;
     if (!ended && sweep.code() != Code::kNotFound) return refuse(sweep);

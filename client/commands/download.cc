@@ -68,6 +68,19 @@ std::string table_of(const std::vector<Downloaded>& files) {
   return table.text();
 }
 
+// Nobody is to look for an adapter that there is not.
+void note_what_is_missing(const v1::Job& job, const std::vector<Downloaded>& files,
+                          const DownloadOptions& options, Session& session) {
+  const bool trains = job.spec().method().type_case() != v1::MethodSpec::kNone;
+  const bool any = std::any_of(files.begin(), files.end(), [](const Downloaded& file) {
+    return file.artifact.kind() == "adapter";
+  });
+  if (!options.paths.empty() || any || !trains) return;
+  session.note("job " + job.id() + " is " + state_name(job.state()) + ": it has " +
+               (files.empty() ? "no files" : "no adapter") +
+               (has_ended(job.state()) ? "" : " yet"));
+}
+
 Result<int> download_files(const DownloadOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const v1::Job job, server->job(options.job));
@@ -79,7 +92,7 @@ Result<int> download_files(const DownloadOptions& options, Session& session) {
     PM_ASSIGN(const auto file, download(*server, job.id(), artifact, folder));
     files.push_back({artifact, file.string()});
   }
-  if (files.empty() && !session.json()) session.note("job " + job.id() + " has no files yet");
+  if (!session.json()) note_what_is_missing(job, files, options, session);
   PM_TRY(session.print(session.json()  ? json_of(job.id(), folder.string(), files)
                        : files.empty() ? ""
                                        : table_of(files)));

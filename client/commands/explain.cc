@@ -27,6 +27,7 @@ std::string json_of(const std::string& path) {
                     {"allowed", key.allowed},
                     {"default", key.fallback},
                     {"optional", key.optional},
+                    {"required", key.required},
                     {"meaning", key.doc}});
   }
   return nlohmann::ordered_json{{"keys", keys}}.dump(2) + "\n";

@@ -24,6 +24,11 @@ class Printer {
   void begin() { seen_ = 0; }
   int64_t printed() const { return printed_; }
 
+  auto taker() {
+    return [this](const v1::LogLine& line) { return take(line); };
+  }
+
+ private:
   Status take(const v1::LogLine& line) {
     if (++seen_ <= printed_) return {};
     ++printed_;
@@ -32,19 +37,17 @@ class Printer {
     return session_.print(text);
   }
 
- private:
   Session& session_;
   int64_t seen_ = 0;
   int64_t printed_ = 0;
 };
 
-Status follow(Server& server, const v1::StreamLogsRequest& request, Session& session) {
-  Printer printer(session);
+Status follow(Server& server, const v1::StreamLogsRequest& request, Printer& printer,
+              Session& session) {
   for (int tries = 1;; ++tries) {
     const int64_t before = printer.printed();
     printer.begin();
-    const Status end = server.logs(request, kFollowLimit,
-                                   [&](const v1::LogLine& line) { return printer.take(line); });
+    const Status end = server.logs(request, kFollowLimit, printer.taker());
     if (end.code() != Code::kUnavailable) return end;
     if (printer.printed() > before) tries = 0;
     if (tries == kTriesWithoutALine) return end;
@@ -58,13 +61,13 @@ Result<int> logs(const LogsOptions& options, Session& session) {
   v1::StreamLogsRequest request;
   request.set_job(options.job);
   request.set_follow(options.follow);
-  if (options.follow) {
-    PM_TRY(follow(*server, request, session));
-    return kExitDone;
-  }
   Printer printer(session);
-  PM_TRY(server->logs(request, server->timeout(),
-                      [&](const v1::LogLine& line) { return printer.take(line); }));
+  PM_TRY(options.follow ? follow(*server, request, printer, session)
+                        : server->logs(request, server->timeout(), printer.taker()));
+  if (printer.printed() == 0) {
+    session.note("job " + options.job + " has logged nothing" + (options.follow ? "" : " so far") +
+                 "; `pmt show " + options.job + "` says what became of it");
+  }
   return kExitDone;
 }
 

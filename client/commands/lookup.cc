@@ -10,35 +10,36 @@ namespace {
 constexpr int64_t kPageSize = 500;
 constexpr std::string_view kSweepPrefix = "sweep-";
 
-}  // namespace
-
-bool is_sweep_id(const std::string& text) { return text.starts_with(kSweepPrefix); }
-
-namespace {
-
-// Empty where there is no such sweep.
-Result<std::vector<v1::Job>> jobs_of_sweep(Server& server, const std::string& id) {
+Result<std::vector<v1::Job>> jobs_of_sweep(Server& server, const std::string& id, int64_t limit) {
   v1::ListJobsRequest request;
   request.set_sweep_id(id);
-  PM_ASSIGN(auto response, list_jobs(server, request, 0));
+  PM_ASSIGN(auto response, list_jobs(server, request, limit));
   std::vector<v1::Job> jobs(std::make_move_iterator(response.mutable_jobs()->begin()),
                             std::make_move_iterator(response.mutable_jobs()->end()));
   std::reverse(jobs.begin(), jobs.end());  // the API lists the newest first
   return jobs;
 }
 
-Result<std::vector<v1::Job>> find(Server& server, const std::string& wanted) {
-  std::vector<v1::Job> jobs;
-  if (is_sweep_id(wanted)) {
-    PM_ASSIGN(jobs, jobs_of_sweep(server, wanted));
-    if (!jobs.empty()) return jobs;
+}  // namespace
+
+Result<Named> find_named(Server& server, const std::string& id_or_name) {
+  if (id_or_name.starts_with(kSweepPrefix)) {
+    PM_ASSIGN(const auto any, jobs_of_sweep(server, id_or_name, 1));
+    if (!any.empty()) return Named{{}, id_or_name};
   }
-  PM_ASSIGN(auto job, server.job(wanted));
-  jobs.push_back(std::move(job));
-  return jobs;
+  auto job = server.job(id_or_name);
+  if (job.ok()) return Named{*std::move(job), {}};
+  if (job.status().code() != Code::kNotFound) return job.status();
+  const auto sweep = server.sweep(id_or_name);
+  if (sweep.ok()) return Named{{}, sweep->id()};
+  if (sweep.status().code() != Code::kNotFound) return sweep.status();
+  return not_found("no job or sweep has the id or name \"" + id_or_name + "\"");
 }
 
-}  // namespace
+Result<std::vector<v1::Job>> jobs_of(Server& server, const Named& named) {
+  if (named.job) return std::vector{*named.job};
+  return jobs_of_sweep(server, named.sweep_id, 0);
+}
 
 Result<v1::ListJobsResponse> list_jobs(Server& server, v1::ListJobsRequest request, int64_t limit) {
   v1::ListJobsResponse all;
@@ -57,7 +58,8 @@ Result<std::vector<v1::Job>> find_jobs(Server& server, const std::vector<std::st
   std::vector<v1::Job> jobs;
   std::set<std::string> known;
   for (const std::string& name : wanted) {
-    PM_ASSIGN(auto found, find(server, name));
+    PM_ASSIGN(const Named named, find_named(server, name));
+    PM_ASSIGN(auto found, jobs_of(server, named));
     for (v1::Job& job : found) {
       if (known.insert(job.id()).second) jobs.push_back(std::move(job));
     }

@@ -1,6 +1,7 @@
 // From what a person types to jobs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,12 +9,20 @@
 
 namespace prefixmem::client {
 
-bool is_sweep_id(const std::string& text);
+// A job or a sweep.
+struct Named {
+  std::optional<v1::Job> job;
+  std::string sweep_id;  // empty: it is a job
+};
+
+// By id or by unique name; where a job and a sweep have the name, the job. NOT_FOUND.
+Result<Named> find_named(Server& server, const std::string& id_or_name);
+// The job, or all jobs of the sweep in the order of their submission.
+Result<std::vector<v1::Job>> jobs_of(Server& server, const Named& named);
+// The jobs of all that are named, each once.
+Result<std::vector<v1::Job>> find_jobs(Server& server, const std::vector<std::string>& wanted);
 
 // Every page, up to `limit` jobs (0: all); `next_page_token` of the result says whether more exist.
 Result<v1::ListJobsResponse> list_jobs(Server& server, v1::ListJobsRequest request, int64_t limit);
-
-// The job of each id or name, and all jobs of each sweep id in the order of their submission.
-Result<std::vector<v1::Job>> find_jobs(Server& server, const std::vector<std::string>& wanted);
 
 }  // namespace prefixmem::client

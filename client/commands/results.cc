@@ -48,27 +48,26 @@ Result<std::string> text_of(const v1::SweepResults& results, bool by_method, For
   return setting_table(results).text() + "\n" + sweep_summary(results);
 }
 
-Result<int> of_sweep(const ResultsOptions& options, Session& session) {
-  PM_ASSIGN(Server * server, session.server());
+Result<int> of_sweep(const std::string& id, const ResultsOptions& options, Server& server,
+                     Session& session) {
   v1::GetSweepResultsRequest request;
-  request.set_sweep(options.jobs.front());
+  request.set_sweep(id);
   request.set_baseline(options.baseline);
-  PM_ASSIGN(const auto results, server->sweep_results(request));
+  PM_ASSIGN(const auto results, server.sweep_results(request));
   const bool by_method = options.by_method || (has_answer(results) && !options.by_setting);
   PM_ASSIGN(const std::string text, text_of(results, by_method, session.form));
   PM_TRY(session.print(text));
   return kExitDone;
 }
 
-Result<int> by_job(const ResultsOptions& options, Session& session) {
+Result<int> by_job(const ResultsOptions& options, Server& server, Session& session) {
   if (session.form == Form::kCsv) {
     return invalid_argument("--output is csv; allowed by job: table, json, markdown");
   }
-  PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const auto jobs, find_jobs(*server, options.jobs));
+  PM_ASSIGN(const auto jobs, find_jobs(server, options.jobs));
   std::vector<ResultRow> rows;
   for (const v1::Job& job : jobs) {
-    PM_ASSIGN(const auto artifacts, server->artifacts(job.id()));
+    PM_ASSIGN(const auto artifacts, server.artifacts(job.id()));
     rows.push_back(result_row(job, adapter_place(job.id(), artifacts)));
   }
   const Table table = result_table(rows);
@@ -79,13 +78,16 @@ Result<int> by_job(const ResultsOptions& options, Session& session) {
 }
 
 Result<int> results(const ResultsOptions& options, Session& session) {
-  const bool one_sweep = options.jobs.size() == 1 && is_sweep_id(options.jobs.front());
-  if (one_sweep && !options.by_job) return of_sweep(options, session);
+  PM_ASSIGN(Server * server, session.server());
+  if (options.jobs.size() == 1 && !options.by_job) {
+    PM_ASSIGN(const Named named, find_named(*server, options.jobs.front()));
+    if (!named.job) return of_sweep(named.sweep_id, options, *server, session);
+  }
   if (options.by_method || options.by_setting || !options.baseline.empty()) {
     return invalid_argument(
-        "--by-method, --by-setting and --baseline are given with jobs; allowed: with one sweep id");
+        "--by-method, --by-setting and --baseline are given with jobs; allowed: with one sweep");
   }
-  return by_job(options, session);
+  return by_job(options, *server, session);
 }
 
 }  // namespace
@@ -97,7 +99,7 @@ Command add_results(CLI::App& app) {
                          "Of a sweep: methods by benchmarks, or mean, deviation and cost of each "
                          "setting. Of jobs: scores before and after, loss, "
                          "speed, size, time, and adapters as `pmt download JOB` places them");
-  command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
+  command->add_option("jobs", options->jobs, "Ids or names of jobs or sweeps")->required();
   auto* by_job =
       command->add_flag("--by-job", options->by_job, "Of a sweep: a row for each of its jobs");
   auto* by_setting =

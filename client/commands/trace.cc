@@ -51,7 +51,7 @@ Command add_trace(CLI::App& app) {
   auto options = std::make_shared<TraceOptions>();
   CLI::App* command =
       app.add_subcommand("trace", "Write the life of jobs as a trace for https://ui.perfetto.dev");
-  command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
+  command->add_option("jobs", options->jobs, "Ids or names of jobs or sweeps")->required();
   command->add_option("--out", options->out, "File to write; default: stdout");
   return {command, [options](Session& session) { return trace(*options, session); }};
 }

@@ -91,7 +91,7 @@ Command add_watch(CLI::App& app) {
       "watch",
       "Follow jobs until they end; exits with 1 where one failed, 3 where one was "
       "cancelled");
-  command->add_option("jobs", options->jobs, "Job ids, job names or sweep ids")->required();
+  command->add_option("jobs", options->jobs, "Ids or names of jobs or sweeps")->required();
   return {command, [options](Session& session) { return watch(*options, session); }};
 }
 

@@ -170,7 +170,7 @@ Result<Sent> upload(Server& server, const std::vector<LocalContent>& contents) {
   for (size_t i = 0; i < contents.size(); ++i) {
     if (there[i].complete() || !done.insert(contents[i].sha256).second) continue;
     PM_TRY(send(server, contents[i], there[i]));
-    sent.files += 1;
+    if (!contents[i].file.empty()) sent.files += 1;
     sent.bytes += contents[i].bytes - there[i].received_bytes();
   }
   return sent;

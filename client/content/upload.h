@@ -33,7 +33,7 @@ struct NamedContent {
 Result<NamedContent> content_of(const std::filesystem::path& path);
 
 struct Sent {
-  int files = 0;
+  int files = 0;      // of this host; a folder's list is none
   int64_t bytes = 0;  // less than their sizes where the coordinator had a part
 };
 

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "client/content/upload.h"
@@ -15,56 +14,56 @@ namespace {
 namespace fs = std::filesystem;
 using spec::Tree;
 
-Result<NamedContent> read(std::string_view key, const fs::path& path) {
-  if (fs::is_directory(path) && key != "method.init") {
-    return invalid_argument("it is \"" + path.string() + "\", a folder; allowed: a file");
+constexpr std::string_view kModel = "model";
+
+bool is_folder_of(std::string_view key) { return key == kModel || key == "method.init"; }
+
+// What is on no worker either, as far as this host knows, fails only when the job starts.
+Status check_path(std::string_view key, const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    return not_found(
+        std::string(key) + ": " + path.string() +
+        " is not on this host; allowed: a path that is, " +
+        (key == kModel ? "models://NAME of a model that was sent with `pmt models add`, " : "") +
+        "root://NAME/PATH of what the workers have, or any path with --no-upload");
   }
-  return content_of(path);
+  if (fs::is_directory(path, error) && !is_folder_of(key)) {
+    return invalid_argument(std::string(key) + ": it is \"" + path.string() +
+                            "\", a folder; allowed: a file");
+  }
+  return {};
 }
-
-// What a spec names, each file read once.
-class Collector {
- public:
-  Status visit(std::string_view key, Tree& value) {
-    if (key == "model" || spec::has_scheme(value.scalar)) return {};
-    std::error_code error;
-    if (!fs::exists(value.scalar, error)) {
-      absent_.try_emplace(value.scalar, key);
-      return {};
-    }
-    auto known = names_.find(value.scalar);
-    if (known == names_.end()) {
-      auto upload = read(key, value.scalar);
-      if (!upload.ok()) return upload.status().with_context(key);
-      known = names_.emplace(value.scalar, to_string(upload->name)).first;
-      for (LocalContent& content : upload->contents) contents.push_back(std::move(content));
-    }
-    value = Tree::text(known->second);
-    return {};
-  }
-
-  const std::map<std::string, std::string>& absent() const { return absent_; }
-  std::vector<LocalContent> contents;
-
- private:
-  std::map<std::string, std::string> names_;   // path → content://…
-  std::map<std::string, std::string> absent_;  // path → a key that names it
-};
 
 }  // namespace
 
 Result<std::string> upload_named_files(const std::string& yaml, Server& server,
                                        const std::function<void(const std::string&)>& note) {
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
-  Collector found;
-  PM_TRY(spec::each_path(
-      spec, [&](std::string_view key, Tree& value) { return found.visit(key, value); }));
-  for (const auto& [path, key] : found.absent()) {
-    note(key + ": " + path + " is not on this host, so the workers are to have it");
+  std::map<std::string, std::string> names;  // of what is sent: path → content://…
+  PM_TRY(spec::each_path(spec, [&](std::string_view key, const Tree& value) -> Status {
+    if (spec::has_scheme(value.scalar)) return {};
+    PM_TRY(check_path(key, value.scalar));
+    if (key != kModel) names.try_emplace(value.scalar);
+    return {};
+  }));
+  if (names.empty()) return yaml;
+  v1::CheckJobRequest request;
+  request.set_yaml(yaml);
+  PM_TRY(server.check(request));  // before anything is read and sent, which takes a while
+  std::vector<LocalContent> contents;
+  for (auto& [path, name] : names) {
+    PM_ASSIGN(NamedContent content, content_of(path));
+    name = to_string(content.name);
+    for (LocalContent& one : content.contents) contents.push_back(std::move(one));
   }
-  if (found.contents.empty()) return yaml;
-  PM_ASSIGN(const Sent sent, upload(server, found.contents));
+  PM_ASSIGN(const Sent sent, upload(server, contents));
   if (sent.files > 0) note(sent_text(sent));
+  PM_TRY(spec::each_path(spec, [&](std::string_view key, Tree& value) -> Status {
+    const auto name = names.find(value.scalar);
+    if (key != kModel && name != names.end()) value = Tree::text(name->second);
+    return {};
+  }));
   return spec::print_tree(spec);
 }
 

@@ -9,10 +9,10 @@
 namespace prefixmem::client {
 
 // `yaml` is a spec whose paths are absolute (submission.h). The files of rows and the folders of
-// adapters that are on this host are sent, unless the coordinator has them, and named by content
-// instead; models and what is not here stay as they are: the workers are to have them. `note` is
-// given a sentence on what was sent and on what was not found. INVALID_ARGUMENT with the key where
-// a file cannot be what the key wants.
+// adapters are sent, unless the coordinator has them, and named by content instead; models stay as
+// they are: the workers are to have them. What the coordinator would refuse is not read or sent.
+// `note` is given a sentence on what was sent. NOT_FOUND with the key of a path that is not on this
+// host, INVALID_ARGUMENT where it cannot be what the key wants, failures of CheckJob.
 Result<std::string> upload_named_files(const std::string& yaml, Server& server,
                                        const std::function<void(const std::string&)>& note);
 

@@ -10,17 +10,20 @@ namespace {
 
 using spec::KeyInfo;
 
-std::string fallback_text(const KeyInfo& key) { return key.optional ? "none" : key.fallback; }
-
-bool has_fallback(const KeyInfo& key) { return !key.section || !key.fallback.empty(); }
+// "default 8", "required"; empty for maps of keys.
+std::string fallback_text(const KeyInfo& key, const std::string& before) {
+  if (!key.required.empty()) return key.required;
+  if (key.section && key.fallback.empty()) return "";
+  return before + (key.optional ? "none" : key.fallback);
+}
 
 // One key in full.
 std::string describe_key(const KeyInfo& key) {
   std::string text = key.path;
   if (!key.union_type.empty()) text += " (type " + key.union_type + ")";
   text += "\n  " + key.doc + "\n  allowed: " + key.allowed + "\n";
-  if (has_fallback(key)) text += "  default: " + fallback_text(key) + "\n";
-  return text;
+  const std::string fallback = fallback_text(key, "default: ");
+  return text + (fallback.empty() ? "" : "  " + fallback + "\n");
 }
 
 // One key as a line of its section's list.
@@ -28,8 +31,8 @@ std::string list_key(const KeyInfo& key, size_t width) {
   std::string text = "  " + key.path + std::string(width - key.path.size() + 2, ' ');
   if (!key.union_type.empty()) text += "[" + key.union_type + "] ";
   text += key.allowed;
-  if (has_fallback(key)) text += "; default " + fallback_text(key);
-  return text + "\n";
+  const std::string fallback = fallback_text(key, "default ");
+  return text + (fallback.empty() ? "" : "; " + fallback) + "\n";
 }
 
 std::string list_keys(const std::vector<KeyInfo>& keys) {
@@ -52,7 +55,10 @@ std::string code_cell(const std::string& text) {
 std::string markdown_row(const KeyInfo& key) {
   const std::string of = key.union_type.empty() ? "" : " (" + key.union_type + ")";
   return "| `" + key.path + "`" + of + " | " + escape_cell(key.allowed) + " | " +
-         (key.optional ? "none" : code_cell(key.fallback)) + " | " + escape_cell(key.doc) + " |\n";
+         (!key.required.empty() ? key.required
+          : key.optional        ? "none"
+                                : code_cell(key.fallback)) +
+         " | " + escape_cell(key.doc) + " |\n";
 }
 
 constexpr std::string_view kHead = R"(# The job spec
@@ -182,24 +188,44 @@ sweep:
   coordinator that is killed goes on where it was.
 )";
 
-// Of what is no key: the one that is nearest, or those of the section that it begins with.
+// The keys that have `word` among their values: "method" for lora.
+std::string keys_with_value(std::string_view word, const std::vector<KeyInfo>& keys) {
+  const std::string listed = ", " + std::string(word) + ",";
+  std::set<std::string_view> found;
+  for (const KeyInfo& key : keys) {
+    if ((", " + key.allowed + ",").find(listed) != std::string::npos) found.insert(key.path);
+  }
+  std::string text;
+  for (const std::string_view path : found) text += (text.empty() ? "" : ", ") + std::string(path);
+  return text;
+}
+
+// Of what is no key: those that have it as a value, the key that is nearest, or those of the
+// section that it begins with.
 std::string what_is_meant(std::string_view path, const std::vector<KeyInfo>& keys) {
+  const std::string owners = keys_with_value(path, keys);
+  if (!owners.empty()) return "it is a value of " + owners;
   std::set<std::string_view> paths;  // a key of several methods is there for each
   for (const KeyInfo& key : keys) paths.insert(key.path);
   const std::vector<std::string_view> all(paths.begin(), paths.end());
   if (!spec::nearest(path, all).empty()) return spec::suggestion(path, all);
   std::string section(path);
-  std::vector<std::string_view> of_section;
+  std::vector<std::string_view> names;  // of its keys
   do {
     if (section.ends_with('.')) section.pop_back();
     const size_t dot = section.rfind('.');
     section.erase(dot == std::string::npos ? 0 : dot + 1);  // "train." or ""
-    for (const std::string_view key : all) {
-      const bool direct = key.find('.', section.size()) == std::string_view::npos;
-      if (key.starts_with(section) && direct) of_section.push_back(key);
+    for (std::string_view key : all) {
+      if (!key.starts_with(section)) continue;
+      key.remove_prefix(section.size());
+      if (key.find('.') == std::string_view::npos) names.push_back(key);
     }
-  } while (of_section.empty());
-  return spec::suggestion(path, of_section);
+  } while (names.empty());
+  const std::string_view near = spec::nearest(path.substr(section.size()), names);
+  if (!near.empty()) return "did you mean " + section + std::string(near) + "?";
+  std::vector<std::string> whole;
+  for (const std::string_view name : names) whole.push_back(section + std::string(name));
+  return spec::suggestion(path, {whole.begin(), whole.end()});
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ class KeyLister {
   void field(std::string_view key, T& value, std::string_view doc, const Limit& limit = {}) {
     KeyInfo info{prefix_ + std::string(key), union_type_, allowed_text<T>(limit), "",
                  std::string(doc)};
+    if (limit.required) info.required = "required";
+    if (!limit.unless.empty()) info.required += " " + std::string(limit.unless);
     if constexpr (Optional<T>) {
       info.optional = true;
       typename T::value_type inner{};

@@ -13,7 +13,9 @@ struct KeyInfo {
   std::string fallback;    // the default as YAML; empty for maps of keys and optional ones
   std::string doc;
   bool optional = false;  // may be absent and then has no value
-  bool section = false;   // has keys of its own
+  // "required", "required unless method is none"; empty: it need not be given.
+  std::string required = {};
+  bool section = false;  // has keys of its own
 };
 
 // In the order of the schema, a section before its keys.

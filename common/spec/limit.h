@@ -14,6 +14,9 @@ struct Limit {
   std::optional<double> below = {};
   bool (*accepts)(std::string_view) = nullptr;  // of text
   std::string_view text = {};                   // which text that is
+  // Told by `explain`; enforced by validate().
+  bool required = false;
+  std::string_view unless = {};  // "unless method is none"; empty: always
 
   bool holds(double value) const {
     return (!least || value >= *least) && (!above || value > *above) && (!most || value <= *most) &&
@@ -33,6 +36,12 @@ bool is_name(std::string_view text);
 inline constexpr std::string_view kNameText =
     "1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit";
 inline Limit name_text() { return {.accepts = is_name, .text = kNameText}; }
+
+inline Limit required(std::string_view unless = {}, Limit limit = {}) {
+  limit.required = true;
+  limit.unless = unless;
+  return limit;
+}
 
 // The shortest decimal that reads back as the same double.
 std::string number_text(double value);

@@ -106,10 +106,9 @@ void describe(V& v, HoldoutSpec& s) {
 
 template <class V>
 void describe(V& v, DataSpec& s) {
-  v.field(
-      "train", s.train,
-      "File of training rows, by its ending JSONL (any other), .csv, .tsv or .parquet; required "
-      "unless method is none.");
+  v.field("train", s.train,
+          "File of training rows, by its ending JSONL (any other), .csv, .tsv or .parquet.",
+          required("unless method is none"));
   v.field("validation", s.validation,
           "File of validation rows, likewise: those that settings are chosen by (eval.split), so "
           "that the test rows of data.eval stay unseen.");
@@ -153,11 +152,10 @@ void describe(V& v, DataSpec& s) {
 
 template <class V>
 void describe(V& v, TrainSpec& s) {
-  v.field("max_steps", s.max_steps,
-          "Optimizer steps. Exactly one of max_steps and epochs, unless method is none.",
-          at_least(1));
+  v.field("max_steps", s.max_steps, "Optimizer steps.",
+          required("unless epochs is given or method is none", at_least(1)));
   v.field("epochs", s.epochs, "Passes over the training rows; a part of a step counts as one.",
-          above(0));
+          required("unless max_steps is given or method is none", above(0)));
   v.field("global_batch_size", s.global_batch_size, "Rows of one step, over all ranks.",
           at_least(1));
   v.field(
@@ -322,7 +320,8 @@ void describe(V& v, HyperbandSearch& s) {
 
 template <class V>
 void describe(V& v, GoalSpec& s) {
-  v.field("metric", s.metric, "What eval.mode reports: accuracy, exact_match, loss, …; required.");
+  v.field("metric", s.metric, "What eval.mode reports: accuracy, exact_match, loss, ….",
+          required());
   v.field("mode", s.mode, "Whether more or less of it is better.");
 }
 
@@ -388,12 +387,13 @@ void describe(V& v, SweepSpec& s) {
 
 template <class V>
 void describe(V& v, JobSpec& s) {
-  v.field("name", s.name, "Of the job, for people; need not be unique.", name_text());
+  v.field("name", s.name, "Of the job, for people; need not be unique.", required("", name_text()));
   v.field(
       "model", s.model,
-      "Hugging Face folder or GGUF file of the base model, as the worker sees it; required. A "
+      "Hugging Face folder or GGUF file of the base model, as the worker sees it. A "
       "GGUF file needs tokenizer.json and tokenizer_config.json beside it: the vocabulary that it "
-      "holds itself is not read.");
+      "holds itself is not read.",
+      required());
   v.field("benchmark", s.benchmark,
           "Name of a benchmark of the registry. `pmt submit` puts its data, objective and eval "
           "beneath the keys given here, so that what is stored is whole; for everyone else it is a "

@@ -21,6 +21,36 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return cells.back();
 }
 
+namespace {
+
+// "lr" of learning_rate.
+std::string initials(std::string_view key) {
+  std::string letters;
+  for (size_t i = 0; i < key.size(); ++i) {
+    if (i == 0 || key[i - 1] == '_') letters += key[i];
+  }
+  return letters;
+}
+
+// Whether the words of one are words of the other that stand side by side: batch_size of
+// global_batch_size.
+bool is_part(std::string_view words, std::string_view key) {
+  return ("_" + std::string(key) + "_").find("_" + std::string(words) + "_") != std::string::npos;
+}
+
+// The only one that is meant by a short form.
+std::string_view of_short_form(std::string_view word, const std::vector<std::string_view>& keys) {
+  std::string_view meant;
+  for (const std::string_view key : keys) {
+    if (word.size() < 2 || (initials(key) != word && !is_part(word, key))) continue;
+    if (!meant.empty()) return {};
+    meant = key;
+  }
+  return meant;
+}
+
+}  // namespace
+
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& keys) {
   constexpr size_t kLongestWord = 64;  // no key is nearly as long
   std::string_view best;
@@ -32,7 +62,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
     best = key;
     best_distance = distance;
   }
-  return best;
+  return best.empty() ? of_short_form(word, keys) : best;
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string_view>& keys) {

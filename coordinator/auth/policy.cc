@@ -9,6 +9,7 @@ namespace prefixmem::auth {
 const std::vector<MethodPolicy>& policies() {
   static const std::vector<MethodPolicy> kPolicies = {
       {"prefixmem.v1.JobService/SubmitJob", Access::kSubmitter, true},
+      {"prefixmem.v1.JobService/CheckJob", Access::kSubmitter, false},
       {"prefixmem.v1.JobService/CancelJob", Access::kSubmitter, true},
       {"prefixmem.v1.JobService/CancelSweep", Access::kSubmitter, true},
       {"prefixmem.v1.JobService/GetJob", Access::kViewer, false},

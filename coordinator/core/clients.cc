@@ -89,6 +89,23 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
   return jobs_of(*accepted);
 }
 
+Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
+                                                    const std::string& tenant) {
+  PM_ASSIGN(Planned planned, plan(submitted, tenant));
+  const MutexLock lock(mutex_);
+  PM_TRY(Status(failure_));
+  PM_TRY(complete(planned));
+  v1::CheckJobResponse response;
+  response.set_jobs(static_cast<int>(planned.jobs.size()));
+  return response;
+}
+
+Status Coordinator::complete(Planned& planned) {
+  PM_TRY(check_inputs(planned.inputs));
+  PM_TRY(check_quota(planned.jobs));
+  return name_dependencies(planned.jobs, planned.sweep);
+}
+
 // A repeated submission is answered as the first was, whatever has become of what it names.
 Result<store::Submission> Coordinator::accept(Result<Planned>& planned,
                                               store::Submission submission) {
@@ -100,9 +117,7 @@ Result<store::Submission> Coordinator::accept(Result<Planned>& planned,
                     earlier->idempotency_key, earlier->job_id));
   }
   PM_TRY(planned.status());
-  PM_TRY(check_inputs(planned->inputs));
-  PM_TRY(check_quota(planned->jobs));
-  PM_TRY(name_dependencies(planned->jobs, planned->sweep));
+  PM_TRY(complete(*planned));
   submission.sweep_id = planned->sweep ? planned->sweep->shown.id() : "";
   submission.job_id = planned->jobs.front().record.job.id();
   PM_TRY(insert(planned->jobs, submission, std::move(planned->sweep)));

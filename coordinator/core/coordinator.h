@@ -71,6 +71,9 @@ class Coordinator {
   // non-empty key. RESOURCE_EXHAUSTED where it would take the tenant beyond a quota.
   Result<v1::SubmitJobResponse> submit(const JobSpec& submitted, const std::string& idempotency_key,
                                        const std::string& tenant = auth::kDefaultTenant);
+  // What submit would say to it now.
+  Result<v1::CheckJobResponse> check_job(const JobSpec& submitted,
+                                         const std::string& tenant = auth::kDefaultTenant);
   // By name, with what they use.
   Result<std::vector<v1::Tenant>> tenants();
   // As it is afterwards. INVALID_ARGUMENT naming the field.
@@ -80,9 +83,8 @@ class Coordinator {
   Result<v1::Job> cancel(const std::string& id_or_name);
   // Begins no further trial and stops those that have not ended. NOT_FOUND; FAILED_PRECONDITION
   // where the sweep has ended.
-  Result<v1::Sweep> cancel_sweep(const std::string& id);
-  Result<v1::Sweep> find_sweep(const std::string& id);  // NOT_FOUND
-  std::vector<v1::Worker> workers();                    // by id
+  Result<v1::Sweep> cancel_sweep(const std::string& id_or_name);
+  std::vector<v1::Worker> workers();  // by id
   // From now on nothing more is placed on the worker, until uncordon; what runs there goes on. It
   // outlives the worker's registrations and the coordinator. NOT_FOUND.
   Result<v1::Worker> cordon(const std::string& worker_id);
@@ -186,6 +188,8 @@ class Coordinator {
     std::vector<LiveJob> jobs;
   };
   Result<Planned> plan(const JobSpec& submitted, const std::string& tenant);
+  // Checks what it names and its tenant's quota, and puts ids in the place of jobs' names.
+  Status complete(Planned& planned) PM_REQUIRES(mutex_);
   // The submission that counts: the earlier one, where its key was used before.
   Result<store::Submission> accept(Result<Planned>& planned, store::Submission submission)
       PM_REQUIRES(mutex_);

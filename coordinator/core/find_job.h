@@ -1,4 +1,4 @@
-// Jobs by what people call them.
+// Jobs and sweeps by what people call them.
 #pragma once
 
 #include <string>
@@ -8,7 +8,9 @@
 
 namespace prefixmem {
 
-// By id, or by a name that only one job has. NOT_FOUND; FAILED_PRECONDITION where several have it.
+// By id, or by a name that only one has. NOT_FOUND; FAILED_PRECONDITION where several have it, with
+// the newest of them.
 Result<v1::Job> find_job(store::Reader& reader, const std::string& id_or_name);
+Result<v1::Sweep> find_sweep(store::Reader& reader, const std::string& id_or_name);
 
 }  // namespace prefixmem

@@ -8,8 +8,8 @@
 #include "common/proto/job_state.h"
 #include "common/proto/sweep_state.h"
 #include "common/proto/timestamps.h"
-#include "common/spec/utf8.h"
 #include "coordinator/core/coordinator.h"
+#include "coordinator/core/find_job.h"
 #include "coordinator/core/trials.h"
 #include "coordinator/sweep/halving.h"
 
@@ -92,14 +92,9 @@ void Coordinator::stop_trials(const std::string& sweep_id, const std::string& re
   }
 }
 
-Result<v1::Sweep> Coordinator::find_sweep(const std::string& id) {
-  PM_ASSIGN(auto found, reader().sweep(id));
-  if (found) return *std::move(found);
-  return not_found(fmt::format("no sweep has the id \"{}\"", spec::shortened(id, 80)));
-}
-
-Result<v1::Sweep> Coordinator::cancel_sweep(const std::string& id) {
-  PM_TRY(find_sweep(id).status());
+Result<v1::Sweep> Coordinator::cancel_sweep(const std::string& id_or_name) {
+  PM_ASSIGN(const v1::Sweep known, find_sweep(reader(), id_or_name));
+  const std::string& id = known.id();
   bool open = false;
   int64_t batch = 0;
   {
@@ -114,7 +109,7 @@ Result<v1::Sweep> Coordinator::cancel_sweep(const std::string& id) {
     batch = journal_.number();
   }
   PM_TRY(make_durable(batch));
-  PM_ASSIGN(v1::Sweep after, find_sweep(id));
+  PM_ASSIGN(v1::Sweep after, find_sweep(reader(), id));
   if (open) return after;
   return failed_precondition(fmt::format("sweep {} ({}) has already ended: {}", id, after.name(),
                                          state_name(after.state())));

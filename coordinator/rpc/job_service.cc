@@ -16,15 +16,17 @@
 namespace prefixmem::rpc {
 namespace {
 
-Result<JobSpec> spec_of(const v1::SubmitJobRequest& request, const Limits& limits) {
+// Of a request that holds a spec in either spelling.
+template <class Request>
+Result<JobSpec> spec_of(const Request& request, const Limits& limits) {
   switch (request.source_case()) {
-    case v1::SubmitJobRequest::kSpec:
+    case Request::kSpec:
       PM_TRY(check_spec_size(request.spec().ByteSizeLong(), limits));
       return job_spec_from_proto(request.spec());
-    case v1::SubmitJobRequest::kYaml:
+    case Request::kYaml:
       PM_TRY(check_spec_size(request.yaml().size(), limits));
       return parse_job_spec(request.yaml());
-    case v1::SubmitJobRequest::SOURCE_NOT_SET:
+    case Request::SOURCE_NOT_SET:
       break;
   }
   return invalid_argument("the request holds neither spec nor yaml; allowed: one of them");
@@ -76,6 +78,16 @@ grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* cal
   });
 }
 
+grpc::ServerUnaryReactor* JobService::CheckJob(grpc::CallbackServerContext* call,
+                                               const v1::CheckJobRequest* request,
+                                               v1::CheckJobResponse* response) {
+  return reply(context_, call, response, [=, this]() -> Result<v1::CheckJobResponse> {
+    PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
+    PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
+    return context_.coordinator.check_job(spec, tenant);
+  });
+}
+
 grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* call,
                                              const v1::GetJobRequest* request, v1::Job* response) {
   return reply(context_, call, response,
@@ -109,7 +121,7 @@ grpc::ServerUnaryReactor* JobService::GetSweep(grpc::CallbackServerContext* call
                                                const v1::GetSweepRequest* request,
                                                v1::Sweep* response) {
   return reply(context_, call, response,
-               [=, this] { return context_.coordinator.find_sweep(request->sweep()); });
+               [=, this] { return find_sweep(context_.coordinator.reader(), request->sweep()); });
 }
 
 grpc::ServerUnaryReactor* JobService::ListSweeps(grpc::CallbackServerContext* call,
@@ -129,7 +141,7 @@ grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* c
                                                   const v1::CancelSweepRequest* request,
                                                   v1::Sweep* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Sweep> {
-    PM_ASSIGN(const v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
+    PM_ASSIGN(const v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
     PM_TRY(may_stop(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
     return context_.coordinator.cancel_sweep(sweep.id());
   });
@@ -139,7 +151,7 @@ grpc::ServerUnaryReactor* JobService::GetSweepResults(grpc::CallbackServerContex
                                                       const v1::GetSweepResultsRequest* request,
                                                       v1::SweepResults* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::SweepResults> {
-    PM_ASSIGN(v1::Sweep sweep, context_.coordinator.find_sweep(request->sweep()));
+    PM_ASSIGN(v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
     PM_ASSIGN(const auto jobs, context_.coordinator.reader().trials(sweep.id()));
     return results_of(std::move(sweep), jobs, request->baseline());
   });

@@ -69,7 +69,7 @@ Result<std::vector<std::string>> Reader::ids_named(const std::string& name, int 
         ids.push_back(row.text(0));
         return Status();
       },
-      "SELECT id FROM jobs WHERE name = ? ORDER BY seq LIMIT ?", name, limit));
+      "SELECT id FROM jobs WHERE name = ? ORDER BY seq DESC LIMIT ?", name, limit));
   return ids;
 }
 
@@ -129,6 +129,14 @@ Result<std::optional<v1::Sweep>> Reader::sweep(const std::string& id) {
   if (found.empty()) return std::optional<v1::Sweep>();
   PM_TRY(count_trials(found));
   return std::optional<v1::Sweep>(std::move(found.front()));
+}
+
+// Names stand in the messages alone, of which there are few.
+Result<std::vector<v1::Sweep>> Reader::sweeps_named(const std::string& name) {
+  PM_ASSIGN(auto sweeps, messages<v1::Sweep>("SELECT body FROM sweeps ORDER BY seq DESC"));
+  std::erase_if(sweeps, [&](const v1::Sweep& sweep) { return sweep.name() != name; });
+  PM_TRY(count_trials(sweeps));
+  return sweeps;
 }
 
 Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {

@@ -40,7 +40,7 @@ class Reader {
   explicit Reader(Database database) : database_(std::move(database)) {}
 
   Result<std::optional<v1::Job>> job(const std::string& id);
-  // Ids of the jobs of that name, oldest first, at most `limit`.
+  // Ids of the jobs of that name, newest first, at most `limit`.
   Result<std::vector<std::string>> ids_named(const std::string& name, int limit);
   // At most `limit` jobs and about kPageBytes.
   Result<JobPage> list(const JobFilter& filter, int limit);
@@ -49,6 +49,7 @@ class Reader {
 
   // With the counts of its trials.
   Result<std::optional<v1::Sweep>> sweep(const std::string& id);
+  Result<std::vector<v1::Sweep>> sweeps_named(const std::string& name);  // likewise, newest first
   // Newest first, at most `limit`, those stored before `before_seq` (0: all); with counts.
   Result<SweepPage> sweeps(int64_t before_seq, int limit);
   Result<std::vector<v1::Job>> trials(const std::string& sweep_id);  // in their order

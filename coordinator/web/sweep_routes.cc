@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "coordinator/core/find_job.h"
 #include "coordinator/core/sweep_results.h"
 #include "coordinator/web/answers.h"
 #include "coordinator/web/sweep_feed.h"
@@ -32,7 +33,7 @@ Answer cancel(const RoutesContext& context, const v1::Sweep& sweep, const HttpRe
 HttpServer::Routes sweep_routes(const RoutesContext& context) {
   Coordinator& coordinator = context.coordinator;
   const auto route = routes_below("/api/sweeps/([^/]+)", [&coordinator](const std::string& sweep) {
-    return coordinator.find_sweep(sweep);
+    return find_sweep(coordinator.reader(), sweep);
   });
   using enum HttpServer::Method;
   return {

@@ -9,7 +9,8 @@ def test_a_chain_of_jobs(lab, cluster):
     first = submit(cluster, lab.spec("first"))
     second = submit(cluster, lab.spec("second", after=["first"]))
     third = submit(cluster, lab.spec("third", after=[second]))
-    broken = submit(cluster, lab.spec("broken", data__train="/nowhere/rows.jsonl", after=[second]))
+    broken = lab.spec("broken", data__train="/nowhere/rows.jsonl", after=[second])
+    broken = submit(cluster, broken, "--no-upload")
     waiting = submit(cluster, lab.spec("waiting", after=["broken"]))
     assert show(cluster, second)["reason"] == f"waits for {first} (first) to succeed"
     cluster.start_worker(slots=4)

@@ -6,7 +6,7 @@ import pytest
 import tiny
 from jobs import show, submit
 
-FAILED, INVALID_ARGUMENT = 1, 11
+FAILED, INVALID_ARGUMENT, NOT_FOUND = 1, 11, 12
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,9 @@ def test_a_refused_spec(lab, service, change, words):
     assert all(word in sentence for word in words), sentence
 
 
-def failure(service, spec):
+def failure(service, spec, *args):
     """(code, sentence) that `pmt show` gives for a job that must fail."""
-    job = submit(service, spec)
+    job = submit(service, spec, *args)
     watched = service.pmt("watch", job)
     assert watched.code == FAILED, watched
     shown = show(service, job)
@@ -41,7 +41,11 @@ def failure(service, spec):
 
 
 def test_a_missing_model(lab, service):
-    code, sentence = failure(service, lab.spec("no-model", model="/nowhere/model"))
+    spec = lab.spec("no-model", model="/nowhere/model")
+    refused = service.pmt("submit", spec)
+    assert refused.code == NOT_FOUND, refused
+    assert "model: /nowhere/model is not on this host; allowed: " in refused.err
+    code, sentence = failure(service, spec, "--no-upload")
     assert code == "NOT_FOUND" and "/nowhere/model" in sentence
 
 

@@ -251,7 +251,7 @@ def test_a_coordinator_that_comes_back(lab, cluster, browser):
 
 def test_what_is_not_there(service, open_tab):
     for path, sentence in {
-        "sweeps/nobody": 'no sweep has the id "nobody"',
+        "sweeps/nobody": 'no sweep has the id or name "nobody"',
         "jobs/nobody": 'no job has the id or name "nobody"',
     }.items():
         tab = open_tab(f"{service.page}/{path}")

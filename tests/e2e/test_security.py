@@ -151,7 +151,7 @@ def test_users_do_what_their_tokens_allow(secured, lab):
     identity, viewer = secured.token("bob", "viewer")
     secured.use(viewer)
     assert cluster.pmt("list").code == 0
-    refused = cluster.pmt("submit", spec)
+    refused = cluster.pmt("submit", spec, "--no-upload")
     assert refused.code == 13 and "(bob) has the role viewer" in refused.err, refused
     secured.use(secured.root)
     assert cluster.pmt("admin", "tokens", "revoke", identity).code == 0

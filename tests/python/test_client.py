@@ -7,7 +7,7 @@ import pytest
 from fake_service import Refusal, refuse, story
 from prefixmem import Client
 from prefixmem import client as api
-from prefixmem._proto import job_pb2, job_service_pb2
+from prefixmem._proto import job_pb2, job_service_pb2, sweep_pb2
 
 
 def job(number=1, **fields):
@@ -196,6 +196,22 @@ def test_results_of_several(service, client):
     rows = client.results(["job-1", "sweep-x", api.jobs.job_of(job(2))])
     assert [row["job"] for row in rows] == ["job-1", "job-2", "job-3"]
     assert service.requests[1].sweep_id == "sweep-x"
+
+
+def test_results_of_a_sweep_by_its_name(service, client):
+    def absent(_):
+        refuse(grpc.StatusCode.NOT_FOUND, "no such job")
+
+    sweep = sweep_pb2.Sweep(id="sweep-x", name="rates")
+    service.answers |= {
+        "GetJob": absent,
+        "GetSweep": lambda request: sweep if request.sweep == "rates" else absent(request),
+        "ListJobs": lambda _: job_service_pb2.ListJobsResponse(jobs=[job(2), job(1)]),
+    }
+    assert [row["job"] for row in client.results("rates")] == ["job-1", "job-2"]
+    assert service.requests[-1].sweep_id == "sweep-x"
+    with pytest.raises(api.NotFound, match='no job or sweep has the id or name "ratez"'):
+        client.results("ratez")
 
 
 def test_names_of_methods():

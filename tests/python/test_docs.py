@@ -32,6 +32,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tiny.write_model(tmp_path / "model")
     (tmp_path / "job.yaml").write_text("name: a\n")
+    (tmp_path / "train.jsonl").write_text("{}\n")
     model = AutoModelForCausalLM.from_pretrained("model")
     adapter = folders.write_random(tmp_path / "adapter", model)
     test_probe.write_probe(adapter, model)

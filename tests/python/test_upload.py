@@ -5,8 +5,9 @@ import hashlib
 import grpc
 import pytest
 import yaml
+from fake_service import refuse
 from prefixmem._proto import job_service_pb2
-from prefixmem.client import DataLoss, InvalidArgument, content
+from prefixmem.client import DataLoss, InvalidArgument, NotFound, content
 
 
 def sha256(data):
@@ -36,15 +37,37 @@ def submitted(service):
 
 
 def test_files_of_a_spec_become_content(client, service, stored, rows):
-    client.submit({"model": "m", "data": {"train": "train.jsonl", "eval": "not-here.jsonl"}})
+    model = rows.parent / "m"
+    model.mkdir()
+    client.submit({"model": "m", "data": {"train": "train.jsonl", "eval": "train.jsonl"}})
+    content_name = f"content://{DIGEST}/train.jsonl"
     assert submitted(service) == {
-        "model": str(rows.parent / "m"),
-        "data": {
-            "train": f"content://{DIGEST}/train.jsonl",
-            "eval": str(rows.parent / "not-here.jsonl"),
-        },
+        "model": str(model),
+        "data": {"train": content_name, "eval": content_name},
     }
     assert stored.whole == {DIGEST: ROWS}
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"data": {"train": "x.jsonl"}}, r"data\.train: .*/x\.jsonl is not on this host; allowed"),
+        ({"model": "google/gemma"}, r"model: .*/google/gemma is not on this host; .*models://NAME"),
+    ],
+)
+def test_what_is_not_here_is_refused(client, service, stored, rows, spec, sentence):
+    with pytest.raises(NotFound, match=sentence):
+        client.submit(spec)
+    assert not service.requests
+
+
+def test_what_the_coordinator_would_refuse_is_not_sent(client, service, stored, rows):
+    service.answers["CheckJob"] = lambda _: refuse(
+        grpc.StatusCode.INVALID_ARGUMENT, "train.seed is -1; allowed: a whole number"
+    )
+    with pytest.raises(InvalidArgument, match=r"train\.seed is -1"):
+        client.submit({"data": {"train": "train.jsonl"}})
+    assert not stored.uploads
 
 
 def test_what_is_there_is_not_sent_again(client, stored, rows):
@@ -107,4 +130,4 @@ def test_a_file_that_the_coordinator_refuses(client, service, stored, rows):
     stored.refusal = (grpc.StatusCode.DATA_LOSS, "other bytes")
     with pytest.raises(DataLoss, match="changed meanwhile"):
         client.submit({"data": {"train": "train.jsonl"}})
-    assert not service.requests
+    assert [type(request).__name__ for request in service.requests] == ["CheckJobRequest"]

@@ -104,13 +104,13 @@ TEST_F(Benchmarks, ASubmittedSpecIsWhole) {
 
 TEST_F(Benchmarks, ASettingMayNameOne) {
   EXPECT_EQ(prepare("suite").code, 0);
-  pmt.write("job.yaml", "model: m\n");
+  pmt.write("job.yaml", "model: root://m\n");
   EXPECT_EQ(run({"submit", "job.yaml", "--set", "benchmark=suite"}).code, 0);
   EXPECT_THAT(pmt.service.submitted.at(0).yaml(), HasSubstr("{name: suite/two, data: {"));
 }
 
 TEST_F(Benchmarks, OnlyASpecThatNamesOneNeedsARegistry) {
-  pmt.write("job.yaml", "model: m\n");
+  pmt.write("job.yaml", "model: root://m\n");
   EXPECT_EQ(pmt.run({"submit", "job.yaml", "--registry", "none"}).code, 0);
   pmt.write("job.yaml", "benchmark: tiny\n");
   EXPECT_EQ(pmt.run({"submit", "job.yaml", "--registry", "none"}).code, 12);

@@ -63,6 +63,14 @@ TEST_F(Cancel, ASweepIsCancelledAsAWhole) {
   EXPECT_EQ(done.out.find("job-1"), std::string::npos) << "it had ended before";
 }
 
+TEST_F(Cancel, ASweepGoesByItsNameToo) {
+  v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
+  sweep.set_id("sweep-1");
+  sweep.set_name("rates");
+  EXPECT_EQ(pmt.run({"cancel", "rates"}).code, 0);
+  EXPECT_EQ(pmt.service.cancelled_sweeps, std::vector<std::string>{"sweep-1"});
+}
+
 TEST_F(Cancel, ASweepThatCannotBeAskedIsNoSuccess) {
   pmt.service.sweeps.emplace_back().set_id("sweep-1");
   pmt.service.refuse["CancelSweep"] = {grpc::StatusCode::INTERNAL, "no disk"};

@@ -87,8 +87,18 @@ TEST_F(Download, AJobWithoutFilesIsNoFailure) {
   pmt.service.artifacts.clear();
   const Outcome done = pmt.run({"download", "job-1"});
   EXPECT_EQ(done.code, 0);
-  EXPECT_EQ(done.err, "pmt: job job-1 has no files yet\n");
+  EXPECT_EQ(done.err, "pmt: job job-1 is succeeded: it has no files\n");
   EXPECT_EQ(pmt.run({"download", "job-1", "-o", "json"}).json()["files"].size(), 0u);
+}
+
+TEST_F(Download, SaysThatThereIsNoAdapter) {
+  pmt.service.jobs.front().set_state(v1::JOB_STATE_CANCELLED);
+  pmt.service.artifacts.clear();
+  pmt.service.add_file("job-1", "metrics.jsonl", "metrics", "{}");
+  EXPECT_EQ(pmt.run({"download", "job-1"}).err, "pmt: job job-1 is cancelled: it has no adapter\n");
+  pmt.service.jobs.front().set_state(v1::JOB_STATE_RUNNING);
+  EXPECT_EQ(pmt.run({"download", "job-1"}).err,
+            "pmt: job job-1 is running: it has no adapter yet\n");
 }
 
 TEST_F(Download, ReplacesAFile) {

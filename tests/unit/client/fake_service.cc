@@ -15,6 +15,10 @@ grpc::Status no_job(const std::string& name) {
   return {grpc::StatusCode::NOT_FOUND, "no job has the id or name \"" + name + "\""};
 }
 
+grpc::Status no_sweep(const std::string& name) {
+  return {grpc::StatusCode::NOT_FOUND, "no sweep has the id or name \"" + name + "\""};
+}
+
 bool matches(const v1::Job& job, const v1::ListJobsRequest& request) {
   const auto& states = request.states();
   return (request.sweep_id().empty() || request.sweep_id() == job.sweep_id()) &&
@@ -103,6 +107,14 @@ grpc::Status FakeService::SubmitJob(grpc::ServerContext*, const v1::SubmitJobReq
   return grpc::Status::OK;
 }
 
+grpc::Status FakeService::CheckJob(grpc::ServerContext*, const v1::CheckJobRequest* request,
+                                   v1::CheckJobResponse* response) {
+  const std::lock_guard lock(mutex_);
+  checked.push_back(*request);
+  response->set_jobs(1);
+  return refusal("CheckJob");
+}
+
 grpc::Status FakeService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
                                  v1::Job* response) {
   const auto job = find(request->job());
@@ -142,6 +154,19 @@ grpc::Status FakeService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
   return grpc::Status::OK;
 }
 
+grpc::Status FakeService::GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request,
+                                   v1::Sweep* response) {
+  for (const v1::Sweep& sweep : sweeps) {
+    if (sweep.id() != request->sweep() && sweep.name() != request->sweep()) continue;
+    *response = sweep;
+    return grpc::Status::OK;
+  }
+  const auto found = sweep_results.find(request->sweep());
+  if (found == sweep_results.end()) return no_sweep(request->sweep());
+  response->set_id(found->first);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeService::ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
                                      v1::ListSweepsResponse* response) {
   for (const v1::Sweep& sweep : sweeps) {
@@ -162,7 +187,7 @@ grpc::Status FakeService::CancelSweep(grpc::ServerContext*, const v1::CancelSwee
     *response = sweep;
     return refusal("CancelSweep");
   }
-  return {grpc::StatusCode::NOT_FOUND, "no sweep has the id \"" + request->sweep() + "\""};
+  return no_sweep(request->sweep());
 }
 
 grpc::Status FakeService::GetSweepResults(grpc::ServerContext*,
@@ -170,7 +195,7 @@ grpc::Status FakeService::GetSweepResults(grpc::ServerContext*,
                                           v1::SweepResults* response) {
   const auto found = sweep_results.find(request->sweep());
   if (found == sweep_results.end()) {
-    return {grpc::StatusCode::NOT_FOUND, "no sweep has the id \"" + request->sweep() + "\""};
+    return no_sweep(request->sweep());
   }
   asked_baseline = request->baseline();
   *response = found->second;

@@ -55,6 +55,7 @@ class FakeService final : public v1::JobService::Service {
 
   // What was asked, in order.
   std::vector<v1::SubmitJobRequest> submitted;
+  std::vector<v1::CheckJobRequest> checked;
   std::vector<v1::ListJobsRequest> listed;
   std::vector<v1::WatchJobRequest> watched;
   std::vector<v1::StreamLogsRequest> logs_asked;
@@ -69,12 +70,16 @@ class FakeService final : public v1::JobService::Service {
  private:
   grpc::Status SubmitJob(grpc::ServerContext*, const v1::SubmitJobRequest* request,
                          v1::SubmitJobResponse* response) override;
+  grpc::Status CheckJob(grpc::ServerContext*, const v1::CheckJobRequest* request,
+                        v1::CheckJobResponse* response) override;
   grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
                       v1::Job* response) override;
   grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
+  grpc::Status GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request,
+                        v1::Sweep* response) override;
   grpc::Status ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
                           v1::ListSweepsResponse* response) override;
   grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,

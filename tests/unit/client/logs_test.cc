@@ -57,6 +57,15 @@ TEST_F(Logs, WithoutALineTheTriesEnd) {
   EXPECT_GT(pmt.service.breaks.size(), 80u);
 }
 
+TEST_F(Logs, SaysThatThereIsNone) {
+  pmt.service.logs.messages.clear();
+  const Outcome done = pmt.run({"logs", "job-1"});
+  EXPECT_EQ(done.code, 0);
+  EXPECT_EQ(done.out, "");
+  EXPECT_EQ(done.err,
+            "pmt: job job-1 has logged nothing so far; `pmt show job-1` says what became of it\n");
+}
+
 TEST_F(Logs, ABrokenOneThatIsNotFollowedIsAFailure) {
   pmt.service.breaks = {2};
   EXPECT_EQ(pmt.run({"logs", "job-1"}).code, 16);

@@ -10,7 +10,10 @@ const grpc::Status kAway(grpc::StatusCode::UNAVAILABLE, "restarting");
 
 class Submit : public testing::Test {
  protected:
-  Submit() { pmt.write("specs/job.yaml", "model: m\n"); }
+  Submit() {
+    pmt.write("specs/job.yaml", "model: m\n");
+    pmt.write("specs/m/config.json", "{}");
+  }
   Pmt pmt;
 };
 
@@ -41,10 +44,14 @@ TEST_F(Submit, AsJson) {
 }
 
 TEST_F(Submit, ReadsStandardInputAndSettings) {
-  pmt.in = "model: /m\n";
-  EXPECT_EQ(pmt.run({"submit", "-", "--set", "train.seed=3", "--set", "data.train=rows"}).code, 0);
+  pmt.in = "model: specs/m\n";
+  EXPECT_EQ(
+      pmt.run({"submit", "-", "--no-upload", "--set", "train.seed=3", "--set", "data.train=rows"})
+          .code,
+      0);
   EXPECT_EQ(pmt.service.submitted.at(0).yaml(),
-            "model: /m\ntrain:\n  seed: 3\ndata:\n  train: " + pmt.path("rows").string() + "\n");
+            "model: " + pmt.path("specs/m").string() +
+                "\ntrain:\n  seed: 3\ndata:\n  train: " + pmt.path("rows").string() + "\n");
 }
 
 TEST_F(Submit, EverySubmissionHasAKeyOfItsOwn) {

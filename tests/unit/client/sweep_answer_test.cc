@@ -148,9 +148,10 @@ TEST_F(SweepAnswer, TheSameNumbersStandInEveryForm) {
 TEST_F(SweepAnswer, SettingsAreShownWhereTheyAreAskedFor) {
   EXPECT_THAT(out({"--by-setting"}), HasSubstr("mean  sd  finished"));
   EXPECT_EQ(pmt.run({"results", "sweep-1", "--by-setting", "--by-method"}).code, 2);
+  pmt.service.jobs.push_back(make_job("job-1", "a", v1::JOB_STATE_SUCCEEDED));
   EXPECT_EQ(pmt.run({"results", "job-1", "--baseline", "lora"}).err,
             "pmt: --by-method, --by-setting and --baseline are given with jobs; allowed: with one "
-            "sweep id\n");
+            "sweep\n");
 }
 
 TEST_F(SweepAnswer, TheBaselineIsAskedFor) {

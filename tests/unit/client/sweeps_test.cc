@@ -112,6 +112,10 @@ TEST_F(Sweeps, ResultsAreAlsoMarkdownAndCsv) {
   EXPECT_EQ(pmt.run({"results", "sweep-1", "-o", "json"}).json()["settings"][0]["mean"], 0.75);
 }
 
+TEST_F(Sweeps, ResultsOfItsName) {
+  EXPECT_EQ(pmt.run({"results", "rates"}).out, pmt.run({"results", "sweep-1"}).out);
+}
+
 TEST_F(Sweeps, OtherCommandsHaveNoSuchForms) {
   const Outcome done = pmt.run({"sweeps", "-o", "csv"});
   EXPECT_EQ(done.code, 11);
@@ -123,7 +127,7 @@ TEST_F(Sweeps, OtherCommandsHaveNoSuchForms) {
 TEST_F(Sweeps, ASweepThatIsNotThere) {
   const Outcome done = pmt.run({"results", "sweep-2"});
   EXPECT_EQ(done.code, 12);
-  EXPECT_EQ(done.err, "pmt: no sweep has the id \"sweep-2\"\n");
+  EXPECT_EQ(done.err, "pmt: no job or sweep has the id or name \"sweep-2\"\n");
 }
 
 }  // namespace

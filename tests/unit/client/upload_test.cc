@@ -35,10 +35,11 @@ class UploadTest : public testing::Test {
 
 TEST_F(UploadTest, SendsTheFilesThatTheSpecNames) {
   pmt.write("data/test.csv", "other rows");
-  const Outcome done = submit("model: /m\ndata: {train: train.jsonl, eval: data/test.csv}\n");
+  const Outcome done = submit("model: root://m\ndata: {train: train.jsonl, eval: data/test.csv}\n");
   EXPECT_EQ(done.code, 0) << done.err;
-  EXPECT_EQ(submitted(), "model: /m\ndata:\n  train: \"" + name_of("rows", "train.jsonl") +
-                             "\"\n  eval: \"" + name_of("other rows", "test.csv") + "\"\n");
+  EXPECT_EQ(submitted(), "model: \"root://m\"\ndata:\n  train: \"" +
+                             name_of("rows", "train.jsonl") + "\"\n  eval: \"" +
+                             name_of("other rows", "test.csv") + "\"\n");
   EXPECT_EQ(content.whole[sha256_hex("rows")], "rows");
   EXPECT_EQ(content.whole[sha256_hex("other rows")], "other rows");
   EXPECT_EQ(done.err, "pmt: sent 2 files, 14 B\n");
@@ -54,6 +55,7 @@ TEST_F(UploadTest, WhatTheCoordinatorHasIsNotSentAgain) {
 
 TEST_F(UploadTest, AFileThatIsNamedTwiceIsSentOnce) {
   pmt.write("copy.jsonl", "rows");
+  for (const char* model : {"a/config.json", "b/config.json"}) pmt.write(model, "{}");
   const Outcome done = submit(
       "sweep: {grid: {data.train: [train.jsonl, copy.jsonl], model: [a, b]},"
       " trials: [{data.train: train.jsonl}]}");
@@ -75,12 +77,37 @@ TEST_F(UploadTest, AnAdapterToStartFromIsAFolder) {
   EXPECT_EQ(content.whole[sha256_hex("weights")], "weights");
 }
 
-TEST_F(UploadTest, WhatIsNotHereIsLeftToTheWorkers) {
-  const Outcome done = submit("data: {train: away.jsonl}");
-  EXPECT_EQ(done.code, 0);
-  EXPECT_EQ(done.err, "pmt: data.train: " + pmt.path("away.jsonl").string() +
-                          " is not on this host, so the workers are to have it\n");
+TEST_F(UploadTest, WhatIsNotHereIsRefused) {
+  const Outcome rows = submit("data: {train: away.jsonl}");
+  EXPECT_EQ(rows.code, exit_code(not_found("")));
+  EXPECT_EQ(rows.err,
+            "pmt: data.train: " + pmt.path("away.jsonl").string() +
+                " is not on this host; allowed: a path that is, root://NAME/PATH of what the "
+                "workers have, or any path with --no-upload\n");
+  const Outcome hub = submit("{model: google/gemma-3-270m, data: {train: train.jsonl}}");
+  EXPECT_EQ(hub.err,
+            "pmt: model: " + pmt.path("google/gemma-3-270m").string() +
+                " is not on this host; allowed: a path that is, models://NAME of a model that was "
+                "sent with `pmt models add`, root://NAME/PATH of what the workers have, or any "
+                "path with --no-upload\n");
+  EXPECT_THAT(content.uploads, IsEmpty());
+  EXPECT_THAT(pmt.service.submitted, IsEmpty());
+  EXPECT_EQ(submit("data: {train: away.jsonl}", {"--no-upload"}).code, 0);
   EXPECT_THAT(submitted(), HasSubstr("train: " + pmt.path("away.jsonl").string()));
+}
+
+TEST_F(UploadTest, WhatTheCoordinatorWouldRefuseIsNotSent) {
+  pmt.service.refuse["CheckJob"] = {grpc::StatusCode::INVALID_ARGUMENT, "train.seed is -1"};
+  const Outcome done = submit("{data: {train: train.jsonl}, train: {seed: -1}}");
+  EXPECT_EQ(done.code, exit_code(invalid_argument("")));
+  EXPECT_EQ(done.err, "pmt: train.seed is -1\n");
+  EXPECT_THAT(content.uploads, IsEmpty());
+}
+
+TEST_F(UploadTest, AnOlderCoordinatorLooksWhenItIsSubmitted) {
+  pmt.service.refuse["CheckJob"] = {grpc::StatusCode::UNIMPLEMENTED, ""};
+  EXPECT_EQ(submit("data: {train: train.jsonl}").code, 0);
+  EXPECT_THAT(content.uploads, SizeIs(1));
 }
 
 TEST_F(UploadTest, ModelsAndNamesWithASchemeAreLeftAsTheyAre) {

@@ -128,7 +128,15 @@ TEST_F(Watch, ARefusalEndsIt) {
 TEST_F(Watch, NamesAJobThatIsNotThere) {
   const Outcome done = pmt.run({"watch", "sweep-none"});
   EXPECT_EQ(done.code, 12);
-  EXPECT_EQ(done.err, "pmt: no job has the id or name \"sweep-none\"\n");
+  EXPECT_EQ(done.err, "pmt: no job or sweep has the id or name \"sweep-none\"\n");
+}
+
+TEST_F(Watch, ASweepGoesByItsNameToo) {
+  add_job("job-1", "memory", v1::JOB_STATE_SUCCEEDED);
+  v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
+  sweep.set_id("sweep-1");
+  sweep.set_name("rates");
+  EXPECT_EQ(numbers_of(pmt.run({"watch", "rates", "-o", "json"}).json_lines(), "job-1"), all_);
 }
 
 TEST_F(Watch, OnATerminalIsABarAJob) {

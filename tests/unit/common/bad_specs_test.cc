@@ -27,6 +27,8 @@ TEST(BadSpec, UnknownKeys) {
   expect_refused({
       {"train: {learning_rat: 1}", "train.learning_rat is not a key; did you mean learning_rate?"},
       {"nam: a", "nam is not a key; did you mean name?"},
+      {"train: {lr: 1}", "train.lr is not a key; did you mean learning_rate?"},
+      {"train: {batch_size: 1}", "train.batch_size is not a key; did you mean global_batch_size?"},
       {"data: {x: 1}",
        "data.x is not a key; allowed: train, validation, holdout, eval, format, template, "
        "completion, columns, labels, "

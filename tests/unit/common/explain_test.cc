@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/spec/keys.h"
@@ -40,6 +41,22 @@ TEST(Explain, WithoutAPathEveryKeyIsThere) {
 TEST(Explain, SuggestsAKey) {
   EXPECT_EQ(explain("train.learning_rat").status().message(),
             "train.learning_rat is not a key; did you mean train.learning_rate?");
+  EXPECT_EQ(explain("train.lr").status().message(),
+            "train.lr is not a key; did you mean train.learning_rate?");
+  EXPECT_EQ(explain("train.batch_size").status().message(),
+            "train.batch_size is not a key; did you mean train.global_batch_size?");
+}
+
+TEST(Explain, NamesTheKeyOfAValue) {
+  EXPECT_EQ(explain("lora").status().message(),
+            "lora is not a key; it is a value of method, method.methods");
+  EXPECT_EQ(explain("cosine").status().message(),
+            "cosine is not a key; it is a value of train.schedule");
+}
+
+TEST(Explain, SaysWhatIsRequired) {
+  EXPECT_THAT(*explain("model"), testing::EndsWith("\n  allowed: text\n  required\n"));
+  EXPECT_THAT(*explain("data"), testing::HasSubstr("text; required unless method is none\n"));
 }
 
 TEST(Explain, NamesTheKeysOfTheSectionWhereNoneIsNear) {

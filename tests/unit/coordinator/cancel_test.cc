@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/proto/timestamps.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -115,9 +116,12 @@ TEST_F(CancelTest, AJobIsNamedByItsIdOrAUniqueName) {
             "NOT_FOUND: no job has the id or name \"nobody\"");
   std::vector<std::string> ids;
   for (int i = 0; i < 4; ++i) ids.push_back(coordinator().submit(spec("same"), "")->jobs(0).id());
+  cancel(ids[2]);
+  const std::string when = utc_text(from_timestamp(job(ids[0]).create_time()));
   EXPECT_EQ(coordinator().cancel("same").status().to_string(),
-            "FAILED_PRECONDITION: several jobs are named same (" + ids[0] + ", " + ids[1] + ", " +
-                ids[2] + ", …); give an id");
+            "FAILED_PRECONDITION: several jobs are named same, the newest first: " + ids[3] +
+                " (queued, submitted " + when + "), " + ids[2] + " (cancelled, submitted " + when +
+                "), " + ids[1] + " (queued, submitted " + when + "), …; give an id");
   EXPECT_EQ(cancel(ids[1]), v1::JOB_STATE_CANCELLED);
 }
 

@@ -96,11 +96,11 @@ TEST_F(ListTest, BySweep) {
   EXPECT_THAT(ids_of(*reader().trials("sweep-1")), ElementsAre("j1", "j3"));
 }
 
-TEST_F(ListTest, IdsOfANameAreOldestFirst) {
+TEST_F(ListTest, IdsOfANameAreNewestFirst) {
   for (const char* id : {"j3", "j1", "j2"}) insert(id, "same");
   insert("j4", "other");
-  EXPECT_THAT(*reader().ids_named("same", 10), ElementsAre("j3", "j1", "j2"));
-  EXPECT_THAT(*reader().ids_named("same", 2), ElementsAre("j3", "j1"));
+  EXPECT_THAT(*reader().ids_named("same", 10), ElementsAre("j2", "j1", "j3"));
+  EXPECT_THAT(*reader().ids_named("same", 2), ElementsAre("j2", "j1"));
 }
 
 TEST_F(ListTest, PagesCoverEveryJobOnceWhileOthersAreSubmitted) {

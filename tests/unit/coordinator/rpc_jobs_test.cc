@@ -62,6 +62,32 @@ TEST_F(RpcJobs, ABadSpecNamesPathValueAndWhatIsAllowed) {
   EXPECT_THAT(status.error_message(), HasSubstr("train.learning_rate is -1; allowed: a number"));
 }
 
+TEST_F(RpcJobs, ACheckSaysWhatASubmissionWouldAndStoresNothing) {
+  const auto check = [&](const std::string& yaml, v1::CheckJobResponse& response) {
+    v1::CheckJobRequest request;
+    request.set_yaml(yaml);
+    return jobs_->CheckJob(call().get(), request, &response);
+  };
+  const std::string good = "{name: a, model: /m, data: {train: /d}, train: {max_steps: 3}";
+  v1::CheckJobResponse response;
+  ASSERT_TRUE(check(good + "}", response).ok());
+  EXPECT_EQ(response.jobs(), 1);
+  ASSERT_TRUE(check(good + ", sweep: {grid: {train.seed: [1, 2, 3]}}}", response).ok());
+  EXPECT_EQ(response.jobs(), 3);
+  for (const char* bad :
+       {", seed: 1}", ", after: [nobody]}", ", method: {type: lora, init: 'x://y'}}"}) {
+    v1::SubmitJobResponse submitted;
+    const auto said = check(good + bad, response);
+    const auto refused = submit(good + bad, submitted);
+    EXPECT_FALSE(said.ok()) << bad;
+    EXPECT_EQ(said.error_code(), refused.error_code()) << bad;
+    EXPECT_EQ(said.error_message(), refused.error_message()) << bad;
+  }
+  v1::ListJobsResponse page;
+  ASSERT_TRUE(jobs_->ListJobs(call().get(), {}, &page).ok());
+  EXPECT_EQ(page.jobs_size(), 0);
+}
+
 TEST_F(RpcJobs, ALongIdempotencyKeyIsRefused) {
   v1::SubmitJobRequest request;
   v1::SubmitJobResponse response;

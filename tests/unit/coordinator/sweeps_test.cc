@@ -10,6 +10,7 @@
 
 #include "common/proto/sweep_state.h"
 #include "common/spec/spec_io.h"
+#include "coordinator/core/find_job.h"
 #include "coordinator/core/sweep_results.h"
 #include "tests/unit/coordinator/service.h"
 
@@ -69,7 +70,7 @@ class SweepTest : public CoordinatorTest {
   }
 
   v1::Sweep sweep(const std::string& id) {
-    auto found = coordinator().find_sweep(id);
+    auto found = find_sweep(coordinator().reader(), id);
     EXPECT_TRUE(found.ok()) << found.status().message();
     return found.ok() ? *found : v1::Sweep();
   }
@@ -245,7 +246,18 @@ TEST_F(SweepTest, CancellingItCancelsItsTrialsAndBeginsNoOther) {
   EXPECT_EQ(coordinator().cancel_sweep(id).status().to_string(),
             "FAILED_PRECONDITION: sweep " + id + " (s) has already ended: cancelled");
   EXPECT_EQ(coordinator().cancel_sweep("sweep-x").status().to_string(),
-            "NOT_FOUND: no sweep has the id \"sweep-x\"");
+            "NOT_FOUND: no sweep has the id or name \"sweep-x\"");
+}
+
+TEST_F(SweepTest, ASweepIsNamedByItsIdOrAUniqueName) {
+  const std::string grid = "sweep: {grid: {train.weight_decay: [0.1, 0.2]}}";
+  const std::string first = submit_sweep(grid);
+  EXPECT_EQ(find_sweep(coordinator().reader(), "s")->id(), first);
+  EXPECT_EQ(find_sweep(coordinator().reader(), "s")->trials().waiting(), 2);
+  const std::string second = submit_sweep(grid);
+  EXPECT_THAT(coordinator().cancel_sweep("s").status().to_string(),
+              StartsWith("FAILED_PRECONDITION: several sweeps are named s, the newest first: " +
+                         second + " (running, submitted "));
 }
 
 TEST_F(SweepTest, AGridEndsWithItsTrials) {

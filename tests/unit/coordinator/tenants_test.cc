@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/spec/spec_io.h"
+#include "coordinator/core/find_job.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -76,7 +77,7 @@ TEST_F(TenantsTest, TheTrialsOfASweepAreOfItsTenant) {
   const auto made = coordinator().submit(*sweep, "", "vision");
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(made->jobs(0).tenant(), "vision");
-  EXPECT_EQ(coordinator().find_sweep(made->sweep_id())->tenant(), "vision");
+  EXPECT_EQ(find_sweep(coordinator().reader(), made->sweep_id())->tenant(), "vision");
   ASSERT_TRUE(coordinator().cancel(made->jobs(0).id()).ok());
   pass(Millis(200));
   const auto trials = *coordinator().reader().trials(made->sweep_id());

@@ -13,6 +13,7 @@ from prefixmem.client.errors import (
     ServiceError,
     TimedOut,
     Unavailable,
+    Unimplemented,
 )
 from prefixmem.client.events import (
     ArtifactEvent,
@@ -62,5 +63,6 @@ __all__ = [
     "Tenant",
     "TimedOut",
     "Unavailable",
+    "Unimplemented",
     "Worker",
 ]

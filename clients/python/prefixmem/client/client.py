@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import time
@@ -16,12 +17,12 @@ from prefixmem.client import jobs as values
 from prefixmem.client import logs as lines
 from prefixmem.client import watch as streams
 from prefixmem.client.channel import Channel
-from prefixmem.client.errors import Unavailable
+from prefixmem.client.errors import NotFound, Unavailable, Unimplemented
 from prefixmem.client.events import Event
 from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
-from prefixmem.client.submission import text_of, uploaded
+from prefixmem.client.submission import named_files, renamed, text_of
 
 Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
 JobName = Job | str  # a job, its id, or its name where only one job has it
@@ -71,8 +72,9 @@ class Client:
         JobSpec message. Submitting again with the same key and spec gives the jobs of the first
         time; a new key unless given, under which it tries again while the coordinator is away.
 
-        Files that the spec names and that are on this host are uploaded first, unless `upload` is
-        False; not a model's, and not those that a JobSpec message names.
+        Files that the spec names are uploaded first, if the coordinator takes the spec; not a
+        model's, and not those that a JobSpec message names. Paths that are not on this host are
+        refused: with `upload=False` they are those of the workers.
         """
         key = idempotency_key or uuid.uuid4().hex
         request = job_service_pb2.SubmitJobRequest(idempotency_key=key)
@@ -80,7 +82,7 @@ class Client:
             request.spec.CopyFrom(spec)
         else:
             text = text_of(spec)
-            request.yaml = uploaded(text, self.upload) if upload else text
+            request.yaml = self._uploaded(text) if upload else text
         for delay in _SUBMIT_RETRY_DELAYS:
             try:
                 return self._submit(request)
@@ -158,7 +160,7 @@ class Client:
         return self.get(job)
 
     def results(self, of: JobName | Iterable[JobName] | Mapping[str, str] | None = None) -> Results:
-        """A row for each job: of a job, a sweep's id, several of them, or all with these labels."""
+        """A row for each job: of a job, a sweep, several of them, or all with these labels."""
         return results_of(self._chosen(of))
 
     def artifacts(self, job: JobName) -> list[Artifact]:
@@ -208,6 +210,14 @@ class Client:
         """The id of a job that is there; names and prefixes are asked for."""
         return job.id if isinstance(job, Job) else self.get(job).id
 
+    def _uploaded(self, text: str) -> str:
+        files = named_files(text)
+        if not files:
+            return text
+        with contextlib.suppress(Unimplemented):  # by an older one, which looks at it later
+            self._channel.call("CheckJob", job_service_pb2.CheckJobRequest(yaml=text))
+        return renamed(text, {path: self.upload(path) for path in files})
+
     def _submit(self, request: job_service_pb2.SubmitJobRequest) -> list[Job]:
         return list(map(values.job_of, self._channel.call("SubmitJob", request).jobs))
 
@@ -215,12 +225,26 @@ class Client:
         """In the order named; those of a sweep or selector in the order submitted."""
         if of is None or isinstance(of, Mapping):
             return self.jobs(labels=of)[::-1]
-        if isinstance(of, str) and of.startswith(_SWEEP):
-            return self.jobs(sweep_id=of)[::-1] or [self.get(of)]
-        if isinstance(of, (Job, str)):
+        if isinstance(of, Job):
             return [self.get(of)]
+        if isinstance(of, str):
+            return self._named(of)
         found = [job for one in of for job in self._chosen(one)]
         return list({job.id: job for job in found}.values())
+
+    def _named(self, name: str) -> list[Job]:
+        """A job, or the jobs of a sweep, by id or name; where both have the name, the job."""
+        if name.startswith(_SWEEP) and (found := self.jobs(sweep_id=name)):
+            return found[::-1]
+        try:
+            return [self.get(name)]
+        except NotFound:
+            request = job_service_pb2.GetSweepRequest(sweep=name)
+        try:
+            sweep = self._channel.call("GetSweep", request)
+        except NotFound:
+            raise NotFound(f'no job or sweep has the id or name "{name}"') from None
+        return self.jobs(sweep_id=sweep.id)[::-1]
 
 
 def _id(job: JobName) -> str:

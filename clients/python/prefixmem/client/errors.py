@@ -65,6 +65,10 @@ class Internal(ServiceError):
     code = "INTERNAL"
 
 
+class Unimplemented(Internal):
+    """Whoever answers does not know the call, e.g. an older coordinator."""
+
+
 _CLASSES = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.OUT_OF_RANGE: InvalidArgument,
@@ -91,5 +95,7 @@ def from_rpc(error: grpc.RpcError, address: str) -> ServiceError:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return TimedOut(f"the coordinator at {address} did not answer in time")
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return Internal(f"what answers at {address} is no pmt-coordinator, or of another version")
+        return Unimplemented(
+            f"what answers at {address} is no pmt-coordinator, or of another version"
+        )
     return _CLASSES.get(code, Internal)(details)

@@ -2,8 +2,8 @@
 
 As `pmt submit` does: relative paths in model, data.train, data.validation, data.eval,
 eval.data.eval and a method's init, those in a sweep's values included, are taken from the spec's
-folder (a file's own; otherwise the working one); then those that are here, but for models, become
-content. Benchmarks are looked up by `pmt submit` alone.
+folder (a file's own; otherwise the working one); then all but models become content, once the
+coordinator has said that it takes the spec. Benchmarks are looked up by `pmt submit` alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from prefixmem.client.errors import InvalidArgument
+from prefixmem.client.errors import InvalidArgument, NotFound
 
 SPEC_FILES = (".yaml", ".yml", ".json")
 PATHS = (
@@ -27,6 +27,8 @@ PATHS = (
     "eval.data.eval",
     "method.init",
 )
+MODEL = "model"
+FOLDERS = (MODEL, "method.init")  # may be folders
 BLOCKS = (
     "data",
     "eval",
@@ -60,17 +62,36 @@ def absolute(text: str, folder: pathlib.Path) -> str:
     )
 
 
-def uploaded(text: str, upload: Callable[[str], str]) -> str:
-    """With what `upload` calls them in the place of the files that are here, models excepted."""
+def named_files(text: str) -> list[str]:
+    """Paths of the files to upload; NotFound, InvalidArgument for those that cannot be."""
+    found: dict[str, None] = {}
 
-    def name(key: str, path: str) -> str:
-        if key == "model" or SCHEME in path or not os.path.exists(path):
-            return path
-        if key != "method.init" and os.path.isdir(path):
-            raise InvalidArgument(f'{key}: it is "{path}", a folder; allowed: a file')
-        return upload(path)
+    def look(key: str, path: str) -> str:
+        if SCHEME not in path:
+            _check(key, path)
+            if key != MODEL:
+                found[path] = None
+        return path
 
-    return replaced(text, name)
+    replaced(text, look)
+    return list(found)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """With names[path] in the place of each path, models excepted."""
+    return replaced(text, lambda key, path: path if key == MODEL else names.get(path, path))
+
+
+def _check(key: str, path: str) -> None:
+    if not os.path.exists(path):
+        sent = "models://NAME of a model that was sent with `pmt models add`, "
+        raise NotFound(
+            f"{key}: {path} is not on this host; allowed: a path that is, "
+            f"{sent if key == MODEL else ''}"
+            "root://NAME/PATH of what the workers have, or any path with upload=False"
+        )
+    if key not in FOLDERS and os.path.isdir(path):
+        raise InvalidArgument(f'{key}: it is "{path}", a folder; allowed: a file')
 
 
 def replaced(text: str, new: Callable[[str, str], str]) -> str:
