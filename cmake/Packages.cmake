@@ -2,7 +2,7 @@
 #   pmt              the client with its benchmarks
 #   pmt-coordinator  the coordinator and its unit
 #   pmt-worker       agent, trainer and the tool for adapters, and the unit
-#   pmt-libtorch     LibTorch and CUDA's libraries, for pmt-worker; gigabytes, so only where asked for:
+#   pmt-libtorch     LibTorch and CUDA's libraries, for pmt-worker; 2.3 GB, so only where asked for:
 #                    cpack -D CPACK_COMPONENTS_ALL=libtorch
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # a package needs its own programs built, no tests
 set(components)
