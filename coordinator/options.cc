@@ -95,6 +95,9 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--keep-content-hours", options.keep_content_hours,
                  "How long content stays that no unfinished job and no model names any more")
       ->capture_default_str();
+  app.add_option("--grow-after-seconds", options.grow_after_seconds,
+                 "A job with resources.min_ranks runs at least so long before it grows")
+      ->capture_default_str();
   app.add_option("--bank-limit", options.bank_limit,
                  "Trials of a sweep that may share one gang, at most; 1: each has its own")
       ->capture_default_str();

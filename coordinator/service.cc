@@ -47,6 +47,7 @@ Status check(const ServiceOptions& options) {
   PM_TRY(check_seconds("--heartbeat-seconds", options.heartbeat_seconds, 0.1));
   PM_TRY(check_seconds("--lease-seconds", options.lease_seconds, 0.2));
   PM_TRY(check_seconds("--grace-seconds", options.grace_seconds, 0));
+  PM_TRY(check_seconds("--grow-after-seconds", options.grow_after_seconds, 0));
   if (options.lease_seconds < 2 * options.heartbeat_seconds) {
     return invalid_argument(fmt::format(
         "--lease-seconds is {}; allowed: at least twice --heartbeat-seconds, which is {}",
@@ -82,6 +83,7 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   config.scheduler.lease = millis(options.lease_seconds);
   config.scheduler.max_retries = options.max_retries;
   config.scheduler.bank_limit = options.bank_limit;
+  config.scheduler.grow_after = millis(options.grow_after_seconds);
   config.heartbeat = millis(options.heartbeat_seconds);
   config.grace = millis(options.grace_seconds);
   config.keep_content = millis(options.keep_content_hours * 3600);

@@ -57,6 +57,14 @@ std::string hosts_text(const v1::Job& job) {
   return text;
 }
 
+// With those that it may have, where it runs on fewer too.
+std::string ranks_text(const v1::Job& job) {
+  const v1::ResourcesSpec& resources = job.spec().resources();
+  const bool elastic = resources.has_min_ranks() && resources.min_ranks() < resources.ranks();
+  if (!elastic) return std::to_string(job.ranks());
+  return fmt::format("{}, of {} to {}", job.ranks(), resources.min_ranks(), resources.ranks());
+}
+
 // Only of a bank: a gang of its own says nothing more.
 std::string gang_text(const v1::Job& job) {
   if (job.gang_jobs() < 2) return "";
@@ -77,7 +85,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"worker", job.worker_id()},
                  {"gang", gang_text(job)},
                  {"workers", hosts_text(job)},
-                 {"ranks", std::to_string(job.ranks())},
+                 {"ranks", ranks_text(job)},
                  {"labels", label_text(job.spec())},
                  {"created", time_text(job.has_create_time(), job.create_time())},
                  {"started", time_text(job.has_start_time(), job.start_time())},

@@ -216,6 +216,7 @@ enum class Banking { kAuto, kNever };
 
 struct ResourcesSpec {
   int64_t ranks = 1;
+  std::optional<int64_t> min_ranks = {};  // that it runs on too; none: ranks alone
   Device device = Device::kAuto;
   int64_t threads = 0;  // per rank, inside an operation; 0: the host's cores over its ranks
   Banking bank = Banking::kAuto;

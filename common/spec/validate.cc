@@ -50,6 +50,20 @@ Status check_length(const JobSpec& spec) {
   return {};
 }
 
+Status check_ranks(const JobSpec& spec) {
+  const int64_t ranks = spec.resources.ranks, least = spec.resources.min_ranks.value_or(ranks);
+  if (least > ranks) {
+    return invalid_argument("resources.min_ranks is " + std::to_string(least) +
+                            "; allowed: at most resources.ranks (" + std::to_string(ranks) + ")");
+  }
+  const bool whole = std::holds_alternative<FullMethod>(spec.method);
+  if (least == ranks || !whole || !spec.train.deterministic) return {};
+  return invalid_argument(
+      "resources.min_ranks is " + std::to_string(least) +
+      " with method full under train.deterministic; allowed: resources.ranks, for a whole model "
+      "gives the same bits on the same number of ranks alone");
+}
+
 // `data` or `eval.data`.
 struct DataBlock {
   std::string path;
@@ -234,6 +248,7 @@ Status validate(const JobSpec& spec) {
   }
   PM_TRY(check_identity(spec));
   PM_TRY(check_length(spec));
+  PM_TRY(check_ranks(spec));
   PM_TRY(check_data(spec));
   PM_TRY(check_objective(spec));
   return spec::check_method(spec.method);

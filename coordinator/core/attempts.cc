@@ -110,6 +110,7 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
   shown.set_attempt(shown.attempt() + 1);
   shown.set_worker_id(start.worker_id);
   shown.set_gang(gang);
+  shown.set_ranks(start.ranks);
   set_hosts(shown, start.seats);
   job.gone.clear();
   if (!shown.has_start_time()) {
@@ -168,7 +169,9 @@ void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
 
 Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
   const v1::Job& shown = job.record.job;
-  PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
+  PM_ASSIGN(JobSpec spec, job_spec_from_proto(shown.spec()));
+  spec.resources.min_ranks
+      .reset();  // the gang is told its ranks; older workers do not know the key
   v1::AssignedAttempt attempt;
   *attempt.mutable_id() = id_of(*job.attempt);
   attempt.set_job_name(shown.name());
@@ -242,6 +245,7 @@ void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string
   if (conclusion.bank_limit > 0) job.record.bank_limit = conclusion.bank_limit;
   if (state_after(conclusion.outcome) == v1::JOB_STATE_QUEUED) {
     job.record.stop = {};
+    job.record.job.set_ranks(static_cast<int>(job.record.job.spec().resources().ranks()));
     move_to(job, v1::JOB_STATE_QUEUED, conclusion.reason + resume_text(job));
   } else {
     if (conclusion.outcome == scheduler::Outcome::kTimedOut) {

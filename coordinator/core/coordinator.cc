@@ -149,6 +149,7 @@ void Coordinator::tick() {
     forget_lost_workers();
     advance_sweeps();
     end_overdue_jobs();
+    to_place_ |= grows_at_ && *grows_at_ <= environment_.clock.monotonic();
     save_usage();
     batch = journal_.number();
   }
@@ -244,6 +245,7 @@ void Coordinator::place_anew() {
   const auto placement = scheduler::place(now, rooms_of(workers, live_), tenants_of(live_),
                                           live_.queue, config_.scheduler);
   to_place_ = !placement.leaves.empty();  // what is leaving counts from then on
+  grows_at_ = placement.grows_at;
   for (const std::string& id : placement.turns) {
     LiveJob& job = live_.jobs.at(id);
     job.turn = ++live_.last_turn;

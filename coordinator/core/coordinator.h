@@ -340,7 +340,8 @@ class Coordinator {
   bool files_moved_ PM_GUARDED_BY(mutex_) = false;  // since stored bytes were last counted
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed
-  Status failure_ PM_GUARDED_BY(mutex_);        // of the store
+  std::optional<MonotonicTime> grows_at_ PM_GUARDED_BY(mutex_);  // when a gang could grow
+  Status failure_ PM_GUARDED_BY(mutex_);                         // of the store
 };
 
 }  // namespace prefixmem

@@ -17,6 +17,10 @@ Device device_of(const std::string& name) {
   return name == "cpu" ? Device::kCpu : Device::kAuto;
 }
 
+bool is_elastic(const v1::ResourcesSpec& resources) {
+  return resources.has_min_ranks() && resources.min_ranks() < resources.ranks();
+}
+
 // What jobs have in common that may train in one gang; empty: it trains alone. The priority is the
 // gang's.
 std::string bank_of(const store::JobRecord& record) {
@@ -24,6 +28,7 @@ std::string bank_of(const store::JobRecord& record) {
   const v1::JobSpec& spec = job.spec();
   const bool adapters = !spec.method().has_full() && !spec.method().has_none();
   const v1::ResourcesSpec& resources = spec.resources();
+  if (is_elastic(resources)) return {};
   if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
   if (resources.bank() == "never") return {};
   return fmt::format("{} {} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
@@ -37,6 +42,8 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .priority = record.job.spec().priority(),
           .order = record.seq,
           .ranks = record.job.ranks(),
+          .least = static_cast<int>(record.job.spec().resources().min_ranks()),
+          .most = static_cast<int>(record.job.spec().resources().ranks()),
           .device = device_of(record.job.spec().resources().device()),
           .retries = record.retries,
           .bank = {},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "coordinator/scheduler/banks.h"
+#include "coordinator/scheduler/grow.h"
 #include "coordinator/scheduler/preempt.h"
 #include "coordinator/scheduler/reasons.h"
 #include "coordinator/scheduler/shares.h"
@@ -56,7 +58,7 @@ std::string start_reason(int ranks, size_t jobs, const Room& room) {
 }
 
 Start start_of(const std::vector<const Job*>& members, const Room& room) {
-  Start start{.job_ids = {}, .worker_id = room.worker->id};
+  Start start{.job_ids = {}, .worker_id = room.worker->id, .ranks = members.front()->ranks};
   for (const Job* member : members) start.job_ids.push_back(member->id);
   start.reason = start_reason(members.front()->ranks, members.size(), room);
   return start;
@@ -70,6 +72,7 @@ Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
             .priority = first.priority,
             .began = now};
   gang.bank = first.bank;
+  gang.elastic = elastic_of(first);
   gang.end_by = end_by(first, now);
   for (const Job* member : members) {
     gang.job_ids.push_back(member->id);
@@ -88,7 +91,8 @@ class Placing {
         rooms_(std::move(rooms)),
         shares_(tenants, rooms_),
         turns_(queue, shares_),
-        banks_(queue, config.bank_limit) {
+        banks_(queue, config.bank_limit),
+        grow_after_(config.grow_after) {
     for (Room& room : rooms_) {
       unkept_.push_back(&room);
       if (room.free > 0 && takes_work(*room.worker)) free_.push_back(&room);
@@ -99,13 +103,48 @@ class Placing {
 
   Placement run() {
     while (const Job* job = turns_.next()) {
-      if (banks_.has_started(*job) || place(*job)) continue;
+      if (banks_.has_started(*job) || place(*sized(job))) continue;
       turns_.close();
     }
+    let_gangs_grow();
     return std::move(placement_);
   }
 
  private:
+  // Of one that runs on fewer ranks too: with as many as it would start with now, or with the
+  // fewest, which it then waits for.
+  const Job* sized(const Job* job) {
+    if (!job->is_elastic()) return job;
+    Job& one = sized_.emplace_back(*job);
+    one.ranks = one.least;
+    one.ranks = std::clamp(std::min(most_now(one), shares_.left(one.tenant)), one.least, one.most);
+    return &one;
+  }
+
+  int most_now(const Job& job) const {
+    int most = 0;
+    if (fits_one_worker(job)) {
+      for (const Room* room : free_) most = std::max(most, allowance(*room, job, now_));
+      return most;
+    }
+    for (const Pool& pool : pools_for(job)) {
+      int slots = 0;
+      for (const Room* room : pool) slots += share(*room, job);
+      most = std::max(most, slots);
+    }
+    return most;
+  }
+
+  void let_gangs_grow() {
+    auto [growths, later] = growths_of(now_, rooms_, shares_, grow_after_);
+    placement_.grows_at = later;
+    for (const Growth& growth : growths) {
+      placement_.leaves.push_back(
+          {growth.job_ids, growth.worker_id, "",
+           fmt::format("grows from {} to {}", ranks_text(growth.from), ranks_text(growth.to))});
+    }
+  }
+
   // Whether it starts.
   bool place(const Job& job) {
     if (const Bar bar = shares_.bar(job); bar.kind != Bar::Kind::kNone) {
@@ -217,6 +256,7 @@ class Placing {
     placement_.starts.push_back(
         {.job_ids = {job.id},
          .worker_id = seats.front().worker_id,
+         .ranks = job.ranks,
          .seats = seats,
          .reason = fmt::format("{} on {} workers: {}{}", ranks_text(job.ranks), seats.size(), where,
                                ahead)});
@@ -375,6 +415,7 @@ class Placing {
       placement_.starts.push_back(
           {.job_ids = {job.id},
            .worker_id = room.worker->id,
+           .ranks = job.ranks,
            .gang = gang.id,
            .company = gang.job_ids,
            .reason = fmt::format("{} on worker {}, joins a gang of {}", ranks_text(job.ranks),
@@ -470,6 +511,8 @@ class Placing {
   Shares shares_;
   Turns turns_;
   Banks banks_;
+  const Millis grow_after_;
+  std::deque<Job> sized_;                // of jobs that run on fewer ranks too, as they are placed
   std::set<std::string_view> at_quota_;  // tenants of which a job waits for slots of the quota
   Placement placement_;
 };

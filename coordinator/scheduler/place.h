@@ -1,6 +1,7 @@
 // Which waiting job starts where, why each of the others waits, and who makes room for whom.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace prefixmem::scheduler {
 struct Start {
   std::vector<std::string> job_ids;  // one, or those of a bank
   std::string worker_id;
+  int ranks = 0;                          // of the gang, on all its workers
   std::vector<Seat> seats = {};           // where one worker is not enough, `worker_id` first
   std::string gang = {};                  // that runs there, which they join; empty: a new one
   std::vector<std::string> company = {};  // who is in it already
@@ -36,7 +38,7 @@ struct WaitBehind {
 struct Leave {
   std::vector<std::string> job_ids;
   std::string worker_id;  // that is to be left; empty: several
-  std::string for_job;    // which takes its slots
+  std::string for_job;    // which takes its slots; empty: itself, to come back with more ranks
   std::string reason;
 };
 
@@ -47,6 +49,8 @@ struct Placement {
   std::vector<Leave> leaves;
   // Ids of the jobs whose turn has come with this one, in that order: Job::turn is to be set.
   std::vector<std::string> turns;
+  // When a gang could grow that is too young now; none: nobody waits for that.
+  std::optional<MonotonicTime> grows_at = {};
 };
 
 // Jobs are looked at by priority; then those whose turn has come, by it; then by the shares of
@@ -69,6 +73,10 @@ struct Placement {
 //
 // One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
 // fewest of them leave (preempt.h), unless what is leaving already makes room enough.
+//
+// A job that runs on fewer ranks too waits for `least`, and starts with as many as there are then,
+// on one worker where that holds so many. What nobody waits for at the end lets gangs grow
+// (grow.h).
 //
 // A job that starts takes those with its `bank` into its gang, in turn: an even share of what the
 // free places of that device would get, and no more than the limits allow. They take nothing from

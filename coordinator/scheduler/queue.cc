@@ -15,8 +15,11 @@ void take_out(std::map<Key, Queue::Line>& lines, const Key& key, const Turn& tur
 }  // namespace
 
 Kind kind_of(const Job& job) {
-  Kind kind{
-      .tenant = job.tenant, .ranks = job.ranks, .device = job.device, .bank_limit = job.bank_limit};
+  Kind kind{.tenant = job.tenant,
+            .ranks = job.is_elastic() ? job.most : job.ranks,
+            .least = job.least,
+            .device = job.device,
+            .bank_limit = job.bank_limit};
   if (!job.time.text.empty()) kind.left = job.time.left;
   kind.bank = job.bank;
   kind.resumes = job.resumes && !job.bank.empty();

@@ -17,7 +17,8 @@ namespace prefixmem::scheduler {
 // those behind it wait too, for within a placement room only becomes less.
 struct Kind {
   std::string tenant = {};
-  int ranks = 1;
+  int ranks = 1;  // wanted
+  int least = 0;
   Device device = Device::kAuto;
   std::optional<Millis> left = {};  // of its time limit
   std::string bank = {};

@@ -15,6 +15,7 @@ void add(const Attempt& attempt, const std::string& worker_id, Gang& gang) {
   gang.bank = gang.spread ? "" : attempt.job.bank;
   gang.ranks = ranks_on(attempt, worker_id);
   gang.priority = attempt.job.priority;
+  gang.elastic = elastic_of(attempt.job);
   gang.began = first ? attempt.began : std::min(gang.began, attempt.began);
   const bool bounded = attempt.end_by && (first || gang.end_by);
   gang.end_by = bounded ? std::max(attempt.end_by, gang.end_by) : std::nullopt;
@@ -38,6 +39,11 @@ int fullest(const Gangs& gangs, int bound) {
 }
 
 }  // namespace
+
+std::optional<Elastic> elastic_of(const Job& job) {
+  if (!job.is_elastic()) return std::nullopt;
+  return Elastic{job.ranks, job.least, job.most, job.device};
+}
 
 int ranks_on(const Attempt& attempt, const std::string& worker_id) {
   if (attempt.seats.empty()) return attempt.worker_id == worker_id ? attempt.job.ranks : 0;
@@ -116,9 +122,10 @@ bool takes_work(const Worker& worker) {
 }
 
 // A cpu job runs on any worker; only a cuda job is choosy.
-bool has_device(const Room& room, const Job& job) {
-  return job.device != Device::kCuda || room.worker->device == Device::kCuda;
+bool has_device(const Room& room, Device wanted) {
+  return wanted != Device::kCuda || room.worker->device == Device::kCuda;
 }
+bool has_device(const Room& room, const Job& job) { return has_device(room, job.device); }
 
 bool could_ever_hold(const Room& room, const Job& job) {
   return has_device(room, job) && room.worker->slots >= job.ranks;

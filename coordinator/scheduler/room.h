@@ -12,6 +12,13 @@
 
 namespace prefixmem::scheduler {
 
+// What a gang may hold that runs on fewer ranks too.
+struct Elastic {
+  int ranks = 0;  // that it has, on all its workers
+  int least = 0, most = 0;
+  Device device = Device::kAuto;
+};
+
 // Attempts that hold slots together.
 struct Gang {
   std::string id;
@@ -21,10 +28,11 @@ struct Gang {
   int64_t priority = 0;
   MonotonicTime began = {};
   std::optional<MonotonicTime> end_by =
-      {};                            // the latest end, by time limits; none: it has no bound
-  bool leaving = false;              // each of its attempts was asked to stop
-  bool spread = false;               // on other workers too
-  std::string bank = {};             // empty where it is spread: nobody joins it
+      {};                 // the latest end, by time limits; none: it has no bound
+  bool leaving = false;   // each of its attempts was asked to stop
+  bool spread = false;    // on other workers too
+  std::string bank = {};  // empty where it is spread: nobody joins it
+  std::optional<Elastic> elastic = {};
   std::optional<size_t> start = {};  // of a placement's starts, where it starts in this one
 };
 
@@ -63,6 +71,9 @@ struct Room {
   int spare = 0;
 };
 
+// None: it has as many ranks as it wants, always. `job.ranks`: those that it has.
+std::optional<Elastic> elastic_of(const Job& job);
+
 // Ranks of the attempt's gang on that worker.
 int ranks_on(const Attempt& attempt, const std::string& worker_id);
 
@@ -82,6 +93,7 @@ std::vector<Pool> pools_of(const std::vector<Room>& rooms, const Job& job);
 int slots_of(const Pool& pool);  // also those that are taken
 
 bool takes_work(const Worker& worker);
+bool has_device(const Room& room, Device wanted);
 bool has_device(const Room& room, const Job& job);
 bool could_ever_hold(const Room& room, const Job& job);
 

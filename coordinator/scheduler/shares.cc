@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "coordinator/scheduler/reasons.h"
 
@@ -44,6 +45,12 @@ Bar Shares::bar(const Job& job) const {
   if (held + job.ranks <= *tenant.slots) return {};
   return {Bar::Kind::kSlots, fmt::format("waits for {} of the quota of tenant {}, which is {}",
                                          slots_text(job.ranks), tenant.name, *tenant.slots)};
+}
+
+int Shares::left(std::string_view tenant) const {
+  const Share& share = of(tenant);
+  if (!share.tenant.slots) return std::numeric_limits<int>::max();
+  return std::max(*share.tenant.slots - share.held, 0);
 }
 
 double recent_slots(double before, int slots, Millis span) {

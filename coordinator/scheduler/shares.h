@@ -35,6 +35,8 @@ class Shares {
   double load(std::string_view tenant) const;
 
   Bar bar(const Job& job) const;
+  // Slots that it may have beside those that it has, by its quota of them.
+  int left(std::string_view tenant) const;
 
  private:
   struct Share {

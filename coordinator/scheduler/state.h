@@ -20,6 +20,7 @@ struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
   int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
   int bank_limit = 1;   // jobs that one gang is started with, at most
+  Millis grow_after{60000};  // a gang is left as it is at least so long before it may grow
 };
 
 struct Worker {
@@ -56,7 +57,10 @@ struct Job {
   std::string tenant = {};
   int64_t priority = 0;
   int64_t order = 0;  // of submission
-  int ranks = 1;
+  int ranks = 1;      // wanted; of an attempt, those that it has
+  // It also runs on fewer, from `least` to `most`, which is then what a job that waits wants. 0:
+  // on as many as `ranks` alone.
+  int least = 0, most = 0;
   Device device = Device::kAuto;
   int retries = 0;  // so far
   // Jobs with the same one may train in one gang, as a bank: equal in ranks, device and priority.
@@ -69,6 +73,7 @@ struct Job {
   int64_t turn = 0;
   TimeLimit time = {};
 
+  bool is_elastic() const { return least > 0 && least < most; }
   bool operator==(const Job&) const = default;
 };
 

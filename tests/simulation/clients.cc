@@ -50,6 +50,7 @@ JobSpec Clients::draw_spec(const std::string& name) {
   spec.train.eval_every = spec.sweep ? random.between(1, 2) : random.between(0, 3);
   if (spec.sweep) spec.sweep->seed = random.between(0, 1000);
   spec.resources.ranks = random.between(1, spec.sweep ? 2 : kMostRanks);
+  if (random.chance(0.3)) spec.resources.min_ranks = random.between(1, spec.resources.ranks);
   spec.priority = random.chance(0.7) ? 0 : random.between(1, 2);
   if (random.chance(0.2)) spec.resources.bank = Banking::kNever;
   if (random.chance(0.25)) {

@@ -40,6 +40,12 @@ std::map<std::string, int> slots_of_tenants(const Live& live) {
   return slots;
 }
 
+// That will do.
+int fewest_ranks(const v1::Job& job) {
+  const v1::ResourcesSpec& resources = job.spec().resources();
+  return static_cast<int>(resources.has_min_ranks() ? resources.min_ranks() : resources.ranks());
+}
+
 v1::Quota quota_of(const Live& live, const std::string& tenant) {
   const auto found = live.tenants.find(tenant);
   return found == live.tenants.end() ? v1::Quota() : found->second.record.tenant.quota();
@@ -134,8 +140,11 @@ void Invariants::check_starts(const Live& live, store::Reader& reader) {
         world_.broken("{} starts on worker {}, which takes no work", id, seat.worker_id);
       }
     }
-    if (ranks != job.record.job.ranks()) {
-      world_.broken("{} starts with {} of its {} ranks", id, ranks, job.record.job.ranks());
+    const v1::Job& shown = job.record.job;
+    const int64_t most = shown.spec().resources().ranks();
+    if (ranks != shown.ranks() || ranks < fewest_ranks(shown) || ranks > most) {
+      world_.broken("{} starts with {} of its {} ranks, {} to {} of which will do", id, ranks,
+                    shown.ranks(), fewest_ranks(shown), most);
     }
     for (const std::string& before : job.record.job.spec().after()) {
       const auto other = must(reader.job(before), world_, "a job");
@@ -173,7 +182,8 @@ void Invariants::check_head_of_queue(const Live& live) {
     const v1::Job& job = at->second->record.job;
     const std::string tenant = auth::tenant_of(job);
     const v1::Quota quota = quota_of(live, tenant);
-    if (quota.has_slots() && held[tenant] + job.ranks() > quota.slots()) at_quota.insert(tenant);
+    if (quota.has_slots() && held[tenant] + fewest_ranks(job) > quota.slots())
+      at_quota.insert(tenant);
     if (!at_quota.contains(tenant)) head = at->second;
   }
   if (head == nullptr) return;
@@ -184,12 +194,12 @@ void Invariants::check_head_of_queue(const Live& live) {
     const int free = worker.info.slots() - used[id];
     if (!worker.lost()) largest = std::max(largest, worker.info.slots());
     together += takes ? std::max(free, 0) : 0;
-    if (takes && free >= head->record.job.ranks()) {
+    if (takes && free >= fewest_ranks(head->record.job)) {
       world_.broken("{} is next and waits although worker {} has {} slots free",
                     head->record.job.id(), id, free);
     }
   }
-  const int ranks = head->record.job.ranks();
+  const int ranks = fewest_ranks(head->record.job);
   if (ranks > largest && together >= ranks) {
     world_.broken("{} of {} ranks is next and waits although {} slots are free on all workers",
                   head->record.job.id(), ranks, together);

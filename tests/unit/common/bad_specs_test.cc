@@ -176,6 +176,12 @@ TEST(BadSpec, RulesAcrossKeys) {
       {"{}", "name is missing; required: " + kName},
       {"name: a", "model is missing; required: a Hugging Face folder or a GGUF file"},
       {data, "train.max_steps is missing; required: exactly one of max_steps and epochs"},
+      {full + "resources: {ranks: 2, min_ranks: 3}",
+       "resources.min_ranks is 3; allowed: at most resources.ranks (2)"},
+      {data + "method: full\ntrain: {max_steps: 1, deterministic: true}\n"
+              "resources: {ranks: 2, min_ranks: 1}",
+       "resources.min_ranks is 1 with method full under train.deterministic; allowed: "
+       "resources.ranks, for a whole model gives the same bits on the same number of ranks alone"},
       {data + "train: {max_steps: 1, epochs: 1}",
        "train.max_steps and train.epochs are both given; allowed: exactly one of them"},
       {head + "method: none\ntrain: {max_steps: 1}",

@@ -151,6 +151,7 @@ inline void apply(const Start& start, MonotonicTime now, State& state) {
                                                      std::to_string(now.time_since_epoch().count());
   for (const std::string& id : start.job_ids) {
     Attempt attempt = placed(by_id(state.queue, id), start.worker_id, 1, gang);
+    attempt.job.ranks = start.ranks;
     attempt.seats = start.seats;
     attempt.began = now;
     attempt.end_by = end_of(attempt.job, now);
