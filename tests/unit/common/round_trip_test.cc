@@ -26,10 +26,10 @@ class SpecMaker {
     spec.eval = eval(spec.data.format == DataFormat::kTextLabel,
                      spec.data.format == DataFormat::kPreference);
     if (coin()) spec.benchmark = text();
-    spec.resources = {.ranks = 1 + below(1024),
-                      .device = static_cast<Device>(below(3)),
-                      .threads = below(4097)};
-    if (below(2) == 0) spec.resources.min_ranks = 1 + below(spec.resources.ranks);
+    spec.resources = {
+        .ranks = 1 + below(1024), .device = static_cast<Device>(below(3)), .threads = below(4097)};
+    const bool whole = std::holds_alternative<FullMethod>(spec.method);
+    if (!whole && coin()) spec.resources.min_ranks = 1 + below(spec.resources.ranks);
     if (coin()) spec.resources.time_limit = std::to_string(1 + below(366)) + "d";
     spec.priority = below(2001) - 1000;
     for (int64_t i = below(3); i > 0; --i) spec.after.push_back(text());
