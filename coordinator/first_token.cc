@@ -14,7 +14,7 @@ namespace prefixmem {
 
 Status make_first_token(const TokenOptions& options) {
   PM_ASSIGN(const v1::Token token, auth::new_token(options.request, real_clock().wall()));
-  PM_ASSIGN(const auto store, store::Store::open(options.data_dir));
+  PM_ASSIGN(const auto store, store::Store::open_database(options.data_dir));
   const std::string secret = auth::new_secret();
   store::Transaction transaction(*store);
   transaction.put_token({sha256_hex(secret), token});

@@ -40,6 +40,15 @@ void add_limits(CLI::App& app, rpc::Limits& limits) {
       ->capture_default_str();
 }
 
+void add_blobs(CLI::App& app, store::s3::Flags& flags) {
+  app.add_option("--blobs", flags.blobs,
+                 "s3://BUCKET[/PREFIX] for the files of jobs, instead of a folder below --data-dir "
+                 "(docs/storage.md)");
+  app.add_option("--s3-endpoint", flags.endpoint,
+                 "http[s]://HOST[:PORT] of the store with the bucket; Amazon's unless given");
+  app.add_option("--s3-region", flags.region, "Of the bucket; us-east-1 unless given");
+}
+
 CLI::App* add_restore_command(CLI::App& app, std::string& backup) {
   CLI::App* command = app.add_subcommand(
       "restore", "Puts a backup in place of the store while no coordinator runs, and ends");
@@ -65,6 +74,7 @@ ParsedOptions parse_options(int argc, char** argv) {
   CLI::App app("Takes jobs, places them on workers and keeps what comes out of them.");
   app.set_version_flag("--version", "pmt-coordinator " + std::string(version()));
   app.add_option("--data-dir", data_dir, "Folder of the store; made where missing")->required();
+  add_blobs(app, options.s3);
   app.add_option("--listen", options.listen, "HOST:PORT for gRPC; port 0: a free one")
       ->capture_default_str();
   app.add_option(
@@ -118,7 +128,7 @@ ParsedOptions parse_options(int argc, char** argv) {
   options.data_dir = data_dir;
   options.ready_file = ready_file;
   if (make_token->parsed()) return {.token = token_options(token, data_dir)};
-  if (restore->parsed()) return {.restore = RestoreOptions{backup, data_dir}};
+  if (restore->parsed()) return {.restore = RestoreOptions{backup, data_dir, options.s3}};
   return {.options = options};
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <system_error>
 
@@ -19,6 +20,7 @@
 #include "common/sha256.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/store/directory_blobs.h"
+#include "coordinator/store/s3/s3_blobs.h"
 #include "coordinator/store/schema.h"
 
 namespace prefixmem {
@@ -87,10 +89,14 @@ Status copy_checked(const fs::path& from, const std::string& sha256, const fs::p
                                from.string(), actual, sha256));
 }
 
-Status copy_blobs(const fs::path& backup, const fs::path& folder) {
+Result<std::set<std::string>> named_blobs(const fs::path& folder) {
   PM_ASSIGN(auto database, store::Database::open(folder / "coordinator.db"));
   PM_TRY(store::prepare_schema(database));  // an older version's has not every list of blobs
-  PM_ASSIGN(const auto digests, store::Reader(std::move(database)).digests());
+  return store::Reader(std::move(database)).digests();
+}
+
+Status copy_blobs(const fs::path& backup, const fs::path& folder) {
+  PM_ASSIGN(const auto digests, named_blobs(folder));
   PM_TRY(make_folders(folder / "blobs"));
   for (const std::string& sha256 : digests) {
     const fs::path place = store::place_of_blob(folder / "blobs", sha256);
@@ -99,6 +105,39 @@ Status copy_blobs(const fs::path& backup, const fs::path& folder) {
     PM_TRY(sync_folder(place.parent_path()));
   }
   return sync_folder(folder / "blobs");
+}
+
+// So that the store of before is the bucket's owner still, should the restore be cut off.
+Status keep_identity(const fs::path& data_dir, const fs::path& folder) {
+  const fs::path from = data_dir / "blobs" / store::s3::S3Blobs::kIdentity;
+  const auto identity = read_file(from, 256);
+  if (identity.status().code() == Code::kNotFound) return {};
+  PM_TRY(identity.status());
+  PM_TRY(make_folders(folder / "blobs"));
+  return write_file_atomic(folder / "blobs" / store::s3::S3Blobs::kIdentity, *identity);
+}
+
+// Those of the bucket stay: the store that is to be replaced names them. The writer checks each.
+Status send_blobs(const fs::path& backup, const fs::path& folder, const store::s3::Flags& flags) {
+  PM_ASSIGN(const auto digests, named_blobs(folder));
+  PM_ASSIGN(const auto options, store::s3::read_options(flags));
+  PM_ASSIGN(const auto bucket, store::s3::S3Blobs::open(options, folder / "blobs",
+                                                        store::s3::S3Blobs::Owner::kAnybody));
+  for (const std::string& sha256 : digests) {
+    const fs::path from = store::place_of_blob(backup / "blobs", sha256);
+    auto source = store::read_as_blob(from);
+    if (!source.ok()) return source.status().with_context("the backup is not whole");
+    PM_ASSIGN(const auto there, bucket->size(sha256));
+    if (there == (*source)->bytes()) continue;
+    PM_ASSIGN(const auto writer, bucket->begin());
+    for (;;) {
+      PM_ASSIGN(const std::string piece, (*source)->read(kPieceBytes));
+      if (piece.empty()) break;
+      PM_TRY(writer->write(piece));
+    }
+    PM_TRY(writer->finish(sha256).with_context(from.string()));
+  }
+  return {};
 }
 
 struct Restored {
@@ -112,7 +151,7 @@ Result<Restored> prepare_store(const fs::path& folder, const Manifest& manifest,
   clock.set_wall(manifest.time);
   Metrics metrics;
   Status failure;
-  PM_ASSIGN(const auto store, store::Store::open(folder));
+  PM_ASSIGN(const auto store, store::Store::open_database(folder));
   PM_ASSIGN(
       const auto coordinator,
       Coordinator::start({}, {*store, clock, metrics, [&](const Status& s) { failure = s; }}));
@@ -153,13 +192,16 @@ Status exchange(const fs::path& data_dir, const fs::path& replaced) {
 }
 
 // Fills `folder` with the store as it is to be.
-Result<Restored> unpack(const fs::path& backup, const fs::path& folder, int lap) {
+Result<Restored> unpack(const RestoreOptions& options, const fs::path& folder, int lap) {
+  const fs::path& backup = options.backup;
   PM_ASSIGN(const Manifest manifest, read_manifest(backup));
   PM_TRY(remove_tree(folder));
   PM_TRY(make_folders(folder));
   PM_TRY(copy_checked(backup / manifest.database, manifest.database_sha256,
                       folder / "coordinator.db"));
-  PM_TRY(copy_blobs(backup, folder));
+  PM_TRY(keep_identity(options.data_dir, folder));
+  PM_TRY(options.s3.blobs.empty() ? copy_blobs(backup, folder)
+                                  : send_blobs(backup, folder, options.s3));
   return prepare_store(folder, manifest, lap);
 }
 
@@ -171,7 +213,7 @@ Status restore(const RestoreOptions& options) {
   PM_ASSIGN(const auto lock, FileLock::acquire(options.data_dir / "lock"));
   PM_ASSIGN(const int lap, next_lap(options.data_dir));
   const fs::path incoming = options.data_dir / kIncoming;
-  const auto restored = unpack(options.backup, incoming, lap);
+  const auto restored = unpack(options, incoming, lap);
   if (!restored.ok()) {
     PM_TRY(remove_tree(incoming));
     return restored.status();

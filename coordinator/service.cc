@@ -19,6 +19,7 @@
 #include "coordinator/core/coordinator.h"
 #include "coordinator/exposure.h"
 #include "coordinator/rpc/server.h"
+#include "coordinator/store/s3/s3_blobs.h"
 #include "coordinator/web/routes.h"
 
 namespace prefixmem {
@@ -76,6 +77,20 @@ Status check_exposure(const ServiceOptions& options) {
   return {};
 }
 
+Result<store::OpenBlobs> opener(const store::s3::Flags& flags) {
+  if (flags.blobs.empty()) {
+    if (flags.endpoint.empty() && flags.region.empty()) {
+      return store::OpenBlobs(store::DirectoryBlobs::open);
+    }
+    return invalid_argument(fmt::format("{} is given without --blobs; allowed: with it",
+                                        flags.endpoint.empty() ? "--s3-region" : "--s3-endpoint"));
+  }
+  PM_ASSIGN(auto bucket, store::s3::read_options(flags));
+  return store::OpenBlobs([bucket = std::move(bucket)](const std::filesystem::path& folder) {
+    return store::s3::S3Blobs::open(bucket, folder);
+  });
+}
+
 Millis millis(double seconds) { return Millis(static_cast<int64_t>(seconds * 1000)); }
 
 CoordinatorConfig config_of(const ServiceOptions& options) {
@@ -119,7 +134,8 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   PM_TRY(check_exposure(options));
   PM_ASSIGN(const HostPort listen, parse_host_port("--listen", options.listen));
   PM_ASSIGN(const HostPort http_listen, parse_host_port("--http", options.http));
-  PM_ASSIGN(store, store::Store::open(options.data_dir));
+  PM_ASSIGN(const store::OpenBlobs open_blobs, opener(options.s3));
+  PM_ASSIGN(store, store::Store::open(options.data_dir, open_blobs));
   PM_ASSIGN(coordinator,
             Coordinator::start(config_of(options),
                                {.store = *store,
@@ -177,12 +193,16 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
                options.tls.any() ? " with TLS" : "", options.auth == "tokens" ? " and tokens" : "",
                service->grpc_address(), options.http_tls ? "s" : "", service->http_address(),
                options.data_dir.string());
+  if (!options.s3.blobs.empty()) {
+    spdlog::info("files in {}", service->state_->store->blobs().place());
+  }
   return service;
 }
 
 void Service::stop() {
   state_->closing = true;
   state_->coordinator->subscriptions().notify_all();
+  state_->store->blobs().stop_waiting();
   state_->http.reset();
   if (state_->grpc) state_->grpc->stop();
   state_->clockwork.reset();

@@ -9,11 +9,13 @@
 #include "common/status.h"
 #include "common/tls/files.h"
 #include "coordinator/rpc/limits.h"
+#include "coordinator/store/s3/options.h"
 
 namespace prefixmem {
 
 struct ServiceOptions {
   std::filesystem::path data_dir;         // made where missing; one coordinator at a time
+  store::s3::Flags s3;                    // a bucket for the files; blobs empty: below data_dir
   std::string listen = "127.0.0.1:7070";  // gRPC
   std::string http = "127.0.0.1:7071";    // page and /metrics
   tls::ServerFiles tls;                   // of the gRPC port

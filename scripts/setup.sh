@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing and nothing else: Debian packages, a virtual environment in .deps/venv
-# (LibTorch, test and lint tools), two Go programs in .deps/bin. Where all is there it does nothing, offline too.
+# (LibTorch, test and lint tools), three Go programs in .deps/bin. Where all is there it does nothing, offline too.
 # `setup.sh fuzz` installs what `make fuzz` needs besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -105,7 +105,9 @@ install_locked() {
 decoder_version() { sha256sum tests/deploy/manifests/{main.go,go.mod,go.sum} | sha256sum | cut -d' ' -f1; }
 has_grpcurl() { [ -x .deps/bin/grpcurl ] && fresh grpcurl "$grpcurl_version"; }
 has_decoder() { [ -x .deps/bin/decode-manifests ] && fresh decode-manifests "$(decoder_version)"; }
-has_go_programs() { has_grpcurl && has_decoder; }
+s3_server_version() { sha256sum tests/s3/{main.go,go.mod,go.sum} | sha256sum | cut -d' ' -f1; }
+has_s3_server() { [ -x .deps/bin/s3-server ] && fresh s3-server "$(s3_server_version)"; }
+has_go_programs() { has_grpcurl && has_decoder && has_s3_server; }
 
 go_here() {
   env GOBIN="$root/.deps/bin" GOPATH="$root/.deps/go" GOFLAGS=-modcacherw CGO_ENABLED=0 go "$@"
@@ -126,11 +128,20 @@ install_decoder() {
   done_with decode-manifests "$(decoder_version)"
 }
 
+build_s3_server() { (cd tests/s3 && go_here build -ldflags='-s -w' -o "$root/.deps/bin/s3-server" .); }
+install_s3_server() {
+  say "building s3-server, which tests keep files in"
+  retry build_s3_server >.deps/log/s3-server.log 2>&1 ||
+    fail "tests/s3 could not be built; see .deps/log/s3-server.log."
+  done_with s3-server "$(s3_server_version)"
+}
+
 install_go_programs() {
   has_go_programs && return 0
   mkdir -p .deps/bin .deps/log
   has_grpcurl || install_grpcurl
   has_decoder || install_decoder
+  has_s3_server || install_s3_server
   rm -rf .deps/go
 }
 

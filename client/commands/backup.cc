@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "client/channel/backup_folder.h"
 #include "client/commands/commands.h"
@@ -19,7 +22,14 @@ struct BackupOptions {
   std::string out;
   std::string backup;
   std::string data_dir;
+  std::map<std::string, std::string> bucket;  // by flag; empty: not given
 };
+
+// Passed on to the coordinator's program, which has the same.
+constexpr std::array<std::pair<const char*, const char*>, 3> kBucketFlags = {
+    {{"--blobs", "s3://BUCKET[/PREFIX] of a coordinator whose files are in a bucket"},
+     {"--s3-endpoint", "http[s]://HOST[:PORT] of the store with the bucket"},
+     {"--s3-region", "Of the bucket"}}};
 
 std::filesystem::path folder_of(const BackupOptions& options, const Session& session) {
   if (!options.out.empty()) return session.env.working_folder / options.out;
@@ -73,10 +83,17 @@ Command add_restore(CLI::App& admin) {
   command
       ->add_option("--data-dir", options->data_dir, "Data folder of the coordinator, on this host")
       ->required();
+  for (const auto& [flag, text] : kBucketFlags) {
+    command->add_option(flag, options->bucket[flag], text);
+  }
   command->fallthrough();
   return {command, [options](Session&) {
-            return run_tool(kCoordinatorTool,
-                            {"restore", options->backup, "--data-dir", options->data_dir});
+            std::vector<std::string> words = {"restore", options->backup, "--data-dir",
+                                              options->data_dir};
+            for (const auto& [flag, value] : options->bucket) {
+              if (!value.empty()) words.insert(words.end(), {flag, value});
+            }
+            return run_tool(kCoordinatorTool, words);
           }};
 }
 

@@ -220,7 +220,11 @@ class Coordinator {
   // retention.cc
   void sweep_content() PM_EXCLUDES(mutex_, write_mutex_);
   Status drop_unused_content() PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
+  Status read_used_lists() PM_EXCLUDES(mutex_);
   Result<std::set<std::string>> used_content() PM_REQUIRES(mutex_);
+  Result<std::set<std::string>> used_names() PM_REQUIRES(mutex_);
+  // Digests of what these names of content are of, of folders' files too.
+  Result<std::set<std::string>> files_behind(const std::set<std::string>& names);
 
   // tokens.cc
   Status load_tokens() PM_REQUIRES(mutex_);

@@ -29,6 +29,7 @@ void Coordinator::sweep_content() {
 // What is in use is used now, so that it stays for a while after its last job has ended. An upload
 // and whoever asks for content do the same with the right to write or with the blob pinned.
 Status Coordinator::drop_unused_content() {
+  PM_TRY(read_used_lists());
   const WallTime now = environment_.clock.wall();
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
@@ -48,7 +49,22 @@ Status Coordinator::drop_unused_content() {
   return {};
 }
 
+// Lists that are far away come near, while nobody waits for the lock.
+Status Coordinator::read_used_lists() {
+  std::set<std::string> names;
+  {
+    const MutexLock lock(mutex_);
+    PM_ASSIGN(names, used_names());
+  }
+  return files_behind(names).status();
+}
+
 Result<std::set<std::string>> Coordinator::used_content() {
+  PM_ASSIGN(const auto names, used_names());
+  return files_behind(names);
+}
+
+Result<std::set<std::string>> Coordinator::used_names() {
   std::set<std::string> names;
   for (const auto& [id, job] : live_.jobs) collect_content_names(job.record.job.spec(), names);
   for (const auto& [id, sweep] : live_.sweeps) {  // all trials of a grid are jobs
@@ -56,6 +72,10 @@ Result<std::set<std::string>> Coordinator::used_content() {
   }
   PM_ASSIGN(const auto models, reader().models());
   for (const v1::Model& model : models) names.insert(model.content());
+  return names;
+}
+
+Result<std::set<std::string>> Coordinator::files_behind(const std::set<std::string>& names) {
   std::set<std::string> digests;
   for (const std::string& name : names) {
     PM_ASSIGN(const ContentName content, parse_content_name(name));
@@ -64,6 +84,8 @@ Result<std::set<std::string>> Coordinator::used_content() {
     const auto files = read_folder_list(blobs(), content.sha256);
     if (files.ok()) {
       for (const FolderFile& file : *files) digests.insert(file.sha256);
+    } else if (files.status().code() == Code::kUnavailable) {
+      return files.status();  // what is away is whole: nothing is swept until it is back
     } else {  // nobody can tell what was in it, and the rest is to be swept all the same
       spdlog::error("{} is in use but damaged: {}", name, files.status().message());
     }

@@ -36,7 +36,7 @@ grpc::ServerWriteReactor<v1::BackUpResponse>* AdminService::BackUp(
   using Message = v1::BackUpResponse;
   const auto open = [&] { return BackupSource::begin(context_, *request); };
   const auto stream = guarded([&] { return permitted<Message>(context_, *call, open); });
-  return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
+  return stream.ok() ? (*stream)->begin_on(context_.files) : ended_stream<Message>(stream.status());
 }
 
 }  // namespace prefixmem::rpc

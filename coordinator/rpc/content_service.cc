@@ -38,7 +38,7 @@ grpc::ServerWriteReactor<v1::DownloadContentResponse>* ContentService::DownloadC
   using Message = v1::DownloadContentResponse;
   const auto open = [&] { return content_source<Message>(context_.coordinator, *request); };
   const auto stream = guarded([&] { return permitted<Message>(context_, *call, open); });
-  return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
+  return stream.ok() ? (*stream)->begin_on(context_.files) : ended_stream<Message>(stream.status());
 }
 
 grpc::ServerUnaryReactor* ContentService::AddModel(grpc::CallbackServerContext* call,

@@ -32,8 +32,13 @@ Status ContentUpload::admit(const grpc::CallbackServerContext& call) {
 }
 
 void ContentUpload::OnReadDone(bool ok) {
-  const Status status = guarded([&] { return ok ? take() : complete(); });
-  if (ok && status.ok() && !answered_) return StartRead(&incoming_);
+  if (!ok) return context_.files.post([this] { end(guarded([this] { return complete(); })); });
+  const Status status = guarded([this] { return take(); });
+  if (status.ok() && !answered_) return StartRead(&incoming_);
+  end(status);
+}
+
+void ContentUpload::end(const Status& status) {
   if (!status.ok()) spdlog::warn("upload of content {}: {}", header_.sha256(), status.message());
   blob_.reset();  // whoever hears of this may go on at once
   Finish(to_grpc(status));

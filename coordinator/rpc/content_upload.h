@@ -24,6 +24,8 @@ class ContentUpload final : public grpc::ServerReadReactor<v1::UploadContentRequ
   void OnReadDone(bool ok) override;
   void OnDone() override { delete this; }
 
+  void end(const Status& status);
+
   Status admit(const grpc::CallbackServerContext& call);
   Status take();
   Status open(const v1::ContentHeader& header);

@@ -18,6 +18,7 @@ struct ServiceContext {
   CallerLimits& limits;
   WorkQueue& calls;               // where unary calls are answered
   WorkQueue& wakes;               // where watchers go on after a commit
+  WorkQueue& files;               // where the store is waited for, which may be on another host
   std::atomic<bool>& closing;     // set when the service is about to end
   const auth::TokenBook* tokens;  // null: users are not asked who they are
 };

@@ -255,7 +255,7 @@ grpc::ServerWriteReactor<v1::DownloadArtifactResponse>* JobService::DownloadArti
         std::make_unique<BlobSource<Message>>(std::move(blob), std::move(first)));
   };
   const auto stream = guarded([&] { return permitted<Message>(context_, *call, open); });
-  return stream.ok() ? (*stream)->begin() : ended_stream<Message>(stream.status());
+  return stream.ok() ? (*stream)->begin_on(context_.files) : ended_stream<Message>(stream.status());
 }
 
 }  // namespace prefixmem::rpc

@@ -52,6 +52,13 @@ class PullStream final : public grpc::ServerWriteReactor<Message>,
     return this;
   }
 
+  // The same of a source that may wait, which is pulled on threads of `queue` alone.
+  grpc::ServerWriteReactor<Message>* begin_on(WorkQueue& queue) {
+    pulls_ = &queue;
+    wake();
+    return this;
+  }
+
   // There may be something new, from any thread.
   void wake() {
     {
@@ -59,7 +66,7 @@ class PullStream final : public grpc::ServerWriteReactor<Message>,
       woken_ = true;
       if (std::exchange(busy_, true)) return;
     }
-    advance();
+    go_on();
   }
 
   // The same on a thread of `queue`, where at most one wake of this stream waits at a time.
@@ -78,7 +85,7 @@ class PullStream final : public grpc::ServerWriteReactor<Message>,
 
   void OnWriteDone(bool ok) override {
     if (ok) {
-      advance();
+      go_on();
     } else {
       this->Finish(grpc::Status::CANCELLED);
     }
@@ -100,6 +107,11 @@ class PullStream final : public grpc::ServerWriteReactor<Message>,
       wake_queued_ = false;  // what comes from here on may be missed by the pull that follows
     }
     wake();
+  }
+
+  void go_on() {
+    if (pulls_ == nullptr) return advance();
+    pulls_->post([self = this->shared_from_this()] { self->advance(); });
   }
 
   // Runs with busy_ set; it stays set for ever once the stream is finished.
@@ -131,6 +143,7 @@ class PullStream final : public grpc::ServerWriteReactor<Message>,
 
   const std::unique_ptr<Source<Message>> source_;
   std::shared_ptr<const void> companion_;  // set before begin()
+  WorkQueue* pulls_ = nullptr;             // constant once it has begun; null: pulled anywhere
   std::shared_ptr<PullStream> self_;       // until OnDone
 
   Message message_;  // of the one that is busy

@@ -54,11 +54,12 @@ class Server {
   // With `tokens` null, users are not asked who they are.
   Server(const ServerWorld& world, const auth::TokenBook* tokens, const Limits& limits)
       : limits_(world.clock, limits),
-        context_{world.coordinator, world.clock, limits_, calls_, wakes_, closing_, tokens} {}
+        context_{world.coordinator, world.clock, limits_, calls_, wakes_, files_,
+                 closing_,          tokens} {}
 
   std::atomic<bool> closing_ = false;
   CallerLimits limits_;
-  WorkQueue calls_{16}, wakes_{2};
+  WorkQueue calls_{16}, wakes_{2}, files_{16};
   const ServiceContext context_;
   JobService jobs_{context_};
   WorkerService workers_{context_};

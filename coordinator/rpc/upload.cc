@@ -41,14 +41,19 @@ Status check_artifact(const v1::Artifact& artifact) {
       fmt::format("artifact.bytes is {}; allowed: at least 0", artifact.bytes()));
 }
 
-Upload::Upload(Coordinator& coordinator, v1::UploadArtifactResponse* response)
-    : coordinator_(coordinator), response_(response) {
+Upload::Upload(const ServiceContext& context, v1::UploadArtifactResponse* response)
+    : context_(context), response_(response) {
   StartRead(&incoming_);
 }
 
 void Upload::OnReadDone(bool ok) {
-  const Status status = guarded([&] { return ok ? take(incoming_) : complete(); });
-  if (ok && status.ok()) return StartRead(&incoming_);
+  if (!ok) return context_.files.post([this] { end(guarded([this] { return complete(); })); });
+  const Status status = guarded([this] { return take(incoming_); });
+  if (status.ok()) return StartRead(&incoming_);
+  end(status);
+}
+
+void Upload::end(const Status& status) {
   if (!status.ok()) {
     spdlog::warn("upload of {} of {}: {}", spec::shortened(header_.artifact().path(), 200),
                  spec::shortened(header_.id().job_id(), 80), status.message());
@@ -66,8 +71,8 @@ Status Upload::open(const v1::UploadHeader& header) {
   if (blob_) return failed_precondition("the header of an upload is sent once, first");
   header_ = header;
   PM_TRY(check_artifact(header.artifact()));
-  PM_TRY(coordinator_.may_upload(header.id(), header.artifact()));
-  PM_ASSIGN(blob_, coordinator_.blobs().begin());
+  PM_TRY(context_.coordinator.may_upload(header.id(), header.artifact()));
+  PM_ASSIGN(blob_, context_.coordinator.blobs().begin());
   return {};
 }
 
@@ -90,7 +95,8 @@ Status Upload::complete() {
                                  blob_->bytes(), artifact.bytes()));
   }
   PM_TRY(blob_->finish(artifact.sha256()));
-  PM_ASSIGN(*response_->mutable_artifact(), coordinator_.add_artifact(header_.id(), artifact));
+  PM_ASSIGN(*response_->mutable_artifact(),
+            context_.coordinator.add_artifact(header_.id(), artifact));
   return {};
 }
 

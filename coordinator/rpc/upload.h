@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "coordinator/core/coordinator.h"
+#include "coordinator/rpc/context.h"
 #include "coordinator/store/blobs.h"
 
 namespace prefixmem::rpc {
@@ -18,18 +18,20 @@ Status check_artifact(const v1::Artifact& artifact);
 // Deletes itself.
 class Upload final : public grpc::ServerReadReactor<v1::UploadArtifactRequest> {
  public:
-  Upload(Coordinator& coordinator, v1::UploadArtifactResponse* response);
+  Upload(const ServiceContext& context, v1::UploadArtifactResponse* response);
 
  private:
   void OnReadDone(bool ok) override;
   void OnDone() override { delete this; }
+
+  void end(const Status& status);
 
   Status take(const v1::UploadArtifactRequest& request);
   Status open(const v1::UploadHeader& header);
   Status write(const std::string& chunk);
   Status complete();
 
-  Coordinator& coordinator_;
+  const ServiceContext context_;
   v1::UploadArtifactResponse* const response_;
   v1::UploadArtifactRequest incoming_;
   v1::UploadHeader header_;

@@ -30,7 +30,7 @@ grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* WorkerServic
 
 grpc::ServerReadReactor<v1::UploadArtifactRequest>* WorkerService::UploadArtifact(
     grpc::CallbackServerContext*, v1::UploadArtifactResponse* response) {
-  return new Upload(context_.coordinator, response);
+  return new Upload(context_, response);
 }
 
 grpc::ServerWriteReactor<v1::FetchArtifactResponse>* WorkerService::FetchArtifact(
@@ -39,7 +39,7 @@ grpc::ServerWriteReactor<v1::FetchArtifactResponse>* WorkerService::FetchArtifac
   auto blob = guarded([&] { return open(context_.coordinator, *request); });
   if (!blob.ok()) return ended_stream<Message>(blob.status());
   return PullStream<Message>::make(std::make_unique<BlobSource<Message>>(std::move(blob).value()))
-      ->begin();
+      ->begin_on(context_.files);
 }
 
 grpc::ServerWriteReactor<v1::FetchContentResponse>* WorkerService::FetchContent(
@@ -47,7 +47,7 @@ grpc::ServerWriteReactor<v1::FetchContentResponse>* WorkerService::FetchContent(
   using Message = v1::FetchContentResponse;
   auto source = guarded([&] { return content_source<Message>(context_.coordinator, *request); });
   if (!source.ok()) return ended_stream<Message>(source.status());
-  return PullStream<Message>::make(std::move(source).value())->begin();
+  return PullStream<Message>::make(std::move(source).value())->begin_on(context_.files);
 }
 
 }  // namespace prefixmem::rpc

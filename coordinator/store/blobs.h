@@ -1,5 +1,5 @@
-// Files by their content. A blob is whole or absent. What keeps them is behind this interface; the
-// default is a folder (directory_blobs.h).
+// Files by their content. A blob is whole or absent. What keeps them is behind this interface: a
+// folder (directory_blobs.h), or a bucket of an object store (s3/s3_blobs.h).
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@
 
 namespace prefixmem::store {
 
-// Takes in one blob; not thread-safe. Destroyed unfinished it leaves nothing, or, of
-// Blobs::resume, what a later writer goes on from. Once finished it keeps the blob from being
-// removed as long as it lives: until then the blob can be listed. Where the disk takes no more:
-// UNAVAILABLE, for whoever brings a file of a job is to try again; RESOURCE_EXHAUSTED of
-// Blobs::resume, and then nothing of it stays.
+// Takes in one blob; not thread-safe. finish() and a reader's read() may wait for another host.
+// Destroyed unfinished it leaves nothing, or, of Blobs::resume, what a later writer goes on from.
+// Once finished it keeps the blob from being removed as long as it lives: until then the blob can
+// be listed. Where the disk takes no more: UNAVAILABLE, for whoever brings a file of a job is to
+// try again; RESOURCE_EXHAUSTED of Blobs::resume, and then nothing of it stays.
 class BlobWriter {
  public:
   virtual ~BlobWriter() = default;
@@ -53,6 +53,9 @@ class Blobs {
  public:
   virtual ~Blobs() = default;
 
+  // For people: a folder, or s3://BUCKET/PREFIX.
+  virtual std::string place() const = 0;
+
   virtual Result<std::unique_ptr<BlobWriter>> begin() = 0;
   // Goes on after `plan.offset` bytes of an earlier writer. FAILED_PRECONDITION where there are
   // fewer, UNAVAILABLE as long as another such writer of the digest lives, RESOURCE_EXHAUSTED where
@@ -79,6 +82,9 @@ class Blobs {
   virtual Result<bool> remove(const std::string& sha256) = 0;
   // Removes all others, as above; how many.
   virtual Result<int> keep_only(const std::set<std::string>& digests) = 0;
+
+  // The process is about to end: whoever waits for another host fails with UNAVAILABLE.
+  virtual void stop_waiting() {}
 };
 
 }  // namespace prefixmem::store

@@ -1,8 +1,7 @@
 // Blobs as files of a folder:
 //
 //   <first two digits>/<sha256>   a blob
-//   incoming/<id>.tmp             on its way; removed when the folder is opened
-//   unfinished/<sha256>.part      the same of one that may be gone on with; stays
+//   incoming/, unfinished/        on their way (staging.h)
 #pragma once
 
 #include <filesystem>
@@ -12,6 +11,8 @@
 
 #include "common/thread_annotations.h"
 #include "coordinator/store/blobs.h"
+#include "coordinator/store/pins.h"
+#include "coordinator/store/staging.h"
 
 namespace prefixmem::store {
 
@@ -27,43 +28,36 @@ class DirectoryBlobs final : public Blobs {
   // Creates the folder where missing and removes what a crash left half-written.
   static Result<std::unique_ptr<Blobs>> open(const std::filesystem::path& folder);
 
-  Result<std::unique_ptr<BlobWriter>> begin() override;
-  Result<std::unique_ptr<BlobWriter>> resume(const BlobPlan& plan) override;
-  Result<int64_t> unfinished(const std::string& sha256) const override;
-  Result<int> drop_unfinished(Millis age) override;
+  std::string place() const override { return folder_.string(); }
+  Result<std::unique_ptr<BlobWriter>> begin() override { return staging_->begin(); }
+  Result<std::unique_ptr<BlobWriter>> resume(const BlobPlan& plan) override {
+    return staging_->resume(plan);
+  }
+  Result<int64_t> unfinished(const std::string& sha256) const override {
+    return staging_->unfinished(sha256);
+  }
+  Result<int> drop_unfinished(Millis age) override { return staging_->drop_unfinished(age); }
   Result<std::unique_ptr<BlobReader>> read(const std::string& sha256,
                                            int64_t offset = 0) const override;
   Result<std::optional<int64_t>> size(const std::string& sha256) const override;
-  std::shared_ptr<const void> pin(const std::string& sha256) override;
-  std::shared_ptr<const void> keep_all() override;
-  Result<bool> remove(const std::string& sha256) override;
+  std::shared_ptr<const void> pin(const std::string& sha256) override { return pins_.pin(sha256); }
+  std::shared_ptr<const void> keep_all() override { return pins_.keep_all(); }
+  Result<bool> remove(const std::string& sha256) override { return pins_.remove(sha256); }
   Result<int> keep_only(const std::set<std::string>& digests) override;
 
-  // Of the disk, that content may not take: the database is on the same one.
-  static constexpr int64_t kReserveBytes = int64_t{256} << 20;
-
  private:
-  friend class DirectoryBlobWriter;
-  explicit DirectoryBlobs(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit DirectoryBlobs(std::filesystem::path folder);
 
-  std::filesystem::path part_of(const std::string& sha256) const;
-  Status check_room(int64_t bytes) const;
   // A synced file becomes the blob. Durable when it returns OK.
   Status publish(const std::filesystem::path& file, const std::string& sha256);
   // Durable when it returns OK, whoever has created it.
   Status make_subfolder(const std::filesystem::path& subfolder);
-  void unpin(const std::string& sha256);
-  void release();
-  Result<bool> unlink_blob(const std::string& sha256) PM_REQUIRES(mutex_);
-  // None where somebody else writes it.
-  std::shared_ptr<const void> claim_part(const std::string& sha256);
+  Result<bool> unlink_blob(const std::string& sha256);
 
   const std::filesystem::path folder_;
+  Pins pins_;
+  std::unique_ptr<Staging> staging_;
   Mutex mutex_;
-  std::multiset<std::string> pinned_ PM_GUARDED_BY(mutex_);
-  int keepers_ PM_GUARDED_BY(mutex_) = 0;
-  std::set<std::string> put_off_ PM_GUARDED_BY(mutex_);               // until nobody keeps them all
-  std::set<std::string> writing_ PM_GUARDED_BY(mutex_);               // their unfinished parts
   std::set<std::filesystem::path> subfolders_ PM_GUARDED_BY(mutex_);  // known to be durable
 };
 

@@ -7,8 +7,8 @@
 
 #include "common/id.h"
 #include "common/proto/timestamps.h"
-#include "coordinator/store/directory_blobs.h"
 #include "coordinator/store/integrity.h"
+#include "coordinator/store/s3/s3_blobs.h"
 #include "coordinator/store/schema.h"
 
 namespace prefixmem::store {
@@ -37,7 +37,18 @@ Status make_snapshot_folder(const fs::path& folder) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> Store::open(const fs::path& folder) {
+Result<std::unique_ptr<Store>> Store::open(const fs::path& folder, const OpenBlobs& open_blobs) {
+  PM_ASSIGN(auto store, open_unswept(folder, open_blobs));
+  PM_TRY(store->remove_orphans());
+  return store;
+}
+
+Result<std::unique_ptr<Store>> Store::open_database(const fs::path& folder) {
+  return open_unswept(folder, DirectoryBlobs::open);
+}
+
+Result<std::unique_ptr<Store>> Store::open_unswept(const fs::path& folder,
+                                                   const OpenBlobs& open_blobs) {
   PM_TRY(make_folders(folder));
   PM_ASSIGN(auto lock, FileLock::acquire(folder / "lock"));
   PM_TRY(check_restored(folder));
@@ -49,8 +60,7 @@ Result<std::unique_ptr<Store>> Store::open(const fs::path& folder) {
   std::unique_ptr<Store> store(new Store(folder, std::move(lock), std::move(writer)));
   PM_ASSIGN(auto database, Database::open(file, /*read_only=*/true));
   store->reader_ = std::make_unique<Reader>(std::move(database));
-  PM_ASSIGN(store->blobs_, DirectoryBlobs::open(folder / "blobs"));
-  PM_TRY(store->remove_orphans());
+  PM_ASSIGN(store->blobs_, open_blobs(folder / "blobs"));
   return store;
 }
 
@@ -62,8 +72,24 @@ Result<std::unique_ptr<Snapshot>> Store::begin_snapshot() {
   return std::make_unique<Snapshot>(std::move(copy), std::move(file), std::move(keeper));
 }
 
+// Asked of a store that has been in a bucket: of any other there is but one place.
+Status Store::check_place(const std::set<std::string>& named) const {
+  std::error_code error;
+  if (!fs::exists(folder_ / "blobs" / s3::S3Blobs::kIdentity, error) && !error) return {};
+  for (const std::string& sha256 : named) {
+    PM_ASSIGN(const auto there, blobs_->size(sha256));
+    if (there) return {};
+  }
+  if (named.empty()) return {};
+  return failed_precondition(
+      fmt::format("none of the {} files that {} names is in {}; allowed: --blobs as it was before, "
+                  "or the files copied there first",
+                  named.size(), (folder_ / "coordinator.db").string(), blobs_->place()));
+}
+
 Status Store::remove_orphans() {
   PM_ASSIGN(const auto named, reader().digests());
+  PM_TRY(check_place(named));
   PM_ASSIGN(const int removed, blobs().keep_only(named));
   if (removed > 0) spdlog::info("removed {} blobs that nothing names", removed);
   return {};

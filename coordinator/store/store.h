@@ -14,6 +14,7 @@
 #include "common/files.h"
 #include "common/status.h"
 #include "coordinator/store/blobs.h"
+#include "coordinator/store/directory_blobs.h"
 #include "coordinator/store/reader.h"
 #include "coordinator/store/records.h"
 #include "coordinator/store/snapshot.h"
@@ -21,13 +22,20 @@
 
 namespace prefixmem::store {
 
+// Opens blobs whose folder, or what a bucket needs of one, is the given one.
+using OpenBlobs = std::function<Result<std::unique_ptr<Blobs>>(const std::filesystem::path&)>;
+
 class Store {
  public:
   // Opens or creates the store in `folder` (created where missing) and removes the blobs that
   // neither an artifact nor content names: uploads that were never listed, removals that a crash
-  // cut off. FAILED_PRECONDITION where another process has it open, its schema is newer or a
-  // restore was cut off; DATA_LOSS where the database is damaged, with how to restore a backup.
-  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder);
+  // cut off. FAILED_PRECONDITION where another process has it open, its schema is newer, a restore
+  // was cut off or not one file that it names is where the blobs are; DATA_LOSS where the database
+  // is damaged, with how to restore a backup.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder,
+                                             const OpenBlobs& open_blobs = DirectoryBlobs::open);
+  // The same of whoever only changes the database: its blobs are neither looked at nor removed.
+  static Result<std::unique_ptr<Store>> open_database(const std::filesystem::path& folder);
 
   // Thread-safe.
   Reader& reader() { return *reader_; }
@@ -43,6 +51,10 @@ class Store {
   Store(std::filesystem::path folder, FileLock lock, Database writer)
       : folder_(std::move(folder)), lock_(std::move(lock)), writer_(std::move(writer)) {}
 
+  static Result<std::unique_ptr<Store>> open_unswept(const std::filesystem::path& folder,
+                                                     const OpenBlobs& open_blobs);
+  // That somebody has not just named another place.
+  Status check_place(const std::set<std::string>& named) const;
   Status remove_orphans();
 
   const std::filesystem::path folder_;

@@ -3,9 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "common/files.h"
 #include "common/sha256.h"
+#include "coordinator/store/s3/s3_blobs.h"
 #include "tests/unit/common/temp_folder.h"
+#include "tests/unit/coordinator/s3_server.h"
 
 namespace prefixmem::store {
 namespace {
@@ -15,11 +19,20 @@ namespace fs = std::filesystem;
 const std::string kContent = "the quick brown fox";
 const std::string kDigest = sha256_hex(kContent);
 
-class BlobsTest : public testing::Test {
+enum class Kind { kFolder, kBucket };
+
+// What all stores of blobs do.
+class BlobsTest : public testing::TestWithParam<Kind> {
  protected:
-  void SetUp() override { open(); }
+  void SetUp() override {
+    if (in_bucket()) bucket_ = s3::S3Server::shared().fresh_options();
+    open();
+  }
+  virtual bool in_bucket() const { return GetParam() == Kind::kBucket; }
   void open() {
-    auto opened = DirectoryBlobs::open(folder_.path());
+    blobs_.reset();
+    auto opened = in_bucket() ? s3::S3Blobs::open(bucket_, folder_.path())
+                              : DirectoryBlobs::open(folder_.path());
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     blobs_ = std::move(opened).value();
   }
@@ -39,16 +52,39 @@ class BlobsTest : public testing::Test {
     }
     return content;
   }
+  // On disk and in the bucket, but for what says whose they are.
   int files() const {
     int count = 0;
     for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
-      count += entry.is_regular_file() ? 1 : 0;
+      const bool counts = entry.path().filename() != s3::S3Blobs::kIdentity;
+      count += entry.is_regular_file() && counts ? 1 : 0;
     }
-    return count;
+    if (!in_bucket()) return count;
+    const auto listed = s3::Client(bucket_).list(bucket_.prefix);
+    EXPECT_TRUE(listed.ok()) << listed.status().message();
+    return count + static_cast<int>(listed->size()) - 1;
+  }
+  // A bucket removes objects a little later.
+  void expect_files(int count) const {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (in_bucket() && files() > count && std::chrono::steady_clock::now() < limit) {
+      std::this_thread::sleep_for(Millis(5));
+    }
+    EXPECT_EQ(files(), count);
   }
 
   const TempFolder folder_;
+  s3::Options bucket_;
   std::unique_ptr<Blobs> blobs_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, BlobsTest, testing::Values(Kind::kFolder, Kind::kBucket),
+                         [](const auto& info) {
+                           return info.param == Kind::kFolder ? "Folder" : "Bucket";
+                         });
+
+class DirectoryBlobsTest : public BlobsTest {
+  bool in_bucket() const override { return false; }
 };
 
 // Root may read every folder: for a while the test is nobody, who owns the given one.
@@ -77,15 +113,19 @@ class Unprivileged {
   bool root_ = false;
 };
 
-TEST_F(BlobsTest, WhatWasWrittenIsReadBack) {
+TEST_P(BlobsTest, WhatWasWrittenIsReadBack) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   EXPECT_EQ(read(kDigest, 4), kContent);
   EXPECT_EQ(read(kDigest, 1000), kContent);
+}
+
+TEST_F(DirectoryBlobsTest, LieByTheirDigests) {
+  ASSERT_TRUE(add(kContent, kDigest).ok());
   EXPECT_TRUE(fs::exists(folder_.path() / kDigest.substr(0, 2) / kDigest));
 }
 
 // Seen from outside: a folder that cannot be read cannot be synced.
-TEST_F(BlobsTest, ASubfolderThatIsThereIsSyncedBeforeItsFirstBlobCounts) {
+TEST_F(DirectoryBlobsTest, ASubfolderThatIsThereIsSyncedBeforeItsFirstBlobCounts) {
   fs::create_directory(folder_.path() / kDigest.substr(0, 2));
   const Unprivileged unprivileged(folder_.path());
   fs::permissions(folder_.path(), fs::perms::owner_write | fs::perms::owner_exec);
@@ -95,20 +135,20 @@ TEST_F(BlobsTest, ASubfolderThatIsThereIsSyncedBeforeItsFirstBlobCounts) {
   EXPECT_TRUE(add(kContent, kDigest).ok());
 }
 
-TEST_F(BlobsTest, AnEmptyBlobIsABlob) {
+TEST_P(BlobsTest, AnEmptyBlobIsABlob) {
   auto writer = blobs_->begin();
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->finish(sha256_hex("")).ok());
   EXPECT_EQ(read(sha256_hex(""), 10), "");
 }
 
-TEST_F(BlobsTest, AnUnknownOneIsNotFound) {
+TEST_P(BlobsTest, AnUnknownOneIsNotFound) {
   const Status status = blobs_->read(kDigest).status();
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_NE(status.message().find(kDigest), std::string::npos);
 }
 
-TEST_F(BlobsTest, IsAbsentUntilItIsFinished) {
+TEST_P(BlobsTest, IsAbsentUntilItIsFinished) {
   auto writer = blobs_->begin();
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->write(kContent).ok());
@@ -118,26 +158,26 @@ TEST_F(BlobsTest, IsAbsentUntilItIsFinished) {
   EXPECT_EQ(read(kDigest, 100), kContent);
 }
 
-TEST_F(BlobsTest, AnUnfinishedWriterRemovesWhatItWrote) {
+TEST_P(BlobsTest, AnUnfinishedWriterRemovesWhatItWrote) {
   {
     auto writer = blobs_->begin();
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE((*writer)->write(kContent).ok());
-    EXPECT_EQ(files(), 1);
+    expect_files(1);
   }
-  EXPECT_EQ(files(), 0);
+  expect_files(0);
 }
 
-TEST_F(BlobsTest, AnotherDigestThanAnnouncedIsDataLossAndLeavesNothing) {
+TEST_P(BlobsTest, AnotherDigestThanAnnouncedIsDataLossAndLeavesNothing) {
   const std::string other = sha256_hex("other");
   const Status status = add(kContent, other);
   EXPECT_EQ(status.to_string(),
             "DATA_LOSS: content of 19 bytes has sha256 " + kDigest + ", announced was " + other);
-  EXPECT_EQ(files(), 0);
+  expect_files(0);
 }
 
 // A file in the way of a folder fails for root too, as a full disk does.
-TEST_F(BlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
+TEST_F(DirectoryBlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
   auto writer = blobs_->begin();
   ASSERT_TRUE(writer.ok() && (*writer)->write(kContent).ok());
   const fs::path subfolder = folder_.path() / kDigest.substr(0, 2);
@@ -150,16 +190,16 @@ TEST_F(BlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
   EXPECT_EQ(blobs_->begin().status().code(), Code::kUnavailable);
 }
 
-TEST_F(BlobsTest, TheSameContentTwiceIsOneBlob) {
+TEST_P(BlobsTest, TheSameContentTwiceIsOneBlob) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   auto reader = blobs_->read(kDigest);
   ASSERT_TRUE(reader.ok());
   ASSERT_TRUE(add(kContent, kDigest).ok());
-  EXPECT_EQ(files(), 1);
+  expect_files(1);
   EXPECT_EQ(*(*reader)->read(100), kContent) << "one being read is not disturbed";
 }
 
-TEST_F(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
+TEST_P(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   auto reader = blobs_->read(kDigest);
   ASSERT_TRUE(reader.ok());
@@ -169,7 +209,7 @@ TEST_F(BlobsTest, ARemovedOneIsGoneButForItsReaders) {
   EXPECT_TRUE(blobs_->remove(kDigest).ok()) << "again";
 }
 
-TEST_F(BlobsTest, OneJustFinishedStaysAsLongAsItsWriterLives) {
+TEST_P(BlobsTest, OneJustFinishedStaysAsLongAsItsWriterLives) {
   {
     auto first = blobs_->begin();
     auto second = blobs_->begin();
@@ -182,10 +222,10 @@ TEST_F(BlobsTest, OneJustFinishedStaysAsLongAsItsWriterLives) {
     EXPECT_EQ(read(kDigest, 100), kContent);
   }
   ASSERT_TRUE(blobs_->remove(kDigest).ok());
-  EXPECT_EQ(files(), 0);
+  expect_files(0);
 }
 
-TEST_F(BlobsTest, KeepsOnlyWhatItIsTold) {
+TEST_P(BlobsTest, KeepsOnlyWhatItIsTold) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   ASSERT_TRUE(add("something else", sha256_hex("something else")).ok());
   auto unfinished = blobs_->begin();
@@ -196,11 +236,11 @@ TEST_F(BlobsTest, KeepsOnlyWhatItIsTold) {
   EXPECT_TRUE((*unfinished)->finish(sha256_hex("late")).ok());
 }
 
-TEST_F(BlobsTest, OpeningRemovesWhatACrashLeft) {
+TEST_P(BlobsTest, OpeningRemovesWhatACrashLeft) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   ASSERT_TRUE(write_file_atomic(folder_.path() / "incoming" / "blob-x.tmp", "half").ok());
   open();
-  EXPECT_EQ(files(), 1);
+  expect_files(1);
   EXPECT_EQ(read(kDigest, 100), kContent);
 }
 
@@ -215,7 +255,12 @@ class ResumedBlobsTest : public BlobsTest {
   }
 };
 
-TEST_F(ResumedBlobsTest, GoesOnAfterWhatIsThere) {
+INSTANTIATE_TEST_SUITE_P(All, ResumedBlobsTest, testing::Values(Kind::kFolder, Kind::kBucket),
+                         [](const auto& info) {
+                           return info.param == Kind::kFolder ? "Folder" : "Bucket";
+                         });
+
+TEST_P(ResumedBlobsTest, GoesOnAfterWhatIsThere) {
   ASSERT_TRUE(write(0, kContent.substr(0, 4)).ok());
   EXPECT_EQ(*blobs_->unfinished(kDigest), 4);
   open();
@@ -227,10 +272,10 @@ TEST_F(ResumedBlobsTest, GoesOnAfterWhatIsThere) {
   ASSERT_TRUE((*writer)->finish(kDigest).ok());
   EXPECT_EQ(read(kDigest, 100), kContent);
   EXPECT_EQ(*blobs_->unfinished(kDigest), 0);
-  EXPECT_EQ(files(), 1);
+  expect_files(1);
 }
 
-TEST_F(ResumedBlobsTest, AnEarlierOffsetDropsWhatIsBehindIt) {
+TEST_P(ResumedBlobsTest, AnEarlierOffsetDropsWhatIsBehindIt) {
   ASSERT_TRUE(write(0, "the quack").ok());
   ASSERT_TRUE(write(6, kContent.substr(6, 3)).ok());
   EXPECT_EQ(*blobs_->unfinished(kDigest), 9);
@@ -240,12 +285,12 @@ TEST_F(ResumedBlobsTest, AnEarlierOffsetDropsWhatIsBehindIt) {
   EXPECT_TRUE((*writer)->finish(kDigest).ok());
 }
 
-TEST_F(ResumedBlobsTest, ALaterOffsetIsRefused) {
+TEST_P(ResumedBlobsTest, ALaterOffsetIsRefused) {
   ASSERT_TRUE(write(0, "the").ok());
   EXPECT_EQ(resume(4).status().code(), Code::kFailedPrecondition);
 }
 
-TEST_F(ResumedBlobsTest, OneWriterOfADigestAtATime) {
+TEST_P(ResumedBlobsTest, OneWriterOfADigestAtATime) {
   {
     const auto writer = resume(0);
     ASSERT_TRUE(writer.ok());
@@ -254,15 +299,15 @@ TEST_F(ResumedBlobsTest, OneWriterOfADigestAtATime) {
   EXPECT_TRUE(resume(0).ok());
 }
 
-TEST_F(ResumedBlobsTest, WrongContentLeavesNothingToGoOnFrom) {
+TEST_P(ResumedBlobsTest, WrongContentLeavesNothingToGoOnFrom) {
   const auto writer = resume(0);
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->write("something else of it").ok());
   EXPECT_EQ((*writer)->finish(kDigest).code(), Code::kDataLoss);
-  EXPECT_EQ(files(), 0);
+  expect_files(0);
 }
 
-TEST_F(ResumedBlobsTest, OldPartsAreDroppedUnlessTheyAreWritten) {
+TEST_P(ResumedBlobsTest, OldPartsAreDroppedUnlessTheyAreWritten) {
   ASSERT_TRUE(write(0, "the").ok());
   EXPECT_EQ(*blobs_->drop_unfinished(Millis(3'600'000)), 0);
   {
@@ -273,13 +318,13 @@ TEST_F(ResumedBlobsTest, OldPartsAreDroppedUnlessTheyAreWritten) {
   EXPECT_EQ(*blobs_->unfinished(kDigest), 0);
 }
 
-TEST_F(ResumedBlobsTest, KeepingOnlyOthersLeavesParts) {
+TEST_P(ResumedBlobsTest, KeepingOnlyOthersLeavesParts) {
   ASSERT_TRUE(write(0, "the").ok());
   EXPECT_EQ(*blobs_->keep_only({}), 0);
   EXPECT_EQ(*blobs_->unfinished(kDigest), 3);
 }
 
-TEST_F(BlobsTest, APinKeepsWhatIsThereAndWhatComes) {
+TEST_P(BlobsTest, APinKeepsWhatIsThereAndWhatComes) {
   {
     const auto pin = blobs_->pin(kDigest);
     ASSERT_TRUE(add(kContent, kDigest).ok());
@@ -290,12 +335,37 @@ TEST_F(BlobsTest, APinKeepsWhatIsThereAndWhatComes) {
   EXPECT_FALSE(blobs_->size(kDigest)->has_value());
 }
 
-TEST_F(BlobsTest, IsReadFromAnOffset) {
+TEST_P(BlobsTest, IsReadFromAnOffset) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   const auto reader = blobs_->read(kDigest, 16);
   ASSERT_TRUE(reader.ok());
   EXPECT_EQ((*reader)->bytes(), 19);
   EXPECT_EQ(*(*reader)->read(100), "fox");
+}
+
+TEST_P(BlobsTest, WhoKeepsAllPutsRemovalOff) {
+  ASSERT_TRUE(add(kContent, kDigest).ok() && add("other", sha256_hex("other")).ok());
+  {
+    const auto keeper = blobs_->keep_all();
+    EXPECT_FALSE(*blobs_->remove(kDigest));
+    EXPECT_FALSE(*blobs_->remove(sha256_hex("other")));
+    EXPECT_TRUE(blobs_->size(kDigest)->has_value());
+    ASSERT_TRUE(add("other", sha256_hex("other")).ok());
+  }
+  EXPECT_FALSE(blobs_->size(kDigest)->has_value());
+  EXPECT_TRUE(blobs_->size(sha256_hex("other"))->has_value()) << "brought again";
+  expect_files(1);
+}
+
+TEST_P(BlobsTest, OneThatComesAgainAsItGoesIsThere) {
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(add(kContent, kDigest).ok());
+    ASSERT_TRUE(*blobs_->remove(kDigest));
+    EXPECT_FALSE(blobs_->size(kDigest)->has_value());
+  }
+  ASSERT_TRUE(add(kContent, kDigest).ok());
+  open();
+  EXPECT_EQ(read(kDigest, 100), kContent);
 }
 
 }  // namespace

@@ -13,10 +13,50 @@ namespace {
 
 constexpr Millis kHour = std::chrono::hours(1);
 
+// As a bucket, which may be out of reach for a while.
+class DistantBlobs final : public store::Blobs {
+ public:
+  DistantBlobs(std::unique_ptr<Blobs> near, const bool& away)
+      : near_(std::move(near)), away_(away) {}
+
+  std::string place() const override { return near_->place(); }
+  Result<std::unique_ptr<store::BlobWriter>> begin() override { return near_->begin(); }
+  Result<std::unique_ptr<store::BlobWriter>> resume(const store::BlobPlan& plan) override {
+    return near_->resume(plan);
+  }
+  Result<int64_t> unfinished(const std::string& sha256) const override {
+    return near_->unfinished(sha256);
+  }
+  Result<int> drop_unfinished(Millis age) override { return near_->drop_unfinished(age); }
+  Result<std::unique_ptr<store::BlobReader>> read(const std::string& sha256,
+                                                  int64_t offset) const override {
+    if (away_) return unavailable("it cannot be reached");
+    return near_->read(sha256, offset);
+  }
+  Result<std::optional<int64_t>> size(const std::string& sha256) const override {
+    return near_->size(sha256);
+  }
+  std::shared_ptr<const void> pin(const std::string& sha256) override { return near_->pin(sha256); }
+  std::shared_ptr<const void> keep_all() override { return near_->keep_all(); }
+  Result<bool> remove(const std::string& sha256) override { return near_->remove(sha256); }
+  Result<int> keep_only(const std::set<std::string>& digests) override {
+    return near_->keep_only(digests);
+  }
+
+ private:
+  const std::unique_ptr<Blobs> near_;
+  const bool& away_;
+};
+
 class ContentRetention : public CoordinatorTest {
  protected:
   void SetUp() override {
     config_.keep_content = 10 * kHour;
+    open_blobs_ =
+        [this](const std::filesystem::path& folder) -> Result<std::unique_ptr<store::Blobs>> {
+      PM_ASSIGN(auto near, store::DirectoryBlobs::open(folder));
+      return std::unique_ptr<store::Blobs>(std::make_unique<DistantBlobs>(std::move(near), away_));
+    };
     CoordinatorTest::SetUp();
   }
 
@@ -42,6 +82,8 @@ class ContentRetention : public CoordinatorTest {
     EXPECT_EQ(listed, store().blobs().read(sha256_hex(bytes)).ok());
     return listed;
   }
+  bool away_ = false;  // files cannot be read for now
+
   // In steps of an hour, each with a tick.
   void pass_hours(int hours) {
     for (int hour = 0; hour < hours; ++hour) {
@@ -104,6 +146,21 @@ TEST_F(ContentRetention, ASearchKeepsWhatItsLaterTrialsWillName) {
   ASSERT_TRUE(coordinator().submit(*spec, "").ok());
   pass_hours(100);
   EXPECT_TRUE(there("one") && there("two"));
+}
+
+TEST_F(ContentRetention, NothingIsSweptWhileListsCannotBeRead) {
+  v1::AddModelRequest request;
+  request.set_name("tiny");
+  request.set_content(add_folder());
+  ASSERT_TRUE(coordinator().add_model(request).ok());
+  add("rows");
+  away_ = true;
+  pass_hours(100);
+  away_ = false;
+  EXPECT_TRUE(there("weights") && there("rows"));
+  pass_hours(1);
+  EXPECT_TRUE(there("weights"));
+  EXPECT_FALSE(there("rows"));
 }
 
 TEST_F(ContentRetention, AModelKeepsAllItsFiles) {

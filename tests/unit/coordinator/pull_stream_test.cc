@@ -72,5 +72,18 @@ TEST_F(PullStreamTest, AQueuedWakeDoesNotKeepAnEndedStream) {
   EXPECT_EQ(pulls_, 0);
 }
 
+TEST_F(PullStreamTest, OneThatMayWaitIsPulledOnTheQueueAlone) {
+  std::promise<void> gate;
+  {
+    WorkQueue queue(1);
+    queue.post([&] { gate.get_future().wait(); });
+    stream_->begin_on(queue);
+    stream_->wake();
+    EXPECT_EQ(pulls_, 0);
+    gate.set_value();
+  }
+  EXPECT_GE(pulls_, 1);
+}
+
 }  // namespace
 }  // namespace prefixmem::rpc

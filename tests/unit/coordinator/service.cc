@@ -22,7 +22,7 @@ std::string event_text(const v1::TrainerEvent& event) {
 
 void CoordinatorTest::start() {
   spdlog::set_level(spdlog::level::off);
-  auto store = store::Store::open(folder_.path());
+  auto store = store::Store::open(folder_.path(), open_blobs_);
   ASSERT_TRUE(store.ok()) << store.status().message();
   store_ = std::move(store).value();
   auto started = Coordinator::start(config_, {.store = *store_,

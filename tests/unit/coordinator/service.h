@@ -81,6 +81,7 @@ class CoordinatorTest : public testing::Test {
   // A checkpoint of that step whose content is `content`, uploaded.
   Status upload(const std::string& key, int64_t step, const std::string& content = "weights");
 
+  store::OpenBlobs open_blobs_ = store::DirectoryBlobs::open;
   CoordinatorConfig config_;
   FakeClock clock_;
   std::map<std::string, Millis> ages_;  // by "a/1": what workers say of their attempts

@@ -73,6 +73,9 @@ TEST(ServiceOptionsTest, BadValuesAreNamed) {
   EXPECT_THAT(refusal([](auto& o) { o.bank_limit = 0; }),
               HasSubstr("--bank-limit is 0; allowed: a number from 1 to 256"));
   EXPECT_THAT(refusal([](auto& o) { o.limits.spec_kib = 0; }), HasSubstr("--max-spec-kib is 0"));
+  EXPECT_THAT(refusal([](auto& o) { o.s3.blobs = "files"; }), HasSubstr("--blobs is files"));
+  EXPECT_THAT(refusal([](auto& o) { o.s3.endpoint = "http://a"; }),
+              HasSubstr("--s3-endpoint is given without --blobs"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "common/files.h"
+#include "common/sha256.h"
 #include "tests/unit/coordinator/records.h"
 
 namespace prefixmem::store {
