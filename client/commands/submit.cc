@@ -62,7 +62,8 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
-    PM_ASSIGN(*request->mutable_yaml(), upload_named_files(request->yaml(), *server, note));
+    PM_ASSIGN(*request->mutable_yaml(),
+              upload_named_files(request->yaml(), request->idempotency_key(), *server, note));
   }
   const auto response = server->submit(*request);
   if (response.status().code() == Code::kUnavailable) {

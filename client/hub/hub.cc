@@ -13,6 +13,7 @@
 #include "client/hub/revision.h"
 #include "client/render/numbers.h"
 #include "client/web/download.h"
+#include "common/content/model_name.h"
 #include "common/fd.h"
 #include "common/files.h"
 #include "common/sha256.h"
@@ -157,11 +158,28 @@ class Fetcher {
   const HubName& name_;
 };
 
+// Before anything is fetched that could not be sent.
+Status check_files(const HubName& name, const HubRevision& revision) {
+  FolderList files;
+  std::string ggufs;
+  int count = 0;
+  for (const HubFile& file : revision.files) {
+    files.push_back({file.path, file.bytes, file.sha256});
+    if (!file.path.ends_with(".gguf")) continue;
+    ggufs += (ggufs.empty() ? "" : ", ") + file.path;
+    ++count;
+  }
+  if (count < 2) return check_model_folder({{}, name.name(), true}, files);
+  return failed_precondition("it has no safetensors and " + std::to_string(count) +
+                             " GGUF files (" + ggufs +
+                             "); allowed: one; fetch the one wanted by hand and add that");
+}
+
 Result<fs::path> fetch_all(const Hub& hub, const HubName& name,
                            const std::function<void(const std::string&)>& note) {
   const Fetcher fetcher(hub, name);
   PM_ASSIGN(const HubRevision revision, fetcher.revision());
-  if (revision.files.empty()) return failed_precondition("it has no file that training reads");
+  PM_TRY(check_files(name, revision));
   const fs::path base = hub.folder / name.organisation() / revision.commit;
   const fs::path folder = base / name.name();
   PM_TRY(make_folders(folder));

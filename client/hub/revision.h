@@ -24,7 +24,7 @@ struct HubRevision {
 
 // From the answer to GET /api/models/ORG/NAME/revision/REVISION?blobs=true. Of all files those that
 // training reads: configuration, tokenizer and chat template, weights as safetensors or, where
-// there are none, the only GGUF file; and the licence. DATA_LOSS where it is no such answer.
+// there are none, GGUF files; and the licence. DATA_LOSS where it is no such answer.
 Result<HubRevision> parse_revision(std::string_view json);
 
 }  // namespace prefixmem::client

@@ -37,7 +37,8 @@ Status check_path(std::string_view key, const fs::path& path) {
 
 }  // namespace
 
-Result<std::string> upload_named_files(const std::string& yaml, Server& server,
+Result<std::string> upload_named_files(const std::string& yaml, const std::string& idempotency_key,
+                                       Server& server,
                                        const std::function<void(const std::string&)>& note) {
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
   std::map<std::string, std::string> names;  // of what is sent: path → content://…
@@ -50,6 +51,7 @@ Result<std::string> upload_named_files(const std::string& yaml, Server& server,
   if (names.empty()) return yaml;
   v1::CheckJobRequest request;
   request.set_yaml(yaml);
+  request.set_idempotency_key(idempotency_key);
   PM_TRY(server.check(request));  // before anything is read and sent, which takes a while
   std::vector<LocalContent> contents;
   for (auto& [path, name] : names) {

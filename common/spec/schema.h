@@ -231,12 +231,10 @@ void describe(V& v, ResourcesSpec& s) {
           between(1, 1024));
   v.field(
       "min_ranks", s.min_ranks,
-      "Fewest ranks that will do, where they are fewer than resources.ranks. The job then starts "
-      "as "
+      "Fewest ranks that will do, where they are fewer than resources.ranks: the job starts as "
       "soon as so many fit, with as many as there are, goes on with fewer where workers are lost, "
-      "and grows where slots stay free: it writes a checkpoint and starts again. Its rows and "
-      "steps "
-      "are the same on any number; to the bit under train.deterministic. It has a gang of its own.",
+      "and grows where slots stay free (docs/scheduling.md). Its rows and steps are the same on "
+      "any number; to the bit under train.deterministic. It has a gang of its own.",
       between(1, 1024));
   v.field("device", s.device, "auto: cuda where the worker has a GPU, otherwise cpu.");
   v.field("threads", s.threads,

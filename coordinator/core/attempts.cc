@@ -123,6 +123,7 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
                     .gang = gang,
                     .start = now});
   begin_clock(job, environment_.clock.monotonic());
+  unsettle(job);
   move_to(job, v1::JOB_STATE_STARTING, start.reason);
 }
 
@@ -133,7 +134,15 @@ void Coordinator::begin_clock(LiveJob& job, MonotonicTime began) {
   if (!limit.text.empty()) live_.deadlines[job.record.job.id()] = began + limit.left;
 }
 
+void Coordinator::unsettle(const LiveJob& job) {
+  for (const scheduler::Seat& seat : seats_of(job)) {
+    const auto found = live_.workers.find(seat.worker_id);
+    if (found != live_.workers.end()) found->second.settled = environment_.clock.monotonic();
+  }
+}
+
 void Coordinator::stop_clock(LiveJob& job) {
+  unsettle(job);
   job.record.run_time += environment_.clock.monotonic() - job.began;
   live_.deadlines.erase(job.record.job.id());
 }

@@ -45,6 +45,15 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
   return jobs;
 }
 
+// Without the tenant that kept_key puts before it.
+std::string given_key(const std::string& kept) { return kept.substr(kept.find('\n') + 1); }
+
+// Under which a submission is kept: keys of one tenant are not those of another.
+std::string kept_key(const std::string& idempotency_key, const std::string& tenant) {
+  const bool plain = idempotency_key.empty() || tenant == auth::kDefaultTenant;
+  return plain ? idempotency_key : tenant + '\n' + idempotency_key;
+}
+
 }  // namespace
 
 Status Coordinator::check_key(const std::string& idempotency_key) {
@@ -72,7 +81,7 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
                                                   const std::string& idempotency_key,
                                                   const std::string& tenant) {
   Result<Planned> planned = plan(submitted, tenant);
-  const store::Submission submission{.idempotency_key = idempotency_key,
+  const store::Submission submission{.idempotency_key = kept_key(idempotency_key, tenant),
                                      .spec_sha256 = sha256_hex(to_yaml(submitted)),
                                      .sweep_id = {},
                                      .job_id = {}};
@@ -90,13 +99,17 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
 }
 
 Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
+                                                    const std::string& idempotency_key,
                                                     const std::string& tenant) {
-  PM_ASSIGN(Planned planned, plan(submitted, tenant));
+  Result<Planned> planned = plan(submitted, tenant);
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
-  PM_TRY(complete(planned));
+  PM_ASSIGN(const auto earlier, earlier_submission(kept_key(idempotency_key, tenant)));
   v1::CheckJobResponse response;
-  response.set_jobs(static_cast<int>(planned.jobs.size()));
+  if (earlier) return response;
+  PM_TRY(planned.status());
+  PM_TRY(complete(*planned));
+  response.set_jobs(static_cast<int>(planned->jobs.size()));
   return response;
 }
 
@@ -114,7 +127,7 @@ Result<store::Submission> Coordinator::accept(Result<Planned>& planned,
     if (earlier->spec_sha256 == submission.spec_sha256) return *std::move(earlier);
     return failed_precondition(
         fmt::format("idempotency_key \"{}\" was used for another spec (first job {})",
-                    earlier->idempotency_key, earlier->job_id));
+                    given_key(earlier->idempotency_key), earlier->job_id));
   }
   PM_TRY(planned.status());
   PM_TRY(complete(*planned));

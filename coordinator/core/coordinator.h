@@ -73,6 +73,7 @@ class Coordinator {
                                        const std::string& tenant = auth::kDefaultTenant);
   // What submit would say to it now.
   Result<v1::CheckJobResponse> check_job(const JobSpec& submitted,
+                                         const std::string& idempotency_key,
                                          const std::string& tenant = auth::kDefaultTenant);
   // By name, with what they use.
   Result<std::vector<v1::Tenant>> tenants();
@@ -284,6 +285,8 @@ class Coordinator {
   // Time that counts against a job's limit.
   void begin_clock(LiveJob& job, MonotonicTime began) PM_REQUIRES(mutex_);
   void stop_clock(LiveJob& job) PM_REQUIRES(mutex_);
+  // Something starts or ends on its workers.
+  void unsettle(const LiveJob& job) PM_REQUIRES(mutex_);
   void end_overdue_jobs() PM_REQUIRES(mutex_);
   void start_gang(const scheduler::Start& start) PM_REQUIRES(mutex_);
   void count_jobs(const scheduler::Start& start) PM_REQUIRES(mutex_);

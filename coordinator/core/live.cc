@@ -1,6 +1,7 @@
 #include "coordinator/core/live.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -44,6 +45,10 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .ranks = record.job.ranks(),
           .least = static_cast<int>(record.job.spec().resources().min_ranks()),
           .most = static_cast<int>(record.job.spec().resources().ranks()),
+          .same_make = record.job.spec().train().deterministic(),
+          // Threads of a rank, which its bits depend on, are cores divided by slots unless given.
+          .same_slots = record.job.spec().train().deterministic() &&
+                        record.job.spec().resources().threads() == 0,
           .device = device_of(record.job.spec().resources().device()),
           .retries = record.retries,
           .bank = {},
@@ -74,7 +79,9 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .connected = worker.link != nullptr,
           .draining = worker.draining,
           .cordoned = worker.info.cordoned(),
-          .last_heard = worker.last_heard};
+          .last_heard = worker.last_heard,
+          .settled = worker.settled,
+          .make = fmt::format("{}", fmt::join(worker.info.device_names(), ", "))};
 }
 
 scheduler::Tenant shared_by(const LiveTenant& tenant) {

@@ -41,7 +41,8 @@ struct LiveWorker {
   v1::Worker info;                   // without what changes by the second
   std::shared_ptr<WorkerLink> link;  // null while it is not connected
   MonotonicTime last_heard{};
-  bool draining = false;  // it shuts down; until it registers again
+  bool draining = false;    // it shuts down; until it registers again
+  MonotonicTime settled{};  // since when nothing has started or ended there
 
   bool lost() const { return info.state() == "lost"; }
 };

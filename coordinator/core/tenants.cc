@@ -75,10 +75,12 @@ Status Coordinator::check_quota(const std::vector<LiveJob>& jobs) {
                     name, tenant.record.stored_bytes, quota.stored_bytes()));
   }
   for (const LiveJob& job : jobs) {
-    if (!quota.has_slots() || job.record.job.ranks() <= quota.slots()) continue;
-    return resource_exhausted(
-        fmt::format("resources.ranks is {}; allowed for tenant {}: at most {}",
-                    job.record.job.ranks(), name, quota.slots()));
+    const v1::ResourcesSpec& resources = job.record.job.spec().resources();
+    const int64_t fewest = resources.has_min_ranks() ? resources.min_ranks() : resources.ranks();
+    if (!quota.has_slots() || fewest <= quota.slots()) continue;
+    return resource_exhausted(fmt::format("resources.{} is {}; allowed for tenant {}: at most {}",
+                                          resources.has_min_ranks() ? "min_ranks" : "ranks", fewest,
+                                          name, quota.slots()));
   }
   const int64_t waiting = tenant.queued + static_cast<int64_t>(jobs.size());
   if (!quota.has_queued_jobs() || waiting <= quota.queued_jobs()) return {};

@@ -141,7 +141,7 @@ sweep::Run run_of(const v1::Job& job, const GoalSpec& goal) {
       .state = state_of(job.state()),
       .rungs = {known.rungs().begin(), known.rungs().end()},
       .tokens = job.progress().tokens(),
-      .ranks = job.ranks()};
+      .ranks = static_cast<int>(job.spec().resources().ranks())};  // that it may come to have
   for (const v1::EvalEvent& eval : job.progress().evals()) {
     if (eval.metric() == goal.metric) run.reports.push_back({eval.step(), eval.value()});
   }

@@ -85,6 +85,7 @@ void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLin
   const bool cordoned = worker.info.cordoned();
   worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
   worker.info.set_cordoned(cordoned);
+  worker.settled = environment_.clock.monotonic();
   journal_.worker_changed(id);
   spdlog::info("worker {} on {} registered: {} slots, {}, {} attempts", id, request.host(),
                request.slots(), request.device(), request.attempts_size());

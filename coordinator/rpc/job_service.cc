@@ -82,9 +82,10 @@ grpc::ServerUnaryReactor* JobService::CheckJob(grpc::CallbackServerContext* call
                                                const v1::CheckJobRequest* request,
                                                v1::CheckJobResponse* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::CheckJobResponse> {
+    PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
-    return context_.coordinator.check_job(spec, tenant);
+    return context_.coordinator.check_job(spec, request->idempotency_key(), tenant);
   });
 }
 

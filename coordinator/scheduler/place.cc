@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "coordinator/scheduler/banks.h"
-#include "coordinator/scheduler/grow.h"
+#include "coordinator/scheduler/elastic.h"
 #include "coordinator/scheduler/preempt.h"
 #include "coordinator/scheduler/reasons.h"
 #include "coordinator/scheduler/shares.h"
@@ -111,38 +111,25 @@ class Placing {
   }
 
  private:
-  // Of one that runs on fewer ranks too: with as many as it would start with now, or with the
-  // fewest, which it then waits for.
+  // Of one that runs on fewer ranks too: with as many as it starts with now, or with the fewest,
+  // which it then waits for.
   const Job* sized(const Job* job) {
     if (!job->is_elastic()) return job;
     Job& one = sized_.emplace_back(*job);
-    one.ranks = one.least;
-    one.ranks = std::clamp(std::min(most_now(one), shares_.left(one.tenant)), one.least, one.most);
+    one.most = std::min(one.most, std::max(shares_.left(one.tenant), one.least));
+    one.ranks = ranks_now(rooms_, one, [&](const Room& room) { return share(room, one); });
+    one.ranks = std::max(one.ranks, one.least);
+    one.most = job->most;
     return &one;
   }
 
-  int most_now(const Job& job) const {
-    int most = 0;
-    if (fits_one_worker(job)) {
-      for (const Room* room : free_) most = std::max(most, allowance(*room, job, now_));
-      return most;
-    }
-    for (const Pool& pool : pools_for(job)) {
-      int slots = 0;
-      for (const Room* room : pool) slots += share(*room, job);
-      most = std::max(most, slots);
-    }
-    return most;
-  }
-
   void let_gangs_grow() {
-    auto [growths, later] = growths_of(now_, rooms_, shares_, grow_after_);
+    const auto [growth, later] = growths_of(now_, rooms_, shares_, grow_after_);
     placement_.grows_at = later;
-    for (const Growth& growth : growths) {
-      placement_.leaves.push_back(
-          {growth.job_ids, growth.worker_id, "",
-           fmt::format("grows from {} to {}", ranks_text(growth.from), ranks_text(growth.to))});
-    }
+    if (!growth) return;
+    placement_.leaves.push_back(
+        {growth->job_ids, growth->worker_id, "",
+         fmt::format("grows from {} to {}", ranks_text(growth->from), ranks_text(growth->to))});
   }
 
   // Whether it starts.

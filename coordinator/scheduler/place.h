@@ -74,9 +74,8 @@ struct Placement {
 // One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
 // fewest of them leave (preempt.h), unless what is leaving already makes room enough.
 //
-// A job that runs on fewer ranks too waits for `least`, and starts with as many as there are then,
-// on one worker where that holds so many. What nobody waits for at the end lets gangs grow
-// (grow.h).
+// A job that runs on fewer ranks too waits for `least`, and starts with as many as there are then
+// (elastic.h). What nobody waits for at the end lets gangs grow.
 //
 // A job that starts takes those with its `bank` into its gang, in turn: an even share of what the
 // free places of that device would get, and no more than the limits allow. They take nothing from

@@ -42,7 +42,7 @@ int fullest(const Gangs& gangs, int bound) {
 
 std::optional<Elastic> elastic_of(const Job& job) {
   if (!job.is_elastic()) return std::nullopt;
-  return Elastic{job.ranks, job.least, job.most, job.device};
+  return Elastic{job.ranks, job.least, job.most, job.device, job.same_make, job.same_slots};
 }
 
 int ranks_on(const Attempt& attempt, const std::string& worker_id) {

@@ -17,6 +17,7 @@ struct Elastic {
   int ranks = 0;  // that it has, on all its workers
   int least = 0, most = 0;
   Device device = Device::kAuto;
+  bool same_make = false, same_slots = false;  // of Job
 };
 
 // Attempts that hold slots together.

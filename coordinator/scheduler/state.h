@@ -20,7 +20,7 @@ struct Config {
   Millis lease{15000};  // a worker silent for longer is lost
   int max_retries = 3;  // of a job, after losses; its first attempt is none, nor one after a drain
   int bank_limit = 1;   // jobs that one gang is started with, at most
-  Millis grow_after{60000};  // a gang is left as it is at least so long before it may grow
+  Millis grow_after{60000};  // a worker is to be settled so long before a gang grows there
 };
 
 struct Worker {
@@ -32,6 +32,8 @@ struct Worker {
   bool draining = false;       // it shuts down and takes nothing more
   bool cordoned = false;       // an operator wants nothing more placed on it
   MonotonicTime last_heard{};  // the newest message
+  MonotonicTime settled{};     // since when nothing has started or ended there
+  std::string make = {};       // its devices' models
 };
 
 // How long a job may hold slots.
@@ -61,6 +63,9 @@ struct Job {
   // It also runs on fewer, from `least` to `most`, which is then what a job that waits wants. 0:
   // on as many as `ranks` alone.
   int least = 0, most = 0;
+  // It moves, to grow, only to workers of that make, and with as many slots, for the sake of its
+  // bits.
+  bool same_make = false, same_slots = false;
   Device device = Device::kAuto;
   int retries = 0;  // so far
   // Jobs with the same one may train in one gang, as a bank: equal in ranks, device and priority.

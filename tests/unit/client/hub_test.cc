@@ -158,6 +158,17 @@ TEST_F(HubTest, AFileThatBreaksOffIsGoneOnWith) {
   EXPECT_THAT(asked_, testing::Contains(std::string(kWeights) + " bytes=3-"));
 }
 
+TEST_F(HubTest, WhatIsNoModelIsNotFetched) {
+  listed_ = answer(large("a.Q4_K_M.gguf", "a"), large("b.Q8_0.gguf", "b"), small("config.json"));
+  EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err,
+              HasSubstr("it has no safetensors and 2 GGUF files (a.Q4_K_M.gguf, b.Q8_0.gguf); "
+                        "allowed: one; fetch the one wanted by hand and add that\n"));
+  listed_ = answer(small("tokenizer.json"));
+  EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err,
+              HasSubstr("the folder tiny is no model: it has no config.json"));
+  EXPECT_THAT(asked_, ElementsAre("main", "main"));
+}
+
 TEST_F(HubTest, OtherBytesThanTheHubNamesAreNotKept) {
   bytes_[kWeights] = "weighty";
   const Outcome done = pmt.run({"models", "add", "hf://org/tiny"});

@@ -88,6 +88,23 @@ TEST_F(RpcJobs, ACheckSaysWhatASubmissionWouldAndStoresNothing) {
   EXPECT_EQ(page.jobs_size(), 0);
 }
 
+TEST_F(RpcJobs, ACheckOfASubmissionThatIsRepeatedIsGood) {
+  v1::SubmitJobRequest request;
+  request.set_yaml(
+      "{name: a, model: /m, data: {train: /d}, train: {max_steps: 3}, after: [first]}");
+  request.set_idempotency_key("mine");
+  submit_one("first");
+  v1::SubmitJobResponse submitted;
+  ASSERT_TRUE(jobs_->SubmitJob(call().get(), request, &submitted).ok());
+  submit_one("first");  // now two jobs have the name
+  v1::CheckJobRequest check;
+  check.set_yaml(request.yaml());
+  v1::CheckJobResponse response;
+  EXPECT_FALSE(jobs_->CheckJob(call().get(), check, &response).ok());
+  check.set_idempotency_key("mine");
+  EXPECT_TRUE(jobs_->CheckJob(call().get(), check, &response).ok());
+}
+
 TEST_F(RpcJobs, ALongIdempotencyKeyIsRefused) {
   v1::SubmitJobRequest request;
   v1::SubmitJobResponse response;

@@ -208,5 +208,16 @@ TEST_F(TenantsTest, WhatIsAskedForIsChecked) {
   EXPECT_EQ(tenant("a").name(), "");
 }
 
+TEST_F(TenantsTest, TheirIdempotencyKeysAreApart) {
+  const auto first = coordinator().submit(spec("a"), "nightly", "vision");
+  const auto other = coordinator().submit(spec("a"), "nightly", "speech");
+  const auto again = coordinator().submit(spec("a"), "nightly", "vision");
+  ASSERT_TRUE(first.ok() && other.ok() && again.ok());
+  EXPECT_NE(first->jobs(0).id(), other->jobs(0).id());
+  EXPECT_EQ(first->jobs(0).id(), again->jobs(0).id());
+  EXPECT_THAT(coordinator().submit(spec("b"), "nightly", "vision").status().to_string(),
+              StartsWith("FAILED_PRECONDITION: idempotency_key \"nightly\" was used for another"));
+}
+
 }  // namespace
 }  // namespace prefixmem

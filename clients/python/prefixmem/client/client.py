@@ -82,7 +82,7 @@ class Client:
             request.spec.CopyFrom(spec)
         else:
             text = text_of(spec)
-            request.yaml = self._uploaded(text) if upload else text
+            request.yaml = self._uploaded(text, key) if upload else text
         for delay in _SUBMIT_RETRY_DELAYS:
             try:
                 return self._submit(request)
@@ -210,12 +210,13 @@ class Client:
         """The id of a job that is there; names and prefixes are asked for."""
         return job.id if isinstance(job, Job) else self.get(job).id
 
-    def _uploaded(self, text: str) -> str:
+    def _uploaded(self, text: str, key: str) -> str:
         files = named_files(text)
         if not files:
             return text
+        request = job_service_pb2.CheckJobRequest(yaml=text, idempotency_key=key)
         with contextlib.suppress(Unimplemented):  # by an older one, which looks at it later
-            self._channel.call("CheckJob", job_service_pb2.CheckJobRequest(yaml=text))
+            self._channel.call("CheckJob", request)
         return renamed(text, {path: self.upload(path) for path in files})
 
     def _submit(self, request: job_service_pb2.SubmitJobRequest) -> list[Job]:
