@@ -4,6 +4,7 @@
 #include "client/exit_codes.h"
 #include "client/render/event_line.h"
 #include "client/render/json.h"
+#include "common/proto/job_state.h"
 
 namespace prefixmem::client {
 namespace {
@@ -65,8 +66,10 @@ Result<int> logs(const LogsOptions& options, Session& session) {
   PM_TRY(options.follow ? follow(*server, request, printer, session)
                         : server->logs(request, server->timeout(), printer.taker()));
   if (printer.printed() == 0) {
-    session.note("job " + options.job + " has logged nothing" + (options.follow ? "" : " so far") +
-                 "; `pmt show " + options.job + "` says what became of it");
+    PM_ASSIGN(const v1::Job job, server->job(options.job));
+    session.note("job " + job.id() + " has logged nothing" +
+                 (has_ended(job.state()) ? "" : " so far") + "; it is " + state_name(job.state()) +
+                 ": " + job.reason());
   }
   return kExitDone;
 }

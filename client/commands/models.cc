@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "client/commands/commands.h"
+#include "client/content/local_model.h"
 #include "client/content/upload.h"
 #include "client/exit_codes.h"
 #include "client/render/numbers.h"
@@ -20,22 +21,13 @@ struct ModelsOptions {
   std::string name;  // empty: that of the folder or file
 };
 
-// Before anything is read or sent: hashing a model takes a while.
-Status check_model(const fs::path& path) {
-  const ContentName name{{}, path.filename().string(), fs::is_directory(path)};
-  if (!name.folder) return check_model_file(name);
-  PM_ASSIGN(const auto paths, files_below(path));
-  FolderList files;
-  for (const std::string& file : paths) files.push_back({file, 0, {}});
-  return check_model_folder(name, files);
-}
-
 // With a name of its own, for "." too; links stay, since their names say more than their targets'.
 Result<fs::path> whole_path(const std::string& given, const Session& session) {
   std::error_code error;
   const fs::path path = (session.env.working_folder / given).lexically_normal();
   if (fs::exists(path, error)) return path.has_filename() ? path : path.parent_path();
-  return error ? from_errno("opening " + given, error.value()) : not_found(given + " is not there");
+  if (error) return from_errno("opening " + given, error.value());
+  return not_found(given + " is not there" + hub_hint(given));
 }
 
 // What is to be sent, and what it is called unless it is given a name.
@@ -62,7 +54,7 @@ Result<int> add_model(const ModelsOptions& options, Session& session) {
   v1::AddModelRequest request;
   request.set_name(options.name.empty() ? source.name : options.name);
   PM_TRY(check_model_name(request.name()));
-  PM_TRY(check_model(path));
+  PM_TRY(check_model_at(path));
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const NamedContent content, content_of(path));
   PM_ASSIGN(const Sent sent, upload(*server, content.contents));

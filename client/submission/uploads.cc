@@ -5,6 +5,7 @@
 #include <system_error>
 #include <vector>
 
+#include "client/content/local_model.h"
 #include "client/content/upload.h"
 #include "common/spec/paths.h"
 
@@ -15,20 +16,22 @@ namespace fs = std::filesystem;
 using spec::Tree;
 
 constexpr std::string_view kModel = "model";
-
-bool is_folder_of(std::string_view key) { return key == kModel || key == "method.init"; }
+constexpr std::string_view kAdapter = "method.init";  // a folder
 
 // What is on no worker either, as far as this host knows, fails only when the job starts.
 Status check_path(std::string_view key, const fs::path& path) {
   std::error_code error;
   if (!fs::exists(path, error)) {
-    return not_found(
-        std::string(key) + ": " + path.string() +
-        " is not on this host; allowed: a path that is, " +
-        (key == kModel ? "models://NAME of a model that was sent with `pmt models add`, " : "") +
-        "root://NAME/PATH of what the workers have, or any path with --no-upload");
+    const std::string sent =
+        key == kModel
+            ? "models://NAME after `pmt models add PATH` or `pmt models add hf://ORG/NAME`, "
+            : "";
+    return not_found(std::string(key) + ": " + path.string() +
+                     " is not on this host; allowed: a path that is, " + sent +
+                     "root://NAME/PATH of what the workers have, or any path with --no-upload");
   }
-  if (fs::is_directory(path, error) && !is_folder_of(key)) {
+  if (key == kModel) return check_model_at(path).with_context(key);
+  if (fs::is_directory(path, error) && key != kAdapter) {
     return invalid_argument(std::string(key) + ": it is \"" + path.string() +
                             "\", a folder; allowed: a file");
   }

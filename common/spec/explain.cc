@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "common/spec/keys.h"
@@ -208,6 +209,11 @@ std::string what_is_meant(std::string_view path, const std::vector<KeyInfo>& key
   std::set<std::string_view> paths;  // a key of several methods is there for each
   for (const KeyInfo& key : keys) paths.insert(key.path);
   const std::vector<std::string_view> all(paths.begin(), paths.end());
+  const std::string ending = "." + std::string(path);
+  std::vector<std::string_view> below;  // keys of that name in a section
+  std::copy_if(all.begin(), all.end(), std::back_inserter(below),
+               [&](std::string_view key) { return key.ends_with(ending); });
+  if (below.size() == 1) return "did you mean " + std::string(below.front()) + "?";
   if (!spec::nearest(path, all).empty()) return spec::suggestion(path, all);
   std::string section(path);
   std::vector<std::string_view> names;  // of its keys

@@ -41,7 +41,8 @@ Status check_length(const JobSpec& spec) {
   }
   if (steps && epochs) {
     return invalid_argument(
-        "train.max_steps and train.epochs are both given; allowed: exactly one of them");
+        "train.max_steps and train.epochs are both given; allowed: exactly one of them, the other "
+        "null");
   }
   if (!steps && !epochs) {
     return invalid_argument(

@@ -63,10 +63,10 @@ Status Coordinator::check_named(const std::string& text) {
   if (names_content(text)) return content_files(reader(), blobs(), text).status();
   if (names_root(text)) return parse_root_name(text).status();
   if (!spec::has_scheme(text)) return {};
-  return invalid_argument(
-      fmt::format("it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME, job://JOB or "
-                  "content://SHA256/NAME",
-                  spec::shortened(text, 400)));
+  return invalid_argument(fmt::format(
+      "it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME (after pmt models "
+      "add, of hf://ORG/NAME too), job://JOB or content://SHA256/NAME",
+      spec::shortened(text, 400)));
 }
 
 }  // namespace prefixmem

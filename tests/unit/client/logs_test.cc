@@ -57,13 +57,19 @@ TEST_F(Logs, WithoutALineTheTriesEnd) {
   EXPECT_GT(pmt.service.breaks.size(), 80u);
 }
 
-TEST_F(Logs, SaysThatThereIsNone) {
+TEST_F(Logs, SaysThatThereIsNoneAndWhy) {
   pmt.service.logs.messages.clear();
+  v1::Job job = make_job("job-1", "a", v1::JOB_STATE_FAILED);
+  job.set_reason("no such model");
+  pmt.service.jobs = {job};
   const Outcome done = pmt.run({"logs", "job-1"});
   EXPECT_EQ(done.code, 0);
   EXPECT_EQ(done.out, "");
-  EXPECT_EQ(done.err,
-            "pmt: job job-1 has logged nothing so far; `pmt show job-1` says what became of it\n");
+  EXPECT_EQ(done.err, "pmt: job job-1 has logged nothing; it is failed: no such model\n");
+  pmt.service.jobs[0].set_state(v1::JOB_STATE_QUEUED);
+  pmt.service.jobs[0].set_reason("submitted");
+  EXPECT_EQ(pmt.run({"logs", "a"}).err,
+            "pmt: job job-1 has logged nothing so far; it is queued: submitted\n");
 }
 
 TEST_F(Logs, ABrokenOneThatIsNotFollowedIsAFailure) {

@@ -56,7 +56,10 @@ TEST_F(ModelsTest, WhatIsNoModelIsRefusedBeforeItIsSent) {
               HasSubstr("a.jsonl is no model; allowed: a folder or a .gguf file"));
   EXPECT_THAT(pmt.run({"models", "add", "gemma", "--name", "a/b"}).err,
               HasSubstr("the model's name is \"a/b\"; allowed: "));
-  EXPECT_EQ(pmt.run({"models", "add", "none"}).code, exit_code(not_found("")));
+  EXPECT_EQ(pmt.run({"models", "add", "none"}).err, "pmt: none is not there\n");
+  EXPECT_EQ(pmt.run({"models", "add", "google/gemma"}).err,
+            "pmt: google/gemma is not there; of the Hub: pmt models add hf://google/gemma, then "
+            "models://gemma\n");
   EXPECT_THAT(content.uploads, IsEmpty());
 }
 

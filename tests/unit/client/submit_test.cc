@@ -13,6 +13,7 @@ class Submit : public testing::Test {
   Submit() {
     pmt.write("specs/job.yaml", "model: m\n");
     pmt.write("specs/m/config.json", "{}");
+    pmt.write("specs/m/model.safetensors", "");
   }
   Pmt pmt;
 };

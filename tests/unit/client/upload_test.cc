@@ -27,6 +27,10 @@ class UploadTest : public testing::Test {
     more.insert(more.begin(), {"submit", "job.yaml"});
     return pmt.run(more);
   }
+  void write_model(const std::string& folder) const {
+    pmt.write(folder + "/config.json", "{}");
+    pmt.write(folder + "/model.safetensors", "");
+  }
   std::string submitted() { return pmt.service.submitted.back().yaml(); }
 
   Pmt pmt;
@@ -55,7 +59,7 @@ TEST_F(UploadTest, WhatTheCoordinatorHasIsNotSentAgain) {
 
 TEST_F(UploadTest, AFileThatIsNamedTwiceIsSentOnce) {
   pmt.write("copy.jsonl", "rows");
-  for (const char* model : {"a/config.json", "b/config.json"}) pmt.write(model, "{}");
+  for (const char* folder : {"a", "b"}) write_model(folder);
   const Outcome done = submit(
       "sweep: {grid: {data.train: [train.jsonl, copy.jsonl], model: [a, b]},"
       " trials: [{data.train: train.jsonl}]}");
@@ -85,15 +89,24 @@ TEST_F(UploadTest, WhatIsNotHereIsRefused) {
                 " is not on this host; allowed: a path that is, root://NAME/PATH of what the "
                 "workers have, or any path with --no-upload\n");
   const Outcome hub = submit("{model: google/gemma-3-270m, data: {train: train.jsonl}}");
-  EXPECT_EQ(hub.err,
-            "pmt: model: " + pmt.path("google/gemma-3-270m").string() +
-                " is not on this host; allowed: a path that is, models://NAME of a model that was "
-                "sent with `pmt models add`, root://NAME/PATH of what the workers have, or any "
-                "path with --no-upload\n");
+  EXPECT_EQ(
+      hub.err,
+      "pmt: model: " + pmt.path("google/gemma-3-270m").string() +
+          " is not on this host; allowed: a path that is, models://NAME after `pmt models add "
+          "PATH` or `pmt models add hf://ORG/NAME`, root://NAME/PATH of what the workers have, "
+          "or any path with --no-upload\n");
   EXPECT_THAT(content.uploads, IsEmpty());
   EXPECT_THAT(pmt.service.submitted, IsEmpty());
   EXPECT_EQ(submit("data: {train: away.jsonl}", {"--no-upload"}).code, 0);
   EXPECT_THAT(submitted(), HasSubstr("train: " + pmt.path("away.jsonl").string()));
+}
+
+TEST_F(UploadTest, AFolderThatIsNoModelIsRefused) {
+  pmt.write("m/tokenizer.json", "{}");
+  const Outcome done = submit("{model: m, data: {train: train.jsonl}}");
+  EXPECT_EQ(done.code, exit_code(invalid_argument("")));
+  EXPECT_THAT(done.err, HasSubstr("pmt: model: the folder m is no model: it has no config.json"));
+  EXPECT_THAT(content.uploads, IsEmpty());
 }
 
 TEST_F(UploadTest, WhatTheCoordinatorWouldRefuseIsNotSent) {
@@ -111,7 +124,7 @@ TEST_F(UploadTest, AnOlderCoordinatorLooksWhenItIsSubmitted) {
 }
 
 TEST_F(UploadTest, ModelsAndNamesWithASchemeAreLeftAsTheyAre) {
-  pmt.write("m/config.json", "{}");
+  write_model("m");
   submit("{model: m, data: {train: root://data/t.jsonl, eval: content://x}}");
   EXPECT_EQ(submitted(),
             "model: " + pmt.path("m").string() +

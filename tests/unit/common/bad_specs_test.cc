@@ -183,7 +183,8 @@ TEST(BadSpec, RulesAcrossKeys) {
        "resources.min_ranks is 1 with method full under train.deterministic; allowed: "
        "resources.ranks, for a whole model gives the same bits on the same number of ranks alone"},
       {data + "train: {max_steps: 1, epochs: 1}",
-       "train.max_steps and train.epochs are both given; allowed: exactly one of them"},
+       "train.max_steps and train.epochs are both given; allowed: exactly one of them, the other "
+       "null"},
       {head + "method: none\ntrain: {max_steps: 1}",
        "train.max_steps is given; allowed under method none: neither max_steps nor epochs"},
       {head + "method: none\ntrain: {epochs: 1}",

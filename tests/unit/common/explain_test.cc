@@ -47,6 +47,11 @@ TEST(Explain, SuggestsAKey) {
             "train.batch_size is not a key; did you mean train.global_batch_size?");
 }
 
+TEST(Explain, NamesTheOnlyKeyOfThatNameInASection) {
+  EXPECT_EQ(explain("epochs").status().message(),
+            "epochs is not a key; did you mean train.epochs?");
+}
+
 TEST(Explain, NamesTheKeyOfAValue) {
   EXPECT_EQ(explain("lora").status().message(),
             "lora is not a key; it is a value of method, method.methods");

@@ -131,7 +131,7 @@ TEST(Sweep, FailuresNameTrialAndPath) {
        "sweep trial 1: method.target_modules.x is not a key; target_modules is a list"},
       {"sweep: {grid: {train.epochs: [1]}}",
        "sweep trial 1: train.max_steps and train.epochs are both given; allowed: exactly one of "
-       "them"},
+       "them, the other null"},
       {"sweep: {grid: {method.type: [lora, prefix_memory], method.r: [1]}}",
        "sweep trial 2: method.r is not a key of prefix_memory; allowed: type, feature_map, "
        "feature_dim, query, scope, layers, feature_lr_ratio, init"},
