@@ -136,8 +136,8 @@ def test_eager_still_returns_attention_weights(folder):
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_save_writes_what_apply_has_read(folder, tmp_path, settings):
-    model = families.make("qwen3")
+def test_save_writes_what_apply_has_read(family, folder, tmp_path, settings):
+    model = families.make(family)
     tensors = folders.values(model, settings)
     prefixmem.apply(model, folders.write(folder, tensors, settings))
     expected = families.logits(model, ids)
@@ -145,7 +145,7 @@ def test_save_writes_what_apply_has_read(folder, tmp_path, settings):
     saved = load_file(tmp_path / "saved" / "adapter_model.safetensors")
     assert saved.keys() == tensors.keys()
     assert all(torch.equal(saved[key], tensors[key]) for key in saved)
-    again = prefixmem.apply(families.make("qwen3"), tmp_path / "saved")
+    again = prefixmem.apply(families.make(family), tmp_path / "saved")
     assert torch.equal(families.logits(again, ids), expected)
 
 

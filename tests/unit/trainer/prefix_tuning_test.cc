@@ -65,6 +65,16 @@ TEST(PrefixTuning, BeginsLikeTorchsEmbedding) {
   EXPECT_TRUE(value.requires_grad() && value.is_leaf());
 }
 
+TEST(PrefixTuning, MayBeginAtZero) {
+  const auto adapter = tiny_adapter(
+      PrefixTuningMethod{.num_virtual_tokens = 3, .init_weights = PrefixTuningMethod::Init::kZero},
+      tiny_config(true));
+  const torch::Tensor& value = adapter->parameters()[0].value;
+  EXPECT_TRUE(torch::equal(value, torch::zeros({3, kFlat})));
+  EXPECT_TRUE(value.requires_grad() && value.is_leaf());
+  EXPECT_EQ(adapter->prefix_length(), 3);
+}
+
 TEST(PrefixTuning, InitialWeightsDependOnTheSeed) {
   const auto value = [](uint64_t seed) {
     return tiny_adapter(PrefixTuningMethod{}, tiny_config(true), seed)->parameters()[0].value;
