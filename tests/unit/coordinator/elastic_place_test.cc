@@ -261,7 +261,7 @@ TEST(ElasticProperty, StartsAndGrowthsHold) {
                                random.below(static_cast<int>(state.attempts.size())));
         }
       }
-      int64_t last = 1000 * round;
+      int64_t last = int64_t{1000} * round;
       Placement placement = place_at(now, state);
       for (int again = 0;; ++again) {
         ASSERT_LT(again, 12) << "growth does not end";
