@@ -28,6 +28,7 @@ Result<v1::Worker> Coordinator::uncordon(const std::string& worker_id) {
 
 Result<v1::Worker> Coordinator::set_cordoned(const std::string& worker_id, bool cordoned,
                                              bool leave) {
+  v1::Worker after;  // the worker may have left before that is durable
   int64_t batch = 0;
   {
     const MutexLock lock(mutex_);
@@ -39,12 +40,11 @@ Result<v1::Worker> Coordinator::set_cordoned(const std::string& worker_id, bool 
                  leave ? "to be drained" : (cordoned ? "cordoned" : "uncordoned"));
     if (leave) empty_worker(worker_id);
     to_place_ = true;
+    after = describe(*worker, live_, environment_.clock.monotonic());
     batch = journal_.number();
   }
   PM_TRY(make_durable(batch));
-  const MutexLock lock(mutex_);
-  PM_ASSIGN(const LiveWorker* after, find_worker(worker_id));
-  return describe(*after, live_, environment_.clock.monotonic());
+  return after;
 }
 
 Result<LiveWorker*> Coordinator::find_worker(const std::string& worker_id) {

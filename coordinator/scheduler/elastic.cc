@@ -107,9 +107,8 @@ int ranks_now(const std::vector<Room>& rooms, const Job& job, const SlotsOf& slo
       single = std::max(single, slots);
       together += slots;
     }
-    const int wide = std::min(together, job.most);
-    if (wide >= job.least && wide > largest) return wide;
     if (single >= job.least) return std::min(single, job.most);
+    if (job.least > largest && together >= job.least) return std::min(together, job.most);
   }
   return 0;
 }

@@ -15,7 +15,7 @@ namespace prefixmem::scheduler {
 using SlotsOf = std::function<int(const Room&)>;
 
 // The most ranks, from `job.least` to `job.most`, that the job starts with: on one worker; on
-// several where those are more than any worker that is here could hold. With GPUs, where the job
+// several where no worker that is here could hold even the fewest. With GPUs, where the job
 // takes them and they are enough, though there were more ranks without. 0: it does not start. Pure.
 int ranks_now(const std::vector<Room>& rooms, const Job& job, const SlotsOf& slots_of);
 

@@ -11,7 +11,7 @@ import pytest
 import tiny
 from conftest import REPO
 from processes import alive, descendants
-from programs import die_with_parent
+from programs import die_with_parent, eventually
 
 INTENTS = REPO / "tests" / "data" / "intents"
 JOBS = ("demo-base", "demo-prefix-memory", "demo-lora")
@@ -56,7 +56,7 @@ def test_table_and_adapters(started, tmp_path):
     family = descendants(started.pid)
     text += started.communicate(timeout=240)[0]
     assert started.returncode == 0, text
-    assert not [p for p in family if alive(p)]
+    eventually(lambda: not [p for p in family if alive(p)], 10, "processes stay")
     assert re.search(r"page +http://127.0.0.1:\d+/$", text, re.MULTILINE) and "/metrics" in text
     (heads,) = re.findall(r"^name .*$", text, re.MULTILINE)
     for head in ("accuracy before", "accuracy after", "loss", "tokens/s", "trainable", "time"):

@@ -197,7 +197,15 @@ void Clients::operate(const std::string& worker, bool cordoned,
       [this, &facts, worker, cordoned](const Status& status) {
         facts.operator_call = 0;
         if (status.ok()) facts.cordoned = cordoned;
-        if (status.ok() || status.code() == Code::kNotFound) return;
+        if (status.ok()) return;
+        if (status.code() == Code::kNotFound) {
+          // One that is not cordoned is forgotten when it leaves; the first answer may be lost.
+          if (cordoned && facts.cordoned.value_or(false)) {
+            world_.broken("worker {} is cordoned and not known", worker);
+          }
+          facts.cordoned = false;
+          return;
+        }
         world_.broken("an operator of {} is answered: {}", worker, status.message());
       });
 }

@@ -41,13 +41,13 @@ std::string section(const std::string& page, const std::string& heading) {
 Names options_of(const std::string& help) {
   Names options;
   for (const std::string& line : all_matches(help, "\n +(-[^ \n]*)")) {
-    for (const std::string& name : all_matches(line, "(--?[a-z][a-z-]*)")) options.insert(name);
+    for (const std::string& name : all_matches(line, "(--?[a-z][a-z0-9-]*)")) options.insert(name);
   }
   return options;
 }
 
 Names documented_options(const std::string& section) {
-  return all_matches(section, "`(--?[a-z][a-z-]*)[ `]");
+  return all_matches(section, "`(--?[a-z][a-z0-9-]*)[ `]");
 }
 
 Names commands_of(const std::string& help) {
