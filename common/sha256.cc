@@ -17,16 +17,16 @@ namespace {
 constexpr size_t kBlock = size_t{1} << 20;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
-std::string to_hex(const unsigned char* bytes, size_t size) {
+}  // namespace
+
+std::string to_hex(const unsigned char* bytes, size_t count) {
   std::string hex;
-  for (size_t i = 0; i < size; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     hex += kHexDigits[bytes[i] >> 4];
     hex += kHexDigits[bytes[i] & 15];
   }
   return hex;
 }
-
-}  // namespace
 
 struct Sha256::Context {
   EVP_MD_CTX* md = EVP_MD_CTX_new();

@@ -30,6 +30,7 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::string_view bytes);
+std::string to_hex(const unsigned char* bytes, size_t count);  // lower-case
 // Whether the text is such a digest.
 bool is_sha256(std::string_view text);
 // Adds the bytes of a file, in blocks; NOT_FOUND or another code with the path.

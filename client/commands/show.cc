@@ -8,6 +8,7 @@
 #include "client/render/json.h"
 #include "client/render/numbers.h"
 #include "client/render/table.h"
+#include "common/proto/ranks.h"
 #include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/spec/spec_io.h"
@@ -60,9 +61,9 @@ std::string hosts_text(const v1::Job& job) {
 // With those that it may have, where it runs on fewer too.
 std::string ranks_text(const v1::Job& job) {
   const v1::ResourcesSpec& resources = job.spec().resources();
-  const bool elastic = resources.has_min_ranks() && resources.min_ranks() < resources.ranks();
-  if (!elastic) return std::to_string(job.ranks());
-  return fmt::format("{}, of {} to {}", job.ranks(), resources.min_ranks(), resources.ranks());
+  const int64_t fewest = fewest_ranks(resources);
+  if (fewest == resources.ranks()) return std::to_string(job.ranks());
+  return fmt::format("{}, of {} to {}", job.ranks(), fewest, resources.ranks());
 }
 
 // Only of a bank: a gang of its own says nothing more.

@@ -45,13 +45,7 @@ Result<std::string> git_blob_of(const fs::path& file) {
                     EVP_DigestUpdate(md.get(), bytes.data(), bytes.size()) == 1 &&
                     EVP_DigestFinal_ex(md.get(), digest.data(), &size) == 1;
   if (!made) return internal_error("OpenSSL has no SHA-1");
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) {
-    text += kDigits[digest[i] >> 4];
-    text += kDigits[digest[i] & 15];
-  }
-  return text;
+  return to_hex(digest.data(), size);
 }
 
 Result<bool> is_what_is_named(const fs::path& path, const HubFile& file) {

@@ -179,8 +179,8 @@ void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
 Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
   const v1::Job& shown = job.record.job;
   PM_ASSIGN(JobSpec spec, job_spec_from_proto(shown.spec()));
-  spec.resources.min_ranks
-      .reset();  // the gang is told its ranks; older workers do not know the key
+  // The gang is told its ranks; older workers do not know the key.
+  spec.resources.min_ranks.reset();
   v1::AssignedAttempt attempt;
   *attempt.mutable_id() = id_of(*job.attempt);
   attempt.set_job_name(shown.name());

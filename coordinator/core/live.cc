@@ -1,13 +1,13 @@
 #include "coordinator/core/live.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "common/proto/ranks.h"
 #include "common/spec/duration.h"
 
 namespace prefixmem {
@@ -18,10 +18,6 @@ Device device_of(const std::string& name) {
   return name == "cpu" ? Device::kCpu : Device::kAuto;
 }
 
-bool is_elastic(const v1::ResourcesSpec& resources) {
-  return resources.has_min_ranks() && resources.min_ranks() < resources.ranks();
-}
-
 // What jobs have in common that may train in one gang; empty: it trains alone. The priority is the
 // gang's.
 std::string bank_of(const store::JobRecord& record) {
@@ -29,7 +25,7 @@ std::string bank_of(const store::JobRecord& record) {
   const v1::JobSpec& spec = job.spec();
   const bool adapters = !spec.method().has_full() && !spec.method().has_none();
   const v1::ResourcesSpec& resources = spec.resources();
-  if (is_elastic(resources)) return {};
+  if (fewest_ranks(resources) < resources.ranks()) return {};
   if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
   if (resources.bank() == "never") return {};
   return fmt::format("{} {} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
@@ -43,7 +39,7 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .priority = record.job.spec().priority(),
           .order = record.seq,
           .ranks = record.job.ranks(),
-          .least = static_cast<int>(record.job.spec().resources().min_ranks()),
+          .least = static_cast<int>(fewest_ranks(record.job.spec().resources())),
           .most = static_cast<int>(record.job.spec().resources().ranks()),
           .same_make = record.job.spec().train().deterministic(),
           // Threads of a rank, which its bits depend on, are cores divided by slots unless given.
@@ -81,7 +77,7 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .cordoned = worker.info.cordoned(),
           .last_heard = worker.last_heard,
           .settled = worker.settled,
-          .make = fmt::format("{}", fmt::join(worker.info.device_names(), ", "))};
+          .make = worker.make};
 }
 
 scheduler::Tenant shared_by(const LiveTenant& tenant) {

@@ -43,6 +43,7 @@ struct LiveWorker {
   MonotonicTime last_heard{};
   bool draining = false;    // it shuts down; until it registers again
   MonotonicTime settled{};  // since when nothing has started or ended there
+  std::string make = {};    // models of its devices
 
   bool lost() const { return info.state() == "lost"; }
 };

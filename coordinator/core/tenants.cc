@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/proto/ranks.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/scheduler/shares.h"
 
@@ -76,7 +77,7 @@ Status Coordinator::check_quota(const std::vector<LiveJob>& jobs) {
   }
   for (const LiveJob& job : jobs) {
     const v1::ResourcesSpec& resources = job.record.job.spec().resources();
-    const int64_t fewest = resources.has_min_ranks() ? resources.min_ranks() : resources.ranks();
+    const int64_t fewest = fewest_ranks(resources);
     if (!quota.has_slots() || fewest <= quota.slots()) continue;
     return resource_exhausted(fmt::format("resources.{} is {}; allowed for tenant {}: at most {}",
                                           resources.has_min_ranks() ? "min_ranks" : "ranks", fewest,

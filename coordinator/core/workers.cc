@@ -1,5 +1,6 @@
 // What workers say.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -86,6 +87,7 @@ void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLin
   worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
   worker.info.set_cordoned(cordoned);
   worker.settled = environment_.clock.monotonic();
+  worker.make = fmt::format("{}", fmt::join(request.device_names(), ", "));
   journal_.worker_changed(id);
   spdlog::info("worker {} on {} registered: {} slots, {}, {} attempts", id, request.host(),
                request.slots(), request.device(), request.attempts_size());

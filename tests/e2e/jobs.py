@@ -78,5 +78,10 @@ def losses(events):
     return {int(s["step"]): s["loss"] for s in steps if s}
 
 
+def reasons(events):
+    """Why the job was in each state."""
+    return [e["state"]["reason"] for e in events if "state" in e]
+
+
 def log_lines(events):
     return [log["message"] for e in events if (log := trainer_event(e, "log"))]

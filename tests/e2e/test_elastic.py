@@ -1,13 +1,9 @@
 """A job that shrinks and grows with the workers gives the bits of one that does not."""
 
 from conftest import COORDINATOR
-from jobs import adapter_bytes, at_step, log_lines, losses, show, submit, succeeded
+from jobs import adapter_bytes, at_step, log_lines, losses, reasons, show, submit, succeeded
 
 STEPS = 600
-
-
-def reasons(events):
-    return [e["state"]["reason"] for e in events if "state" in e]
 
 
 def test_a_job_grows_and_shrinks_to_the_same_bits(lab, cluster, tmp_path):

@@ -1,13 +1,9 @@
 """A job of higher priority takes the slots of one that runs; that one then gives the same bits."""
 
 from conftest import COORDINATOR
-from jobs import adapter_bytes, at_step, log_lines, losses, show, submit, succeeded
+from jobs import adapter_bytes, at_step, log_lines, losses, reasons, show, submit, succeeded
 
 STEPS = 600
-
-
-def reasons(events):
-    return [e["state"]["reason"] for e in events if "state" in e]
 
 
 def test_a_preempted_job_gives_the_same_bits(lab, cluster, tmp_path):

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "common/proto/job_state.h"
+#include "common/proto/ranks.h"
 
 namespace prefixmem::simulation {
 namespace {
@@ -40,10 +41,8 @@ std::map<std::string, int> slots_of_tenants(const Live& live) {
   return slots;
 }
 
-// That will do.
 int fewest_ranks(const v1::Job& job) {
-  const v1::ResourcesSpec& resources = job.spec().resources();
-  return static_cast<int>(resources.has_min_ranks() ? resources.min_ranks() : resources.ranks());
+  return static_cast<int>(prefixmem::fewest_ranks(job.spec().resources()));
 }
 
 v1::Quota quota_of(const Live& live, const std::string& tenant) {
