@@ -170,6 +170,9 @@ class CountingDecoder final : public Decoder {
                             Adapter* adapter) override {
     return model_.extend_rows(caches, tokens, adapter);
   }
+  torch::Tensor grow(RowCache& tree, const RaggedBatch& batch, Adapter* adapter) override {
+    return model_.grow(tree, batch, adapter);
+  }
 
   int64_t passes = 0, most_tokens = 0;
 

@@ -76,6 +76,26 @@ void expect_holds(const TokenTrie& trie, const CommonPrefixes& sequences, const 
   }
 }
 
+// Where asked to, nodes end with every sequence, of which none is then longer than its leaf's path.
+TEST(TokenTrie, EndsNodesWithSequencesWhereAskedTo) {
+  const Rows given = {{1, 2, 3, 4}, {1, 2}, {1, 2, 3}, {1, 2}, {1, 2, 3, 5}, {7}};
+  EXPECT_EQ(build_token_trie(prefixes(given, 1)).nodes.size(), 4U);
+  EXPECT_EQ(build_token_trie(prefixes(given, 1), true).nodes.size(), 5U);
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    const Rows rows = random_rows(random, {12, 0, 6, 3, 0.6});
+    const auto min_shared = static_cast<int64_t>(1 + random() % 4);
+    const CommonPrefixes sequences = prefixes(rows, min_shared);
+    const TokenTrie trie = build_token_trie(sequences, true);
+    expect_holds(trie, sequences, rows);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      if (rows[r].empty()) continue;
+      EXPECT_EQ(trie.nodes[trie.leaves[r]].end, static_cast<int64_t>(rows[r].size()));
+    }
+    EXPECT_EQ(tokens(trie), tokens(build_token_trie(sequences))) << "no token more";
+  }
+}
+
 TEST(TokenTrie, HasANodeForEachSharedRun) {
   const Rows rows = {{1, 2, 3, 4}, {1, 2, 5}, {7}, {1, 2, 3, 6}};
   const auto sequences = prefixes(rows, 1);

@@ -97,6 +97,20 @@ class ToyDecoder : public Decoder {
     return hidden(batch, adapter, batch.label_sources);
   }
 
+  torch::Tensor grow(RowCache& tree, const RaggedBatch& batch, Adapter* adapter) override {
+    auto& stream = reinterpret_cast<Row&>(tree);
+    const auto before = static_cast<int64_t>(stream.size());
+    for (int64_t t = 0; t < batch.token_count(); ++t) {
+      stream.push_back(static_cast<int32_t>(batch.tokens[t].item<int64_t>()));
+    }
+    RaggedBuilder all;
+    for (const Segment& segment : batch.segments) {
+      const auto first = stream.begin() + segment.begin;
+      all.add({first, first + segment.length}, segment.parent);
+    }
+    return hidden(std::move(all).build(), adapter, batch.label_sources + before);
+  }
+
   int64_t reads = 0;  // rows that extend_rows was given so far
 
  private:

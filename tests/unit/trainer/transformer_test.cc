@@ -5,6 +5,8 @@
 #include <torch/autograd.h>
 #include <torch/utils.h>
 
+#include <random>
+
 #include "tests/unit/trainer/tiny_transformer.h"
 
 namespace prefixmem::trainer {
@@ -204,6 +206,50 @@ TEST_P(TransformerTest, GenerationBeginsWithThePrefix) {
   expect_close(extend(0, 6), hidden.slice(0, 5, 6));
   for (int64_t i = 6; i < 12; ++i) expect_close(extend(i, i + 1), hidden.slice(0, i, i + 1));
   EXPECT_EQ(cache->length, 7 + 12);
+}
+
+// A tree that grows below any of its segments is as if it had been there at once.
+void expect_grows(Transformer& model, Adapter& adapter, bool few) {
+  std::mt19937 random(7);  // NOLINT(bugprone-random-generator-seed): equal on every run
+  const auto cache = model.new_cache();
+  std::vector<Segment> segments;
+  RaggedBuilder whole;
+  std::vector<torch::Tensor> parts;
+  for (int round = 0; round < 5; ++round) {
+    RaggedBuilder more(segments);
+    const int64_t before = whole.token_count();
+    for (int i = 0; i < (few ? 2 : 30); ++i) {
+      const auto count = static_cast<int64_t>(segments.size());
+      const auto parent =
+          round == 0 ? -1 : static_cast<int32_t>(random() % static_cast<uint32_t>(count));
+      const auto length = static_cast<int64_t>(1 + random() % (few ? 70 : 9));
+      const auto tokens = tokens_of(length, static_cast<int32_t>(random() % 30));
+      ASSERT_EQ(more.add(tokens, parent), whole.add(tokens, parent));
+    }
+    RaggedBatch batch = std::move(more).build();
+    const int64_t count = batch.token_count();
+    // In any order, and one twice.
+    batch.label_sources = torch::cat(
+        {torch::arange(count, torch::kLong).flip(0), torch::tensor({count / 2}, torch::kLong)});
+    EXPECT_EQ(batch.first_segment, static_cast<int64_t>(segments.size()));
+    const torch::Tensor hidden = model.grow(*cache, batch, &adapter);
+    EXPECT_FALSE(hidden.requires_grad());
+    expect_close(hidden[count], hidden[count - 1 - count / 2]);
+    parts.push_back(hidden.slice(0, 0, count).flip(0));
+    EXPECT_EQ(whole.token_count(), before + count);
+    segments = std::move(batch.segments);
+  }
+  const torch::NoGradGuard no_grad;
+  const auto batch = std::move(whole).build();
+  expect_close(torch::cat(parts), model.hidden(batch, &adapter, all_rows(batch)));
+}
+
+TEST_P(TransformerTest, ATreeGrowsAsIfItWereThereAtOnce) {
+  GivenPrefix prefix(*model, tokens_of(7, 2));
+  for (const bool few : {false, true}) {
+    expect_grows(*model, adapter, few);
+    expect_grows(*model, prefix, few);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, TransformerTest, testing::Bool(),

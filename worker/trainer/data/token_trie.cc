@@ -5,11 +5,12 @@ namespace {
 
 class Builder {
  public:
-  explicit Builder(const CommonPrefixes& sequences) : sequences_(sequences) {
+  Builder(const CommonPrefixes& sequences, bool end_with) : sequences_(sequences) {
     trie_.leaves.assign(sequences.size(), -1);
     for (int64_t place = 0; place < sequences.size(); ++place) {
       const bool covered = place + 1 < sequences.size() && length(place) > 0 &&
-                           sequences.shared(place, place + 1) == length(place);
+                           sequences.shared(place, place + 1) == length(place) &&
+                           (!end_with || length(place + 1) == length(place));
       if (!covered && length(place) > 0) tips_.push_back(place);
     }
   }
@@ -29,6 +30,9 @@ class Builder {
 
   // Tips [first, last), which share `begin` tokens, below `parent`, whose path these tokens are.
   void add(size_t first, size_t last, int64_t begin, int32_t parent) {
+    if (first < last && length(tips_[first]) == begin) {
+      trie_.leaves[sequences_.at(tips_[first++])] = parent;
+    }
     for (size_t end = first; first < last; first = end) {
       int64_t common = length(tips_[first]);
       for (end = first + 1; end < last && shared(end) > begin; ++end) {
@@ -57,6 +61,8 @@ TokenTrie::Place TokenTrie::find(int64_t sequence, int64_t index) const {
   return {node, index - nodes[node].begin};
 }
 
-TokenTrie build_token_trie(const CommonPrefixes& sequences) { return Builder(sequences).build(); }
+TokenTrie build_token_trie(const CommonPrefixes& sequences, bool end_with) {
+  return Builder(sequences, end_with).build();
+}
 
 }  // namespace prefixmem::trainer

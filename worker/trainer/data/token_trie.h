@@ -28,7 +28,8 @@ struct TokenTrie {
 };
 
 // Branches stand where sequences part, so that no token is there twice but of beginnings shorter
-// than the sequences' min_shared. A sequence that another one begins with has no node of its own.
-TokenTrie build_token_trie(const CommonPrefixes& sequences);
+// than the sequences' min_shared. A sequence that another one begins with has no node of its own:
+// it may end within one, unless nodes are to `end_with` sequences.
+TokenTrie build_token_trie(const CommonPrefixes& sequences, bool end_with = false);
 
 }  // namespace prefixmem::trainer

@@ -2,59 +2,135 @@
 
 #include <algorithm>
 
+#include "worker/trainer/data/pack.h"
 #include "worker/trainer/eval/evaluate.h"
-#include "worker/trainer/eval/label_batch.h"
+#include "worker/trainer/eval/label_search.h"
 
 namespace prefixmem::trainer {
 namespace {
 
 constexpr int64_t kLogitRows = 64;  // rows of logits held at once
 
-// log p(token | source) of edges given as (row of `hidden`, token).
-std::vector<double> edge_scores(Decoder& model, const torch::Tensor& hidden,
-                                const std::vector<LabelBatch::Edge>& edges) {
-  std::vector<int64_t> sources, tokens;
-  for (const auto& edge : edges) {
-    sources.push_back(edge.source);
-    tokens.push_back(edge.token);
+// What is read next of a row: a node and its run.
+struct Read {
+  size_t row;
+  int32_t node;
+};
+
+// A micro-batch: its prompts in the model's cache, behind each as much of the labels' tree as its
+// search asks for.
+class LabelReader {
+ public:
+  LabelReader(const EvalContext& context, const LabelTree& tree, size_t rows)
+      : context_(context),
+        tree_(tree),
+        cache_(context.model.new_cache()),
+        searches_(rows, LabelSearch(tree, context.spec.length_normalized)),
+        ends_(rows, std::vector<int32_t>(tree.size(), -1)) {}
+
+  // What they begin with in common is computed once.
+  void read_prompts(const std::vector<TokenSpan>& prompts);
+  // What is wanted now, `most` nodes of a row at most; nothing once all rows have their answers.
+  std::vector<Read> wanted(size_t most) const;
+  void read(const std::vector<Read>& reads);
+
+  int64_t best(size_t row) const { return searches_[row].best(); }
+
+ private:
+  // The label source at the same index of the batch predicts the children of a row's node.
+  struct Asked {
+    size_t row;
+    int32_t node;
+  };
+  void compute(RaggedBuilder builder, const std::vector<Asked>& asked);
+  void learn(const torch::Tensor& hidden, std::span<const Asked> asked);
+
+  const EvalContext& context_;
+  const LabelTree& tree_;
+  const std::shared_ptr<RowCache> cache_;
+  std::vector<LabelSearch> searches_;
+  std::vector<Segment> segments_;           // computed so far
+  std::vector<std::vector<int32_t>> ends_;  // by row and node: the segment that ends there
+};
+
+void LabelReader::read_prompts(const std::vector<TokenSpan>& prompts) {
+  const CommonPrefixes sequences(prompts, kMinShared);
+  const TokenTrie trie = build_token_trie(sequences, /*end_with=*/true);
+  RaggedBuilder builder;
+  add_segments(trie, sequences, builder);
+  std::vector<Asked> asked;
+  for (size_t row = 0; row < prompts.size(); ++row) {
+    const int32_t segment = trie.leaves[row];
+    ends_[row][LabelTree::kRoot] = segment;
+    builder.label(segment, -1, 0);
+    asked.push_back({row, LabelTree::kRoot});
   }
-  std::vector<double> scores(edges.size());
-  for (int64_t begin = 0; begin < hidden.size(0); begin += kLogitRows) {
-    const int64_t end = std::min(begin + kLogitRows, hidden.size(0));
-    const torch::Tensor logits = model.logits(hidden.slice(0, begin, end));
-    std::vector<int64_t> rows, ids, which;
-    for (size_t i = 0; i < edges.size(); ++i) {
-      if (sources[i] < begin || sources[i] >= end) continue;
-      rows.push_back(sources[i] - begin);
-      ids.push_back(tokens[i]);
-      which.push_back(static_cast<int64_t>(i));
-    }
-    const auto row_index = torch::tensor(rows, torch::kInt64).to(logits.device());
-    const auto id_index = torch::tensor(ids, torch::kInt64).to(logits.device());
-    const torch::Tensor normaliser = logits.logsumexp(1);
-    const torch::Tensor picked =
-        (logits.index({row_index, id_index}) - normaliser.index({row_index})).cpu().contiguous();
-    const auto values = picked.accessor<float, 1>();
-    for (size_t i = 0; i < which.size(); ++i) scores[which[i]] = values[static_cast<int64_t>(i)];
-  }
-  return scores;
+  compute(std::move(builder), asked);
 }
 
-// The likeliest of `count` labels, whose paths stand at `paths`; the first of equals.
-int64_t best_label(const std::vector<int64_t>* paths, size_t count,
-                   const std::vector<double>& edge_score, bool length_normalized) {
-  int64_t best = 0;
-  double best_score = 0;
-  for (size_t label = 0; label < count; ++label) {
-    double score = 0;
-    for (const int64_t edge : paths[label]) score += edge_score[edge];
-    if (length_normalized) score /= static_cast<double>(paths[label].size());
-    if (label == 0 || score > best_score) {
-      best = static_cast<int64_t>(label);
-      best_score = score;
+std::vector<Read> LabelReader::wanted(size_t most) const {
+  std::vector<Read> reads;
+  for (size_t row = 0; row < searches_.size(); ++row) {
+    for (const int32_t node : searches_[row].next(most)) reads.push_back({row, node});
+  }
+  return reads;
+}
+
+void LabelReader::read(const std::vector<Read>& reads) {
+  for (size_t i = 0; i < reads.size();) {
+    RaggedBuilder builder(segments_);
+    std::vector<Asked> asked;
+    for (; i < reads.size(); ++i) {
+      const auto [row, node] = reads[i];
+      const auto run = tree_.run(node);
+      const auto count = static_cast<int64_t>(run.size());
+      if (!asked.empty() && builder.token_count() + count > context_.micro_batch_tokens) break;
+      std::vector<int32_t> tokens;
+      for (const int32_t read : run) tokens.push_back(tree_[read].token);
+      const int32_t segment = builder.add(tokens, ends_[row][tree_[node].parent]);
+      ends_[row][run.back()] = segment;
+      for (int64_t offset = 0; offset < count; ++offset) {
+        builder.label(segment, offset, 0);
+        asked.push_back({row, run[offset]});
+      }
+    }
+    compute(std::move(builder), asked);
+  }
+}
+
+void LabelReader::compute(RaggedBuilder builder, const std::vector<Asked>& asked) {
+  RaggedBatch batch = std::move(builder).build();
+  const torch::Tensor hidden =
+      context_.model.grow(*cache_, batch.to(context_.gang.device()), context_.adapter);
+  segments_ = std::move(batch.segments);
+  for (size_t begin = 0; begin < asked.size(); begin += kLogitRows) {
+    const size_t count = std::min<size_t>(kLogitRows, asked.size() - begin);
+    learn(hidden.narrow(0, static_cast<int64_t>(begin), static_cast<int64_t>(count)),
+          std::span(asked).subspan(begin, count));
+  }
+}
+
+void LabelReader::learn(const torch::Tensor& hidden, std::span<const Asked> asked) {
+  std::vector<int64_t> rows, tokens;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    for (const int32_t child : tree_[asked[i].node].children) {
+      rows.push_back(static_cast<int64_t>(i));
+      tokens.push_back(tree_[child].token);
     }
   }
-  return best;
+  const torch::Tensor logits = context_.model.logits(hidden);
+  const auto row_index = torch::tensor(rows, torch::kInt64).to(logits.device());
+  const auto token_index = torch::tensor(tokens, torch::kInt64).to(logits.device());
+  const torch::Tensor scores =
+      (logits.index({row_index, token_index}) - logits.logsumexp(1).index({row_index}))
+          .to(torch::kCPU, torch::kDouble)
+          .contiguous();
+  std::span<const double> left(scores.const_data_ptr<double>(), rows.size());
+  for (const auto& [row, node] : asked) {
+    const size_t count = tree_[node].children.size();
+    searches_[row].learn(node, left.first(count));
+    left = left.subspan(count);
+  }
 }
 
 }  // namespace
@@ -62,16 +138,17 @@ int64_t best_label(const std::vector<int64_t>* paths, size_t count,
 Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t>& rows) {
   std::vector<TokenSpan> prompts;
   for (const int64_t row : rows) prompts.push_back(context.examples[row].prompt());
-  const LabelBatch labels = pack_labels(prompts, context.label_ids);
-  const RaggedBatch batch = labels.batch.to(context.gang.device());
-  const torch::Tensor hidden = context.model.hidden(batch, context.adapter, batch.label_sources);
-  const auto scores = edge_scores(context.model, hidden, labels.edges);
-  const size_t count = context.label_ids.size();
-  Tally tally = empty_tally(metric_of(context.spec), count);
+  const LabelTree tree(context.label_ids);
+  LabelReader reader(context, tree, rows.size());
+  reader.read_prompts(prompts);
+  // Twice as many each time: few forwards, and at most about twice what the search needs.
+  size_t most = 1;
+  for (auto reads = reader.wanted(most); !reads.empty(); reads = reader.wanted(most *= 2)) {
+    reader.read(reads);
+  }
+  Tally tally = empty_tally(metric_of(context.spec), context.label_ids.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    const int64_t best =
-        best_label(labels.paths.data() + i * count, count, scores, context.spec.length_normalized);
-    count_label(tally, context.examples[rows[i]].label, best);
+    count_label(tally, context.examples[rows[i]].label, reader.best(i));
   }
   return tally;
 }

@@ -20,7 +20,7 @@ struct DecoderOptions {
   torch::Device device = torch::kCPU;
 };
 
-// Keys and values of the tokens seen so far of one row, for generation.
+// Keys and values of tokens seen so far: of one row, or of a tree of them.
 struct RowCache;
 
 // Thread: one at a time. Weights never require gradients and are never written, unless unfreeze()
@@ -62,7 +62,7 @@ class Decoder {
   // fixed number of rows of logits at once, in forward or backward.
   virtual torch::Tensor token_log_probs(const torch::Tensor& hidden, const torch::Tensor& ids) = 0;
 
-  // Generation, without gradients. A new cache begins with the adapter's prefix.
+  // What follows is without gradients. A new cache begins with the adapter's prefix.
   virtual std::shared_ptr<RowCache> new_cache() = 0;
   // A row that goes on from the same tokens.
   virtual std::shared_ptr<RowCache> copy(const RowCache& cache) = 0;
@@ -75,6 +75,9 @@ class Decoder {
   torch::Tensor extend(RowCache& cache, const std::vector<int32_t>& tokens, Adapter* adapter) {
     return extend_rows({&cache}, {tokens}, adapter);
   }
+  // Computes the own tokens of a batch whose earlier segments `tree` has seen, and appends them:
+  // hidden() of their label_sources, [L, hidden].
+  virtual torch::Tensor grow(RowCache& tree, const RaggedBatch& batch, Adapter* adapter) = 0;
 };
 
 }  // namespace prefixmem::trainer

@@ -20,6 +20,9 @@ struct Segment {
 
 // `label_sources[i]` is a stream index whose hidden state predicts token `label_ids[i]`. Sources
 // may repeat: the last token of a shared prompt predicts the first token of every continuation.
+//
+// A batch may go on from others (Decoder::grow). Then `segments` has theirs first, and everything
+// else is of its own tokens, T of them; sources are counted from the first.
 struct RaggedBatch {
   torch::Tensor tokens;     // int64 [T]
   torch::Tensor positions;  // int64 [T]
@@ -29,6 +32,7 @@ struct RaggedBatch {
   // Training with dropout: a random number of each token that depends on seed, step, row and
   // position alone, int64 [T]; undefined otherwise.
   torch::Tensor dropout_keys;
+  int64_t first_segment = 0;  // of its own
 
   int64_t token_count() const { return tokens.numel(); }
   RaggedBatch to(torch::Device device) const;
@@ -37,6 +41,10 @@ struct RaggedBatch {
 // Builds a batch segment by segment.
 class RaggedBuilder {
  public:
+  RaggedBuilder() = default;
+  // Goes on from the segments of all batches so far, which keep their indices.
+  explicit RaggedBuilder(std::vector<Segment> before);
+
   // Appends a segment and returns its index. `tokens` must not be empty; parent as in Segment.
   int32_t add(const std::vector<int32_t>& tokens, int32_t parent = -1);
   // Scores `id` as the token that follows token `offset` of a segment (offset -1: its last token).
@@ -48,6 +56,7 @@ class RaggedBuilder {
  private:
   std::vector<int64_t> tokens_, positions_, label_sources_, label_ids_;
   std::vector<Segment> segments_;
+  int64_t first_segment_ = 0, first_token_ = 0;  // of its own
 };
 
 }  // namespace prefixmem::trainer

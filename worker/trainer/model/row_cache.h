@@ -1,4 +1,4 @@
-// Keys and values of one row, layer by layer, in buffers that grow by doubling.
+// Keys and values of one row or tree, layer by layer, in buffers that grow by doubling.
 #pragma once
 
 #include <torch/types.h>

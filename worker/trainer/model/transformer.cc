@@ -174,6 +174,29 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
   return last;
 }
 
+torch::Tensor Transformer::grow(RowCache& tree, const RaggedBatch& batch, Adapter* adapter) {
+  const torch::NoGradGuard no_grad;
+  const int64_t prefix = adapter == nullptr ? 0 : adapter->prefix_length();
+  if (prefix > 0 && tree.length == 0) begin_with(adapter->prefix(options_.dtype), tree);
+  const int64_t count = batch.token_count(), end = tree.length + count;
+  const auto plans = plan_layers(config_, [&](int64_t window) {
+    return plan_growth(batch.segments, batch.first_segment,
+                       {window, {{end - prefix, prefix}}, options_.device});
+  });
+  Pass pass = start_pass(AdapterSpans({{adapter, count}}), batch.positions + prefix,
+                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
+                             const torch::Tensor& value) {
+                           tree.write(layer, key, value);
+                           return attention(query, tree.keys(layer, end), tree.values(layer, end),
+                                            plans.at(config_.layers[layer].sliding_window),
+                                            config_.attention_scale);
+                         });
+  const auto [rows, where] = at::_unique(batch.label_sources, true, true);
+  const torch::Tensor hidden = run(std::move(pass), batch.tokens, rows).index_select(0, where);
+  tree.length = end;
+  return hidden;
+}
+
 Transformer::Pass Transformer::start_pass(AdapterSpans adapters, const torch::Tensor& positions,
                                           Attend attend) const {
   Pass pass{std::move(adapters), {}, std::move(attend), {}, {}};

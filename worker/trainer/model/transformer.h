@@ -47,6 +47,7 @@ class Transformer final : public Decoder {
   torch::Tensor extend_rows(const std::vector<RowCache*>& caches,
                             const std::vector<std::vector<int32_t>>& tokens,
                             Adapter* adapter) override;
+  torch::Tensor grow(RowCache& tree, const RaggedBatch& batch, Adapter* adapter) override;
 
   // Runs the whole stream without gradients, and shows each layer's attention as it goes by.
   void observe(const RaggedBatch& batch, Adapter* adapter, const AttentionObserver& observer);

@@ -49,6 +49,8 @@ class Planner {
   // Segments [root, end), a tree in one run of the stream: a part for the root, and parts for the
   // trees below it, several in one while they are short.
   void add_tree(size_t root, size_t end);
+  // Trees below the segment `root`, which may be far before them: the second half of that.
+  void add_trees(size_t root, size_t first, size_t end);
   // Past the segments of the tree, which ends at `limit` at the latest.
   size_t end_of_tree(size_t root, size_t limit) const;
 
@@ -115,11 +117,15 @@ void Planner::add_row(TokenRange queries, int64_t position, const std::vector<To
 
 void Planner::add_tree(size_t root, size_t end) {
   add_segment(root);
+  add_trees(root, root + 1, end);
+}
+
+void Planner::add_trees(size_t root, size_t first, size_t end) {
   // Whether a part that begins at `first` may end with the tree [tree, last).
-  const auto holds = [&](size_t first, size_t tree, size_t last) {
-    return segments_[tree].parent == static_cast<int32_t>(root) && fits(root, first, last);
+  const auto holds = [&](size_t from, size_t tree, size_t last) {
+    return segments_[tree].parent == static_cast<int32_t>(root) && fits(root, from, last);
   };
-  for (size_t first = root + 1; first < end;) {
+  while (first < end) {
     size_t last = end_of_tree(first, end);
     if (!holds(first, first, last)) {
       add_tree(first, last);
@@ -206,13 +212,28 @@ std::vector<TokenRange> Planner::path_of(size_t leaf) const {
 
 AttentionPlan plan_attention(const std::vector<Segment>& segments,
                              const AttentionPlanOptions& options) {
+  return plan_growth(segments, 0, options);
+}
+
+AttentionPlan plan_growth(const std::vector<Segment>& segments, int64_t first,
+                          const AttentionPlanOptions& options) {
   Planner planner(segments, options);
-  for (size_t root = 0; root < segments.size();) {
-    const size_t end = planner.end_of_tree(root, segments.size());
-    planner.add_tree(root, end);
-    root = end;
+  for (size_t tree = first; tree < segments.size();) {
+    const int32_t parent = segments[tree].parent;
+    size_t end = planner.end_of_tree(tree, segments.size());
+    if (parent < 0) {
+      planner.add_tree(tree, end);
+    } else {
+      while (end < segments.size() && segments[end].parent == parent) {
+        end = planner.end_of_tree(end, segments.size());
+      }
+      planner.add_trees(parent, tree, end);
+    }
+    tree = end;
   }
-  return planner.take();
+  AttentionPlan plan = planner.take();
+  for (AttentionPart& part : plan) part.queries.begin -= segments[first].begin;
+  return plan;
 }
 
 AttentionPlan plan_extension(int64_t position, int64_t count, int64_t window,

@@ -45,6 +45,11 @@ struct AttentionPlanOptions {
 AttentionPlan plan_attention(const std::vector<Segment>& segments,
                              const AttentionPlanOptions& options);
 
+// The same for the segments from `first` on alone, whose tokens are the query stream; the key
+// stream has those of all.
+AttentionPlan plan_growth(const std::vector<Segment>& segments, int64_t first,
+                          const AttentionPlanOptions& options);
+
 // For `count` new tokens of one row whose keys, old and new, stand at their positions in the key
 // stream (a prefix's first); the first new token has position `position`.
 AttentionPlan plan_extension(int64_t position, int64_t count, int64_t window, torch::Device device);

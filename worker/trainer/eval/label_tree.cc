@@ -1,0 +1,45 @@
+#include "worker/trainer/eval/label_tree.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace prefixmem::trainer {
+
+LabelTree::LabelTree(const std::vector<std::vector<int32_t>>& labels) : nodes_(1) {
+  for (size_t label = 0; label < labels.size(); ++label) {
+    const auto tokens = static_cast<int64_t>(labels[label].size());
+    const auto pass = [&](int32_t node) {
+      nodes_[node].longest = std::max(nodes_[node].longest, tokens);
+      return node;
+    };
+    int32_t node = pass(kRoot);
+    for (const int32_t token : labels[label]) node = pass(child(node, token));
+    if (nodes_[node].label < 0) nodes_[node].label = static_cast<int64_t>(label);
+  }
+}
+
+int32_t LabelTree::child(int32_t node, int32_t token) {
+  for (const int32_t known : nodes_[node].children) {
+    if (nodes_[known].token == token) return known;
+  }
+  const int32_t added = size();
+  Node below;
+  below.token = token;
+  below.parent = node;
+  below.depth = nodes_[node].depth + 1;
+  nodes_.push_back(std::move(below));
+  nodes_[node].children.push_back(added);
+  return added;
+}
+
+std::vector<int32_t> LabelTree::run(int32_t node) const {
+  std::vector<int32_t> nodes = {node};
+  while (nodes_[nodes.back()].children.size() == 1) {
+    const int32_t next = nodes_[nodes.back()].children.front();
+    if (nodes_[next].children.empty()) break;
+    nodes.push_back(next);
+  }
+  return nodes;
+}
+
+}  // namespace prefixmem::trainer
