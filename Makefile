@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared),)
   export PREFIXMEM_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help setup configure build test demo bench chaos fuzz lint format clean clean-all
+.PHONY: help setup configure build test test-upgrade demo bench chaos fuzz lint format clean clean-all
 .NOTPARALLEL:
 
 help:
@@ -32,6 +32,9 @@ lint: configure
 
 test: lint build
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(JOBS)
+
+test-upgrade: build
+	tests/e2e/upgrade.sh $(BUILD) $(REF)
 
 demo: build
 	$(PYTHON) deploy/local/demo.py --model $(MODEL_FOLDER)

@@ -3,6 +3,7 @@
 cat <<'TEXT'
 make demo [MODEL=DIR]  set up, build, train a small sweep on this machine and print its table
 make test              set up, lint, build, run every test
+make test-upgrade      the upgrade from the commit before (REF=HEAD^) to this one and back, under a job
 make build             set up and build; the programs land in build/bin/
 make setup             install what is missing (system packages; everything else under .deps/)
 make bench [MODEL=DIR] benchmarks against Hugging Face PEFT

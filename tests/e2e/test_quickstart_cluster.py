@@ -2,17 +2,16 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 
 import pytest
 from conftest import REPO
+from pages import blocks
 from programs import Program, build_folder, eventually
 
 PAGE = (REPO / "docs" / "quickstart-cluster.md").read_text(encoding="utf-8")
 HOSTS = ("the coordinator's host", "worker 1", "worker 2", "your own machine")
-PART = re.compile(rf"^On ({'|'.join(HOSTS)})\b|^```(sh|yaml)\n(.*?)```", re.M | re.S)
 
 
 class Shell(Program):
@@ -77,16 +76,6 @@ def hosts(tmp_path):
     hosts.stop()
 
 
-def blocks():
-    """(host, language, text) of each, in the order of the page."""
-    host, found = None, []
-    for named, language, text in PART.findall(PAGE):
-        host = named or host
-        if language:
-            found.append((host, language, text))
-    return found
-
-
 def copies(hosts):
     """What the page says to copy by hand, where it is there already."""
     head = hosts.of(HOSTS[0])
@@ -114,8 +103,9 @@ def test_the_page_does_what_it_says(lab, hosts):
     for worker in ("worker 1", "worker 2"):
         (hosts.of(worker) / "models").mkdir()
 
-    assert {host for host, _, _ in blocks()} == set(HOSTS)
-    for host, language, text in blocks():
+    steps = blocks(PAGE, HOSTS)
+    assert {host for host, _, _ in steps} == set(HOSTS)
+    for host, language, text in steps:
         copies(hosts)
         if language == "yaml":
             (mine / "job.yaml").write_text(text)
