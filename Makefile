@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared),)
   export PREFIXMEM_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help setup configure build test test-upgrade demo bench chaos fuzz lint format clean clean-all
+.PHONY: help setup configure build test test-upgrade bundle demo bench chaos fuzz lint format clean clean-all
 .NOTPARALLEL:
 
 help:
@@ -35,6 +35,9 @@ test: lint build
 
 test-upgrade: build
 	tests/e2e/upgrade.sh $(BUILD) $(REF)
+
+bundle: build
+	$(PYTHON) deploy/bundle/bundle.py --build $(BUILD)
 
 demo: build
 	$(PYTHON) deploy/local/demo.py --model $(MODEL_FOLDER)

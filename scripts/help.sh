@@ -6,6 +6,7 @@ make test              set up, lint, build, run every test
 make test-upgrade      the upgrade from the commit before (REF=HEAD^) to this one and back, under a job
 make build             set up and build; the programs land in build/bin/
 make setup             install what is missing (system packages; everything else under .deps/)
+make bundle            packages, all that they need and checksums in one file, for hosts without network
 make bench [MODEL=DIR] benchmarks against Hugging Face PEFT
 make chaos             harm a service that trains for MINUTES (30) and check that nothing is lost
 make fuzz              fuzz each reader of foreign bytes for FUZZ_SECONDS (60); installs clang for it

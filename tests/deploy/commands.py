@@ -4,13 +4,10 @@ import functools
 import pathlib
 import re
 import subprocess
-import sys
+
+from programs import build_folder
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPO / "deploy" / "local"))
-
-from programs import build_folder  # noqa: E402
-
 BIN = build_folder() / "bin"
 
 

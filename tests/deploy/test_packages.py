@@ -1,14 +1,18 @@
-"""The Debian packages: what is in them, and what they do where nothing else is installed."""
+"""The Debian packages and the bundle of them: what is in them, and what they do where nothing else
+is installed and no network is there."""
 
 import json
 import re
 import shutil
 import signal
 import subprocess
+import tarfile
 
+import bundle
 import pytest
-from bare_root import make_root, names_in
+from bare_root import build_package, make_package, make_root
 from commands import BIN, REPO
+from debian import field
 from programs import eventually
 
 (SITE_PACKAGES,) = (REPO / ".deps" / "venv" / "lib").glob("python3.*/site-packages")
@@ -33,31 +37,39 @@ def packages(tmp_path_factory):
     return {file.name.split("_")[0]: file for file in folder.glob("*.deb")}
 
 
-def field(package, name):
-    return run("dpkg-deb", "--field", package, name).strip()
-
-
-def depends(package):
-    """Names; of alternatives the first."""
-    return {first for first, *_ in names_in(field(package, "Depends"))}
+@pytest.fixture(scope="module")
+def unpacked(packages, tmp_path_factory):
+    """The folder that the bundle unpacks to; its pmt-libtorch is empty."""
+    made = tmp_path_factory.mktemp("bundle")
+    own, debian = made / "own", made / "debian"
+    for file in packages.values():
+        own.mkdir(exist_ok=True)
+        shutil.copy(file, own)
+    control = made / "pmt-libtorch" / "DEBIAN" / "control"
+    control.parent.mkdir(parents=True)
+    control.write_text(
+        f"Package: pmt-libtorch\nVersion: {field(packages['pmt-worker'], 'Version')}\n"
+        "Architecture: amd64\nMaintainer: a test\nDescription: stands in for one of gigabytes\n"
+    )
+    build_package(made / "pmt-libtorch", own)
+    debian.mkdir()
+    for name in bundle.needed(bundle.packages_in(own)):
+        make_package(name, debian)
+    bundle.main(["--out", str(made), "--packages", str(own), "--debian", str(debian)])
+    (archive,) = made.glob("*.tar")
+    with tarfile.open(archive) as tar:
+        tar.extractall(made, filter="data")
+    yield made / archive.stem
+    shutil.rmtree(made)
 
 
 @pytest.fixture(scope="module")
-def root(packages, tmp_path_factory):
-    """Nothing but what the packages ask for, and a pmt-libtorch that is empty."""
+def root(unpacked, tmp_path_factory):
+    """What every Debian system has, and the bundle in its /tmp."""
     made = tmp_path_factory.mktemp("root")
-    version = field(packages["pmt-worker"], "Version")
-    stub = made / "stub"
-    (stub / "DEBIAN").mkdir(parents=True)
-    (stub / "DEBIAN" / "control").write_text(
-        f"Package: pmt-libtorch\nVersion: {version}\nArchitecture: amd64\n"
-        "Maintainer: a test\nDescription: stands in for one of gigabytes\n"
-    )
-    run("dpkg-deb", "--build", stub, made / "stub.deb")
-    needed = set().union(*map(depends, packages.values())) - {"pmt-libtorch"}
-    root = make_root(made / "root", needed)
+    root = make_root(made / "root")
     (root / "usr/lib/prefixmem").mkdir()
-    run("cp", made / "stub.deb", *packages.values(), root / "tmp")
+    shutil.copytree(unpacked, root / "tmp" / "bundle")
     yield root
     shutil.rmtree(made)
 
@@ -84,20 +96,67 @@ def test_each_package_holds_its_programs_and_their_files(packages):
         assert ("usr/share/prefixmem/benchmarks/bbh.yaml" in files) == (name == "pmt"), files
 
 
-def entered(root, *command):
+def test_the_bundle_is_whole(unpacked, packages):
+    listed = dict(
+        reversed(line.split("  ")) for line in (unpacked / "SHA256SUMS").read_text().splitlines()
+    )
+    held = {str(f.relative_to(unpacked)): f for f in unpacked.rglob("*") if f.is_file()}
+    assert set(listed) == set(held) - {"SHA256SUMS"}
+    assert {name: bundle.sha256(held[name]) for name in listed} == listed
+    assert {f"packages/{file.name}" for file in packages.values()} <= set(held)
+    assert {"systemd/pmt-worker.service", "docs/deploy.md", "install.sh"} <= set(held)
+    assert any(re.fullmatch(r"python/prefixmem-.*-any\.whl", name) for name in held)
+
+
+def entered(root, *command, network=True):
     """A command line that sees /proc in `root`, and the wheel where pmt-libtorch would have it."""
     mounts = 'mount -t proc proc "$0/proc" && mount --bind "$1" "$0/usr/lib/prefixmem" && shift'
     script = f'{mounts} && exec chroot "$@"'
-    return ["unshare", "--mount", "sh", "-c", script, root, SITE_PACKAGES, *command]
+    apart = ["--mount"] if network else ["--mount", "--net"]
+    return ["unshare", *apart, "sh", "-c", script, root, SITE_PACKAGES, *command]
+
+
+@needs_mounts
+def test_a_changed_byte_is_refused(root):
+    def install(*packages):
+        command = entered(root, root, "/tmp/bundle/install.sh", *packages)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def refused(what):
+        done = install("pmt")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            "install.sh: nothing was installed, for of the bundle's files these are damaged or "
+            f"missing: {what}\n"
+        )
+
+    file = next((root / "tmp/bundle/packages").glob("pmt_*.deb"))
+    name = f"packages/{file.name}"
+    whole = file.read_bytes()
+    at = len(whole) // 2
+    file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    refused(name)
+    page = root / "tmp/bundle/docs/README.md"
+    page.rename(root / "tmp/page")
+    refused(f"docs/README.md,{name}")
+    (root / "tmp/page").rename(page)
+    file.write_bytes(whole)
+    sums = root / "tmp/bundle/SHA256SUMS"
+    sums.rename(root / "tmp/sums")
+    refused("SHA256SUMS")
+    (root / "tmp/sums").rename(sums)
+    assert (
+        "package is pmt-web; allowed: pmt, pmt-coordinator, pmt-worker" in install("pmt-web").stderr
+    )
+    assert not list((root / "usr/bin").glob("pmt*"))
 
 
 @needs_mounts
 def test_packages_are_installed_run_and_removed(packages, root):
-    def inside(*command):
-        return run(*entered(root, root, *command))
+    def inside(*command, **where):
+        return run(*entered(root, root, *command, **where))
 
-    debs = [f"/tmp/{package.name}" for package in packages.values()]
-    inside("dpkg", "--install", "/tmp/stub.deb", *debs)
+    inside("/tmp/bundle/install.sh", *packages, network=False)
     account = inside("getent", "passwd", "prefixmem").split(":")
     inside("getent", "passwd", "prefixmem-job")
     for name in ("pmt", "pmt-coordinator", "pmt-worker"):

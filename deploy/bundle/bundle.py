@@ -1,0 +1,125 @@
+"""Puts all that a host without network needs into one tar file with checksums.
+
+The project's packages, those of Debian that they need and a host may lack, the wheel of the Python
+client, the units and the pages; install.sh, which is in it, installs from it.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from debian import base, closure, field, names_in
+
+REPO = pathlib.Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns("*_pb2*", "made_from", "build", "*.egg-info", "__pycache__")
+
+
+def run(*command, **options):
+    subprocess.run(command, check=True, **options)
+
+
+def make_packages(build, folder):
+    """LibTorch's takes half a minute and 8 GB meanwhile."""
+    cpack = ["cpack", "--config", build / "CPackConfig.cmake", "-B", folder]
+    for more in ([], ["-D", "CPACK_COMPONENTS_ALL=libtorch"]):
+        run(*cpack, *more, stdout=subprocess.DEVNULL)
+
+
+def packages_in(folder):
+    """{package: its file}"""
+    return {field(file, "Package"): file for file in sorted(folder.glob("*.deb"))}
+
+
+def needed(packages):
+    """Names of Debian's packages that those need and a system may lack."""
+    asked = [names_in(field(file, "Depends")) for file in packages.values()]
+    names = {first for items in asked for first, *_ in items}
+    return closure(names - set(packages)) - base()
+
+
+def fetched(names, folder):
+    """{package: its file}, of which only those are fetched that the folder has not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if missing := sorted(names - set(packages_in(folder))):
+        apt = ["apt-get", "--quiet=2", "-o", "APT::Sandbox::User=root"]
+        run(*apt, "download", *missing, cwd=folder)
+    return {name: file for name, file in packages_in(folder).items() if name in names}
+
+
+def make_wheel(folder):
+    """Of a copy, since the build leaves files beside the sources."""
+    with tempfile.TemporaryDirectory() as copy:
+        source = pathlib.Path(copy, "clients", "python")
+        shutil.copytree(REPO / "proto", pathlib.Path(copy, "proto"))
+        shutil.copytree(REPO / "clients" / "python", source, ignore=LEFT_OUT)
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
+        run(*pip, "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source)
+
+
+def sha256(file):
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def fill(folder, files):
+    """The bundle's folder, `files` being its packages."""
+    packages = folder / "packages"
+    packages.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, packages)
+    with (packages / "Packages").open("wb") as index:
+        run("dpkg-scanpackages", ".", stdout=index, stderr=subprocess.DEVNULL, cwd=packages)
+    make_wheel(folder / "python")
+    shutil.copytree(REPO / "deploy" / "systemd", folder / "systemd")
+    shutil.copytree(REPO / "docs", folder / "docs")
+    shutil.copy(REPO / "deploy" / "bundle" / "install.sh", folder)
+    held = sorted(file for file in folder.rglob("*") if file.is_file())
+    sums = [f"{sha256(file)}  {file.relative_to(folder)}\n" for file in held]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+
+
+def parse(words):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, default=REPO / "build", help="build folder")
+    parser.add_argument(
+        "--out", type=pathlib.Path, help="where to put it; BUILD/bundle unless given"
+    )
+    parser.add_argument(
+        "--packages", type=pathlib.Path, help="the project's; else made of the build"
+    )
+    parser.add_argument(
+        "--debian", type=pathlib.Path, help="Debian's packages to take; OUT/debian unless given"
+    )
+    return parser.parse_args(words)
+
+
+def main(words=None):
+    options = parse(words)
+    out = options.out or options.build / "bundle"
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as work:
+        own = options.packages or pathlib.Path(work, "own")
+        if not options.packages:
+            make_packages(options.build, own)
+        packages = packages_in(own)
+        debian = fetched(needed(packages), options.debian or out / "debian")
+        version, architecture = (
+            field(packages["pmt"], name) for name in ("Version", "Architecture")
+        )
+        folder = pathlib.Path(work, f"prefixmem-{version}-{architecture}")
+        fill(folder, [*packages.values(), *debian.values()])
+        bundle = out / f"{folder.name}.tar"
+        owner = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]
+        run("tar", *owner, "-C", work, "-cf", bundle, folder.name)
+    print(f"{bundle}: {bundle.stat().st_size} bytes, sha256 {sha256(bundle)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (subprocess.CalledProcessError, LookupError) as error:
+        sys.exit(f"bundle.py: {error}")

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs packages of this bundle with what they need, out of the bundle alone, once every file of it is
+# as SHA256SUMS says: install.sh PACKAGE..., of pmt, pmt-coordinator and pmt-worker. As root.
+set -eu
+
+fail() {
+  echo "install.sh: $*" >&2
+  exit 1
+}
+
+cd "$(dirname "$0")"
+[ $# -gt 0 ] || fail "no package is named; allowed: pmt, pmt-coordinator, pmt-worker"
+for package; do
+  case $package in
+    pmt | pmt-coordinator | pmt-worker) ;;
+    *) fail "package is $package; allowed: pmt, pmt-coordinator, pmt-worker" ;;
+  esac
+done
+[ "$(id -u)" = 0 ] || fail "packages are installed as root"
+
+if ! checked=$(sha256sum --strict --check SHA256SUMS 2>/dev/null); then
+  damaged=$(echo "$checked" | sed -n 's/: FAILED.*//p' | paste --serial --delimiters=,)
+  fail "nothing was installed, for of the bundle's files these are damaged or missing: ${damaged:-SHA256SUMS}"
+fi
+
+state=$(mktemp -d)
+trap 'rm -rf "$state"' EXIT
+mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+echo "deb [trusted=yes] file:$(pwd | sed 's/ /%20/g')/packages ./" >"$state/bundle.list"
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o Dir::Etc::SourceList="$state/bundle.list" \
+    -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" \
+    -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
+}
+apt update
+# Of the version that is there already too: another build may bear it.
+apt install --yes --no-install-recommends --reinstall "$@"
