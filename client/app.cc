@@ -9,6 +9,7 @@
 #include "client/commands/commands.h"
 #include "client/exit_codes.h"
 #include "client/render/text.h"
+#include "common/spec/suggest.h"
 #include "common/version.h"
 
 namespace prefixmem::client {
@@ -54,11 +55,12 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   const auto given = app->get_subcommands();
   const auto unknown = app->remaining();
   if (given.empty() && !unknown.empty() && !unknown[0].starts_with('-')) {
-    std::string names;
+    std::vector<std::string_view> names;
     for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; })) {
-      names += (names.empty() ? "" : ", ") + command->get_name();
+      names.push_back(command->get_name());
     }
-    return "pmt: \"" + printable(unknown[0]) + "\" is no command; allowed: " + names + "\n";
+    return "pmt: \"" + printable(unknown[0]) + "\" is no command; " +
+           spec::suggestion(unknown[0], names) + "\n";
   }
   const std::string command = given.empty() ? "" : " " + given[0]->get_name();
   return "pmt: " + printable(error.what()) + " (see pmt" + command + " --help)\n";

@@ -1,14 +1,9 @@
 #include "client/render/diagnosis.h"
 
-#include <stdlib.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <nlohmann/json.hpp>
-#include <system_error>
-#include <utility>
 
-#include "client/channel/download.h"
+#include "client/commands/adapter_folder.h"
 #include "client/commands/benchmark_options.h"
 #include "client/commands/commands.h"
 #include "client/commands/tool.h"
@@ -16,9 +11,6 @@
 #include "client/exit_codes.h"
 #include "client/submission/submission.h"
 #include "common/files.h"
-#include "common/proto/job_state.h"
-#include "common/proto/spec_proto.h"
-#include "common/spec/spec_io.h"
 #include "common/spec/tree.h"
 
 namespace prefixmem::client {
@@ -32,27 +24,6 @@ struct DiagnoseOptions {
   int64_t rows = 8;
 };
 
-// Removed with its content.
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    std::string path = (fs::temp_directory_path() / "pmt-diagnose-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr) return from_errno("creating " + path, errno);
-    return TemporaryFolder(path);
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ~TemporaryFolder() {
-    std::error_code ignored;  // the system clears what is left
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
-
 // The user's spec, with its paths absolute.
 Result<std::string> read_spec(const std::string& name, Session& session) {
   const fs::path& here = session.env.working_folder;
@@ -63,57 +34,25 @@ Result<std::string> read_spec(const std::string& name, Session& session) {
   return spec.ok() ? spec : spec.status().with_context(name);
 }
 
-struct Subject {
-  fs::path folder;   // of the adapter
-  std::string spec;  // YAML that says which rows; may be empty
-};
-
-Result<Subject> fetch(const std::string& name, const fs::path& folder, Session& session) {
-  PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const v1::Job job, server->job(name));
-  PM_ASSIGN(const auto all, server->artifacts(job.id()));
-  bool any = false;
-  for (const v1::Artifact& file : all.artifacts()) {
-    if (!file.path().starts_with("adapter/")) continue;
-    PM_TRY(download(*server, job.id(), file, folder).status());
-    any = true;
-  }
-  if (!any) {
-    return not_found("job " + job.id() + " has no adapter in the store; it is " +
-                     state_name(job.state()));
-  }
-  PM_ASSIGN(const JobSpec spec, job_spec_from_proto(job.spec()));
-  return Subject{folder / "adapter", to_yaml(spec)};
-}
-
-Result<Subject> find_subject(const DiagnoseOptions& options, const fs::path& temporary,
-                             Session& session) {
-  Subject subject{session.env.working_folder / options.target, ""};
-  if (!fs::is_directory(subject.folder)) {
-    PM_ASSIGN(subject, fetch(options.target, temporary, session));
-  }
-  if (!options.spec.empty()) {
-    PM_ASSIGN(subject.spec, read_spec(options.spec, session));
-  }
-  return subject;
-}
-
 Result<int> diagnose(const DiagnoseOptions& options, Session& session) {
+  PM_ASSIGN(const AdapterFolder adapter, find_adapter(options.target, session));
+  std::string job_spec = adapter.spec;
+  if (!options.spec.empty()) {
+    PM_ASSIGN(job_spec, read_spec(options.spec, session));
+  }
   PM_ASSIGN(const TemporaryFolder temporary, TemporaryFolder::make());
-  PM_ASSIGN(const Subject subject, find_subject(options, temporary.path(), session));
   const fs::path spec = temporary.path() / "job.yaml", out = temporary.path() / "diagnosis.json";
-  std::vector<std::string> arguments = {"diagnose", subject.folder, "--out",
-                                        out,        "--rows",       std::to_string(options.rows)};
+  std::vector<std::string> arguments = {"diagnose", adapter.path, "--out",
+                                        out,        "--rows",     std::to_string(options.rows)};
   if (!options.model.empty()) {
     arguments.insert(arguments.end(), {"--model", session.env.working_folder / options.model});
   }
   for (const std::string& text : options.texts) {
     arguments.insert(arguments.end(), {"--text", text});
   }
-  if (options.texts.empty() && !subject.spec.empty()) {
+  if (options.texts.empty() && !job_spec.empty()) {
     PM_ASSIGN(Server * server, session.server());
-    PM_ASSIGN(const std::string rows,
-              fetch_rows(*server, subject.spec, temporary.path() / "content"));
+    PM_ASSIGN(const std::string rows, fetch_rows(*server, job_spec, temporary.path() / "content"));
     PM_TRY(write_file_atomic(spec, rows));
     arguments.insert(arguments.end(), {"--spec", spec});
   }
@@ -135,7 +74,9 @@ Command add_diagnose(CLI::App& app) {
   auto options = std::make_shared<DiagnoseOptions>();
   CLI::App* command = app.add_subcommand(
       "diagnose", "Say what an adapter does to attention: maps, outputs, spectra, prefix mass");
-  command->add_option("target", options->target, "Folder of the adapter, or job id or name")
+  command
+      ->add_option("target", options->target,
+                   "Folder of the adapter or of a download, or job id or name")
       ->required();
   command->add_option("--rows", options->rows, "Held-out rows to look at, at most")
       ->check(CLI::PositiveNumber)

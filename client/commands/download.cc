@@ -8,6 +8,7 @@
 #include "client/exit_codes.h"
 #include "client/render/numbers.h"
 #include "client/render/table.h"
+#include "common/proto/job_state.h"
 
 namespace prefixmem::client {
 namespace {
@@ -68,17 +69,18 @@ std::string table_of(const std::vector<Downloaded>& files) {
   return table.text();
 }
 
+std::string lacks(const v1::Job& job, const std::string& what) {
+  return "job " + job.id() + " is " + state_name(job.state()) + ": it has no " + what +
+         (has_ended(job.state()) ? "" : " yet");
+}
+
 // Nobody is to look for an adapter that there is not.
-void note_what_is_missing(const v1::Job& job, const std::vector<Downloaded>& files,
-                          const DownloadOptions& options, Session& session) {
+void note_missing_adapter(const v1::Job& job, const std::vector<v1::Artifact>& files,
+                          Session& session) {
   const bool trains = job.spec().method().type_case() != v1::MethodSpec::kNone;
-  const bool any = std::any_of(files.begin(), files.end(), [](const Downloaded& file) {
-    return file.artifact.kind() == "adapter";
-  });
-  if (!options.paths.empty() || any || !trains) return;
-  session.note("job " + job.id() + " is " + state_name(job.state()) + ": it has " +
-               (files.empty() ? "no files" : "no adapter") +
-               (has_ended(job.state()) ? "" : " yet"));
+  const bool any = std::any_of(files.begin(), files.end(),
+                               [](const auto& file) { return file.kind() == "adapter"; });
+  if (trains && !any) session.note(lacks(job, "adapter"));
 }
 
 Result<int> download_files(const DownloadOptions& options, Session& session) {
@@ -86,16 +88,16 @@ Result<int> download_files(const DownloadOptions& options, Session& session) {
   PM_ASSIGN(const v1::Job job, server->job(options.job));
   PM_ASSIGN(const auto all, server->artifacts(job.id()));
   PM_ASSIGN(const auto chosen, choose(all, options));
+  if (chosen.empty()) return not_found(lacks(job, "files"));
+  if (options.paths.empty() && !session.json()) note_missing_adapter(job, chosen, session);
   const auto folder = session.env.working_folder / (options.out.empty() ? job.id() : options.out);
   std::vector<Downloaded> files;
   for (const v1::Artifact& artifact : chosen) {
     PM_ASSIGN(const auto file, download(*server, job.id(), artifact, folder));
     files.push_back({artifact, file.string()});
   }
-  if (!session.json()) note_what_is_missing(job, files, options, session);
-  PM_TRY(session.print(session.json()  ? json_of(job.id(), folder.string(), files)
-                       : files.empty() ? ""
-                                       : table_of(files)));
+  PM_TRY(
+      session.print(session.json() ? json_of(job.id(), folder.string(), files) : table_of(files)));
   return kExitDone;
 }
 

@@ -54,7 +54,7 @@ std::string table_of(const v1::ListJobsResponse& response, Session& session) {
                {"method"},
                {"step", Align::kRight},
                {"loss", Align::kRight},
-               {"time", Align::kRight},
+               {"run time", Align::kRight},
                {"age", Align::kRight},
                {"worker"},
                {"reason"}});

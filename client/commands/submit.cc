@@ -9,6 +9,7 @@
 #include "client/render/job_text.h"
 #include "client/render/json.h"
 #include "client/render/table.h"
+#include "client/render/text.h"
 #include "client/submission/submission.h"
 #include "client/submission/uploads.h"
 #include "common/files.h"
@@ -54,6 +55,18 @@ Result<std::string> text_of(const v1::SubmitJobResponse& response, bool json, bo
   return (sweep.empty() ? "" : "sweep " + sweep + "\n") + table.text();
 }
 
+// Commands that take a name refuse one that several have. The jobs are stored whatever this learns.
+void note_shared_name(const v1::SubmitJobResponse& response, Server& server, Session& session) {
+  if (session.json() || response.jobs_size() != 1 || response.jobs(0).name().empty()) return;
+  v1::ListJobsRequest request;
+  request.set_name(response.jobs(0).name());
+  request.set_page_size(2);
+  const auto same = server.list(request);
+  if (!same.ok() || same->jobs_size() < 2) return;
+  session.note("another job is named \"" + printable(response.jobs(0).name()) +
+               "\" too: call this one by its id");
+}
+
 Result<int> submit(const SubmitOptions& options, Session& session) {
   auto request = make_request(options, session);
   if (!request.ok()) {
@@ -75,6 +88,7 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_TRY(response.status());
   PM_ASSIGN(const auto text, text_of(*response, session.json(), options.watch));
   PM_TRY(session.print(text));
+  note_shared_name(*response, *server, session);
   if (!options.watch) return kExitDone;
   return watch_jobs({response->jobs().begin(), response->jobs().end()}, session);
 }

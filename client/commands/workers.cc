@@ -55,6 +55,10 @@ Result<int> show(const v1::ListWorkersResponse& response, Session& session) {
 Result<int> list(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, server->workers());
+  if (response.workers().empty()) {
+    session.note("no worker is connected; `pmt-worker --coordinator " + server->address() +
+                 "` on a host makes it one");
+  }
   return show(response, session);
 }
 

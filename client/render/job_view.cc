@@ -16,6 +16,12 @@ void begin_attempt(JobView& view, int attempt) {
   view.step_seconds = 0;
 }
 
+// Those to come in this attempt, where its job evaluates at all: the last one ends it.
+int64_t evaluations_left(const JobView& view) {
+  if (view.eval_every <= 0) return 1;
+  return (view.total_steps - 1) / view.eval_every - view.step / view.eval_every + 1;
+}
+
 void add_step(JobView& view, const v1::StepEvent& step) {
   view.phase = "training";
   view.step = step.step();
@@ -28,6 +34,9 @@ void add_step(JobView& view, const v1::StepEvent& step) {
   view.rate = static_cast<double>(view.tokens) / view.step_seconds;
   const auto left = static_cast<double>(std::max<int64_t>(0, view.total_steps - view.step));
   view.eta = left * view.step_seconds / static_cast<double>(view.steps_seen);
+  if (view.eval && left > 0) {
+    *view.eta += static_cast<double>(evaluations_left(view)) * view.eval->seconds();
+  }
 }
 
 void add_phase(JobView& view, const v1::PhaseEvent& phase) {
@@ -47,6 +56,7 @@ JobView view_of(const v1::Job& job) {
   JobView view;
   view.id = job.id();
   view.name = job.name();
+  view.eval_every = job.spec().train().eval_every();
   return view;
 }
 

@@ -19,8 +19,9 @@ struct JobView {
   int64_t total_steps = 0;
   double loss = 0;             // of the last step
   std::optional<double> rate;  // tokens a second over the steps of this attempt
-  std::optional<double> eta;   // seconds, by the mean of those steps
+  std::optional<double> eta;   // seconds, by the mean of those steps and the last evaluation
   std::optional<v1::EvalEvent> eval;
+  int64_t eval_every = 0;  // steps; 0: only at the end
 
   // Of this attempt.
   int64_t steps_seen = 0;

@@ -140,7 +140,7 @@ Table result_table(const std::vector<ResultRow>& rows) {
                      {"loss", Align::kRight},
                      {"tokens/s", Align::kRight},
                      {"trainable", Align::kRight},
-                     {"time", Align::kRight},
+                     {"trainer time", Align::kRight},
                      {"adapter"}},
                     any_benchmark(rows));
   for (const ResultRow& row : rows) {

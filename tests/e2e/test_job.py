@@ -79,6 +79,8 @@ def test_verify_and_export(lora_job, service, tmp_path):
     job, _ = lora_job
     adapter, merged = downloaded(service, job, tmp_path / "job"), tmp_path / "merged"
     assert said(service.pmt("verify", adapter)) == (0, "APPLIED")
+    assert said(service.pmt("verify", adapter.parent)) == (0, "APPLIED"), "as downloaded"
+    assert said(service.pmt("verify", job)) == (0, "APPLIED"), "fetched for it"
     assert service.pmt("export", adapter, "--out", merged).code == 0
     assert said(service.pmt("verify", merged)) == (0, "APPLIED")
     assert not list(tmp_path.glob("merged.*"))

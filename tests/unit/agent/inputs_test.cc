@@ -29,6 +29,10 @@ TEST_F(InputsTest, PutsLocalPathsInThePlaceOfContent) {
   const std::string path = (folder_.path() / rows.sha256 / "train.csv").string();
   EXPECT_EQ(local->spec_yaml, "model: /m\ndata:\n  train: " + path + "\nname: content-a\n");
   EXPECT_EQ(local->leases.size(), 1u);
+  const Status said = local->in_words_of_spec(
+      data_loss(path + " line 3: no label; " + path + " and /m/train.csv are others"));
+  EXPECT_EQ(said.code(), Code::kDataLoss);
+  EXPECT_EQ(said.message(), "train.csv line 3: no label; train.csv and /m/train.csv are others");
 }
 
 TEST_F(InputsTest, HoldsContentAsLongAsItLives) {

@@ -47,6 +47,12 @@ TEST(CommandLine, NamesAnUnknownCommand) {
       "admin, models, health, version\n");
 }
 
+TEST(CommandLine, NamesTheCommandThatWasMeant) {
+  Pmt pmt;
+  EXPECT_EQ(pmt.run_as_is({"sumbit", "job.yaml"}).err,
+            "pmt: \"sumbit\" is no command; did you mean submit?\n");
+}
+
 TEST(CommandLine, NamesAWrongOptionAndPointsToTheCommandsHelp) {
   Pmt pmt;
   const Outcome option = pmt.run_as_is({"list", "--frob"});

@@ -83,12 +83,12 @@ TEST_F(Download, NamesAPathThatIsNotThere) {
   EXPECT_THAT(pmt.tree(), IsEmpty());
 }
 
-TEST_F(Download, AJobWithoutFilesIsNoFailure) {
+TEST_F(Download, OfAJobWithoutFilesFails) {
   pmt.service.artifacts.clear();
   const Outcome done = pmt.run({"download", "job-1"});
-  EXPECT_EQ(done.code, 0);
+  EXPECT_EQ(done.code, 12);
   EXPECT_EQ(done.err, "pmt: job job-1 is succeeded: it has no files\n");
-  EXPECT_EQ(pmt.run({"download", "job-1", "-o", "json"}).json()["files"].size(), 0u);
+  EXPECT_THAT(pmt.tree(), IsEmpty());
 }
 
 TEST_F(Download, SaysThatThereIsNoAdapter) {

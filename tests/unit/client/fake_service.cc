@@ -22,6 +22,7 @@ grpc::Status no_sweep(const std::string& name) {
 bool matches(const v1::Job& job, const v1::ListJobsRequest& request) {
   const auto& states = request.states();
   return (request.sweep_id().empty() || request.sweep_id() == job.sweep_id()) &&
+         (request.name().empty() || request.name() == job.name()) &&
          (states.empty() || std::find(states.begin(), states.end(), job.state()) != states.end());
 }
 

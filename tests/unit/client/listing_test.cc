@@ -46,8 +46,8 @@ TEST_F(Listing, ListIsATable) {
   const Outcome done = pmt.run({"list"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(done.out,
-            "job    name     state    method    step  loss   time    age  worker    reason\n"
-            "job-1  banking  running  lora r=8   2/4   0.5  30.0s  1m00s  worker-1  runs\n");
+            "job    name     state    method    step  loss  run time    age  worker    reason\n"
+            "job-1  banking  running  lora r=8   2/4   0.5     30.0s  1m00s  worker-1  runs\n");
 }
 
 TEST_F(Listing, ListFitsTheTerminal) {
@@ -179,7 +179,9 @@ TEST_F(Listing, Workers) {
             "GPU A, GPU B\n");
   const auto json = pmt.run({"workers", "-o", "json"}).json();
   EXPECT_EQ(json["workers"][0]["used_slots"], 2);
+  EXPECT_EQ(pmt.run({"workers"}).err, "");
   pmt.service.workers.clear();
+  EXPECT_THAT(pmt.run({"workers"}).err, HasSubstr("no worker is connected"));
   EXPECT_EQ(pmt.run({"workers", "-o", "json"}).json()["workers"].size(), 0u);
 }
 
@@ -255,11 +257,11 @@ TEST_F(Listing, ResultsOfASweep) {
   pmt.service.add_file("job-1", "checkpoints/4/state", "checkpoint", "x");
   const Outcome done = pmt.run({"results", "sweep-1", "--by-job"});
   EXPECT_EQ(done.code, 0) << done.err;
-  EXPECT_EQ(
-      done.out,
-      "name     method    state      before  after  loss  tokens/s  trainable  time  adapter\n"
-      "banking  lora r=8  succeeded       -      -   0.5     1.23k  4,718,592     -  "
-      "job-1/adapter\n");
+  EXPECT_EQ(done.out,
+            "name     method    state      before  after  loss  tokens/s  trainable  trainer time  "
+            "adapter\n"
+            "banking  lora r=8  succeeded       -      -   0.5     1.23k  4,718,592             -  "
+            "job-1/adapter\n");
   const auto json = pmt.run({"results", "banking", "-o", "json"}).json();
   ASSERT_EQ(json["jobs"].size(), 1u);
   EXPECT_EQ(json["jobs"][0]["adapter"], "job-1/adapter");

@@ -46,6 +46,22 @@ TEST(JobView, ANewAttemptMeasuresItsSpeedAnew) {
   EXPECT_EQ(view.eta, 4.0);
 }
 
+TEST(JobView, ExpectsAsManyEvaluationsAsAreToCome) {
+  v1::Job job = make_job("job-1", "banking", v1::JOB_STATE_QUEUED);
+  const auto eta_at = [&](int64_t step) {
+    v1::JobEvent evaluated = step_event("job-1", 3, 1);
+    evaluated.mutable_trainer()->mutable_eval()->set_seconds(10);
+    return *updated(updated(view_of(job), evaluated), step_event("job-1", 4, step)).eta;
+  };
+  EXPECT_EQ(eta_at(2), 11.0) << "two steps and the evaluation at the end";
+  job.mutable_spec()->mutable_train()->set_eval_every(2);
+  EXPECT_EQ(eta_at(1), 21.5) << "those after steps 2 and 4";
+  EXPECT_EQ(eta_at(2), 11.0);
+  job.mutable_spec()->mutable_train()->set_eval_every(3);
+  EXPECT_EQ(eta_at(2), 21.0) << "after step 3 and at the end";
+  EXPECT_EQ(eta_at(4), 0.0) << "nothing is known to be left";
+}
+
 TEST(JobView, StepsWithoutATimeHaveNoSpeed) {
   v1::JobEvent event = step_event("job-1", 3, 1);
   event.mutable_trainer()->mutable_step()->set_step_seconds(0);

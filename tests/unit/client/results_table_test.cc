@@ -43,12 +43,12 @@ TEST(Results, ComparesJobs) {
       result_table({result_row(untuned(), ""), result_row(trained(), "job-1/adapter")});
   EXPECT_EQ(
       table.text(),
-      "name  method    state      accuracy before  accuracy after  loss  tokens/s  trainable   "
-      "time  adapter\n"
-      "base  none      succeeded            12.5%           12.5%     -         -          0   "
-      "   -  -\n"
+      "name  method    state      accuracy before  accuracy after  loss  tokens/s  trainable  "
+      "trainer time  adapter\n"
+      "base  none      succeeded            12.5%           12.5%     -         -          0  "
+      "           -  -\n"
       "lora  lora r=8  succeeded            12.5%           75.0%  0.25     3.21k  4,718,592  "
-      "1m15s  job-1/adapter\n");
+      "       1m15s  job-1/adapter\n");
 }
 
 TEST(Results, NamesTheMetricInTheCellsWhereItDiffers) {

@@ -29,6 +29,16 @@ TEST_F(Submit, PrintsTheJobs) {
   EXPECT_EQ(pmt.service.submitted[0].yaml(), "model: " + pmt.path("specs/m").string() + "\n");
 }
 
+TEST_F(Submit, SaysThatANameIsNoLongerEnough) {
+  const auto note = [&] { return pmt.run({"submit", "specs/job.yaml"}).err; };
+  pmt.service.jobs = {make_job("job-1", "banking", v1::JOB_STATE_QUEUED)};
+  EXPECT_EQ(note(), "");
+  pmt.service.jobs.push_back(make_job("job-0", "other", v1::JOB_STATE_SUCCEEDED));
+  EXPECT_EQ(note(), "");
+  pmt.service.jobs.push_back(make_job("job-00", "banking", v1::JOB_STATE_SUCCEEDED));
+  EXPECT_EQ(note(), "pmt: another job is named \"banking\" too: call this one by its id\n");
+}
+
 TEST_F(Submit, PrintsTheSweep) {
   const Outcome done =
       pmt.run({"submit", "specs/job.yaml", "--set", "sweep.grid={train.seed: [1, 2]}"});

@@ -67,7 +67,10 @@ AttemptEnd Attempt::concluded() const {
   AttemptEnd end = *closing_;
   if (!failure_.ok()) return {failure_, end.stderr_tail};
   if (end.status.ok()) return {};
-  if (!stop_kind_) return end;
+  if (!stop_kind_) {
+    if (setup_) end.status = setup_->inputs.in_words_of_spec(end.status);
+    return end;
+  }
   const bool cancel = *stop_kind_ == StopKind::kCancel;
   return {cancel ? cancelled(stop_reason_) : unavailable(stop_reason_), end.stderr_tail};
 }

@@ -10,6 +10,27 @@ namespace prefixmem::agent {
 
 using spec::Tree;
 
+namespace {
+
+std::string name_for_people(const std::string& named) {
+  const auto content = parse_content_name(named);
+  return content.ok() ? content->name : named;
+}
+
+}  // namespace
+
+Status LocalInputs::in_words_of_spec(const Status& failure) const {
+  std::string sentence = failure.message();
+  for (const auto& [path, name] : names) {
+    if (path == name) continue;
+    for (size_t at = sentence.find(path); at != std::string::npos; at = sentence.find(path, at)) {
+      sentence.replace(at, path.size(), name);
+      at += name.size();
+    }
+  }
+  return {failure.code(), std::move(sentence)};
+}
+
 Result<LocalInputs> Inputs::localize(const std::string& spec_yaml,
                                      const std::stop_token& stop) const {
   PM_ASSIGN(Tree spec, spec::parse_tree(spec_yaml));
@@ -17,6 +38,7 @@ Result<LocalInputs> Inputs::localize(const std::string& spec_yaml,
   PM_TRY(spec::each_path(spec, [&](std::string_view key, Tree& value) -> Status {
     const auto path = find(value.scalar, stop, local.leases);
     if (!path.ok()) return path.status().with_context(key);
+    local.names.emplace_back(path->string(), name_for_people(value.scalar));
     value = Tree::text(path->string());
     return {};
   }));

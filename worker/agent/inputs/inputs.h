@@ -15,8 +15,13 @@ namespace prefixmem::agent {
 
 // What a spec names is there as long as this lives.
 struct LocalInputs {
+  // A failure in words of whoever wrote the spec: the spec's own names in the place of this host's
+  // paths, of content the NAME alone.
+  Status in_words_of_spec(const Status& failure) const;
+
   std::string spec_yaml;  // with paths of this host
   std::vector<ContentLease> leases;
+  std::vector<std::pair<std::string, std::string>> names;  // such a path, and what it is then
 };
 
 // Thread-safe. `cache` outlives it.
