@@ -207,7 +207,7 @@ def test_a_job_crosses_workers_of_both_releases(release, lab, cluster, tmp_path)
     cluster.start_coordinator(**COORDINATOR, max_retries=0)
     cluster.bin = RELEASES[other] / "bin"
     cluster.start_worker(slots=1)
-    spec = lab.spec("crossing", train__max_steps=1000, **SPEC)
+    spec = lab.spec("crossing", train__max_steps=600, **SPEC)
     undisturbed = submit(cluster, spec)
     succeeded(cluster, undisturbed)
     job = submit(cluster, spec)

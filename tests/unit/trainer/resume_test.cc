@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/spec/spec_io.h"
 #include "tests/unit/trainer/sft_task.h"
 #include "tests/unit/trainer/toy_model.h"
 #include "worker/trainer/collective/backends.h"
@@ -89,6 +90,17 @@ TEST_F(ResumeTest, RefusesAnotherJobNamingTheKeys) {
   const auto choice = choose();
   EXPECT_EQ(choice.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(choice.status().message(), HasSubstr("whose spec differs in model, train.seed"));
+}
+
+TEST_F(ResumeTest, KeysThatHaveComeSinceAreAtTheirDefaults) {
+  const std::string older =
+      "{name: a, model: m, method: lora, data: {train: rows}, train: {max_steps: 3}}";
+  save(10, older);
+  JobSpec spec = *parse_job_spec(older);
+  EXPECT_TRUE(choose_resume_point(folder_, to_yaml(spec), "rows", "machine").ok());
+  spec.train.weight_decay += 1;
+  EXPECT_THAT(choose_resume_point(folder_, to_yaml(spec), "rows", "machine").status().message(),
+              HasSubstr("whose spec differs in train.weight_decay"));
 }
 
 TEST_F(ResumeTest, RefusesOtherRows) {

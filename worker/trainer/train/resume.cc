@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "common/spec/spec_io.h"
+
 namespace prefixmem::trainer {
 namespace {
 
@@ -37,9 +39,15 @@ Leaves leaves_of(const std::string& yaml) {
   return leaves;
 }
 
+// The keys that have come since an older program wrote it are at their defaults.
+std::string with_all_keys(const std::string& spec_yaml) {
+  const auto spec = parse_job_spec(spec_yaml);
+  return spec.ok() ? to_yaml(*spec) : spec_yaml;
+}
+
 Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
                       const std::string& data_digest) {
-  const auto keys = differing_keys(point.info.spec_yaml, spec_yaml);
+  const auto keys = differing_keys(with_all_keys(point.info.spec_yaml), spec_yaml);
   if (!keys.empty()) {
     std::string names;
     for (const auto& key : keys) names += (names.empty() ? "" : ", ") + key;
