@@ -93,6 +93,11 @@ struct Spellings<Output> {
       {{Output::kAll, "all"}, {Output::kAdapter, "adapter"}, {Output::kNone, "none"}}};
 };
 template <>
+struct Spellings<Checkpointing> {
+  static constexpr SpellingRows<Checkpointing, 2> kRows = {
+      {{Checkpointing::kOff, "off"}, {Checkpointing::kOn, "on"}}};
+};
+template <>
 struct Spellings<EvalSplit> {
   static constexpr SpellingRows<EvalSplit, 2> kRows = {
       {{EvalSplit::kTest, "test"}, {EvalSplit::kValidation, "validation"}}};

@@ -163,6 +163,8 @@ enum class Schedule { kConstant, kLinear, kCosine };
 enum class Dtype { kBf16, kFp32 };
 // What a job leaves in the store besides its scores.
 enum class Output { kAll, kAdapter, kNone };
+// Whether backward computes a layer's activations again.
+enum class Checkpointing { kOff, kOn };
 
 struct TrainSpec {
   std::optional<int64_t> max_steps;  // exactly one of max_steps and epochs (method none: neither)
@@ -181,6 +183,8 @@ struct TrainSpec {
   int64_t checkpoint_every = 0;  // steps; 0: only at the end
   bool deterministic = false;    // bitwise as alone in a bank; refuses to resume elsewhere
   Output output = Output::kAll;
+  // None: off, which workers older than the key need not be told.
+  std::optional<Checkpointing> activation_checkpointing = {};
 };
 
 // ---- eval ---------------------------------------------------------------------------------------

@@ -213,6 +213,8 @@ class SpecMaker {
     train.seed = whole();
     train.eval_every = whole();
     train.checkpoint_every = whole();
+    train.output = static_cast<Output>(below(3));
+    if (coin()) train.activation_checkpointing = static_cast<Checkpointing>(below(2));
     return train;
   }
 

@@ -9,6 +9,7 @@
 
 #include <limits>
 
+#include "tests/unit/trainer/peak_bytes.h"
 #include "tests/unit/trainer/random_examples.h"
 #include "tests/unit/trainer/test_gang.h"
 #include "tests/unit/trainer/tiny_adapters.h"
@@ -141,6 +142,71 @@ TEST(JointStep, RandomBanksHaveTheLossesOfEachAlone) {
 
 TEST(JointStep, RandomBanksHaveTheBitsOfEachAlone) {
   for (uint32_t seed = 21; seed <= 32; ++seed) check(seed, true);
+}
+
+// Losses and what is learned, with activations kept or computed again.
+std::pair<Losses, torch::Tensor> learned(Plan plan, bool gemma, Checkpointing checkpointing) {
+  plan.spec.activation_checkpointing = checkpointing;
+  const auto model = tiny_transformer(gemma);
+  Trial trial(plan, *model);
+  const Losses losses = train(*model, {&trial});
+  return {losses, trial.values()};
+}
+
+TEST(ActivationCheckpointing, HasTheBitsOfKeepingThem) {
+  for (uint32_t seed = 41; seed <= 64; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomExamples random(seed);
+    Plan plan = random_plan(random, seed % 3 == 0);
+    plan.method = seed % 8 == 0 ? MethodSpec(FullMethod()) : kMethods[seed % kMethods.size()];
+    if (seed % 8 == 0) plan.objective = SftObjective();  // nothing is remembered of the base here
+    const bool gemma = seed % 2 == 0;
+    const auto [losses, values] = learned(plan, gemma, Checkpointing::kOff);
+    const auto [again, same] = learned(plan, gemma, Checkpointing::kOn);
+    EXPECT_EQ(again, losses);
+    EXPECT_TRUE(torch::equal(same, values));
+  }
+}
+
+// In a bank all that share a pass have it; each still learns what it learns alone.
+TEST(ActivationCheckpointing, OfOneTrialChangesNoOther) {
+  const auto model = tiny_transformer(true);
+  RandomExamples random(7);
+  std::vector<std::unique_ptr<Trial>> kept, mixed;
+  for (int i = 0; i < 3; ++i) {
+    Plan plan = random_plan(random, false);
+    kept.push_back(std::make_unique<Trial>(plan, *model));
+    if (i == 1) plan.spec.activation_checkpointing = Checkpointing::kOn;
+    mixed.push_back(std::make_unique<Trial>(plan, *model));
+  }
+  const auto run = [&](const auto& trials) {
+    return train(*model, {trials[0].get(), trials[1].get(), trials[2].get()});
+  };
+  EXPECT_EQ(run(mixed), run(kept));
+}
+
+// Of 12 layers, the inputs of each and all of one are left.
+TEST(ActivationCheckpointing, HoldsAFractionOfTheMemory) {
+  ModelConfig config = tiny_config(false);
+  config.num_layers = 12;
+  config.layers.resize(12);
+  Transformer model(config, {.dtype = torch::kFloat32}, tiny_weights(config));
+  RandomExamples random(3);
+  for (const MethodSpec& method : kMethods) {
+    Plan plan{method, SftObjective(), random.examples(30), {}};
+    plan.spec.max_steps = 2;
+    plan.spec.global_batch_size = 30;
+    const auto peak = [&](Checkpointing checkpointing) {
+      plan.spec.activation_checkpointing = checkpointing;
+      Trial trial(plan, model);
+      trial.trainer->step().value();  // what the optimizer keeps is there
+      const PeakBytes bytes;
+      trial.trainer->step().value();
+      return bytes.peak();
+    };
+    const int64_t kept = peak(Checkpointing::kOff), computed = peak(Checkpointing::kOn);
+    EXPECT_LT(3 * computed, kept) << method_name(method) << ": " << computed << " of " << kept;
+  }
 }
 
 // Counts the passes over the base.

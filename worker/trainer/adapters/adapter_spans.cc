@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "worker/trainer/ops/add_rows.h"
@@ -27,6 +28,19 @@ bool AdapterSpans::empty() const {
                      [](const AdapterSpan& span) { return span.adapter == nullptr; });
 }
 
+bool AdapterSpans::recompute() const {
+  return std::any_of(spans_.begin(), spans_.end(),
+                     [](const AdapterSpan& span) { return span.recompute; });
+}
+
+int64_t AdapterSpans::first_layer() const {
+  int64_t first = std::numeric_limits<int64_t>::max();
+  for (const AdapterSpan& span : spans_) {
+    if (span.adapter != nullptr) first = std::min(first, span.adapter->first_layer());
+  }
+  return first;
+}
+
 // hook(adapter, index of its span) → its delta or undefined.
 template <class Hook>
 std::vector<RowsToAdd> AdapterSpans::deltas(const Hook& hook) const {
@@ -47,7 +61,7 @@ std::vector<LowRankUpdate> AdapterSpans::low_rank_updates(int64_t layer,
                                                           bool drops) const {
   std::vector<LowRankUpdate> updates;
   int64_t begin = 0;
-  for (const auto& [adapter, tokens] : spans_) {
+  for (const auto& [adapter, tokens, recompute] : spans_) {
     for (size_t map = 0; adapter != nullptr && tokens > 0 && map < sites.size(); ++map) {
       auto product = adapter->low_rank(layer, sites[map], drops);
       if (product) updates.push_back({map, begin, tokens, *std::move(product)});
@@ -99,7 +113,8 @@ std::vector<PrefixRun> AdapterSpans::prefixes(torch::Dtype dtype) const {
 }
 
 AdapterSpans AdapterSpans::select(const torch::Tensor& rows) const {
-  if (spans_.size() == 1) return AdapterSpans({{spans_.front().adapter, rows.numel()}});
+  if (spans_.size() == 1)
+    return AdapterSpans({{spans_.front().adapter, rows.numel(), spans_.front().recompute}});
   std::vector<int64_t> ends;
   int64_t end = 0;
   for (const int64_t count : counts_) ends.push_back(end += count);
@@ -109,7 +124,7 @@ AdapterSpans AdapterSpans::select(const torch::Tensor& rows) const {
   int64_t begin = 0;
   for (size_t i = 0; i < spans_.size(); ++i) {
     const int64_t next = place[static_cast<int64_t>(i)];
-    selected.push_back({spans_[i].adapter, next - begin});
+    selected.push_back({spans_[i].adapter, next - begin, spans_[i].recompute});
     begin = next;
   }
   return AdapterSpans(std::move(selected));

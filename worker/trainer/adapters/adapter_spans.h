@@ -16,6 +16,9 @@ namespace prefixmem::trainer {
 struct AdapterSpan {
   Adapter* adapter = nullptr;
   int64_t tokens = 0;
+  // Whether backward is to compute the layers again rather than have their activations kept; one
+  // that wants it has it done for the whole stream.
+  bool recompute = false;
 };
 
 // A span's prefix.
@@ -32,6 +35,9 @@ class AdapterSpans {
   explicit AdapterSpans(std::vector<AdapterSpan> spans);
 
   bool empty() const;  // no adapter at all
+  bool recompute() const;
+  // The first layer that one of them takes part in; past all layers where none does.
+  int64_t first_layer() const;
   const std::vector<AdapterSpan>& spans() const { return spans_; }
 
   // Those of the linear deltas of maps of one input that are of low rank.

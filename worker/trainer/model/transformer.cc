@@ -11,6 +11,7 @@
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/linear.h"
+#include "worker/trainer/ops/recomputed.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/token_log_probs.h"
 
@@ -46,16 +47,24 @@ std::vector<PrefixSpan> spans_of(const std::vector<PrefixRun>& prefixes) {
   return spans;
 }
 
-// A layer's prefix keys or values of all runs, then those of the stream.
-torch::Tensor behind_prefixes(const std::vector<PrefixRun>& prefixes, int64_t layer,
-                              torch::Tensor Prefix::* part, const torch::Tensor& stream) {
-  std::vector<torch::Tensor> all;
-  for (const PrefixRun& run : prefixes) {
-    if (run.length() > 0) all.push_back(run.layers[layer].*part);
+// Each layer's prefix keys and values of all runs; empty where none has any.
+std::vector<Prefix> joined(const std::vector<PrefixRun>& runs, int64_t layers) {
+  std::vector<Prefix> prefixes;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    std::vector<torch::Tensor> keys, values;
+    for (const PrefixRun& run : runs) {
+      if (run.length() == 0) continue;
+      keys.push_back(run.layers[layer].key);
+      values.push_back(run.layers[layer].value);
+    }
+    if (keys.empty()) return {};
+    prefixes.push_back({at::cat(keys), at::cat(values)});
   }
-  if (all.empty()) return stream;
-  all.push_back(stream);
-  return at::cat(all);
+  return prefixes;
+}
+
+torch::Tensor behind(const torch::Tensor& prefix, const torch::Tensor& stream) {
+  return prefix.defined() ? at::cat({prefix, stream}) : stream;
 }
 
 void begin_with(const std::vector<Prefix>& prefixes, RowCache& cache) {
@@ -117,17 +126,19 @@ torch::Tensor Transformer::forward(const RaggedBatch& batch, const AdapterSpans&
                                    const torch::Tensor& sources,
                                    const AttentionObserver& observer) const {
   const auto prefixes = adapters.prefixes(options_.dtype);
-  const auto plans = plan_layers(config_, [&](int64_t window) {
-    return plan_attention(batch.segments, {window, spans_of(prefixes), options_.device});
-  });
+  // Held as long as backward may ask for a layer again.
+  const auto plans = std::make_shared<const std::map<int64_t, AttentionPlan>>(
+      plan_layers(config_, [&](int64_t window) {
+        return plan_attention(batch.segments, {window, spans_of(prefixes), options_.device});
+      }));
   Pass pass = start_pass(
       adapters, shifted(batch.positions, prefixes),
-      [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
-          const torch::Tensor& value) {
-        return attention(query, behind_prefixes(prefixes, layer, &Prefix::key, key),
-                         behind_prefixes(prefixes, layer, &Prefix::value, value),
-                         plans.at(config_.layers[layer].sliding_window), config_.attention_scale);
+      [this, plans](int64_t layer, const Prefix& prefix, const torch::Tensor& query,
+                    const torch::Tensor& key, const torch::Tensor& value) {
+        return attention(query, behind(prefix.key, key), behind(prefix.value, value),
+                         plans->at(config_.layers[layer].sliding_window), config_.attention_scale);
       });
+  pass.prefixes = joined(prefixes, config_.num_layers);
   pass.dropout_keys = batch.dropout_keys;
   pass.observer = observer;
   const auto [rows, where] = at::_unique(sources, true, true);
@@ -163,8 +174,8 @@ torch::Tensor Transformer::extend_rows(const std::vector<RowCache*>& caches,
   }
   RowExtension rows(caches, tokens, options_.device);
   Pass pass = start_pass(AdapterSpans({{adapter, rows.tokens().numel()}}), rows.positions(),
-                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
-                             const torch::Tensor& value) {
+                         [&](int64_t layer, const Prefix&, const torch::Tensor& query,
+                             const torch::Tensor& key, const torch::Tensor& value) {
                            return rows.attend(layer, query, key, value,
                                               config_.layers[layer].sliding_window,
                                               config_.attention_scale);
@@ -184,8 +195,8 @@ torch::Tensor Transformer::grow(RowCache& tree, const RaggedBatch& batch, Adapte
                        {window, {{end - prefix, prefix}}, options_.device});
   });
   Pass pass = start_pass(AdapterSpans({{adapter, count}}), batch.positions + prefix,
-                         [&](int64_t layer, const torch::Tensor& query, const torch::Tensor& key,
-                             const torch::Tensor& value) {
+                         [&](int64_t layer, const Prefix&, const torch::Tensor& query,
+                             const torch::Tensor& key, const torch::Tensor& value) {
                            tree.write(layer, key, value);
                            return attention(query, tree.keys(layer, end), tree.values(layer, end),
                                             plans.at(config_.layers[layer].sliding_window),
@@ -199,7 +210,7 @@ torch::Tensor Transformer::grow(RowCache& tree, const RaggedBatch& batch, Adapte
 
 Transformer::Pass Transformer::start_pass(AdapterSpans adapters, const torch::Tensor& positions,
                                           Attend attend) const {
-  Pass pass{std::move(adapters), {}, std::move(attend), {}, {}};
+  Pass pass{std::move(adapters), {}, std::move(attend), {}, {}, {}};
   for (size_t i = 0; i < config_.ropes.size(); ++i) {
     pass.tables.push_back(
         rotary_tables(positions, inverse_frequencies_[i], config_.ropes[i].attention_factor));
@@ -215,25 +226,42 @@ torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
 
 torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
                                const torch::Tensor& rows) const {
+  const auto first_recomputed = at::GradMode::is_enabled() && pass.adapters.recompute()
+                                    ? pass.adapters.first_layer()
+                                    : config_.num_layers;
+  const auto kept = std::make_shared<Pass>(std::move(pass));
+  const auto prefix_at = [&](int64_t layer) {
+    return kept->prefixes.empty() ? Prefix() : kept->prefixes[layer];
+  };
   torch::Tensor x = embed(tokens);
-  for (int64_t layer = 0; layer < config_.num_layers; ++layer) {
-    x = block(layer, pass, x, layer + 1 == config_.num_layers ? rows : torch::Tensor());
+  const int64_t last = config_.num_layers - 1;  // little of it is kept, and it changes the pass
+  for (int64_t layer = 0; layer < last; ++layer) {
+    if (layer >= first_recomputed) {
+      x = recomputed(x, prefix_at(layer).key, prefix_at(layer).value,
+                     [this, kept, layer](const std::vector<torch::Tensor>& in) {
+                       return block(layer, *kept, {in[1], in[2]}, in[0], {});
+                     });
+    } else {
+      x = block(layer, *kept, prefix_at(layer), x, {});
+    }
   }
-  return norm(x, weights_.final_norm);
+  Pass ends = *kept;
+  return norm(block(last, ends, prefix_at(last), x, rows), weights_.final_norm);
 }
 
-torch::Tensor Transformer::block(int64_t layer, Pass& pass, const torch::Tensor& x,
-                                 const torch::Tensor& rows) const {
+torch::Tensor Transformer::block(int64_t layer, Pass& pass, const Prefix& prefix,
+                                 const torch::Tensor& x, const torch::Tensor& rows) const {
   const LayerWeights& weights = weights_.layers[layer];
-  const torch::Tensor attended = attend(layer, pass, norm(x, weights.before_attention), rows);
+  const torch::Tensor attended =
+      attend(layer, pass, prefix, norm(x, weights.before_attention), rows);
   const torch::Tensor kept = rows.defined() ? x.index_select(0, rows) : x;
   const torch::Tensor middle = add_norm(kept, attended, weights.after_attention);
   const torch::Tensor changed = mlp(layer, pass, norm(middle, weights.before_mlp));
   return add_norm(middle, changed, weights.after_mlp);
 }
 
-torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor& x,
-                                  const torch::Tensor& rows) const {
+torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const Prefix& prefix,
+                                  const torch::Tensor& x, const torch::Tensor& rows) const {
   const LayerWeights& weights = weights_.layers[layer];
   const RotaryTables& tables = pass.tables[config_.layers[layer].rope];
   const auto projected = linear(layer, {Site::kQ, Site::kK, Site::kV}, pass, x);
@@ -241,7 +269,7 @@ torch::Tensor Transformer::attend(int64_t layer, Pass& pass, const torch::Tensor
   torch::Tensor unrotated = norm(by_head(0), weights.query_norm);
   torch::Tensor query = rotate(unrotated, tables);
   const torch::Tensor key = rotate(norm(by_head(1), weights.key_norm), tables), value = by_head(2);
-  torch::Tensor mixed = pass.attend(layer, query, key, value);
+  torch::Tensor mixed = pass.attend(layer, prefix, query, key, value);
   if (rows.defined()) {
     for (torch::Tensor* tensor : {&mixed, &query, &unrotated, &pass.dropout_keys}) {
       if (tensor->defined()) *tensor = tensor->index_select(0, rows);

@@ -53,14 +53,16 @@ class Transformer final : public Decoder {
   void observe(const RaggedBatch& batch, Adapter* adapter, const AttentionObserver& observer);
 
  private:
-  // (layer, query [T, heads, d], key, value [T, key heads, d]) → [T, heads, d]
-  using Attend = std::function<torch::Tensor(int64_t, const torch::Tensor&, const torch::Tensor&,
-                                             const torch::Tensor&)>;
+  // (layer, what every row finds before its own keys and values, query [T, heads, d], key, value
+  // [T, key heads, d]) → [T, heads, d]
+  using Attend = std::function<torch::Tensor(int64_t, const Prefix&, const torch::Tensor&,
+                                             const torch::Tensor&, const torch::Tensor&)>;
   // What the layers of one forward share.
   struct Pass {
     AdapterSpans adapters;
     std::vector<RotaryTables> tables;  // by rope
     Attend attend;
+    std::vector<Prefix> prefixes = {};  // by layer, of all spans; empty: none
     torch::Tensor dropout_keys;  // of the tokens that the layer at hand computes; may be undefined
     AttentionObserver observer = {};  // may be empty
   };
@@ -73,9 +75,9 @@ class Transformer final : public Decoder {
   torch::Tensor run(Pass pass, const torch::Tensor& tokens, const torch::Tensor& rows) const;
   // One layer. x [T, hidden] → [T, hidden], or [rows, hidden] where `rows` is defined; the pass
   // goes on with those rows.
-  torch::Tensor block(int64_t layer, Pass& pass, const torch::Tensor& x,
+  torch::Tensor block(int64_t layer, Pass& pass, const Prefix& prefix, const torch::Tensor& x,
                       const torch::Tensor& rows) const;
-  torch::Tensor attend(int64_t layer, Pass& pass, const torch::Tensor& x,
+  torch::Tensor attend(int64_t layer, Pass& pass, const Prefix& prefix, const torch::Tensor& x,
                        const torch::Tensor& rows) const;
   torch::Tensor mlp(int64_t layer, const Pass& pass, const torch::Tensor& x) const;
   // Maps of one input, with what the adapter adds to each.

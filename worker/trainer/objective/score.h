@@ -46,6 +46,7 @@ struct ScoreCall {
   const ScoredBatch* batch;
   Adapter* adapter;
   const Reference* reference;
+  bool recompute = false;  // as of AdapterSpan
 };
 
 // The scores of each call, of one pass of the model over all batches.

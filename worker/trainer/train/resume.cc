@@ -24,10 +24,17 @@ void flatten(const YAML::Node& node, const std::string& path, Leaves& leaves) {
 }
 
 bool may_change(const std::string& path) {
-  static const char* const kKeys[] = {"name",        "priority",         "after",
-                                      "labels",      "resources",        "eval",
-                                      "data.eval",   "train.eval_every", "train.checkpoint_every",
-                                      "train.output"};
+  static const char* const kKeys[] = {"name",
+                                      "priority",
+                                      "after",
+                                      "labels",
+                                      "resources",
+                                      "eval",
+                                      "data.eval",
+                                      "train.eval_every",
+                                      "train.checkpoint_every",
+                                      "train.output",
+                                      "train.activation_checkpointing"};
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const std::string& key) {
     return path == key || path.starts_with(key + ".");
   });

@@ -47,7 +47,10 @@ class Trainer {
   // Each round: this rank's micro-batch, where it has one left; its scores, whose loss is to go
   // into add_loss() and its gradient, times loss_scale(), into the parameters; after_round().
   std::optional<ScoredBatch> micro_batch(size_t round) const;
-  ScoreCall call(const ScoredBatch& batch) { return {&batch, &adapter_, task_.reference}; }
+  ScoreCall call(const ScoredBatch& batch) {
+    return {&batch, &adapter_, task_.reference,
+            task_.spec.activation_checkpointing == Checkpointing::kOn};
+  }
   const Objective& objective() const { return task_.objective; }
   double loss_scale() const { return 1 / units_; }
   void add_loss(double sum);
