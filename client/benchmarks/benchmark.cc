@@ -5,15 +5,16 @@
 #include <algorithm>
 #include <array>
 
-#include "client/benchmarks/map_reader.h"
 #include "common/sha256.h"
 #include "common/spec/limit.h"
+#include "common/spec/map_reader.h"
 #include "common/spec/override.h"
 #include "common/spec/spec_tree.h"
 
 namespace prefixmem::client {
 namespace {
 
+using spec::MapReader;
 using spec::Tree;
 
 constexpr std::array<std::pair<std::string_view, Original::Format>, 4> kFormats = {

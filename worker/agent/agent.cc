@@ -14,8 +14,8 @@
 #include "common/files.h"
 #include "common/guarded.h"
 #include "common/http/http_server.h"
-#include "common/id.h"
 #include "common/log.h"
+#include "common/persistent_id.h"
 #include "common/termination.h"
 #include "worker/agent/attempt/gang_folder.h"
 #include "worker/agent/attempt/roster.h"
@@ -35,22 +35,6 @@ constexpr Millis kPatienceForAcknowledgement{3000};
 std::string host_name() {
   char name[256] = "";
   return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
-}
-
-// Kept in the work folder, so that a worker is the same one after a restart.
-Result<std::string> persistent_id(const fs::path& work_dir) {
-  const fs::path file = work_dir / "worker_id";
-  auto known = read_file(file, 256);
-  if (known.ok()) {
-    std::string id = *known;
-    while (!id.empty() && id.back() == '\n') id.pop_back();
-    if (!id.empty()) return id;
-  } else if (known.status().code() != Code::kNotFound) {
-    return known.status();
-  }
-  const std::string id = new_id("worker");
-  PM_TRY(write_file_atomic(file, id + "\n"));
-  return id;
 }
 
 Result<TrainerPrograms> find_programs(const AgentOptions& options) {
@@ -139,7 +123,7 @@ Status Agent::State::take_folder() {
   PM_TRY(make_folders(work_dir));
   PM_ASSIGN(lock, FileLock::acquire(work_dir / "lock"));
   PM_TRY(clean_up_after_crash(work_dir));
-  PM_ASSIGN(card.id, persistent_id(work_dir));
+  PM_ASSIGN(card.id, persistent_id(work_dir / "worker_id", "worker"));
   return {};
 }
 

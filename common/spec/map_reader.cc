@@ -1,4 +1,4 @@
-#include "client/benchmarks/map_reader.h"
+#include "common/spec/map_reader.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,19 +6,17 @@
 #include "common/spec/suggest.h"
 #include "common/spec/utf8.h"
 
-namespace prefixmem::client {
+namespace prefixmem::spec {
 namespace {
 
-using spec::Tree;
+constexpr size_t kShownOfMap = 80;
 
-constexpr size_t kShownBytes = 80;
-
-std::string shown(const Tree* tree) {
+std::string value_text(const Tree* tree) {
   if (tree == nullptr) return "missing";
   if (tree->is_null()) return "empty";
   if (tree->is_map()) return "a map";
   if (tree->is_list()) return "a list";
-  return '"' + spec::shortened(tree->scalar, kShownBytes) + '"';
+  return '"' + shortened(tree->scalar, kShownOfMap) + '"';
 }
 
 std::optional<int64_t> number_of(const Tree& tree) {
@@ -33,7 +31,7 @@ std::optional<int64_t> number_of(const Tree& tree) {
 
 MapReader::MapReader(const Tree& map, std::string path) : map_(map), path_(std::move(path)) {
   if (map.is_map()) return;
-  status_ = invalid_argument((path_.empty() ? "the file" : path_) + " is " + shown(&map) +
+  status_ = invalid_argument((path_.empty() ? "the file" : path_) + " is " + value_text(&map) +
                              "; allowed: a map of keys");
 }
 
@@ -113,15 +111,15 @@ std::string MapReader::path_of(std::string_view key) const {
 
 void MapReader::fail(std::string_view key, const std::string& allowed) {
   if (!status_.ok()) return;
-  status_ =
-      invalid_argument(path_of(key) + " is " + shown(map_.find(key)) + "; allowed: " + allowed);
+  status_ = invalid_argument(path_of(key) + " is " + value_text(map_.find(key)) +
+                             "; allowed: " + allowed);
 }
 
 Status MapReader::finish() const {
   for (const Tree::Entry& entry : map_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
-    return invalid_argument(path_of(spec::shortened(entry.key, kShownBytes)) + " is not a key; " +
-                            spec::suggestion(entry.key, known_));
+    return invalid_argument(path_of(shortened(entry.key, kShownOfMap)) + " is not a key; " +
+                            suggestion(entry.key, known_));
   }
   return status_;
 }
@@ -131,4 +129,4 @@ const Tree* MapReader::any(std::string_view key) {
   return map_.find(key);
 }
 
-}  // namespace prefixmem::client
+}  // namespace prefixmem::spec
