@@ -70,7 +70,7 @@ TokenOptions token_options(const TokenFlags& flags, const std::string& data_dir)
 
 ParsedOptions parse_options(int argc, char** argv) {
   ServiceOptions options;
-  std::string data_dir, ready_file;
+  std::string data_dir, provisioner, ready_file;
   CLI::App app("Takes jobs, places them on workers and keeps what comes out of them.");
   app.set_version_flag("--version", "pmt-coordinator " + std::string(version()));
   app.add_option("--data-dir", data_dir, "Folder of the store; made where missing")->required();
@@ -112,6 +112,8 @@ ParsedOptions parse_options(int argc, char** argv) {
                  "Trials of a sweep that may share one gang, at most; 1: each has its own")
       ->capture_default_str();
   add_limits(app, options.limits);
+  app.add_option("--provisioner", provisioner,
+                 "YAML file that says how to bring workers by a batch system (docs/slurm.md)");
   app.add_option("--ready-file", ready_file, "File to write once both ports are served");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warning, error or off")
       ->capture_default_str();
@@ -126,6 +128,7 @@ ParsedOptions parse_options(int argc, char** argv) {
     return {.exit_code = app.exit(error) == 0 ? 0 : 2};
   }
   options.data_dir = data_dir;
+  options.provisioner = provisioner;
   options.ready_file = ready_file;
   if (make_token->parsed()) return {.token = token_options(token, data_dir)};
   if (restore->parsed()) return {.restore = RestoreOptions{backup, data_dir, options.s3}};

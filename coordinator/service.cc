@@ -7,17 +7,22 @@
 #include <atomic>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <stop_token>
 
 #include "common/fd.h"
 #include "common/files.h"
 #include "common/guarded.h"
 #include "common/http/http_server.h"
 #include "common/log.h"
+#include "common/persistent_id.h"
 #include "common/termination.h"
 #include "coordinator/audit/audit_log.h"
 #include "coordinator/clockwork.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/exposure.h"
+#include "coordinator/provision/provisioner.h"
+#include "coordinator/provision/slurm.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/store/s3/s3_blobs.h"
 #include "coordinator/web/routes.h"
@@ -110,6 +115,8 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
 // In the order in which they need each other.
 struct Service::State {
   Status set_up(const ServiceOptions& options, const Clock& clock);
+  Status start_provisioner(const provision::Config& config, const std::filesystem::path& data_dir,
+                           const Clock& clock);
   void fail(const Status& why);
   // What ends the service where it throws.
   std::function<void()> guarding(std::function<void()> work);
@@ -127,11 +134,18 @@ struct Service::State {
   std::unique_ptr<rpc::Server> grpc;
   std::unique_ptr<web::Door> door;
   std::unique_ptr<HttpServer> http;
+  std::stop_source leaving;  // told to what the provisioner waits for
+  std::unique_ptr<provision::Provisioner> provisioner;
+  std::unique_ptr<Clockwork> rounds;  // of the provisioner
 };
 
 Status Service::State::set_up(const ServiceOptions& options, const Clock& clock) {
   PM_TRY(check(options));
   PM_TRY(check_exposure(options));
+  std::optional<provision::Config> provision;
+  if (!options.provisioner.empty()) {
+    PM_ASSIGN(provision, provision::read_config(options.provisioner));
+  }
   PM_ASSIGN(const HostPort listen, parse_host_port("--listen", options.listen));
   PM_ASSIGN(const HostPort http_listen, parse_host_port("--http", options.http));
   PM_ASSIGN(const store::OpenBlobs open_blobs, opener(options.s3));
@@ -161,6 +175,20 @@ Status Service::State::set_up(const ServiceOptions& options, const Clock& clock)
   HttpOptions pages{.most_streams = kMostStreams};
   if (options.http_tls) pages.tls = {options.tls.cert, options.tls.key, ""};
   PM_ASSIGN(http, HttpServer::start(http_listen, std::move(routes), pages));
+  return provision ? start_provisioner(*provision, options.data_dir, clock) : Status();
+}
+
+// Its jobs in the batch system bear a name that no other store's have.
+Status Service::State::start_provisioner(const provision::Config& config,
+                                         const std::filesystem::path& data_dir,
+                                         const Clock& clock) {
+  PM_ASSIGN(std::string name, persistent_id(data_dir / "provisioner_id", "pmt-worker"));
+  spdlog::info("workers are brought by Slurm, in jobs named {}", name);
+  provisioner = std::make_unique<provision::Provisioner>(
+      config, provision::make_slurm(config, std::move(name), leaving.get_token()),
+      provision::Provisioner::World{*coordinator, metrics, clock});
+  rounds =
+      std::make_unique<Clockwork>(config.poll, guarding([this] { provisioner->round(); }), [] {});
   return {};
 }
 
@@ -200,6 +228,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
 }
 
 void Service::stop() {
+  state_->leaving.request_stop();
+  state_->rounds.reset();
   state_->closing = true;
   state_->coordinator->subscriptions().notify_all();
   state_->store->blobs().stop_waiting();

@@ -26,10 +26,12 @@ struct ServiceOptions {
   double heartbeat_seconds = 3;
   double grace_seconds = 30;
   int max_retries = 3;
-  rpc::Limits limits;                // of the gRPC port's callers
-  double keep_content_hours = 168;   // of content that nothing names any more
-  double grow_after_seconds = 60;    // that a gang is left as it is before it may grow
-  int bank_limit = 16;               // jobs that one gang is started with, at most
+  rpc::Limits limits;               // of the gRPC port's callers
+  double keep_content_hours = 168;  // of content that nothing names any more
+  double grow_after_seconds = 60;   // that a gang is left as it is before it may grow
+  int bank_limit = 16;              // jobs that one gang is started with, at most
+  std::filesystem::path
+      provisioner;                   // file of provision::Config; empty: workers come by themselves
   std::filesystem::path ready_file;  // empty: none; written when both ports are served
   std::string log_level = "info";
 };

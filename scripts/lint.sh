@@ -19,7 +19,7 @@ check() {
 }
 
 cpp_format() { scripts/sources.sh '*.cc' '*.h' | xargs -r "$bin/clang-format" --dry-run -Werror; }
-shell_style() { scripts/sources.sh '*.sh' .ci/run 'deploy/debian/*/p*' | xargs -r shellcheck --severity=warning; }
+shell_style() { scripts/sources.sh '*.sh' .ci/run 'deploy/debian/*/p*' '*.sbatch' | xargs -r shellcheck --severity=warning; }
 python_style() { "$bin/ruff" check --quiet && "$bin/ruff" format --check --quiet; }
 proto_style() { scripts/sources.sh 'proto/prefixmem/*.proto' | xargs -r "$bin/python" scripts/lint_proto.py; }
 cpp_tidy() {

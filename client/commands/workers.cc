@@ -25,6 +25,11 @@ std::string state_text(const v1::Worker& worker) {
   return worker.state() + (said ? "" : ", cordoned");
 }
 
+std::string host_text(const v1::Worker& worker) {
+  if (worker.allocation().empty()) return worker.host();
+  return worker.host() + " (" + worker.allocation() + ")";
+}
+
 Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) {
   if (json) return json_document(response);
   Table table({{"worker"},
@@ -38,7 +43,7 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
                {"jobs"},
                {"hardware"}});
   for (const v1::Worker& worker : response.workers()) {
-    table.add({worker.id(), worker.host(), state_text(worker),
+    table.add({worker.id(), host_text(worker), state_text(worker),
                std::to_string(worker.used_slots()) + "/" + std::to_string(worker.slots()),
                worker.device(), short_seconds(worker.heartbeat_age_seconds()), worker.version(),
                worker.metrics_address(), joined(worker.job_ids()), joined(worker.device_names())});

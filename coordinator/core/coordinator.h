@@ -26,6 +26,7 @@
 #include "coordinator/core/worker_link.h"
 #include "coordinator/metrics/metrics.h"
 #include "coordinator/scheduler/conclude.h"
+#include "coordinator/scheduler/demand.h"
 #include "coordinator/scheduler/place.h"
 #include "coordinator/store/store.h"
 #include "prefixmem/v1/content_service.pb.h"
@@ -93,6 +94,11 @@ class Coordinator {
   // counted.
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
+  // What waits for workers, and what there are.
+  scheduler::Demand demand();
+  // From now on nothing is placed on workers of that allocation, which is about to end. False where
+  // a gang is on one, and nothing has changed.
+  bool release(const std::string& allocation);
   // What of each content is there, whole or of a broken upload. What is there stays for
   // keep_content from now on.
   Result<v1::StatContentResponse> content_states(const std::vector<std::string>& sha256);

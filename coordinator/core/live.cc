@@ -73,11 +73,12 @@ scheduler::Worker worker_of(const LiveWorker& worker) {
           .device = device_of(worker.info.device()),
           .lost = worker.lost(),
           .connected = worker.link != nullptr,
-          .draining = worker.draining,
+          .draining = worker.draining || worker.released,
           .cordoned = worker.info.cordoned(),
           .last_heard = worker.last_heard,
           .settled = worker.settled,
-          .make = worker.make};
+          .make = worker.make,
+          .allocation = worker.info.allocation()};
 }
 
 scheduler::Tenant shared_by(const LiveTenant& tenant) {
@@ -245,7 +246,7 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
   v1::Worker view = worker.info;
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
   std::set<std::string_view> gangs;
-  bool leaving = worker.draining;
+  bool leaving = worker.draining || worker.released;
   for (const std::string& id : live.on(view.id())) {
     const LiveJob& job = live.jobs.at(id);
     view.add_job_ids(id);

@@ -42,6 +42,7 @@ struct LiveWorker {
   std::shared_ptr<WorkerLink> link;  // null while it is not connected
   MonotonicTime last_heard{};
   bool draining = false;    // it shuts down; until it registers again
+  bool released = false;    // its allocation is about to end
   MonotonicTime settled{};  // since when nothing has started or ended there
   std::string make = {};    // models of its devices
 

@@ -1,4 +1,4 @@
-// What operators ask of workers.
+// What operators ask of workers, and those who bring them.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -58,6 +58,27 @@ void Coordinator::empty_worker(const std::string& worker_id) {
   for (const std::string& id : live_.on(worker_id)) {
     stop_attempt(live_.jobs.at(id), unavailable(reason), "drain asked for");
   }
+}
+
+scheduler::Demand Coordinator::demand() {
+  const MutexLock lock(mutex_);
+  place_jobs();
+  const auto workers = workers_of(live_).workers;
+  return scheduler::demand_of(rooms_of(workers, live_), tenants_of(live_), live_.queue,
+                              config_.scheduler);
+}
+
+bool Coordinator::release(const std::string& allocation) {
+  const MutexLock lock(mutex_);
+  std::vector<LiveWorker*> there;
+  for (auto& [id, worker] : live_.workers) {
+    if (worker.info.allocation() != allocation) continue;
+    if (!live_.on(id).empty()) return false;
+    there.push_back(&worker);
+  }
+  for (LiveWorker* worker : there) worker->released = true;
+  to_place_ = true;
+  return true;
 }
 
 Result<std::unique_ptr<store::Snapshot>> Coordinator::begin_snapshot() {

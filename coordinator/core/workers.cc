@@ -28,6 +28,16 @@ Status check(const v1::Register& request) {
         "register.worker_id is \"{}\"; allowed: 1 to 128 letters, digits, '.', '_' and '-'",
         spec::shortened(id, 80)));
   }
+  const std::string& allocation = request.allocation();
+  const bool named = std::all_of(allocation.begin(), allocation.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == ':';
+  });
+  if (allocation.size() > 128 || !named) {
+    return invalid_argument(
+        fmt::format("register.allocation is \"{}\"; allowed: at most 128 letters, digits, '.', "
+                    "'_', '-' and ':'",
+                    spec::shortened(allocation, 80)));
+  }
   if (request.slots() < 1 || request.slots() > kMaxSlots) {
     return invalid_argument(fmt::format("register.slots is {}; allowed: a number from 1 to {}",
                                         request.slots(), kMaxSlots));
@@ -54,6 +64,7 @@ v1::Worker worker_of(const v1::Register& request) {
   *worker.mutable_device_names() = request.device_names();
   worker.set_version(request.version());
   worker.set_metrics_address(request.metrics_address());
+  worker.set_allocation(request.allocation());
   return worker;
 }
 
@@ -84,7 +95,8 @@ void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLin
   if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
   const bool drained = worker.draining;
   const bool cordoned = worker.info.cordoned();
-  worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
+  const bool released = worker.released && worker.info.allocation() == request.allocation();
+  worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained, released};
   worker.info.set_cordoned(cordoned);
   worker.settled = environment_.clock.monotonic();
   worker.make = fmt::format("{}", fmt::join(request.device_names(), ", "));

@@ -41,7 +41,23 @@ Metrics::Metrics()
       rpcs_(prometheus::BuildCounter()
                 .Name("prefixmem_rpc_requests_total")
                 .Help("Requests that have ended, by method and gRPC code.")
-                .Register(registry_)) {
+                .Register(registry_)),
+      allocations_(prometheus::BuildGauge()
+                       .Name("prefixmem_provisioner_allocations")
+                       .Help("Allocations of the batch system for workers, by state.")
+                       .Register(registry_)),
+      provisioner_up_(prometheus::BuildGauge()
+                          .Name("prefixmem_provisioner_up")
+                          .Help("Whether the batch system did what it was last asked.")
+                          .Register(registry_)),
+      failed_allocations_(prometheus::BuildCounter()
+                              .Name("prefixmem_provisioner_allocation_failures_total")
+                              .Help("Allocations that ended, or were given up, without a worker.")
+                              .Register(registry_)),
+      failed_calls_(prometheus::BuildCounter()
+                        .Name("prefixmem_provisioner_errors_total")
+                        .Help("What the batch system was asked in vain: list, submit or cancel.")
+                        .Register(registry_)) {
   // There from the start, so that the first rise of each is one.
   for (const char* state : {"succeeded", "cancelled"}) ended_.Add({{"state", state}, {"code", ""}});
   for (const std::string_view code : kCodeNames) {
@@ -64,6 +80,22 @@ void Metrics::gang_started(size_t jobs) { gang_jobs_.Observe(static_cast<double>
 void Metrics::committed(double seconds, size_t events) {
   commit_.Observe(seconds);
   events_.Increment(static_cast<double>(events));
+}
+
+void Metrics::set_allocations(const std::map<std::string, int>& by_state) {
+  for (const auto& [state, count] : by_state) allocations_.Add({{"state", state}}).Set(count);
+}
+
+void Metrics::allocation_failed() { failed_allocations_.Add({}).Increment(); }
+
+void Metrics::set_provisioner_up(bool up) {
+  failed_allocations_.Add({});
+  for (const char* call : {"list", "submit", "cancel"}) failed_calls_.Add({{"call", call}});
+  provisioner_up_.Add({}).Set(up ? 1 : 0);
+}
+
+void Metrics::provisioner_call_failed(const std::string& call) {
+  failed_calls_.Add({{"call", call}}).Increment();
 }
 
 void Metrics::rpc_ended(const std::string& method, const std::string& code) {

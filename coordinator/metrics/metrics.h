@@ -2,6 +2,7 @@
 #pragma once
 
 #include <prometheus/counter.h>
+#include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
@@ -43,6 +44,11 @@ class Metrics {
                  std::optional<double> run_seconds);
   void gang_started(size_t jobs);
   void committed(double seconds, size_t events);
+  // Of a provisioner: the first of these has its counters begin with 0.
+  void set_provisioner_up(bool up);
+  void set_allocations(const std::map<std::string, int>& by_state);
+  void allocation_failed();
+  void provisioner_call_failed(const std::string& call);
   // `code` is a gRPC code by name, e.g. "NOT_FOUND".
   void rpc_ended(const std::string& method, const std::string& code);
 
@@ -58,6 +64,8 @@ class Metrics {
   prometheus::Counter& events_;
   prometheus::Family<prometheus::Counter>& ended_;
   prometheus::Family<prometheus::Counter>& rpcs_;
+  prometheus::Family<prometheus::Gauge>&allocations_, &provisioner_up_;
+  prometheus::Family<prometheus::Counter>&failed_allocations_, &failed_calls_;
 };
 
 }  // namespace prefixmem

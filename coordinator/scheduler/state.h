@@ -28,12 +28,13 @@ struct Worker {
   int slots = 0;  // ranks it can run at once
   Device device = Device::kCpu;
   bool lost = false;
-  bool connected = false;      // its stream is open
-  bool draining = false;       // it shuts down and takes nothing more
-  bool cordoned = false;       // an operator wants nothing more placed on it
-  MonotonicTime last_heard{};  // the newest message
-  MonotonicTime settled{};     // since when nothing has started or ended there
-  std::string make = {};       // its devices' models
+  bool connected = false;       // its stream is open
+  bool draining = false;        // it shuts down and takes nothing more
+  bool cordoned = false;        // an operator wants nothing more placed on it
+  MonotonicTime last_heard{};   // the newest message
+  MonotonicTime settled{};      // since when nothing has started or ended there
+  std::string make = {};        // its devices' models
+  std::string allocation = {};  // of a batch system, "slurm:1234"; empty: none
 };
 
 // How long a job may hold slots.

@@ -144,6 +144,7 @@ Result<AttemptOptions> Agent::State::describe_host() {
   card.host = host_name();
   card.device = attempts.device.kind();
   card.device_names = attempts.device.names;
+  card.allocation = options.allocation;
   return attempts;
 }
 

@@ -26,6 +26,7 @@ struct AgentOptions {
   std::string device = "auto";                    // auto | cpu | cuda
   int threads_per_rank = 0;             // where a spec leaves it open; 0: cores / slots, at least 1
   std::string trainer;                  // empty: pmt-trainer beside this program
+  std::string allocation;               // of a batch system, told to the coordinator; empty: none
   std::string job_user;                 // account that jobs run as; empty: this program's
   std::string mpirun = "mpirun";        // path, or name to be found by $PATH
   std::filesystem::path ready_file;     // empty: none; written when /metrics is served

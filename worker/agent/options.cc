@@ -43,6 +43,9 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--threads-per-rank", options.threads_per_rank,
                  "Threads of a rank where the job leaves it open; 0: cores / slots")
       ->capture_default_str();
+  app.add_option("--allocation", options.allocation,
+                 "Of the batch system that this program runs in, e.g. slurm:1234, which a "
+                 "coordinator that made it knows it by");
   app.add_option("--job-user", options.job_user,
                  "Account that jobs run as, where this program was started as root");
   app.add_option("--trainer", options.trainer, "Path of pmt-trainer; default: beside this program");

@@ -19,6 +19,7 @@ function showWorkers({ workers }) {
   fillList(element("figures"), [
     ["state", make("strong", worker.state, { class: worker.state })],
     ["host", worker.host],
+    ...(worker.allocation ? [["allocation", worker.allocation]] : []),
     ["devices", devicesText(worker)],
     ["slots used", `${worker.used_slots} / ${worker.slots}`],
     ["gangs", whole(worker.gangs)],

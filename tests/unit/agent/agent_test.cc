@@ -21,6 +21,7 @@ class AgentTest : public testing::Test {
     options_.coordinator = coordinator_.address();
     options_.work_dir = folder_.path() / "work";
     options_.slots = 2;
+    options_.allocation = "slurm:7";
     options_.device = "cpu";
     options_.trainer = "/bin/true";
     options_.mpirun =
@@ -45,6 +46,7 @@ TEST_F(AgentTest, RegistersUnderTheSameIdAfterARestart) {
     EXPECT_EQ(message.worker_id(), (*agent)->worker_id());
     EXPECT_EQ(message.metrics_address(), (*agent)->metrics_address());
     EXPECT_EQ(message.slots(), 2);
+    EXPECT_EQ(message.allocation(), "slurm:7");
     if (life == 1) {
       EXPECT_EQ(message.worker_id(), id);
     }

@@ -32,7 +32,7 @@ class ConnectionTest : public AgentWorldTest {
     AttemptOptions options = options_for(script);
     options.cancel_grace = Millis(0);
     roster_ = std::make_unique<Roster>(world_with(std::move(options)));
-    const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9"};
+    const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9", "slurm:7"};
     stream_ = std::thread([this, card, &clock] {
       keep_connected({*dial(coordinator_.address(), {}), card, *roster_, metrics_, clock,
                       BackoffPolicy{Millis(1), Millis(5), 2, 0}},
@@ -94,6 +94,7 @@ TEST_F(ConnectionTest, RegistersAndThenBeats) {
   EXPECT_EQ(message.device(), "cpu");
   EXPECT_EQ(message.device_names(0), "A CPU");
   EXPECT_EQ(message.metrics_address(), "127.0.0.1:9");
+  EXPECT_EQ(message.allocation(), "slurm:7");
   EXPECT_FALSE(message.version().empty());
   EXPECT_EQ(message.attempts_size(), 0);
   coordinator_.welcome();

@@ -119,6 +119,12 @@ TEST_F(ReconnectTest, ABadRegistrationIsRefusedAndLeavesNothing) {
   EXPECT_THAT(refusal(std::string(129, 'x'), 1, "cpu"), HasSubstr(ids));
   EXPECT_EQ(refusal("v", 0, "cpu"), "register.slots is 0; allowed: a number from 1 to 4096");
   EXPECT_EQ(refusal("v", 5000, "cpu"), "register.slots is 5000; allowed: a number from 1 to 4096");
+  allocations_["v"] = "slurm 7";
+  EXPECT_EQ(
+      refusal("v", 1, "cpu"),
+      "register.allocation is \"slurm 7\"; allowed: at most 128 letters, digits, '.', '_', '-' "
+      "and ':'");
+  allocations_["v"] = "slurm:7";
   EXPECT_EQ(refusal("v", 1, "auto"), "register.device is \"auto\"; allowed: cpu or cuda");
   EXPECT_EQ(coordinator().workers().size(), 1u);
 }

@@ -84,7 +84,8 @@ class CoordinatorTest : public testing::Test {
   store::OpenBlobs open_blobs_ = store::DirectoryBlobs::open;
   CoordinatorConfig config_;
   FakeClock clock_;
-  std::map<std::string, Millis> ages_;  // by "a/1": what workers say of their attempts
+  std::map<std::string, std::string> allocations_;  // by worker: what it says it runs in
+  std::map<std::string, Millis> ages_;              // by "a/1": what workers say of their attempts
   Metrics metrics_;
   std::vector<Status> store_failures_;
 

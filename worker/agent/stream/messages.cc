@@ -104,6 +104,7 @@ v1::WorkerMessage register_message(const WorkerCard& card,
   for (const std::string& name : card.device_names) out.add_device_names(name);
   out.set_version(std::string(version()));
   out.set_metrics_address(card.metrics_address);
+  out.set_allocation(card.allocation);
   for (const auto& [key, age] : known) {
     set(*out.add_attempts(), key);
     out.add_attempt_seconds(to_seconds(age));

@@ -19,6 +19,7 @@ struct WorkerCard {
   int slots = 1;
   std::vector<std::string> device_names;
   std::string metrics_address;
+  std::string allocation = {};  // of a batch system; empty: none
 };
 
 // `known`: how long each attempt has been here. `members`: attempts of whose gangs this worker is

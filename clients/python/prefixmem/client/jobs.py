@@ -110,6 +110,7 @@ class Worker:
     version: str
     metrics_address: str
     cordoned: bool  # nothing more is placed there
+    allocation: str  # of a batch system that it runs in, e.g. slurm:1234
 
 
 @dataclass(frozen=True)
