@@ -2,6 +2,8 @@
 
 import xml.etree.ElementTree as xml
 
+import curves
+import generation
 import harness
 import plot
 import pytest
@@ -87,3 +89,45 @@ def test_the_plot_shows_every_figure_against_its_bar():
     rects = list(root.iter("{http://www.w3.org/2000/svg}rect"))[1:]
     reached = [float(rect.get("width")) * plot.REACH / plot.BARS for rect in rects]
     assert reached == pytest.approx([6.1 / 6, 1 / 3, 0.5 / 0.6], abs=1e-3)
+
+
+def generated(method, context, batch, token_seconds, cache_bytes=2 << 20):
+    return {
+        "method": method,
+        "context": context,
+        "batch": batch,
+        "first_seconds": 0.2,
+        "token_seconds": token_seconds,
+        "cache_bytes": cache_bytes,
+        "adapter_bytes": 1 << 20,
+    }
+
+
+def test_generation_is_told_beside_the_base_of_the_same_shape():
+    lines = [
+        generated("none", 64, 1, 0.010),
+        generated("lora", 64, 1, 0.012),
+        generated("none", 64, 4, 0.040, 8 << 20),
+        generated("lora", 64, 4, 0.060, 8 << 20),
+    ]
+    ratio, where = generation.worst(lines, "lora")
+    assert (ratio, where["batch"]) == (pytest.approx(1.5), 4)
+    last = generation.table(lines).rows[-1]
+    assert last == ["64", "4", "LoRA", "200.0 (1.00x)", "60.0 (1.50x)", "2.00", "1.00"]
+    one, four = generation.panels(lines)
+    assert (one.title, four.title) == ("1 row at a time", "4 rows at a time")
+    assert four.lines["LoRA"] == [(64, 60.0)]
+
+
+def test_curves_rise_with_their_values():
+    panel = curves.Panel("t", "x <", "y", {"a": [(1, 2.0), (10, 4.0)], "b": [(1, 1.0), (10, 1.0)]})
+    drawn = xml.fromstring(curves.svg([panel, panel]))
+    lines = [e.get("points") for e in drawn.iter() if e.tag.endswith("polyline")]
+    assert len(lines) == 4
+
+    def heights(points):
+        return [float(point.split(",")[1]) for point in points.split()]
+
+    low, high = heights(lines[0])
+    assert high < low, "y counts downwards"
+    assert len(set(heights(lines[1]))) == 1
