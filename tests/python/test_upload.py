@@ -39,6 +39,8 @@ def submitted(service):
 def test_files_of_a_spec_become_content(client, service, stored, rows):
     model = rows.parent / "m"
     model.mkdir()
+    for file in ("config.json", "model.safetensors"):
+        (model / file).touch()
     client.submit({"model": "m", "data": {"train": "train.jsonl", "eval": "train.jsonl"}})
     content_name = f"content://{DIGEST}/train.jsonl"
     assert submitted(service) == {
@@ -58,6 +60,29 @@ def test_files_of_a_spec_become_content(client, service, stored, rows):
 def test_what_is_not_here_is_refused(client, service, stored, rows, spec, sentence):
     with pytest.raises(NotFound, match=sentence):
         client.submit(spec)
+    assert not service.requests
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ([], "the folder m is no model: it has no config.json; allowed: a Hugging Face folder"),
+        (["config.json"], "the folder m is no model: it has no weights; allowed: model.safet"),
+        (["a.gguf", "b.gguf"], "the folder m is no model: it has no config.json"),
+        (["a.gguf"], ""),
+        (["config.json", "model.safetensors.index.json"], ""),
+    ],
+)
+def test_a_folder_that_is_no_model_is_refused(client, service, stored, rows, files, sentence):
+    model = rows.parent / "m"
+    model.mkdir()
+    for file in files:
+        (model / file).touch()
+    if not sentence:
+        client.submit({"model": "m"})
+        return
+    with pytest.raises(InvalidArgument, match=f"model: {sentence}"):
+        client.submit({"model": "m"})
     assert not service.requests
 
 

@@ -28,6 +28,8 @@ PATHS = (
     "method.init",
 )
 MODEL = "model"
+CONFIG, GGUF = "config.json", ".gguf"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FOLDERS = (MODEL, "method.init")  # may be folders
 BLOCKS = (
     "data",
@@ -92,6 +94,28 @@ def _check(key: str, path: str) -> None:
         )
     if key not in FOLDERS and os.path.isdir(path):
         raise InvalidArgument(f'{key}: it is "{path}", a folder; allowed: a file')
+    if key == MODEL and (lack := _lack_of_model(path)):
+        raise InvalidArgument(f"{key}: {lack}")
+
+
+def _lack_of_model(path: str) -> str:
+    """Why a path cannot be a model, by the names of its files; empty: it can."""
+    name = os.path.basename(os.path.normpath(path))
+    if not os.path.isdir(path):
+        is_gguf = name.endswith(GGUF)
+        return "" if is_gguf else f"{name} is no model; allowed: a folder or a {GGUF} file"
+    files = os.listdir(path)
+    has_weights = not set(WEIGHTS).isdisjoint(files)
+    if not has_weights and sum(file.endswith(GGUF) for file in files) == 1:
+        return ""
+    of_folder = f"the folder {name} is no model: it has no"
+    if CONFIG not in files:
+        return f"{of_folder} {CONFIG}; allowed: a Hugging Face folder"
+    return (
+        ""
+        if has_weights
+        else f"{of_folder} weights; allowed: {', '.join(WEIGHTS)} or one {GGUF} file"
+    )
 
 
 def replaced(text: str, new: Callable[[str, str], str]) -> str:
