@@ -205,7 +205,9 @@ struct EvalSpec {
   bool length_normalized = false;  // label_likelihood: mean instead of sum of log-probabilities
   int64_t max_new_tokens = 64;     // generate
   std::vector<std::string> stop;   // generate: texts at which an answer ends
-  std::string benchmark;           // whose held-out rows these are, where another's than the job's
+  // Held-out rows on which the trained adapter's attention is compared with the base's; none: not.
+  std::optional<int64_t> diagnosis_rows = {};
+  std::string benchmark;  // whose held-out rows these are, where another's than the job's
   std::optional<DataSpec> data = {};  // held-out rows of another kind than data's; none: data.eval
 };
 

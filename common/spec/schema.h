@@ -220,6 +220,11 @@ void describe(V& v, EvalSpec& s) {
           "log-probabilities.");
   v.field("max_new_tokens", s.max_new_tokens, "generate: longest answer, in tokens.", at_least(1));
   v.field("stop", s.stop, "generate: an answer ends before the first of these texts in it.");
+  v.field("diagnosis_rows", s.diagnosis_rows,
+          "When an adapter is trained, its attention is compared with the base's on so many "
+          "held-out rows, a sample by seed, as `pmt diagnose` does; adapter/diagnosis.json keeps "
+          "it, of which the page of a sweep draws the spectra. Where absent they are not compared.",
+          between(1, 1000));
   v.field("benchmark", s.benchmark,
           "Name of a benchmark to test a model on that was tuned on other rows; `pmt submit` fills "
           "in its rows and metric, as with the job's benchmark.");

@@ -59,6 +59,13 @@ Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string&
       .content_type = "application/octet-stream", .file_name = plain_name(path), .next = next});
 }
 
+Answer artifacts(Coordinator& coordinator, const v1::Job& job) {
+  PM_ASSIGN(auto found, coordinator.reader().artifacts(job.id()));
+  v1::ListArtifactsResponse listed;
+  for (v1::Artifact& one : found) *listed.add_artifacts() = std::move(one);
+  return json(listed);
+}
+
 Answer cancel(const RoutesContext& context, const v1::Job& job, const HttpRequest& request) {
   PM_TRY(context.door.may_stop(request, "job " + job.id(), auth::tenant_of(job)));
   return json(context.coordinator.cancel(job.id()));
@@ -79,6 +86,8 @@ HttpServer::Routes job_routes(const RoutesContext& context) {
             [context](const v1::Job& job, const HttpRequest& request) {
               return follow(context, job, request.value("after"));
             }),
+      route(kGet, "/artifacts",
+            [&coordinator](const v1::Job& job, auto&) { return artifacts(coordinator, job); }),
       route(kGet, "/artifacts/(.+)",
             [&coordinator](const v1::Job& job, const HttpRequest& request) {
               return artifact(coordinator, job, request.parts.at(1));

@@ -4,6 +4,7 @@ import csv
 import functools
 import http.server
 import io
+import json
 import pathlib
 import re
 import threading
@@ -212,8 +213,72 @@ def test_a_sweep_until_its_end(service, sweep, open_tab):
     assert best["x"] == float(wanted[0]["train.learning_rate"])
     assert best["y"] == pytest.approx(float(wanted[0]["mean"]), rel=1e-5)
     assert tab.chart("scatter", "chart.options.scales.x.type") == "logarithmic"
+    expect(tab.locator("section", has=tab.locator("#spectra")).locator(".empty")).to_be_visible()
     tab.locator("#settings a").first.click()
     expect(tab.locator("#id")).to_have_text(wanted[0]["best_job_id"])
+
+
+@pytest.fixture(scope="module")
+def compared(lab, service):
+    """A sweep over methods that has ended; each trial has looked at its attention."""
+    spec = lab.spec(
+        "compared",
+        eval__diagnosis_rows=3,
+        resources__ranks=1,
+        sweep={
+            "trials": [
+                {"method": {"type": "prefix_tuning", "num_virtual_tokens": 4}},
+                {"method": "prefix_memory"},
+                {"method": "lora"},
+            ]
+        },
+    )
+    done = service.pmt("submit", spec, "-o", "json")
+    assert done.code == 0, done
+    for job in done.json["jobs"]:
+        assert service.pmt("watch", job["id"]).code == 0
+    return done.json["sweep_id"], [job["id"] for job in done.json["jobs"]]
+
+
+def terms(service, job, folder):
+    """Heads of the term that the job's method adds, over all layers."""
+    assert service.pmt("download", job, "--out", folder).code == 0
+    found = json.loads((folder / "adapter" / "diagnosis.json").read_text())
+    return [head for layer in found["layers"] for head in layer["terms"][0]["heads"]]
+
+
+def test_spectra_of_the_methods(service, compared, open_tab, tmp_path):
+    sweep, jobs = compared
+    tab = open_tab(f"{service.page}/sweeps/{sweep}", viewport=PHONE, color_scheme="dark")
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+    tab.wait_for_points("spectra")
+    expect(tab.locator("#spectrum-figures tbody tr")).to_have_count(2)
+    prefix, memory = tab.rows("spectrum-figures")
+    assert [prefix[0], prefix[2]] == ["prefix_tuning (num_virtual_tokens: 4)", "prefix"]
+    assert [memory[0], memory[2]] == ["prefix_memory", "memory"]
+    assert [prefix[-1], memory[-1]] == jobs[:2], "LoRA adds no term"
+    lines = tab.chart("spectra", "chart.data.datasets.map((line) => line.data)")
+    for row, line, job in zip((prefix, memory), lines, jobs):
+        heads = terms(service, job, tmp_path / job)
+        mean = sum(head["effective_rank"] for head in heads) / len(heads)
+        assert float(row[3]) == pytest.approx(mean, abs=0.051)
+        assert line[0] == {"x": 1, "y": 1}
+        second = [head["eigenvalues"][1] / head["eigenvalues"][0] for head in heads]
+        assert line[1]["y"] == pytest.approx(sum(second) / len(second))
+    assert len(lines[0]) <= 4 < len(lines[1]), "the rank of a prefix of four is four"
+    assert tab.chart("spectra", "chart.options.scales.y.type") == "logarithmic"
+    colour = tab.evaluate("getComputedStyle(document.body).color")
+    assert tab.chart("spectra", "chart.options.scales.y.ticks.color") == colour
+    assert not tab.wider_than_its_window()
+
+
+def test_a_spectrum_that_does_not_come(service, compared, open_tab):
+    tab = open_tab("about:blank")
+    tab.route("**/artifacts", lambda route: route.fulfill(status=503, body="the store is away\n"))
+    tab.goto(f"{service.page}/sweeps/{compared[0]}")
+    expect(tab.locator("#problem")).to_have_text("the store is away")
+    expect(tab.locator("#settings tbody tr")).to_have_count(3)
+    tab.errors.clear()  # the browser's own notes of the 503
 
 
 def test_a_job_that_ends_closes_its_stream(lab, service, open_tab):

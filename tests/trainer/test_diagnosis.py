@@ -33,6 +33,33 @@ def test_what_a_job_leaves(method, workspace):
     assert all(head["map_change"] > 0 for head in found["layers"][1]["heads"])
 
 
+@pytest.mark.parametrize("method", ["prefix_memory", "prefix_tuning", "lora", "combined"])
+def test_a_job_keeps_the_same(method, workspace):
+    """From the model that it has trained, as the tool finds by the files that it leaves."""
+    name = f"kept-{method}"
+    folder = workspace.train(name, 2, method=METHODS[method], eval__diagnosis_rows=3) / "adapter"
+    said = tool("diagnose", folder, "--spec", workspace.folder / f"{name}.yaml", "--rows", 3)
+    kept, found = json.loads((folder / "diagnosis.json").read_text()), json.loads(said.stdout)
+    assert leaves(kept) == pytest.approx(leaves(found), rel=1e-4, abs=1e-7)
+    assert [kept[key] for key in ("method", "rows")] == [found["method"], 3]
+
+
+def leaves(node):
+    """Every number, by its place."""
+    if isinstance(node, list):
+        node = dict(enumerate(node))
+    if not isinstance(node, dict):
+        return {"": node} if isinstance(node, int | float) else {}
+    return {f"{key}.{path}": x for key, value in node.items() for path, x in leaves(value).items()}
+
+
+def test_nobody_diagnoses_what_did_not_ask(workspace):
+    folder = workspace.train("unasked") / "adapter"
+    assert not (folder / "diagnosis.json").exists()
+    whole = workspace.train("whole", method=METHODS["full"], eval__diagnosis_rows=3) / "adapter"
+    assert not (whole / "diagnosis.json").exists()
+
+
 def test_training_rows_where_there_are_no_others(workspace):
     spec = {"data__eval": None, "eval": None}
     folder = workspace.train("no-eval", **spec) / "adapter"

@@ -26,7 +26,7 @@ export function showAnswer(answer) {
   showPareto(answer);
 }
 
-const nameOf = ({ trained_on: trained, tested_on: tested }) =>
+export const nameOf = ({ trained_on: trained, tested_on: tested }) =>
   trained === "" || trained === tested ? tested : `${trained} → ${tested}`;
 
 // The first metric of a column.

@@ -1,7 +1,7 @@
 // The page of a sweep: what its settings have scored so far, and each of its trials.
 
 import { offerActions } from "./actions.js";
-import { showAnswer } from "./answer.js";
+import { nameOf, showAnswer } from "./answer.js";
 import { COLOURS, GREY, makeChart, setAxis } from "./charts.js";
 import {
   askJson,
@@ -25,6 +25,7 @@ import {
   whole,
 } from "./page.js";
 import { linkTo, stateText } from "./rows.js";
+import { showSpectra } from "./spectra.js";
 
 const address = `/api/sweeps/${subject}`;
 
@@ -223,6 +224,7 @@ function showTrials() {
 const show = onceAFrame(() => {
   showSweep();
   showAnswer(results.answer);
+  showSpectra(results.answer, nameOf);
   showSettings();
   showScatter();
   showCurves();

@@ -86,6 +86,9 @@ TEST_F(WebRoutesTest, AJobIsWhatTheApiSays) {
   const auto missing = get("/api/jobs/nobody");
   EXPECT_EQ(missing->status, 404);
   EXPECT_EQ(missing->body, "no job has the id or name \"nobody\"\n");
+  v1::ListArtifactsResponse files;
+  ASSERT_TRUE(JsonStringToMessage(get("/api/jobs/mine/artifacts")->body, &files).ok());
+  EXPECT_EQ(files.artifacts_size(), 0);
   EXPECT_EQ(get("/api/jobs/mine/artifacts/adapter/x")->status, 404);
   EXPECT_THAT(get("/api/jobs/mine/live?after=-1")->body,
               HasSubstr("after is \"-1\"; allowed: the number of an event"));

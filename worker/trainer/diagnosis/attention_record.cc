@@ -6,6 +6,11 @@
 namespace prefixmem::trainer {
 namespace {
 
+// On the CPU, where they are compared.
+torch::Tensor on_cpu(const torch::Tensor& tensor) {
+  return tensor.defined() ? tensor.cpu() : tensor;
+}
+
 // Behind what the adapter lets the layer's tokens see first.
 torch::Tensor behind(const std::vector<Prefix>& prefix, int64_t layer, torch::Tensor Prefix::* part,
                      const torch::Tensor& own) {
@@ -24,14 +29,14 @@ std::vector<AttentionRecord> record_attention(Transformer& model, Adapter* adapt
   std::vector<AttentionRecord> layers;
   model.observe(std::move(builder).build(), adapter, [&](const AttentionView& seen) {
     AttentionRecord& record = layers.emplace_back();
-    record.query = seen.queries.after_rotary;
-    record.key = behind(prefix, seen.layer, &Prefix::key, seen.key);
-    record.value = behind(prefix, seen.layer, &Prefix::value, seen.value);
-    record.attended = seen.mixed;
-    record.out = seen.out;
+    record.query = on_cpu(seen.queries.after_rotary);
+    record.key = on_cpu(behind(prefix, seen.layer, &Prefix::key, seen.key));
+    record.value = on_cpu(behind(prefix, seen.layer, &Prefix::value, seen.value));
+    record.attended = on_cpu(seen.mixed);
+    record.out = on_cpu(seen.out);
     if (adapter == nullptr) return;
-    record.head_term = adapter->attention_delta(seen.layer, seen.queries);
-    record.hidden_term = adapter->block_delta(seen.layer, seen.x);
+    record.head_term = on_cpu(adapter->attention_delta(seen.layer, seen.queries));
+    record.hidden_term = on_cpu(adapter->block_delta(seen.layer, seen.x));
   });
   return layers;
 }

@@ -11,7 +11,7 @@
 
 namespace prefixmem::trainer {
 
-// One layer, T tokens behind a prefix of p; in the model's dtype.
+// One layer, T tokens behind a prefix of p; in the model's dtype, on the CPU.
 struct AttentionRecord {
   torch::Tensor query;     // [T, heads, d], rotated
   torch::Tensor key;       // [p + T, key heads, d], rotated but for the prefix

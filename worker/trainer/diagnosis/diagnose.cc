@@ -77,18 +77,7 @@ Result<Rows> rows_of_spec(const DiagnoseOptions& options, const TextCodec& codec
                           const Positions& positions) {
   PM_ASSIGN(const JobSpec spec, load_job_spec(options.spec));
   PM_ASSIGN(const Dataset data, load_dataset(spec, codec, positions));
-  const bool held_out = !data.eval.empty();
-  const auto& examples = held_out ? data.eval : data.train;
-  const int64_t each = examples_per_row(held_out ? eval_data(spec).format : spec.data.format);
-  EvalSpec sample;
-  sample.max_rows = options.rows;
-  sample.seed = spec.eval.seed;
-  Rows rows;
-  for (const int64_t row : sample_rows(static_cast<int64_t>(examples.size()) / each, sample)) {
-    const auto inputs = examples[row * each].inputs();
-    rows.emplace_back(inputs.begin(), inputs.end());
-  }
-  return rows;
+  return diagnosed_rows(spec, data, options.rows);
 }
 
 Result<Rows> choose_rows(const DiagnoseOptions& options, const TextCodec& codec,
@@ -109,24 +98,44 @@ Result<std::string> base_of(const fs::path& folder, const DiagnoseOptions& optio
 
 }  // namespace
 
+std::vector<std::vector<int32_t>> diagnosed_rows(const JobSpec& spec, const Dataset& data,
+                                                 int64_t count) {
+  const bool held_out = !data.eval.empty();
+  const auto& examples = held_out ? data.eval : data.train;
+  const int64_t each = examples_per_row(held_out ? eval_data(spec).format : spec.data.format);
+  EvalSpec sample;
+  sample.max_rows = count;
+  sample.seed = spec.eval.seed;
+  Rows rows;
+  for (const int64_t row : sample_rows(static_cast<int64_t>(examples.size()) / each, sample)) {
+    const auto inputs = examples[row * each].inputs();
+    rows.emplace_back(inputs.begin(), inputs.end());
+  }
+  return rows;
+}
+
+void compare_attention(Transformer& base, Transformer& adapted, Adapter* adapter, const Rows& rows,
+                       Diagnosis& diagnosis) {
+  const ModelConfig& config = base.config();
+  std::vector<LayerComparison> layers;
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) layers.emplace_back(config, layer);
+  for (const auto& ids : rows) {
+    const auto before = record_attention(base, nullptr, ids);
+    const auto after = record_attention(adapted, adapter, ids);
+    for (size_t i = 0; i < layers.size(); ++i) layers[i].add(before[i], after[i]);
+    ++diagnosis.rows;
+    diagnosis.tokens += static_cast<int64_t>(ids.size());
+  }
+  for (const LayerComparison& layer : layers) diagnosis.layers.push_back(layer.result());
+}
+
 Result<Diagnosis> diagnose_folder(const fs::path& folder, const DiagnoseOptions& options) {
   Diagnosis diagnosis;
   PM_ASSIGN(diagnosis.base_model, base_of(folder, options));
   PM_ASSIGN(const Models models, load_models(folder, diagnosis));
   PM_ASSIGN(const auto codec, load_codec(diagnosis.base_model));
   PM_ASSIGN(const Rows rows, choose_rows(options, *codec, models.positions()));
-
-  const ModelConfig& config = models.base->config();
-  std::vector<LayerComparison> layers;
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) layers.emplace_back(config, layer);
-  for (const auto& ids : rows) {
-    const auto base = record_attention(*models.base, nullptr, ids);
-    const auto adapted = record_attention(models.adapted(), models.adapter.get(), ids);
-    for (size_t i = 0; i < layers.size(); ++i) layers[i].add(base[i], adapted[i]);
-    ++diagnosis.rows;
-    diagnosis.tokens += static_cast<int64_t>(ids.size());
-  }
-  for (const LayerComparison& layer : layers) diagnosis.layers.push_back(layer.result());
+  compare_attention(*models.base, models.adapted(), models.adapter.get(), rows, diagnosis);
   return diagnosis;
 }
 

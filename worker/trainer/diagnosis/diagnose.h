@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "common/spec/job_spec.h"
 #include "common/status.h"
+#include "worker/trainer/data/dataset.h"
 #include "worker/trainer/diagnosis/diagnosis.h"
+#include "worker/trainer/model/transformer.h"
 
 namespace prefixmem::trainer {
 
@@ -27,5 +30,16 @@ struct DiagnoseOptions {
 // as verify_folder, load_job_spec and load_dataset.
 Result<Diagnosis> diagnose_folder(const std::filesystem::path& folder,
                                   const DiagnoseOptions& options);
+
+// Held-out rows of a job (its training rows where it has none) as its model reads them, of a
+// preference pair the chosen answer: at most `count`, a sample by eval.seed.
+std::vector<std::vector<int32_t>> diagnosed_rows(const JobSpec& spec, const Dataset& data,
+                                                 int64_t count);
+
+// Compares a model's attention with that of an adapted one on rows of at least one token each, and
+// adds what it finds to `diagnosis`: rows, tokens, layers. `adapter` may be null; `adapted` may be
+// the base itself. In the models' dtype.
+void compare_attention(Transformer& base, Transformer& adapted, Adapter* adapter,
+                       const std::vector<std::vector<int32_t>>& rows, Diagnosis& diagnosis);
 
 }  // namespace prefixmem::trainer

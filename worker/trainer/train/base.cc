@@ -28,7 +28,7 @@ Status load_parts(Base& base) {
   options.dtype = base.spec.train.dtype == Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat32;
   options.device = base.gang->device();
   PM_ASSIGN(base.codec, load_codec(base.spec.model));
-  PM_ASSIGN(base.model, Decoder::load(base.spec.model, options));
+  PM_ASSIGN(base.model, Transformer::load(base.spec.model, options));
   return {};
 }
 

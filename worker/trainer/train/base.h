@@ -11,7 +11,7 @@
 #include "common/spec/job_spec.h"
 #include "worker/trainer/collective/collective.h"
 #include "worker/trainer/data/dataset.h"
-#include "worker/trainer/model/decoder.h"
+#include "worker/trainer/model/transformer.h"
 #include "worker/trainer/train/agent_requests.h"
 #include "worker/trainer/train/agreement.h"
 #include "worker/trainer/train/event_sink.h"
@@ -23,7 +23,7 @@ struct Base {
   std::unique_ptr<EventSink> sink;  // outlives the gang, which may have to report to it
   std::unique_ptr<Collective> gang;
   std::unique_ptr<TextCodec> codec;
-  std::unique_ptr<Decoder> model;
+  std::unique_ptr<Transformer> model;
   std::filesystem::path cache;  // of encoded rows; empty: none
   JobSpec spec;                 // of the trial that model and threads were chosen by
   Agreement agreement;

@@ -1,7 +1,11 @@
 #include "worker/trainer/train/trial_end.h"
 
+#include "common/files.h"
 #include "common/spec/enums.h"
+#include "worker/trainer/diagnosis/diagnose.h"
+#include "worker/trainer/diagnosis/diagnosis_json.h"
 #include "worker/trainer/proof/golden_probe.h"
+#include "worker/trainer/train/guard.h"
 #include "worker/trainer/train/output.h"
 
 namespace prefixmem::trainer {
@@ -20,6 +24,20 @@ ResultEvent summarize(const TrainingLoop& loop, const Session& session) {
   return result;
 }
 
+// Rank 0. What a whole model adds to its base is no term that has a spectrum, and the base is gone.
+Status write_diagnosis(const Session& session, const std::filesystem::path& folder) {
+  const JobSpec& spec = session.spec;
+  if (!spec.eval.diagnosis_rows || session.adapter->trains_model()) return {};
+  Transformer& model = *session.base.model;
+  Diagnosis diagnosis;
+  diagnosis.method = method_name(spec.method);
+  diagnosis.base_model = spec.model;
+  diagnosis.prefix_length = session.adapter->prefix_length();
+  compare_attention(model, model, session.adapter.get(),
+                    diagnosed_rows(spec, *session.data, *spec.eval.diagnosis_rows), diagnosis);
+  return write_file_atomic(folder / "diagnosis.json", diagnosis_json(diagnosis));
+}
+
 // Rank 0.
 Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
   GoldenProbe probe;
@@ -32,6 +50,7 @@ Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path
   probe.sequences =
       probe_of(base, probe_logits(model, adapter, probe_sequences(model.config().vocab_size)));
   PM_TRY(write_probe(folder, probe));
+  PM_TRY(torch_guarded([&] { return write_diagnosis(session, folder); }));
   return publish_adapter(session.files.out);
 }
 
