@@ -27,6 +27,8 @@ std::string search_text(const v1::SweepSpec& sweep) {
       return "asha";
     case v1::SearchSpec::kHyperband:
       return "hyperband";
+    case v1::SearchSpec::kPbt:
+      return "pbt";
     default:
       return "random";
   }

@@ -48,7 +48,8 @@ Status fetch_file(Server& server, const ContentName& name, const fs::path& file)
 
 Result<std::string> fetch_rows(Server& server, const std::string& yaml, const fs::path& folder) {
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
-  PM_TRY(spec::each_path(spec, [&](std::string_view, Tree& value) -> Status {
+  PM_TRY(spec::each_path(spec, [&](std::string_view key, Tree& value) -> Status {
+    if (key == "train.continue_from") return {};  // no rows
     const auto name = parse_content_name(value.scalar);
     if (!name.ok() || name->folder) return {};
     const fs::path file = folder / name->sha256 / name->name;

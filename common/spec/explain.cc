@@ -101,7 +101,7 @@ constexpr std::string_view kTail = R"(
 Paths of files and folders may also be `content://SHA256/NAME` (a folder with a slash at the end): files that the
 coordinator keeps. `pmt submit` makes these of the local files that a spec names. `root://NAME/PATH` is what lies below a
 folder that each worker has been given under that name, `models://NAME` a model that the coordinator keeps, `job://JOB` what
-a job that has succeeded has trained ([content.md](content.md)).
+a job has trained ([content.md](content.md)).
 
 ## Rules across keys
 
@@ -124,6 +124,7 @@ a job that has succeeded has trained ([content.md](content.md)).
 - prefix_tuning: `encoder_hidden_size` is for `prefix_projection`, with which `init_weights` is `random`;
   `init_text` goes with `init_weights: text`.
 - combined: at least two methods, each once.
+- `train.continue_from` goes with a method that trains; training ends behind the checkpoint's step.
 
 ## Sweeps
 
@@ -183,6 +184,14 @@ sweep:
   1/`reduction_factor` of those that have come there so far; none is paused. They need `train.eval_every`. A stopped
   trial's job is cancelled, with the rung and the value as its reason. Of several trials of a setting the first is
   judged; the others begin when it has finished and are never stopped, so that a mean is over whole trials.
+- Under `pbt` (population based training) each of `budget.trials` members trains for `interval` steps, in a trial of its
+  own; when all have ended, the worst `quantile` of them and whoever has no score take over from the best
+  `quantile`: weights, AdamW's moments and step (`train.continue_from`), and a setting near theirs. The others go on from
+  themselves. The next trials train for `interval` steps more, up to `train.max_steps`, which is needed, with the schedule
+  constant: what the members' settings do over the steps is the schedule. The space has keys alone that each step
+  asks for anew: `learning_rate` and its ratios, `warmup_steps`, `weight_decay`, `max_grad_norm`, a LoRA's `dropout`, the
+  numbers of the objective. Of `seeds` there is at most one, and no `test`. Which member takes over from whom follows from the scores and the seed alone, whatever ended first.
+  `pmt results` counts each member's newest trial. Every interval loads the model anew.
 - `budget.tokens`, `budget.seconds`, `budget.devices` and `max_concurrent` bound the whole sweep, `budget.trials` each search.
 - A search ends with its budget, with a grid's last setting, or when ten trials in a row have failed.
 - The same spec, seed and results in the same order give the same trials. What was chosen is stored before it runs: a

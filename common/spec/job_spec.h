@@ -185,6 +185,8 @@ struct TrainSpec {
   Output output = Output::kAll;
   // None: off, which workers older than the key need not be told.
   std::optional<Checkpointing> activation_checkpointing = {};
+  // Checkpoint of another job, behind whose step this one begins; none: at the beginning.
+  std::optional<std::string> continue_from = {};
 };
 
 // ---- eval ---------------------------------------------------------------------------------------
@@ -305,7 +307,14 @@ struct HyperbandSearch {  // arXiv 1603.06560
   int64_t max_steps = 81;
   int64_t reduction_factor = 3;
 };
-using SearchSpec = std::variant<GridSearch, RandomSearch, TpeSearch, AshaSearch, HyperbandSearch>;
+struct PbtSearch {  // arXiv 1711.09846
+  static constexpr const char* kType = "pbt";
+  int64_t interval = 10;  // steps of a generation
+  double quantile = 0.25;
+  double resample_probability = 0.25;
+};
+using SearchSpec =
+    std::variant<GridSearch, RandomSearch, TpeSearch, AshaSearch, HyperbandSearch, PbtSearch>;
 
 struct GoalSpec {
   enum class Mode { kMax, kMin };

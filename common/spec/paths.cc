@@ -11,7 +11,7 @@ constexpr std::string_view kDomain = "sweep.space.";
 
 bool is_path_key(std::string_view key) {
   return key == "model" || key == "data.train" || key == "data.validation" || key == "data.eval" ||
-         key == "eval.data.eval" || key == "method.init";
+         key == "eval.data.eval" || key == "method.init" || key == "train.continue_from";
 }
 
 class Walk {
@@ -21,8 +21,9 @@ class Walk {
   // `value` stands at the dotted path: a path of the file system, or a block that may hold some.
   Status at(const std::string& path, Tree& value) {
     if (is_path_key(path)) return leaf(path, value);
-    if (path == "data" || path == "eval" || path == "eval.data" || path == "sweep" ||
-        path == "sweep.grid" || path == "sweep.tune_on" || path == "sweep.space") {
+    if (path == "data" || path == "train" || path == "eval" || path == "eval.data" ||
+        path == "sweep" || path == "sweep.grid" || path == "sweep.tune_on" ||
+        path == "sweep.space") {
       return entries(path + ".", value);
     }
     if (path == "method" || path == "method.methods") {  // one method, or a list of several

@@ -12,8 +12,8 @@ namespace prefixmem::spec {
 // Whether a file is named by a scheme (content://…, root://…) and not by a path.
 bool has_scheme(std::string_view named);
 
-// Of one of the keys model, data.train, data.validation, data.eval, eval.data.eval and a method's
-// init with its value, a scalar that is not empty and may be replaced.
+// Of one of the keys model, data.train, data.validation, data.eval, eval.data.eval, a method's init
+// and train.continue_from with its value, a scalar that is not empty and may be replaced.
 using VisitPath = std::function<Status(std::string_view key, Tree& value)>;
 
 // Visits all that a spec names, in itself and in the values of its sweep; what is no spec is left

@@ -194,6 +194,14 @@ void describe(V& v, TrainSpec& s) {
           "on: backward computes each layer again in place of keeping what it has computed, which "
           "takes a fraction of the memory and about a third more time. The result is the same to "
           "the bit. Trials that share a pass all have it where one does. Where absent: off.");
+  v.field(
+      "continue_from", s.continue_from,
+      "A checkpoint to go on from: values, AdamW's moments and the step, so that the first step "
+      "here is the one behind it; job://JOB is the newest of that job. max_steps, warmup and "
+      "schedule count from step 1 on. The two specs may differ in what follows from the step "
+      "alone: learning_rate, its ratios, schedule, warmup_steps, max_steps, epochs, "
+      "weight_decay, max_grad_norm, micro_batch_tokens, a LoRA's dropout, the numbers of the "
+      "objective, and what may differ when a job is resumed.");
 }
 
 template <class V>
@@ -335,6 +343,21 @@ void describe(V& v, HyperbandSearch& s) {
 }
 
 template <class V>
+void describe(V& v, PbtSearch& s) {
+  v.field("interval", s.interval,
+          "Steps between two looks: after so many the worst members take over from the best.",
+          between(1, 1e12));
+  v.field("quantile", s.quantile,
+          "Share of the members that take over, and of those that are taken over from; at least "
+          "one each.",
+          Limit{.above = 0, .most = 0.5});
+  v.field("resample_probability", s.resample_probability,
+          "How likely a member that takes over draws a key of the space anew; otherwise a number "
+          "is multiplied by 1.2 or 0.8, and of a choice the value before or after it is taken.",
+          between(0, 1));
+}
+
+template <class V>
 void describe(V& v, GoalSpec& s) {
   v.field("metric", s.metric, "What eval.mode reports: accuracy, exact_match, loss, ….",
           required());
@@ -343,7 +366,8 @@ void describe(V& v, GoalSpec& s) {
 
 template <class V>
 void describe(V& v, BudgetSpec& s) {
-  v.field("trials", s.trials, "Most settings of each search.", between(1, 10000));
+  v.field("trials", s.trials, "Most settings of each search; of pbt its members.",
+          between(1, 10000));
   v.field("tokens", s.tokens,
           "Tokens of all trials together; when they are spent, trials that run are stopped; 0: no "
           "bound.",
@@ -376,7 +400,9 @@ void describe(V& v, SweepSpec& s) {
   v.field("search", s.search,
           "How trials are chosen from space: grid takes every combination in turn; random draws; "
           "tpe draws near the better ones; asha draws and stops the worse trials early, in rungs; "
-          "hyperband does so with several first rungs.");
+          "hyperband does so with several first rungs; pbt (population based training) trains "
+          "all of budget.trials members and has the worst go on from the best, with settings near "
+          "theirs.");
   v.field("space", s.space,
           "Dotted path of a key to where its value is looked for. Each combination of grid and "
           "trials has a search of its own.");

@@ -1,7 +1,9 @@
 #include "common/spec/search.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "common/spec/continuation.h"
 #include "common/spec/enums.h"
 #include "common/spec/limit.h"
 #include "common/spec/search_scope.h"
@@ -67,6 +69,23 @@ Status check_grid(const SearchSpace& space) {
                           std::to_string(kMostTrials));
 }
 
+// What a population finds is a course of settings, which no job from its beginning repeats, and
+// what it takes over must fit every setting.
+Status check_population(const SweepSpec& sweep) {
+  std::string given;
+  if (sweep.test) given = "sweep.test is given; allowed with sweep.search pbt: none";
+  if (sweep.seeds.values.size() > 1) {
+    given = "sweep.seeds has " + std::to_string(sweep.seeds.values.size()) +
+            " seeds; allowed with sweep.search pbt: at most one";
+  }
+  for (const auto& [key, domain] : sweep.space) {
+    if (is_listed(key, kExploredKeys)) continue;
+    given =
+        path_of(key) + " is given; allowed with sweep.search pbt: " + std::string(kExploredKeys);
+  }
+  return given.empty() ? Status() : invalid_argument(given);
+}
+
 Status check_kind(const SweepSpec& sweep) {
   const bool in_trials = std::any_of(sweep.trials.begin(), sweep.trials.end(),
                                      [](const Setting& trial) { return trial.contains("after"); });
@@ -79,6 +98,7 @@ Status check_kind(const SweepSpec& sweep) {
                             "; allowed: after beside sweep, for all of its trials");
   }
   if (std::holds_alternative<GridSearch>(sweep.search)) return check_grid(sweep.space);
+  if (std::holds_alternative<PbtSearch>(sweep.search)) return check_population(sweep);
   const auto* hyperband = std::get_if<HyperbandSearch>(&sweep.search);
   if (hyperband != nullptr && hyperband->max_steps < hyperband->min_steps) {
     return invalid_argument("sweep.search.max_steps is " + std::to_string(hyperband->max_steps) +
@@ -86,6 +106,32 @@ Status check_kind(const SweepSpec& sweep) {
                             std::to_string(hyperband->min_steps) + ")");
   }
   return {};
+}
+
+// That generations of the trial can follow each other.
+Status check_generations(const JobSpec& trial, const SweepSpec& sweep) {
+  const auto* pbt = std::get_if<PbtSearch>(&sweep.search);
+  if (pbt == nullptr || std::holds_alternative<NoMethod>(trial.method)) return {};
+  const TrainSpec& train = trial.train;
+  std::string given;
+  if (!train.max_steps) given = "train.epochs is given; allowed: max_steps";
+  if (train.schedule != Schedule::kConstant) {
+    given = "train.schedule is " + std::string(spelling(train.schedule)) +
+            "; allowed: constant, as the population makes the schedule";
+  }
+  if (train.output != Output::kAll) {
+    given = "train.output is " + std::string(spelling(train.output)) +
+            "; allowed: all, as generations begin with checkpoints";
+  }
+  if (train.continue_from) given = "train.continue_from is given; allowed: none";
+  if (!given.empty()) return invalid_argument(given + " (sweep.search pbt)");
+  const double generations =
+      std::ceil(static_cast<double>(*train.max_steps) / static_cast<double>(pbt->interval));
+  if (generations * static_cast<double>(sweep.budget.trials) <= kMostTrials) return {};
+  return invalid_argument("sweep.search.interval is " + std::to_string(pbt->interval) +
+                          ", which gives " + number_text(generations) + " generations of " +
+                          std::to_string(sweep.budget.trials) + " trials; allowed: at most " +
+                          std::to_string(kMostTrials) + " trials");
 }
 
 // What the search must be able to see of a trial.
@@ -140,6 +186,7 @@ class SearchCheck {
               make_trial(spec_, whole_setting(sweep_, combinations_[combination], setting, test), 1,
                          seed(test)));
     PM_TRY(check_observed(made, sweep_));
+    PM_TRY(check_generations(made, sweep_));
     return made;
   }
 

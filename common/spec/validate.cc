@@ -35,6 +35,10 @@ Status check_length(const JobSpec& spec) {
   const bool steps = spec.train.max_steps.has_value();
   const bool epochs = spec.train.epochs.has_value();
   if (is_untrained(spec)) {
+    if (spec.train.continue_from) {
+      return invalid_argument(
+          "train.continue_from is given; allowed: with a method other than none");
+    }
     if (!steps && !epochs) return {};
     return invalid_argument(std::string(steps ? "train.max_steps" : "train.epochs") +
                             " is given; allowed under method none: neither max_steps nor epochs");

@@ -218,6 +218,8 @@ class Coordinator {
   Result<JobSpec> with_content_of_names(const JobSpec& spec, NamedInputs& inputs);
   Result<std::string> content_of_model(const std::string& text);
   Result<std::string> content_of_job(std::string_view key, const std::string& text);
+  Result<v1::Artifact> checkpoint_of(const std::string& job_id);  // the newest
+  static std::string content_of(const v1::Artifact& file);  // its name, once it counts as such
 
   // content.cc
   Result<v1::ContentState> content_state(const std::string& sha256);
@@ -273,6 +275,7 @@ class Coordinator {
   void note_trial(const LiveJob& job) PM_REQUIRES(mutex_);
   void judge_trial(LiveJob& job, const v1::TrainerEvent& event) PM_REQUIRES(mutex_);
   void advance_sweeps() PM_REQUIRES(mutex_);
+  Status name_checkpoints(std::vector<LiveJob>& begun) PM_REQUIRES(mutex_);
   void end_sweep(LiveSweep& sweep, v1::SweepState state, const std::string& reason)
       PM_REQUIRES(mutex_);
   void stop_trials(const std::string& sweep_id, const std::string& reason) PM_REQUIRES(mutex_);

@@ -13,12 +13,13 @@ constexpr int kCheckpointsOfASuccess = 1;
 
 bool Journal::empty() const {
   return jobs_.empty() && sweeps_.empty() && workers_.empty() && tenants_.empty() &&
-         added_jobs_.empty() && added_sweeps_.empty() && submissions_.empty() && ended_.empty() &&
-         events_.empty() && artifacts_.empty() && messages_.empty();
+         added_jobs_.empty() && added_sweeps_.empty() && content_.empty() && submissions_.empty() &&
+         ended_.empty() && events_.empty() && artifacts_.empty() && messages_.empty();
 }
 
 void Journal::write(store::Transaction& transaction, Live& live) {
   write_sweeps(transaction, live);
+  for (const store::ContentRecord& content : content_) transaction.add_content(content);
   write_jobs(transaction, live);
   for (const store::AttemptRecord& attempt : ended_) transaction.put_attempt(attempt);
   for (const v1::JobEvent& event : events_) transaction.add_event(event);

@@ -31,6 +31,7 @@ class Journal {
   void job_added(const std::string& job_id) { added_jobs_.push_back(job_id); }
   void sweep_changed(const std::string& sweep_id) { sweeps_.insert(sweep_id); }
   void sweep_added(const std::string& sweep_id) { added_sweeps_.push_back(sweep_id); }
+  void add(store::ContentRecord content) { content_.push_back(std::move(content)); }
   void add(store::Submission submission) { submissions_.push_back(std::move(submission)); }
   void attempt_ended(store::AttemptRecord attempt) { ended_.push_back(std::move(attempt)); }
   void worker_changed(const std::string& worker_id) { workers_.insert(worker_id); }
@@ -71,6 +72,7 @@ class Journal {
   std::set<std::string> workers_;
   std::set<std::string> tenants_;
   std::vector<std::string> added_jobs_, added_sweeps_;  // in their order
+  std::vector<store::ContentRecord> content_;
   std::vector<store::Submission> submissions_;
   std::vector<store::AttemptRecord> ended_;
   std::vector<v1::JobEvent> events_;

@@ -54,8 +54,9 @@ struct LiveSweep {
   // Of one that searches; a grid has nothing to decide.
   JobSpec spec = {};
   sweep::SweepPlan plan = {};
-  sweep::Record record = {};  // of all its trials, ended ones too
-  bool changed = true;        // since `advance` last looked at it
+  sweep::Record record = {};           // of all its trials, ended ones too
+  std::vector<std::string> jobs = {};  // ids of its trials, by number
+  bool changed = true;                 // since `advance` last looked at it
 
   bool is_search() const { return !plan.searches.empty(); }
 };

@@ -1,6 +1,8 @@
 // Names that a spec may have for content: those of models and jobs.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "common/content/job_name.h"
 #include "common/content/model_name.h"
 #include "common/proto/job_state.h"
@@ -68,10 +70,27 @@ Result<std::string> Coordinator::content_of_model(const std::string& text) {
   return model.content();
 }
 
+Result<v1::Artifact> Coordinator::checkpoint_of(const std::string& job_id) {
+  PM_ASSIGN(const auto checkpoint, reader().newest_checkpoint(job_id));
+  if (checkpoint) return *checkpoint;
+  return failed_precondition("job " + job_id +
+                             " has no checkpoint in the store; allowed: jobs that have, which "
+                             "train.output all keeps");
+}
+
+std::string Coordinator::content_of(const v1::Artifact& file) {
+  return to_string(ContentName{file.sha256(), std::filesystem::path(file.path()).filename()});
+}
+
 // Its files are in the store; what makes a folder of them is their list.
 Result<std::string> Coordinator::content_of_job(std::string_view key, const std::string& text) {
   PM_ASSIGN(const std::string name, parse_job_name(text));
   PM_ASSIGN(const v1::Job job, find_job(reader(), name));
+  if (key == "train.continue_from") {
+    PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(job.id()));
+    PM_TRY(add_content({{{}, checkpoint.bytes(), checkpoint.sha256()}}));
+    return content_of(checkpoint);
+  }
   PM_ASSIGN(const auto artifacts, reader().artifacts(job.id()));
   FolderList files = made_by(artifacts);
   PM_TRY(check_use(key, job, files));

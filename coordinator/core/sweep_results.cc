@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "common/proto/job_state.h"
 #include "common/proto/sweep_state.h"
 #include "common/spec/tree.h"
 #include "coordinator/core/trials.h"
@@ -91,6 +92,31 @@ class RowNames {
  private:
   const bool search_;
   std::map<std::string, std::set<Setting>> variants_;
+};
+
+// Trials of a population's members that have gone on since: their scores are of models that were
+// trained further. By what tells members apart, the newest that has finished.
+class Newest {
+ public:
+  explicit Newest(const std::vector<v1::Job>& jobs) {
+    for (const v1::Job& job : jobs) {
+      if (job.state() != v1::JOB_STATE_SUCCEEDED) continue;
+      int& newest = numbers_[of(job)];
+      newest = std::max(newest, job.trial().number());
+    }
+  }
+
+  bool has_gone_on(const v1::Job& job) const {
+    if (job.trial().member() == 0) return false;
+    const auto found = numbers_.find(of(job));
+    return found != numbers_.end() && job.trial().number() < found->second;
+  }
+
+ private:
+  static std::pair<int, int> of(const v1::Job& job) {
+    return {job.trial().combination(), job.trial().member()};
+  }
+  std::map<std::pair<int, int>, int> numbers_;
 };
 
 sweep::Outcome outcome_of(const v1::Sweep& sweep, const Described& one, const RowNames& names) {
@@ -212,7 +238,11 @@ v1::SweepResults results_of(v1::Sweep sweep, const std::vector<v1::Job>& jobs,
   for (const v1::Job& job : jobs) all.push_back(described(job));
   const RowNames names(all, !sweep.spec().sweep().space().empty());
   std::vector<sweep::Outcome> outcomes;
-  for (const Described& one : all) outcomes.push_back(outcome_of(sweep, one, names));
+  const Newest newest(jobs);
+  for (const Described& one : all) {
+    outcomes.push_back(outcome_of(sweep, one, names));
+    if (newest.has_gone_on(one.job)) outcomes.back().score.reset();
+  }
   const auto groups = sweep::group_by_setting(outcomes);
   v1::SweepResults results;
   *results.mutable_sweep() = std::move(sweep);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/content/job_name.h"
 #include "common/proto/job_state.h"
 #include "common/proto/sweep_state.h"
 #include "common/proto/timestamps.h"
@@ -66,6 +67,9 @@ void Coordinator::advance_sweeps() {
   for (auto& [id, sweep] : live_.sweeps) {
     if (has_ended(sweep.shown.state())) continue;
     Advance step = advance(sweep, origin);
+    if (const Status named = name_checkpoints(step.begun); !named.ok()) {
+      step = {.state = v1::SWEEP_STATE_FAILED, .reason = named.message()};
+    }
     if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
     if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
@@ -73,6 +77,20 @@ void Coordinator::advance_sweeps() {
   if (begun.empty()) return;
   const Status status = insert(begun, {});
   if (!status.ok()) spdlog::error("sweeps: {}", status.message());
+}
+
+// A trial that goes on from another keeps the checkpoint that it began with.
+Status Coordinator::name_checkpoints(std::vector<LiveJob>& begun) {
+  for (LiveJob& job : begun) {
+    v1::TrainSpec& train = *job.record.job.mutable_spec()->mutable_train();
+    if (!names_job(train.continue_from())) continue;
+    PM_ASSIGN(const std::string name, parse_job_name(train.continue_from()));
+    PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(name));
+    journal_.add(
+        store::ContentRecord{checkpoint.sha256(), checkpoint.bytes(), environment_.clock.wall()});
+    train.set_continue_from(content_of(checkpoint));
+  }
+  return {};
 }
 
 void Coordinator::end_sweep(LiveSweep& sweep, v1::SweepState state, const std::string& reason) {

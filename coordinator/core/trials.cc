@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/content/job_name.h"
 #include "common/id.h"
 #include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
@@ -15,6 +16,7 @@
 #include "common/spec/search_scope.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/sweep/decide.h"
+#include "coordinator/sweep/pbt.h"
 
 namespace prefixmem {
 namespace {
@@ -88,9 +90,17 @@ std::optional<int64_t> seed_of(const SweepSpec& sweep, const sweep::Run& run) {
 Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, const Origin& origin) {
   const SweepSpec& spec = sweep.plan.sweep;
   const Setting& combination = sweep.plan.combinations.at(run.place.combination);
-  PM_ASSIGN(const JobSpec trial,
+  PM_ASSIGN(JobSpec trial,
             make_trial(sweep.spec, spec::whole_setting(spec, combination, run.setting, run.test),
                        run.number, seed_of(spec, run)));
+  const sweep::Plan& plan =
+      sweep.plan.searches.at(sweep.plan.search_of.at(run.place.combination)).plan;
+  const auto last_step = sweep::last_step(plan, run.candidate);
+  if (last_step) trial.train.max_steps = last_step;
+  if (run.parent > 0) {
+    trial.train.continue_from =
+        std::string(kJobScheme) + sweep.jobs.at(static_cast<size_t>(run.parent - 1));
+  }
   LiveJob job = new_job(trial, sweep.shown.id(), run.number, origin);
   job.record.job.set_tenant(sweep.shown.tenant());
   v1::Trial& shown = *job.record.job.mutable_trial();
@@ -99,6 +109,8 @@ Result<LiveJob> job_of(const LiveSweep& sweep, const sweep::Run& run, const Orig
   shown.set_candidate(run.candidate);
   shown.set_seed_index(static_cast<int>(run.place.seed));
   shown.set_test(run.test);
+  shown.set_member(run.member);
+  shown.set_parent(run.parent);
   return job;
 }
 
@@ -136,6 +148,8 @@ sweep::Run run_of(const v1::Job& job, const GoalSpec& goal) {
       .number = known.number(),
       .place = {static_cast<size_t>(known.combination()), static_cast<size_t>(known.seed_index())},
       .candidate = candidate,
+      .member = known.member(),
+      .parent = known.parent(),
       .test = known.test(),
       .setting = {known.setting().begin(), known.setting().end()},
       .state = state_of(job.state()),
@@ -152,6 +166,9 @@ sweep::Run run_of(const v1::Job& job, const GoalSpec& goal) {
 
 void note(const v1::Job& job, LiveSweep& sweep) {
   sweep.record.put(sweep.plan, run_of(job, goal_of(sweep.shown, job)));
+  const auto number = static_cast<size_t>(job.trial().number());
+  if (sweep.jobs.size() < number) sweep.jobs.resize(number);
+  sweep.jobs[number - 1] = job.id();
   sweep.changed = true;
 }
 

@@ -37,7 +37,8 @@ Result<LiveSweep> restored_sweep(v1::Sweep stored, const std::vector<v1::Job>& j
 
 // What a sweep does now.
 struct Advance {
-  std::vector<LiveJob> begun = {};                      // of a search, already in the record
+  // Of a search, already in the record; train.continue_from is the job:// of another trial.
+  std::vector<LiveJob> begun = {};
   v1::SweepState state = v1::SWEEP_STATE_RUNNING;       // from now on
   std::string reason = {};                              // of an end
   std::optional<std::string> stop_open = std::nullopt;  // why trials that run are to stop

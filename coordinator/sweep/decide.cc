@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "coordinator/sweep/pbt.h"
 #include "coordinator/sweep/samplers.h"
 
 namespace prefixmem::sweep {
@@ -53,11 +54,17 @@ std::optional<Run> owed_try(const SweepPlan& plan, const Record& record, size_t 
   return std::nullopt;
 }
 
-// The setting of the next candidate; none where the search tries no other.
-std::optional<Setting> candidate(const Search& search, const History& history) {
+// The setting of the next candidate; none where the search tries no other, of pbt for now.
+std::optional<Generation> candidate(const Search& search, const History& history) {
   const auto tried = static_cast<int64_t>(history.trials.size());
+  const int number = static_cast<int>(tried) + 1;
+  if (const auto* pbt = std::get_if<PbtSearch>(&search.plan.search)) {
+    return next_generation(search.plan, *pbt, history, number);
+  }
   if (tried >= search.plan.settings) return std::nullopt;
-  return next_setting(search.plan, history, static_cast<int>(tried) + 1);
+  auto setting = next_setting(search.plan, history, number);
+  if (!setting) return std::nullopt;
+  return Generation{.member = 0, .setting = *std::move(setting)};
 }
 
 bool tries_others(const Search& search, const History& history) {
@@ -106,11 +113,16 @@ std::optional<Run> new_candidate(const SweepPlan& plan, const Record& record) {
   for (const size_t index : searches) {
     const Search& search = plan.searches[index];
     const History& history = record.history(index);
-    auto setting = candidate(search, history);
-    if (!setting) continue;
-    return Run{.place = search.tried.front(),
-               .candidate = static_cast<int>(history.trials.size()) + 1,
-               .setting = *std::move(setting)};
+    auto found = candidate(search, history);
+    if (!found) continue;
+    Run run{.place = search.tried.front(),
+            .candidate = static_cast<int>(history.trials.size()) + 1,
+            .member = found->member,
+            .setting = std::move(found->setting)};
+    if (found->parent > 0) {
+      run.parent = record.runs()[record.tries(index, found->parent).front()].number;
+    }
+    return run;
   }
   return std::nullopt;
 }
@@ -119,6 +131,11 @@ std::optional<Run> new_candidate(const SweepPlan& plan, const Record& record) {
 std::string exhausted(const SweepPlan& plan, const Record& record) {
   const Plan& first = plan.searches.front().plan;
   const auto begun = static_cast<int64_t>(record.runs().size());
+  for (size_t i = 0; i < plan.searches.size(); ++i) {
+    if (died_out(plan.searches[i].plan, record.history(i))) {
+      return "no member of a population has finished with a score to go on from";
+    }
+  }
   const bool grid = plan.searches.size() == 1 && !plan.sweep.test &&
                     std::holds_alternative<GridSearch>(first.search);
   if (grid && begun < first.settings) return "every setting of the grid was tried";
@@ -127,7 +144,8 @@ std::string exhausted(const SweepPlan& plan, const Record& record) {
 
 // Whether what has not ended may lead to further trials.
 bool may_go_on(const SweepPlan& plan) {
-  return plan.sweep.test || plan.searches.front().tried.size() > 1;
+  return plan.sweep.test || plan.searches.front().tried.size() > 1 ||
+         std::holds_alternative<PbtSearch>(plan.sweep.search);
 }
 
 }  // namespace

@@ -43,7 +43,10 @@ Result<Search> search_of(const JobSpec& spec, const spec::Scope& scope, SweepPla
     whole.goals[combination] = spec::trial_goal(sweep, trial);
     const bool tuned = std::find(scope.tuned_on.begin(), scope.tuned_on.end(), combination) !=
                        scope.tuned_on.end();
-    if (tuned && search.tried.empty()) plan.goal = whole.goals[combination];
+    if (tuned && search.tried.empty()) {
+      plan.goal = whole.goals[combination];
+      plan.steps = trial.train.max_steps.value_or(0);
+    }
     const size_t seeds = std::max<size_t>(1, sweep.seeds.values.size());
     if (tuned) add_places(trial, combination, seeds, search.tried);
     if (sweep.test) {

@@ -16,7 +16,8 @@ struct Plan {
   SearchSpec search = RandomSearch{};
   SearchSpace space = {};
   int64_t seed = 0;
-  int64_t settings = 20;  // most that are tried
+  int64_t settings = 20;  // most that are tried; of pbt the members
+  int64_t steps = 0;      // of a whole trial, where train.max_steps says it
   GoalSpec goal = {};
   std::vector<std::string> order = {};  // of the space's keys (spec::decision_order)
 

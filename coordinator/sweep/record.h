@@ -14,6 +14,8 @@ struct Run {
   int number = 1;     // from 1, in the order begun
   Place place = {};   // combination and seed
   int candidate = 1;  // of its search: the setting that it tries, from 1
+  int member = 0;     // of pbt, from 1
+  int parent = 0;     // of pbt: number of the run whose checkpoint it goes on from; 0: of none
   bool test = false;  // whether it tests the setting found
   Setting setting = {};
   TrialState state = TrialState::kOpen;

@@ -30,6 +30,14 @@ bool find_combination(const Plan& plan, size_t depth, int64_t& left, Setting& se
   return false;
 }
 
+}  // namespace
+
+std::optional<Setting> grid_setting(const Plan& plan, int64_t index) {
+  Setting setting;
+  if (!find_combination(plan, 0, index, setting)) return std::nullopt;
+  return setting;
+}
+
 std::string random_value(const Domain& domain, Draws& draws) {
   if (const auto* choice = std::get_if<ChoiceDomain>(&domain)) {
     const auto& values = choice->values.items;
@@ -37,14 +45,6 @@ std::string random_value(const Domain& domain, Draws& draws) {
   }
   const Axis axis = axis_of(domain);
   return axis.value_at(axis.low + draws.uniform() * axis.width());
-}
-
-}  // namespace
-
-std::optional<Setting> grid_setting(const Plan& plan, int64_t index) {
-  Setting setting;
-  if (!find_combination(plan, 0, index, setting)) return std::nullopt;
-  return setting;
 }
 
 Setting random_setting(const Plan& plan, Draws& draws) {

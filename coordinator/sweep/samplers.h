@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "coordinator/sweep/draws.h"
 #include "coordinator/sweep/history.h"
@@ -25,7 +26,11 @@ Setting random_setting(const Plan& plan, Draws& draws);
 // `draws`.
 Setting tpe_setting(const Plan& plan, const TpeSearch& tpe, const History& history, Draws& draws);
 
-// What the plan's search chooses for trial `number`; none where a grid has no more. Pure.
+// A value of a domain. Pure but for `draws`.
+std::string random_value(const Domain& domain, Draws& draws);
+
+// What the plan's search chooses for trial `number`; none where a grid has no more. Of pbt
+// that of a member's beginning; pbt.h has the others. Pure.
 std::optional<Setting> next_setting(const Plan& plan, const History& history, int number);
 
 }  // namespace prefixmem::sweep

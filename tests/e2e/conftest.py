@@ -74,6 +74,23 @@ class Lab:
             },
         )
 
+    def population(self, members):
+        """Writes the spec of a population over learning rates, of three generations."""
+        rates = {"type": "log_uniform", "low": 1e-5, "high": 1e-1}
+        return self.spec(
+            "population",
+            method={"type": "lora", "r": 2},
+            train__max_steps=9,
+            train__learning_rate=None,
+            resources__ranks=1,
+            eval__mode="loss",
+            sweep={
+                "search": {"type": "pbt", "interval": 3},
+                "space": {"train.learning_rate": rates},
+                "budget": {"trials": members},
+            },
+        )
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):

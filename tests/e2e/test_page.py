@@ -281,6 +281,30 @@ def test_a_spectrum_that_does_not_come(service, compared, open_tab):
     tab.errors.clear()  # the browser's own notes of the 503
 
 
+def test_a_population_grows_from_its_best(lab, service, open_tab):
+    done = service.pmt("submit", lab.population(3), "-o", "json")
+    assert done.code == 0, done
+    sweep = done.json["sweep_id"]
+    tab = open_tab(f"{service.page}/sweeps/{sweep}")
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+    jobs = service.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"][::-1]
+    lines = tab.chart(
+        "curves",
+        "chart.data.datasets.map(({label, data, borderColor}) => [label, data, borderColor])",
+    )
+    assert [label for label, _, _ in lines] == [
+        f"trial {i + 1} of member {i % 3 + 1}" for i in range(9)
+    ]
+    assert len({colour for _, _, colour in lines}) == 3
+    for i, (_, data, colour) in enumerate(lines):
+        steps = [point["x"] for point in data]
+        parent = jobs[i]["trial"].get("parent", 0)
+        assert steps == ([3 * (i // 3)] if parent else []) + [3 * (i // 3 + 1)]
+        assert colour == lines[i % 3][2]
+        if parent:
+            assert data[0] == lines[parent - 1][1][-1]
+
+
 def test_a_job_that_ends_closes_its_stream(lab, service, open_tab):
     job = submit(service, lab.spec("ends", resources__ranks=1))
     tab = open_tab(f"{service.page}/jobs/{job}")

@@ -1,10 +1,13 @@
-"""A search over learning rates, under a coordinator that is killed on the way: trials begin as
-others end, the worse ones are stopped, and none is lost, repeated or forgotten."""
+"""Searches over learning rates, under a coordinator that is killed on the way: trials begin as
+others end, the worse ones are stopped or go on from the better ones, and none is lost, repeated or
+forgotten."""
 
 import csv
 import io
+import itertools
 
 from conftest import COORDINATOR
+from jobs import log_lines, show
 from programs import eventually
 
 TRIALS = 10
@@ -54,3 +57,50 @@ def test_a_search_whose_coordinator_is_killed(lab, cluster):
     means = [float(row["mean"]) for row in rows if row["mean"]]
     assert means == sorted(means) and len(means) == len(finished)
     assert rows[0]["best_job_id"] in {job["id"] for job in finished}
+
+
+def learning_rate(job):
+    return float(job["trial"]["setting"]["train.learning_rate"])
+
+
+def score(job):
+    (last,) = [e["value"] for e in job["progress"]["evals"]]
+    return last
+
+
+def test_a_population_whose_coordinator_is_killed(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()
+    submitted = cluster.pmt("submit", lab.population(4), "-o", "json")
+    assert submitted.code == 0, submitted
+    sweep = submitted.json["sweep_id"]
+    for done in (2, 6):
+        eventually(lambda done=done: ended(cluster) >= done, LIMIT, f"{done} trials have ended")
+        cluster.coordinator.kill()
+        cluster.restart_coordinator()
+    eventually(lambda: the_sweep(cluster)["state"] != "SWEEP_STATE_RUNNING", LIMIT, "it is over")
+    assert the_sweep(cluster)["reason"] == "all 12 trials were begun"
+
+    jobs = cluster.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"][::-1]
+    assert {job["state"] for job in jobs} == {"JOB_STATE_SUCCEEDED"}
+    generations = [jobs[0:4], jobs[4:8], jobs[8:12]]
+    for before, after in itertools.pairwise(generations):
+        best, *_, worst = sorted(before, key=score)
+        for member, job in enumerate(after):
+            parent = jobs[job["trial"]["parent"] - 1]
+            expected = best if before[member] is worst else before[member]
+            assert parent["id"] == expected["id"]
+            moved = before[member] is worst
+            assert (learning_rate(job) != learning_rate(parent)) == moved
+    for i, generation in enumerate(generations):
+        assert all(int(job["progress"]["step"]) == 3 * (i + 1) for job in generation)
+    with cluster.watch(jobs[-1]["id"]) as watch:
+        _, events, _ = watch.finish()
+    assert "going on after step 6 of another job" in log_lines(events)
+    named = show(cluster, jobs[-1]["id"])["spec"]["train"]["continue_from"]
+    assert named.startswith("content://") and named.endswith("/step-00000006.safetensors")
+
+    rows = list(csv.DictReader(io.StringIO(cluster.pmt("results", sweep, "-o", "csv").out)))
+    scored = [row["best_job_id"] for row in rows if row["mean"]]
+    assert sorted(scored) == sorted(job["id"] for job in generations[-1])
+    assert "pbt" in cluster.pmt("sweeps").out

@@ -5,12 +5,14 @@
 
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
+#include "coordinator/core/content_files.h"
 
 namespace prefixmem::simulation {
 namespace {
 
 constexpr int64_t kMostInBatch = 256;
 constexpr const char* kMetrics = "metrics.jsonl";
+constexpr std::string_view kContinueFrom = " continue_from: ";
 
 // In canonical YAML each of these keys stands once, on a line of its own.
 int64_t number_after(const std::string& yaml, const std::string& key) {
@@ -47,14 +49,28 @@ std::string checkpoint_content(const std::string& job, int64_t step) {
 }  // namespace
 
 Plan plan_of(const std::string& spec_yaml) {
-  return {.steps = number_after(spec_yaml, "max_steps"),
-          .checkpoint_every = number_after(spec_yaml, "checkpoint_every"),
-          .eval_every = number_after(spec_yaml, "eval_every")};
+  Plan plan{.steps = number_after(spec_yaml, "max_steps"),
+            .checkpoint_every = number_after(spec_yaml, "checkpoint_every"),
+            .eval_every = number_after(spec_yaml, "eval_every")};
+  const size_t at = spec_yaml.find(kContinueFrom);
+  if (at == std::string::npos) return plan;
+  const size_t begin = at + kContinueFrom.size();
+  plan.from = spec_yaml.substr(begin, spec_yaml.find('\n', begin) - begin);
+  plan.first = step_of(plan.from);
+  return plan;
 }
 
-std::string metrics_of(int64_t steps) {
+int64_t step_of(const std::string& content) {
+  int64_t step = 0;
+  const size_t at = content.rfind('-') + 1;
+  std::from_chars(content.data() + at, content.data() + content.size(), step);
+  return step;
+}
+
+std::string metrics_of(int64_t first, int64_t steps) {
   std::string lines;
-  for (int64_t step = 1; step <= steps; ++step) lines += fmt::format("{{\"step\": {}}}\n", step);
+  for (int64_t step = first + 1; step <= steps; ++step)
+    lines += fmt::format("{{\"step\": {}}}\n", step);
   return lines;
 }
 
@@ -62,7 +78,8 @@ Attempt::Attempt(const v1::AssignedAttempt& assigned, Host& host)
     : host_(host),
       key_(assigned.id().job_id(), assigned.id().attempt()),
       plan_(plan_of(assigned.spec_yaml())),
-      began_(host.world.timeline.now()) {
+      began_(host.world.timeline.now()),
+      step_(plan_.first) {
   if (assigned.has_resume_from()) resume_from_ = assigned.resume_from();
   if (assigned.has_resume_metrics()) resume_metrics_ = assigned.resume_metrics();
   host_.world.ledger.attempts[key_] = {.worker = host_.worker};
@@ -77,7 +94,7 @@ v1::AttemptId Attempt::id() const {
 
 // A checkpoint is worth nothing without the metrics of the steps before it.
 void Attempt::prepare(const std::function<void(const Status&)>& done) {
-  if (!resume_from_) return done({});
+  if (!resume_from_) return prepare_first(done);
   auto metrics = std::make_shared<std::string>();
   host_.network.call_until_answered(
       [this, self = shared_from_this(), metrics](Coordinator& coordinator) {
@@ -93,11 +110,25 @@ void Attempt::prepare(const std::function<void(const Status&)>& done) {
       [this, self = shared_from_this(), metrics, done](const Status& status) {
         if (!status.ok()) return done(status);
         if (host_.world.sabotage != Sabotage::kAgentStartsAnew) step_ = resume_from_->step();
-        if (!metrics->starts_with(metrics_of(step_))) {
+        if (!metrics->starts_with(metrics_of(plan_.first, step_))) {
           return done(data_loss("metrics of steps before the checkpoint are missing"));
         }
         done({});
       });
+}
+
+// From the checkpoint of another job, where there is one.
+void Attempt::prepare_first(const std::function<void(const Status&)>& done) {
+  if (plan_.from.empty()) return done({});
+  host_.network.call_until_answered(
+      [from = plan_.from, step = plan_.first](Coordinator& coordinator) {
+        PM_ASSIGN(const auto files, content_files(coordinator.reader(), coordinator.blobs(), from));
+        PM_ASSIGN(const auto blob, coordinator.blobs().read(files.front().sha256));
+        PM_ASSIGN(const std::string weights, blob->read(size_t{1} << 20));
+        if (weights.ends_with(fmt::format(" after step {}", step))) return Status();
+        return data_loss("the checkpoint to go on from is another one: " + weights);
+      },
+      done);
 }
 
 void Attempt::tell_phase() {
@@ -128,7 +159,7 @@ void Attempt::train_a_step() {
     append(std::move(told));
   }
   const bool due = plan_.checkpoint_every > 0 && step_ % plan_.checkpoint_every == 0;
-  if (due && !finished_training()) write_checkpoint();
+  if (due || finished_training()) write_checkpoint();
 }
 
 void Attempt::write_checkpoint() {
@@ -166,7 +197,7 @@ Attempt::File Attempt::file_of(const std::string& kind, const std::string& path,
   if (kind == "checkpoint") {
     file.content = checkpoint_content(key_.first, step);
   } else if (kind == "metrics") {
-    file.content = metrics_of(step);
+    file.content = metrics_of(plan_.first, step);
   } else {
     file.content = "result of " + key_.first;
   }

@@ -20,11 +20,16 @@ struct Plan {
   int64_t steps = 0;
   int64_t checkpoint_every = 0;  // 0: never
   int64_t eval_every = 0;        // likewise
+  std::string from = {};         // content of the checkpoint that it goes on from; empty: none
+  int64_t first = 0;             // its step
 };
 Plan plan_of(const std::string& spec_yaml);
 
-// The file that a trainer keeps: each step that counts, on a line.
-std::string metrics_of(int64_t steps);
+// The step of a checkpoint that a spec names as content.
+int64_t step_of(const std::string& content);
+
+// The file that a trainer keeps: each step that counts, behind `first`, on a line.
+std::string metrics_of(int64_t first, int64_t steps);
 
 enum class StopKind { kCancel, kShutDown, kAbandon };
 
@@ -82,6 +87,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     std::string content;
   };
 
+  void prepare_first(const std::function<void(const Status&)>& done);
   int64_t appended() const { return static_cast<int64_t>(events_.size()); }
   void append(v1::TrainerEvent event);
   void append_artifact(const std::string& kind, const std::string& path);

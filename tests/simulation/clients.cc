@@ -41,7 +41,8 @@ JobSpec Clients::draw_spec(const std::string& name) {
       "",
       kGrid,
       search("random"),
-      search("{type: asha, min_steps: 1, reduction_factor: 2}")};
+      search("{type: asha, min_steps: 1, reduction_factor: 2}"),
+      search("{type: pbt, interval: 4}")};
   Random& random = world_.random;
   JobSpec spec = parsed(random.pick(kSweeps));
   spec.name = name;

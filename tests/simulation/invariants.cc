@@ -8,6 +8,7 @@
 
 #include "common/proto/job_state.h"
 #include "common/proto/ranks.h"
+#include "tests/simulation/attempt.h"
 
 namespace prefixmem::simulation {
 namespace {
@@ -43,6 +44,14 @@ std::map<std::string, int> slots_of_tenants(const Live& live) {
 
 int fewest_ranks(const v1::Job& job) {
   return static_cast<int>(prefixmem::fewest_ranks(job.spec().resources()));
+}
+
+// Of a search that nothing cuts short; a population has as many in each generation.
+int64_t trials_of(const v1::JobSpec& spec) {
+  const v1::SweepSpec& asked = spec.sweep();
+  if (!asked.search().has_pbt()) return asked.budget().trials();
+  const int64_t interval = asked.search().pbt().interval();
+  return asked.budget().trials() * ((spec.train().max_steps() + interval - 1) / interval);
 }
 
 v1::Quota quota_of(const Live& live, const std::string& tenant) {
@@ -241,9 +250,10 @@ void Invariants::check_sweeps(const Live& live) {
     }
     if (!sweep.is_search()) continue;
     const SweepSpec& asked = sweep.plan.sweep;
-    if (open > asked.max_concurrent || number > asked.budget.trials) {
-      world_.broken("{} has begun {} trials of {}, {} of at most {} are open", id, number,
-                    asked.budget.trials, open, asked.max_concurrent);
+    const int64_t most = trials_of(sweep.shown.spec());
+    if (open > asked.max_concurrent || number > most) {
+      world_.broken("{} has begun {} trials of {}, {} of at most {} are open", id, number, most,
+                    open, asked.max_concurrent);
     }
   }
 }
@@ -495,8 +505,10 @@ void Invariants::check_history(const v1::Job& job, const std::vector<v1::JobEven
 
 // Every step is there; one is done again only after a move, and never one before a checkpoint.
 void Invariants::check_training(const v1::Job& job, const std::vector<v1::JobEvent>& events) {
+  const auto& train = job.spec().train();
   int attempt = 0;
-  int64_t last = 0, checkpoint = 0, furthest = 0;
+  int64_t last = train.has_continue_from() ? step_of(train.continue_from()) : 0;
+  int64_t checkpoint = last, furthest = last;
   for (const v1::JobEvent& event : events) {
     const v1::ArtifactEvent& artifact = event.trainer().artifact();
     if (artifact.kind() == "checkpoint") checkpoint = std::max(checkpoint, artifact.step());
@@ -557,10 +569,9 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
         blob.ok() ? (*blob)->read(size_t{1} << 20) : Result<std::string>(blob.status());
     return bytes.ok() ? *bytes : bytes.status().message();
   };
-  std::string every_step;
-  for (int64_t step = 1; step <= job.spec().train().max_steps(); ++step) {
-    every_step += fmt::format("{{\"step\": {}}}\n", step);
-  }
+  const auto& train = job.spec().train();
+  const int64_t first = train.has_continue_from() ? step_of(train.continue_from()) : 0;
+  const std::string every_step = metrics_of(first, train.max_steps());
   if (content("metrics.jsonl") != every_step || content("result.json") != "result of " + job.id()) {
     world_.broken("{} has succeeded, its files are not those of {} steps", job.id(),
                   job.spec().train().max_steps());
@@ -575,7 +586,9 @@ void Invariants::check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader
   const v1::SweepSpec& asked = sweep.spec().sweep();
   std::set<int> candidates;
   int number = 0;
-  for (const v1::Job& trial : must(reader.trials(sweep.id()), world_, "trials")) {
+  const auto trials = must(reader.trials(sweep.id()), world_, "trials");
+  for (const v1::Job& trial : trials) {
+    check_parent(trial, trials);
     if (trial.trial().number() != ++number) {
       world_.broken("{} has trial {} as its {}th", sweep.id(), trial.trial().number(), number);
     }
@@ -584,11 +597,26 @@ void Invariants::check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader
       world_.broken("{} tries setting {} twice", sweep.id(), candidate);
     }
   }
-  const bool whole =
-      sweep.state() == v1::SWEEP_STATE_FINISHED && !world_.ledger.sweeps[sweep.id()].cancel_asked;
-  if (whole && !asked.space().empty() && number != asked.budget().trials()) {
-    world_.broken("{} has finished after {} of {} trials: {}", sweep.id(), number,
-                  asked.budget().trials(), sweep.reason());
+  const bool died_out = sweep.reason().find("no member of a population") != std::string::npos;
+  const bool whole = sweep.state() == v1::SWEEP_STATE_FINISHED && !died_out &&
+                     !world_.ledger.sweeps[sweep.id()].cancel_asked;
+  const int64_t most = trials_of(sweep.spec());
+  if (whole && !asked.space().empty() && number != most) {
+    world_.broken("{} has finished after {} of {} trials: {}", sweep.id(), number, most,
+                  sweep.reason());
+  }
+}
+
+// A member goes on from one of the generation before that has come to its end.
+void Invariants::check_parent(const v1::Job& trial, const std::vector<v1::Job>& trials) {
+  const int number = trial.trial().parent();
+  if (number == 0) return;
+  const v1::Job& parent = trials.at(static_cast<size_t>(number - 1));
+  const std::string& from = trial.spec().train().continue_from();
+  if (number >= trial.trial().number() || parent.state() != v1::JOB_STATE_SUCCEEDED ||
+      step_of(from) != parent.spec().train().max_steps()) {
+    world_.broken("{} goes on from {} with {}, which is {}", trial.id(), parent.id(), from,
+                  state_name(parent.state()));
   }
 }
 

@@ -52,6 +52,7 @@ class Invariants {
   void check_cause(const v1::Job& job, int retries);
   void check_files(const v1::Job& job, Coordinator& coordinator);
   void check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader);
+  void check_parent(const v1::Job& trial, const std::vector<v1::Job>& trials);
 
   World& world_;
   std::map<std::string, Seen> seen_;  // by job

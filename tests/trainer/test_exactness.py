@@ -11,6 +11,7 @@ import pytest
 from conftest import adapter_bytes, losses, metrics
 
 METHODS = [{"type": "prefix_memory"}, {"type": "lora", "r": 4, "alpha": 8}, {"type": "full"}]
+FAILED_PRECONDITION = 13
 # Adam's first steps blow up the rounding of gradients near zero, of which a whole model has many.
 RATES = {"full": 2e-3}
 
@@ -156,6 +157,70 @@ def test_deterministic_has_the_same_bits_on_any_ranks(workspace, method):
     workspace.run(spec, out, 3, ["--resume"])
     assert losses(out) == losses(whole)
     assert adapter_bytes(out) == adapter_bytes(whole)
+
+
+def newest_checkpoint(out):
+    return str(max((out / "checkpoints").iterdir()))
+
+
+@pytest.mark.parametrize(
+    "method, ranks",
+    [(METHODS[0], 2), (METHODS[1], 1), (METHODS[2], 2)],
+    ids=["memory", "lora", "full"],
+)
+def test_going_on_from_another_job_is_one_job(workspace, method, ranks):
+    changes = {"method": method, "train__schedule": "constant", "train__eval_every": 4}
+    whole = workspace.train("whole", ranks, train__max_steps=12, **changes)
+    first = workspace.train("first", ranks, **changes)
+    changes["train__continue_from"] = newest_checkpoint(first)
+    second = workspace.train("second", ranks, train__max_steps=12, **changes)
+    assert [m["step"] for m in metrics(second)] == [9, 10, 11, 12]
+    assert losses(first) + losses(second) == losses(whole)
+    assert adapter_bytes(second) == adapter_bytes(whole)
+    assert accuracies(first) + accuracies(second) == accuracies(whole), "none twice"
+    told = json.loads((second / "result.json").read_text())
+    assert told["steps"] == 12
+
+    slower = workspace.train(
+        "slower", ranks, train__max_steps=12, train__learning_rate=0.001, **changes
+    )
+    assert [m["learning_rate"] for m in metrics(slower)] == [0.001] * 4
+    assert losses(slower)[0] == losses(second)[0], "the loss before the first step of its own"
+    assert adapter_bytes(slower) != adapter_bytes(second)
+
+
+def test_one_that_goes_on_is_resumed_from_its_own_checkpoint(workspace):
+    first = workspace.train("first")
+    changes = {"train__continue_from": newest_checkpoint(first), "train__checkpoint_every": 1}
+    whole = workspace.train("whole", train__max_steps=40, **changes)
+    spec = workspace.spec("stopped", train__max_steps=40, **changes)
+    out = workspace.folder / "out-stopped"
+    process = subprocess.Popen(
+        workspace.command(spec, out, 1, ["--resume"]), stderr=subprocess.PIPE, text=True
+    )
+    wait_for_step(out, 3, process)
+    process.send_signal(signal.SIGTERM)
+    assert "going on after step 8 of another job" in process.communicate(timeout=60)[1]
+    assert process.returncode == 17
+    assert "resuming after step" in workspace.run(spec, out, extra=["--resume"])
+    assert losses(out) == losses(whole)
+    assert adapter_bytes(out) == adapter_bytes(whole)
+
+
+def test_what_a_job_cannot_go_on_from(workspace):
+    first = workspace.train("first")
+    from_it = {"train__continue_from": newest_checkpoint(first)}
+
+    def refusal(name, **changes):
+        out = workspace.folder / f"out-{name}"
+        return workspace.run(
+            workspace.spec(name, **from_it, **changes), out, code=FAILED_PRECONDITION
+        )
+
+    assert "a checkpoint of step 8, but training ends with step 8; allowed:" in refusal("over")
+    other = refusal("other", train__max_steps=12, train__seed=3, method={"type": "lora", "r": 2})
+    assert "differs in method.feature_dim" in other and "train.seed" in other
+    assert "; allowed: train.learning_rate, " in other
 
 
 def test_a_damaged_checkpoint_is_passed_over(workspace):

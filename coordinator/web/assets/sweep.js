@@ -174,15 +174,19 @@ const dots = (label, data, colour) => ({
 
 let curves = null;
 
+// A member of a population has one colour; its line begins where the trial ended that it went on
+// from.
 function showCurves() {
+  const ends = new Map(inOrder().map(({ job, points }) => [job.trial.number, points.slice(-1)]));
   const lines = inOrder()
     .filter(({ points }) => points.length > 0)
     .map(({ job, metric, points }) => {
-      const colour = stopped(job) ? GREY : COLOURS[job.trial.number % COLOURS.length];
+      const { number, member, parent } = job.trial;
+      const colour = stopped(job) ? GREY : COLOURS[(member || number) % COLOURS.length];
       return {
-        label: `trial ${job.trial.number}`,
+        label: member ? `trial ${number} of member ${member}` : `trial ${number}`,
         metric,
-        data: points,
+        data: [...(ends.get(parent) ?? []), ...points],
         borderColor: colour,
         backgroundColor: colour,
         pointRadius: 2,

@@ -22,9 +22,10 @@ using Named = std::vector<std::string>;
 
 TEST(EachPath, VisitsWhatTheSpecItselfNames) {
   EXPECT_EQ(named_by("{model: m, data: {train: t, validation: v, eval: e, template: x},"
-                     " eval: {data: {eval: o}}, method: {type: lora, init: i}, name: n}"),
+                     " train: {continue_from: c}, eval: {data: {eval: o}},"
+                     " method: {type: lora, init: i}, name: n}"),
             (Named{"model m", "data.train t", "data.validation v", "data.eval e",
-                   "eval.data.eval o", "method.init i"}));
+                   "train.continue_from c", "eval.data.eval o", "method.init i"}));
 }
 
 TEST(EachPath, VisitsTheValuesOfASweep) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/spec/continuation.h"
 #include "common/spec/search.h"
 #include "common/spec/search_space.h"
 #include "common/spec/spec_io.h"
@@ -134,7 +135,7 @@ TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
        "sweep.search.reduction_factor is 1; allowed: a whole number of at least 2 and at most "
        "1000"},
       {"{search: hill, space: {train.seed: [1]}}",
-       "sweep.search is hill; allowed: grid, random, tpe, asha, hyperband"},
+       "sweep.search is hill; allowed: grid, random, tpe, asha, hyperband, pbt"},
       {"{space: {train.seed: [1]}, goal: {metric: accuracy}}",
        "sweep trial with train.seed 1: sweep.goal.metric is \"accuracy\"; allowed: loss (eval.mode "
        "loss)"},
@@ -155,6 +156,39 @@ TEST(SearchSpec, BadOnesAreRefusedWithPathValueAndWhatIsAllowed) {
        "sweep.space.eval.seed.when leads back to its own key; allowed: keys decided before it"},
   };
   for (const auto& [sweep, message] : cases) EXPECT_EQ(refusal(sweep), message) << sweep;
+}
+
+// Whose members take over weights, moments and step from each other.
+TEST(SearchSpec, APopulationExploresWhatACheckpointDoesNotDependOn) {
+  const std::string keys(spec::kExploredKeys);
+  const std::string decay = "space: {train.weight_decay: [0, 1]}";
+  const std::string trial = "sweep trial with train.weight_decay 0: ";
+  const std::pair<std::string, std::string> cases[] = {
+      {"{search: pbt, space: {method.r: [1]}, grid: {method: [lora]}}",
+       "sweep.space.method.r is given; allowed with sweep.search pbt: " + keys},
+      {"{search: pbt, seeds: 2, " + decay + "}",
+       "sweep.seeds has 2 seeds; allowed with sweep.search pbt: at most one"},
+      {"{search: pbt, test: {}, " + decay + "}",
+       "sweep.test is given; allowed with sweep.search pbt: none"},
+      {"{search: {type: pbt, quantile: 0.6}, " + decay + "}",
+       "sweep.search.quantile is 0.6; allowed: a number above 0 and at most 0.5"},
+      {"{search: pbt, grid: {train.schedule: [cosine]}, " + decay + "}",
+       trial + "train.schedule is cosine; allowed: constant, as the population makes the schedule "
+               "(sweep.search pbt)"},
+      {"{search: pbt, grid: {train.output: [adapter]}, " + decay + "}",
+       trial + "train.output is adapter; allowed: all, as generations begin with checkpoints "
+               "(sweep.search pbt)"},
+      {"{search: pbt, trials: [{train.max_steps: null, train.epochs: 1}], " + decay + "}",
+       trial + "train.epochs is given; allowed: max_steps (sweep.search pbt)"},
+      {"{search: {type: pbt, interval: 1}, budget: {trials: 2000}, " + decay + "}",
+       trial + "sweep.search.interval is 1, which gives 9 generations of 2000 trials; allowed: at "
+               "most 10000 trials"},
+  };
+  for (const auto& [sweep, message] : cases) EXPECT_EQ(refusal(sweep), message) << sweep;
+  const auto good =
+      parse_job_spec(kHead + "sweep: {search: {type: pbt, interval: 3}, " + decay + "}");
+  ASSERT_TRUE(good.ok()) << good.status().message();
+  EXPECT_EQ(std::get<PbtSearch>(good->sweep->search).interval, 3);
 }
 
 TEST(SearchSpec, ConditionsThatExcludeEachOtherAreRefused) {

@@ -104,5 +104,19 @@ TEST_F(JobNames, OfJobsThatHaveTrainedSomething) {
   EXPECT_THAT(start_from("job://a").message(), HasSubstr("(a) has trained nothing; allowed: "));
 }
 
+TEST_F(JobNames, ACheckpointIsWhereAnotherJobGoesOn) {
+  JobSpec wanted = spec("b");
+  wanted.train.continue_from = "job://a";
+  EXPECT_THAT(coordinator().submit(wanted, "").status().message(),
+              HasSubstr("has no checkpoint in the store; allowed: jobs that have"));
+  ASSERT_TRUE(upload("a/1", 10, "older").ok());
+  ASSERT_TRUE(upload("a/1", 20, "newer").ok());
+  ASSERT_TRUE(coordinator().submit(wanted, "").ok()) << "of a job that still runs, too";
+  const std::string named = job("b").spec().train().continue_from();
+  EXPECT_EQ(named, "content://" + sha256_hex("newer") + "/step-20");
+  const auto files = content_files(coordinator().reader(), store().blobs(), named);
+  ASSERT_TRUE(files.ok()) << files.status().message();
+}
+
 }  // namespace
 }  // namespace prefixmem

@@ -9,6 +9,7 @@
 #include "coordinator/sweep/decide.h"
 #include "coordinator/sweep/draws.h"
 #include "coordinator/sweep/halving.h"
+#include "coordinator/sweep/pbt.h"
 #include "coordinator/sweep/samplers.h"
 #include "tests/unit/coordinator/sweep_plans.h"
 
@@ -31,8 +32,15 @@ const std::string kSpace =
     " train.warmup_steps: {type: int, low: 0, high: 20},"
     " train.global_batch_size: {type: int, low: 4, high: 32, log: true}}";
 
+// What members of a population may take over from each other with.
+const std::string kPopulationSpace =
+    "space: {train.learning_rate: {type: log_uniform, low: 1e-5, high: 3e-1},"
+    " train.warmup_steps: {type: int, low: 0, high: 20}}";
+
 // The accuracy that a trial comes to in the end.
-double quality(const Setting& setting) {
+double quality(const Setting& given) {
+  Setting setting = given;
+  setting.insert({{"method", "lora"}, {"train.global_batch_size", "8"}});
   const auto number = [&](const char* path) { return std::stod(setting.at(path)); };
   const bool lora = setting.at("method") == "lora";
   const double rate = std::log10(number("train.learning_rate")) - (lora ? -3.2 : -2.1);
@@ -94,8 +102,16 @@ class Cluster {
     }
   }
 
+  // A trial that goes on from another has come as far as that one had.
+  int64_t steps_done(const Run& run) const {
+    if (!run.reports.empty()) return run.reports.back().step;
+    return run.parent == 0 ? 0 : steps_done(record_.runs()[static_cast<size_t>(run.parent - 1)]);
+  }
+
   void step(Run running, int64_t now) {
-    const int64_t at = running.reports.empty() ? 1 : running.reports.back().step + 1;
+    const int64_t at = steps_done(running) + 1;
+    const Plan& plan = plan_.searches.front().plan;
+    const int64_t last = last_step(plan, running.candidate).value_or(kSteps);
     outcome_.steps += 1;
     running.reports.push_back({at, accuracy(running.setting, at, noise_)});
     record_.put(plan_, running);
@@ -103,9 +119,9 @@ class Cluster {
     if (verdict) running.rungs = verdict->rungs;
     if (verdict && verdict->stop) {
       running.state = TrialState::kStopped;
-    } else if (at == kSteps) {
+    } else if (at == last) {
       running.state = TrialState::kFinished;
-      const bool top = quality(running.setting) >= top_;
+      const bool top = at == kSteps && quality(running.setting) >= top_;
       if (top && outcome_.time_to_top == 0) outcome_.time_to_top = now;
     }
     record_.put(plan_, std::move(running));
@@ -125,15 +141,20 @@ class Cluster {
   Outcome outcome_;
 };
 
-SweepPlan search(const std::string& search, int seed) {
-  const std::string space = search == "grid" ? kGridSpace : kSpace;
-  return whole_plan("{search: " + search + ", seed: " + std::to_string(seed) +
-                    ", budget: {trials: " + std::to_string(kTrials) + "}, max_concurrent: " +
-                    std::to_string(kWorkers) + ", goal: {metric: loss, mode: max}, " + space + "}");
-}
-
 const std::string kAsha = "{type: asha, min_steps: 1, reduction_factor: 3}";
 const std::string kHyperband = "{type: hyperband, min_steps: 1, max_steps: 81}";
+const std::string kPbt = "{type: pbt, interval: 9}";
+
+SweepPlan search(const std::string& search, int seed) {
+  std::string space = search == "grid" ? kGridSpace : kSpace;
+  if (search == kPbt) space = kPopulationSpace;
+  SweepPlan plan = whole_plan("{search: " + search + ", seed: " + std::to_string(seed) +
+                              ", budget: {trials: " + std::to_string(kTrials) +
+                              "}, max_concurrent: " + std::to_string(kWorkers) +
+                              ", goal: {metric: loss, mode: max}, " + space + "}");
+  plan.searches.front().plan.steps = kSteps;
+  return plan;
+}
 
 TEST(SweepSimulation, EverySearchEndsInTheTopTwentieth) {
   for (const std::string& kind :
@@ -175,8 +196,18 @@ TEST(SweepSimulation, TheModelAndEarlyStopsAreFasterThanChance) {
   }
 }
 
+TEST(SweepSimulation, APopulationEndsInTheTopTwentieth) {
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    const SweepPlan plan = search(kPbt, seed);
+    const Outcome outcome = Cluster(plan).run();
+    EXPECT_EQ(outcome.trials, kTrials * 9) << "a generation is a job";
+    EXPECT_EQ(outcome.steps, kTrials * kSteps);
+    EXPECT_GE(outcome.best, top_twentieth(plan.searches.front().plan)) << "seed " << seed;
+  }
+}
+
 TEST(SweepSimulation, IsTheSameEachTime) {
-  for (const std::string& kind : {std::string("tpe"), kAsha}) {
+  for (const std::string& kind : {std::string("tpe"), kAsha, kPbt}) {
     const Outcome one = Cluster(search(kind, 3)).run();
     const Outcome two = Cluster(search(kind, 3)).run();
     EXPECT_EQ(one.steps, two.steps);

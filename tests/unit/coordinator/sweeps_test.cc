@@ -7,8 +7,11 @@
 #include <map>
 #include <random>
 #include <set>
+#include <tuple>
 
+#include "common/content/content_name.h"
 #include "common/proto/sweep_state.h"
+#include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/find_job.h"
 #include "coordinator/core/sweep_results.h"
@@ -48,6 +51,9 @@ class SweepTest : public CoordinatorTest {
     std::string name;
     int attempt = 0;
     double loss = 0;
+    int64_t steps = kSteps;                // after which it ends
+    int64_t first = 0;                     // step of the checkpoint that it goes on from
+    std::string state;                     // of its checkpoint at the end
     std::vector<v1::TrainerEvent> events;  // of this attempt, also those not acknowledged
     int64_t acknowledged = 0;
     bool stop = false;
@@ -91,7 +97,10 @@ class SweepTest : public CoordinatorTest {
         Running& attempt = running_[one.id().job_id()] = Running();
         attempt.name = one.job_name();
         attempt.attempt = one.id().attempt();
-        attempt.loss = parse_job_spec(one.spec_yaml())->train.weight_decay;
+        const TrainSpec train = parse_job_spec(one.spec_yaml())->train;
+        attempt.loss = train.weight_decay;
+        attempt.steps = *train.max_steps;
+        if (train.continue_from) take_over(*train.continue_from, attempt);
       }
       if (message.has_cancel()) running_.at(message.cancel().id().job_id()).stop = true;
       if (message.has_events_acknowledged()) {
@@ -105,15 +114,29 @@ class SweepTest : public CoordinatorTest {
     }
   }
 
+  // A model whose checkpoint says which trials it has come from.
+  void leave_checkpoint(Running& attempt) {
+    const std::string state = fmt::format("{}>{}", attempt.state, attempt.name);
+    ASSERT_TRUE(upload(attempt.key(), attempt.steps, state).ok());
+    states_[sha256_hex(state)] = {attempt.steps, state};
+  }
+  void take_over(const std::string& content, Running& attempt) {
+    const auto name = parse_content_name(content);
+    ASSERT_TRUE(name.ok()) << content;
+    ASSERT_TRUE(coordinator().reader().content_bytes(name->sha256)->has_value()) << "to be fetched";
+    std::tie(attempt.first, attempt.state) = states_.at(name->sha256);
+  }
+
   // What the attempt tells next: an evaluation, then its end once all of them are acknowledged.
   void tell(Running& attempt) {
     const auto made = static_cast<int64_t>(attempt.events.size());
-    const bool over = attempt.stop || made == kSteps;
+    const bool over = attempt.stop || attempt.first + made == attempt.steps;
     if (over && attempt.acknowledged == made) {
+      if (leaves_checkpoints_) leave_checkpoint(attempt);
       ASSERT_TRUE(ended("w", attempt.key(), attempt.stop ? "CANCELLED" : "OK").ok());
       return;
     }
-    if (!over) attempt.events.push_back(eval_event(made + 1, attempt.loss));
+    if (!over) attempt.events.push_back(eval_event(attempt.first + made + 1, attempt.loss));
     const std::vector<v1::TrainerEvent> left(attempt.events.begin() + attempt.acknowledged,
                                              attempt.events.end());
     ASSERT_TRUE(events("w", attempt.key(), attempt.acknowledged + 1, left).ok());
@@ -145,6 +168,8 @@ class SweepTest : public CoordinatorTest {
   }
 
   std::map<std::string, Running> running_;  // by job id
+  bool leaves_checkpoints_ = false;
+  std::map<std::string, std::pair<int64_t, std::string>> states_;  // by sha256: step and state
 };
 
 TEST_F(SweepTest, BeginsTrialsAsOthersEnd) {
@@ -344,6 +369,86 @@ TEST_F(SweepTest, SurvivesBeingKilledAtAnyMoment) {
       EXPECT_EQ(jobs[i].attempt(), 1) << "no crash of the coordinator restarts a trial";
     }
   }
+}
+
+const std::string kPopulation =
+    "sweep: {search: {type: pbt, interval: 3}, budget: {trials: 4}, seed: 5, goal: {metric: loss,"
+    " mode: min}, max_concurrent: 3, space: {train.weight_decay: {type: uniform, low: 0, high: "
+    "1}}}";
+
+// By trial: what the model came through, as its newest checkpoint says.
+std::vector<std::string> lineages(const std::vector<v1::Job>& jobs) {
+  std::vector<std::string> all;
+  for (const v1::Job& job : jobs) {
+    const v1::Trial& trial = job.trial();
+    all.push_back(fmt::format("{} of {} from {} to {} with {}", trial.number(), trial.member(),
+                              trial.parent(), job.spec().train().max_steps(),
+                              trial.setting().at("train.weight_decay")));
+  }
+  return all;
+}
+
+TEST_F(SweepTest, APopulationGoesOnFromItsBest) {
+  leaves_checkpoints_ = true;
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(kPopulation);
+  EXPECT_THAT(trials(id), SizeIs(3)) << "max_concurrent";
+  finish(id);
+  EXPECT_EQ(state_of(id), "finished: all 12 trials were begun");
+  const auto jobs = trials(id);
+  ASSERT_THAT(jobs, SizeIs(12)) << "3 generations of 4 members";
+  for (const v1::Job& job : jobs) {
+    const v1::Trial& trial = job.trial();
+    EXPECT_EQ(trial.member(), (trial.number() - 1) % 4 + 1);
+    EXPECT_EQ(job.spec().train().max_steps(), 3 * ((trial.number() - 1) / 4 + 1));
+    EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED) << job.reason();
+    EXPECT_EQ(job.progress().evals_size(), 3) << "of its own steps";
+    if (trial.number() <= 4) {
+      EXPECT_EQ(trial.parent(), 0);
+      EXPECT_FALSE(job.spec().train().has_continue_from());
+      continue;
+    }
+    const v1::Job& parent = jobs.at(trial.parent() - 1);
+    const auto checkpoint = coordinator().reader().newest_checkpoint(parent.id());
+    EXPECT_EQ(job.spec().train().continue_from(),
+              "content://" + (*checkpoint)->sha256() + "/step-" +
+                  std::to_string(parent.spec().train().max_steps()));
+  }
+  const auto results = results_of(sweep(id), jobs);
+  int scored = 0;
+  for (const v1::SettingResult& row : results.settings()) scored += row.has_mean() ? 1 : 0;
+  EXPECT_EQ(scored, 4) << "the newest trial of each member";
+}
+
+TEST_F(SweepTest, APopulationSurvivesBeingKilledAtAnyMoment) {
+  leaves_checkpoints_ = true;
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string whole = submit_sweep(kPopulation);
+  finish(whole);
+  const auto expected = lineages(trials(whole));
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    std::mt19937 random(seed);
+    running_.clear();
+    const std::string id = submit_sweep(kPopulation, fmt::format("killed{}", seed));
+    int crashes = 0;
+    finish(id, [&] {
+      if (random() % 4 != 0) return;
+      crash();
+      ++crashes;
+    });
+    EXPECT_GT(crashes, 5);
+    EXPECT_EQ(lineages(trials(id)), expected) << "none lost, none repeated, whatever came first";
+    for (const v1::Job& job : trials(id)) EXPECT_EQ(job.attempt(), 1);
+  }
+}
+
+TEST_F(SweepTest, APopulationWithoutACheckpointToGoOnFromFails) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(kPopulation);  // whose worker leaves none
+  finish(id);
+  EXPECT_THAT(state_of(id), StartsWith("failed: job job-"));
+  EXPECT_THAT(state_of(id), HasSubstr(" has no checkpoint in the store; allowed: "));
+  EXPECT_THAT(trials(id), SizeIs(4));
 }
 
 // Seeds, searches by combination and tests: what each job is to be.

@@ -48,7 +48,7 @@ class ResumeTest : public ::testing::Test {
     return path;
   }
   Result<ResumeChoice> choose(const std::string& machine = "machine") {
-    return choose_resume_point(folder_, kSpec, "rows", machine);
+    return choose_resume_point(folder_, {kSpec, "rows", machine});
   }
 
   const fs::path folder_ = fs::temp_directory_path() / ("resume_test_" + std::to_string(getpid()));
@@ -97,15 +97,15 @@ TEST_F(ResumeTest, KeysThatHaveComeSinceAreAtTheirDefaults) {
       "{name: a, model: m, method: lora, data: {train: rows}, train: {max_steps: 3}}";
   save(10, older);
   JobSpec spec = *parse_job_spec(older);
-  EXPECT_TRUE(choose_resume_point(folder_, to_yaml(spec), "rows", "machine").ok());
+  EXPECT_TRUE(choose_resume_point(folder_, {to_yaml(spec), "rows", "machine"}).ok());
   spec.train.weight_decay += 1;
-  EXPECT_THAT(choose_resume_point(folder_, to_yaml(spec), "rows", "machine").status().message(),
+  EXPECT_THAT(choose_resume_point(folder_, {to_yaml(spec), "rows", "machine"}).status().message(),
               HasSubstr("whose spec differs in train.weight_decay"));
 }
 
 TEST_F(ResumeTest, RefusesOtherRows) {
   save(10);
-  const auto choice = choose_resume_point(folder_, kSpec, "other rows", "machine");
+  const auto choice = choose_resume_point(folder_, {kSpec, "other rows", "machine"});
   EXPECT_EQ(choice.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(choice.status().message(), HasSubstr("the data file has changed"));
 }
@@ -120,10 +120,35 @@ TEST_F(ResumeTest, AnotherMachineIsAWarning) {
 
 TEST_F(ResumeTest, AnotherMachineIsRefusedWhereBitsCount) {
   save(10);
-  const auto choice = choose_resume_point(folder_, kSpec, "rows", "another machine", true);
+  const auto choice = choose_resume_point(folder_, {kSpec, "rows", "another machine", true});
   EXPECT_EQ(choice.status().code(), Code::kFailedPrecondition);
   EXPECT_THAT(choice.status().message(), HasSubstr("machine before, another machine now"));
-  EXPECT_TRUE(choose_resume_point(folder_, kSpec, "rows", "machine", true).ok());
+  EXPECT_TRUE(choose_resume_point(folder_, {kSpec, "rows", "machine", true}).ok());
+}
+
+TEST_F(ResumeTest, AnotherJobGoesOnWithoutWhatWasSummedUp) {
+  const std::string spec = "name: b\ntrain: {seed: 1, learning_rate: 2, max_steps: 40}\nmodel: m\n";
+  const auto path = checkpoint_path(folder_, 20);
+  CheckpointInfo info{20, "machine", kSpec, "rows", {}};
+  info.progress.tokens = 7;
+  ASSERT_TRUE(write_checkpoint(path, info, trainer_.optimizer(), *alone_).ok());
+  const auto choice = choose_continuation(path, {spec, "rows", "machine"});
+  ASSERT_TRUE(choice.ok()) << choice.status().message();
+  EXPECT_EQ(choice->point->info.step, 20);
+  EXPECT_EQ(choice->point->info.progress.tokens, 0);
+  EXPECT_THAT(choice->warnings, IsEmpty());
+}
+
+TEST_F(ResumeTest, AnotherJobIsNotAnotherTask) {
+  const auto path = save(20);
+  const std::string other = "name: b\ntrain: {seed: 2}\nmodel: m\nmethod: {dropout: 0.5, r: 4}\n";
+  const Status refused = choose_continuation(path, {other, "rows", "machine"}).status();
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(refused.message(), HasSubstr(" differs in method.r, train.seed; allowed: train."));
+  EXPECT_EQ(choose_continuation(path, {kSpec, "other rows", "machine"}).status().code(),
+            Code::kFailedPrecondition);
+  fs::resize_file(path, fs::file_size(path) - 1);
+  EXPECT_EQ(choose_continuation(path, {kSpec, "rows", "machine"}).status().code(), Code::kDataLoss);
 }
 
 TEST_F(ResumeTest, PruningKeepsTheNewest) {

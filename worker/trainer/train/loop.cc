@@ -85,7 +85,7 @@ bool TrainingLoop::evaluation_due() const {
     if (done.step == step) return false;
   }
   if (step == total_steps_) return true;
-  if (step == 0) return spec.eval.before;
+  if (step == first_step_) return spec.eval.before;
   return spec.train.eval_every > 0 && step % spec.train.eval_every == 0;
 }
 
@@ -173,11 +173,20 @@ Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
   return event;
 }
 
-Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
-  PM_ASSIGN(
-      ResumeChoice choice,
-      choose_resume_point(checkpoint_folder(session_), session_.portable_yaml,
-                          session_.data->digest, fingerprint_, session_.spec.train.deterministic));
+Result<ResumeChoice> TrainingLoop::choose_checkpoint(Start& start) const {
+  const Resuming job{session_.portable_yaml, session_.data->digest, fingerprint_,
+                     session_.spec.train.deterministic};
+  const auto& another = session_.spec.train.continue_from;
+  ResumeChoice choice;
+  if (session_.files.resume) {
+    PM_ASSIGN(choice, choose_resume_point(checkpoint_folder(session_), job));
+    if (choice.point) start = Start::kOwn;
+  }
+  if (!choice.point && another) {
+    PM_ASSIGN(choice, choose_continuation(*another, job));
+    PM_TRY(check_steps_left(*choice.point));
+    start = Start::kAnother;
+  }
   if (choice.point) {
     PM_TRY(check_checkpoint_tensors(choice.point->contents, session_.adapter->parameters())
                .with_context("checkpoint " + choice.point->file.string()));
@@ -185,19 +194,34 @@ Result<ResumeChoice> TrainingLoop::choose_checkpoint() const {
   return choice;
 }
 
+Status TrainingLoop::check_steps_left(const ResumePoint& point) const {
+  if (point.info.step < total_steps_) return {};
+  return failed_precondition("train.continue_from is a checkpoint of step " +
+                             std::to_string(point.info.step) + ", but training ends with step " +
+                             std::to_string(total_steps_) + "; allowed: checkpoints before that");
+}
+
 Status TrainingLoop::resume() {
-  if (!session_.files.resume || !trainer_) return {};
+  if (!trainer_ || !(session_.files.resume || session_.spec.train.continue_from)) return {};
+  Start start = Start::kBeginning;
   Result<ResumeChoice> choice = ResumeChoice();
-  if (session_.leads()) choice = choose_checkpoint();
+  if (session_.leads()) choice = choose_checkpoint(start);
   PM_TRY(session_.agree(choice.status()));
   for (const auto& warning : choice->warnings) {
     PM_TRY(session_.emit(LogEvent{0, "warning", warning}));
   }
-  double found = choice->point ? 1 : 0;
+  auto found = static_cast<double>(start);
   PM_TRY(session_.base.gang->all_reduce_sum({&found, 1}));
-  if (found == 0) return {};
+  start = static_cast<Start>(found);
+  if (start == Start::kBeginning) return {};
   PM_TRY(session_.agree(take_up(choice->point ? &*choice->point : nullptr)));
-  return session_.emit(LogEvent{0, "info", "resuming after step " + std::to_string(steps_done())});
+  const std::string step = std::to_string(steps_done());
+  if (start == Start::kOwn) {
+    checkpointed_step_ = steps_done();
+    return session_.emit(LogEvent{0, "info", "resuming after step " + step});
+  }
+  first_step_ = steps_done();
+  return session_.emit(LogEvent{0, "info", "going on after step " + step + " of another job"});
 }
 
 Status TrainingLoop::take_up(ResumePoint* point) {
@@ -206,7 +230,6 @@ Status TrainingLoop::take_up(ResumePoint* point) {
   PM_TRY(restore_checkpoint(point == nullptr ? nullptr : &point->contents, info,
                             trainer_->optimizer(), *session_.base.gang));
   progress_ = info.progress;
-  checkpointed_step_ = info.step;
   return {};
 }
 

@@ -22,7 +22,7 @@ class TrainingLoop {
   explicit TrainingLoop(Session& session);
 
   // Takes up the newest whole checkpoint of the output folder, where that is asked for and there is
-  // one, and opens the metrics.
+  // one, otherwise the one of train.continue_from, and opens the metrics.
   Status start();
   // Evaluates where that is due; whether a step is to follow, trainer()'s. CANCELLED, after a
   // checkpoint as in finish(), where a rank was asked to stop meanwhile.
@@ -48,7 +48,10 @@ class TrainingLoop {
   Status write_checkpoint();
   Result<ArtifactEvent> write_checkpoint_file();
   Status stop_here(Stop stop);
-  Result<ResumeChoice> choose_checkpoint() const;
+  // Whose checkpoint training goes on from.
+  enum class Start { kBeginning, kOwn, kAnother };
+  Result<ResumeChoice> choose_checkpoint(Start& start) const;
+  Status check_steps_left(const ResumePoint& point) const;
   Status take_up(ResumePoint* point);
   Status enter(PhaseEvent::Phase phase);
   Status tell_memory();
@@ -60,6 +63,7 @@ class TrainingLoop {
   std::unique_ptr<MetricsFile> metrics_;  // rank 0
   Progress progress_;
   int64_t total_steps_ = 0;
+  int64_t first_step_ = 0;          // of another job's checkpoint
   int64_t checkpointed_step_ = -1;  // of the newest checkpoint that holds all there is to know
   bool training_ = false;           // the phase last told
 };

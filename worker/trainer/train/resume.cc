@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/spec/continuation.h"
 #include "common/spec/spec_io.h"
 
 namespace prefixmem::trainer {
@@ -34,7 +35,8 @@ bool may_change(const std::string& path) {
                                       "train.eval_every",
                                       "train.checkpoint_every",
                                       "train.output",
-                                      "train.activation_checkpointing"};
+                                      "train.activation_checkpointing",
+                                      "train.continue_from"};
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const std::string& key) {
     return path == key || path.starts_with(key + ".");
   });
@@ -52,19 +54,47 @@ std::string with_all_keys(const std::string& spec_yaml) {
   return spec.ok() ? to_yaml(*spec) : spec_yaml;
 }
 
-Status check_same_job(const ResumePoint& point, const std::string& spec_yaml,
-                      const std::string& data_digest) {
+std::string listed(const std::vector<std::string>& keys) {
+  std::string names;
+  for (const auto& key : keys) names += (names.empty() ? "" : ", ") + key;
+  return names;
+}
+
+Status check_same_job(const ResumePoint& point, const std::string& spec_yaml) {
   const auto keys = differing_keys(with_all_keys(point.info.spec_yaml), spec_yaml);
-  if (!keys.empty()) {
-    std::string names;
-    for (const auto& key : keys) names += (names.empty() ? "" : ", ") + key;
-    return failed_precondition("checkpoint " + point.file.string() +
-                               " belongs to another job, whose spec differs in " + names);
-  }
+  if (keys.empty()) return {};
+  return failed_precondition("checkpoint " + point.file.string() +
+                             " belongs to another job, whose spec differs in " + listed(keys));
+}
+
+Status check_continuation(const ResumePoint& point, const std::string& spec_yaml) {
+  auto keys = differing_keys(with_all_keys(point.info.spec_yaml), spec_yaml);
+  std::erase_if(keys, spec::may_differ_in_continuation);
+  if (keys.empty()) return {};
+  return failed_precondition("the spec that made the checkpoint " + point.file.string() +
+                             " differs in " + listed(keys) +
+                             "; allowed: " + std::string(spec::kExploredKeys) + ", " +
+                             std::string(spec::kOtherContinuationKeys));
+}
+
+Status check_rows(const ResumePoint& point, const std::string& data_digest) {
   if (point.info.data_digest != data_digest) {
     return failed_precondition("checkpoint " + point.file.string() +
                                " was trained on other rows: the data file has changed since");
   }
+  return {};
+}
+
+Status check_machine(const ResumePoint& point, const Resuming& job, ResumeChoice& choice) {
+  if (point.info.fingerprint == job.fingerprint) return {};
+  const std::string change =
+      " (" + point.info.fingerprint + " before, " + job.fingerprint + " now)";
+  if (job.deterministic) {
+    return failed_precondition("train.deterministic refuses to go on on another kind of machine" +
+                               change);
+  }
+  choice.warnings.push_back(
+      "resuming on another kind of machine: results may differ in their last bits" + change);
   return {};
 }
 
@@ -92,10 +122,7 @@ std::vector<std::string> differing_keys(const std::string& yaml_a, const std::st
   return keys;
 }
 
-Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
-                                         const std::string& spec_yaml,
-                                         const std::string& data_digest,
-                                         const std::string& fingerprint, bool deterministic) {
+Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder, const Resuming& job) {
   ResumeChoice choice;
   for (const auto& file : list_checkpoints(folder)) {
     auto point = open_point(file);
@@ -104,20 +131,24 @@ Result<ResumeChoice> choose_resume_point(const std::filesystem::path& folder,
                                 " is damaged and passed over: " + point.status().message());
       continue;
     }
-    PM_TRY(check_same_job(*point, spec_yaml, data_digest));
-    if (point->info.fingerprint != fingerprint) {
-      const std::string change =
-          " (" + point->info.fingerprint + " before, " + fingerprint + " now)";
-      if (deterministic) {
-        return failed_precondition(
-            "train.deterministic refuses to go on on another kind of machine" + change);
-      }
-      choice.warnings.push_back(
-          "resuming on another kind of machine: results may differ in their last bits" + change);
-    }
+    PM_TRY(check_same_job(*point, job.spec_yaml));
+    PM_TRY(check_rows(*point, job.data_digest));
+    PM_TRY(check_machine(*point, job, choice));
     choice.point = std::move(*point);
     break;
   }
+  return choice;
+}
+
+Result<ResumeChoice> choose_continuation(const std::filesystem::path& file, const Resuming& job) {
+  auto point = open_point(file);
+  PM_TRY(point.status().with_context("checkpoint " + file.string()));
+  PM_TRY(check_continuation(*point, job.spec_yaml));
+  PM_TRY(check_rows(*point, job.data_digest));
+  ResumeChoice choice;
+  PM_TRY(check_machine(*point, job, choice));
+  point->info.progress = {};
+  choice.point = std::move(*point);
   return choice;
 }
 

@@ -1,9 +1,10 @@
 """What `Client.submit` sends: the caller's spec as YAML text, its local files as content.
 
 As `pmt submit` does: relative paths in model, data.train, data.validation, data.eval,
-eval.data.eval and a method's init, those in a sweep's values included, are taken from the spec's
-folder (a file's own; otherwise the working one); then all but models become content, once the
-coordinator has said that it takes the spec. Benchmarks are looked up by `pmt submit` alone.
+eval.data.eval, a method's init and train.continue_from, those in a sweep's values included, are
+taken from the spec's folder (a file's own; otherwise the working one); then all but models become
+content, once the coordinator has said that it takes the spec. Benchmarks are looked up by
+`pmt submit` alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PATHS = (
     "data.eval",
     "eval.data.eval",
     "method.init",
+    "train.continue_from",
 )
 MODEL = "model"
 CONFIG, GGUF = "config.json", ".gguf"
@@ -33,6 +35,7 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FOLDERS = (MODEL, "method.init")  # may be folders
 BLOCKS = (
     "data",
+    "train",
     "eval",
     "eval.data",
     "method",
