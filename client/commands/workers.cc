@@ -27,7 +27,7 @@ std::string state_text(const v1::Worker& worker) {
 
 std::string host_text(const v1::Worker& worker) {
   if (worker.allocation().empty()) return worker.host();
-  return worker.host() + " (" + worker.allocation() + ")";
+  return worker.host() + "(" + worker.allocation() + ")";  // one word, for scripts
 }
 
 Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) {

@@ -192,7 +192,7 @@ void describe(V& v, TrainSpec& s) {
           "12 bytes a weight.");
   v.field("activation_checkpointing", s.activation_checkpointing,
           "on: backward computes each layer again in place of keeping what it has computed, which "
-          "takes a fraction of the memory and about a third more time. The result is the same to "
+          "takes a fraction of the memory and about 40 % more time. The result is the same to "
           "the bit. Trials that share a pass all have it where one does. Where absent: off.");
   v.field(
       "continue_from", s.continue_from,

@@ -94,9 +94,14 @@ class Child {
     return child;
   }
 
-  Child(Child&& other) noexcept = default;
+  Child(Child&& other) noexcept
+      : name_(std::move(other.name_)),
+        pid_(std::exchange(other.pid_, 0)),
+        alive_(std::move(other.alive_)),
+        output_(std::move(other.output_)),
+        errors_(std::move(other.errors_)) {}
   ~Child() {
-    if (!alive_.valid() || pid_ == 0) return;
+    if (pid_ == 0) return;
     kill(pid_, SIGKILL);
     collect();
   }
@@ -173,6 +178,7 @@ class Child {
 
 Result<std::string> run_command(const std::vector<std::string>& argv, Millis limit,
                                 const std::stop_token& stop) {
+  if (stop.stop_requested()) return unavailable(argv.front() + " was not started");
   const Fd stopped(eventfd(0, EFD_CLOEXEC));
   if (!stopped.valid()) return from_errno("making an event", errno);
   const std::stop_callback wake(stop, [&] { eventfd_write(stopped.get(), 1); });

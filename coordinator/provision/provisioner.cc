@@ -34,8 +34,9 @@ void Provisioner::round() {
   } else {
     note("list", listed.status());
   }
-  world_.metrics.set_provisioner_up(failure_.ok());
+  world_.metrics.set_provisioner_up(failure_.ok() && refusal_.ok());
   if (failure_.ok()) {
+    if (!refusal_.ok()) return;
     if (failures_ > 0) spdlog::info("the batch system answers again");
     failures_ = 0;
     warned_.clear();
@@ -51,8 +52,14 @@ void Provisioner::carry_out(const scheduler::FleetPlan& plan) {
   }
   for (const std::string& id : plan.withdraw) note("cancel", system_->withdraw(id));
   for (const std::string& id : plan.release) release(id);
-  for (const std::string& id : plan.cancel) note("cancel", system_->cancel(id));
-  for (int i = 0; i < plan.submit && failure_.ok(); ++i) submit();
+  for (const std::string& id : plan.cancel) {
+    // A worker that is back with a gang keeps its allocation until the gang has left.
+    if (world_.coordinator.release(id)) note("cancel", system_->cancel(id));
+  }
+  if (plan.wanted <= 0) refusal_ = {};
+  for (int i = 0; i < plan.submit; ++i) {
+    if (!submit()) return;
+  }
 }
 
 void Provisioner::release(const std::string& id) {
@@ -62,14 +69,16 @@ void Provisioner::release(const std::string& id) {
   note("cancel", system_->cancel(id));
 }
 
-void Provisioner::submit() {
+bool Provisioner::submit() {
   const auto id = system_->submit();
+  refusal_ = id.status();
   if (note("submit", id.status())) {
     fleet_.submitted(world_.clock.monotonic(), *id);
     spdlog::info("allocation {} is asked for", *id);
   } else {
     fleet_.refused(world_.clock.monotonic());
   }
+  return id.ok();
 }
 
 bool Provisioner::note(const char* call, const Status& status) {

@@ -33,7 +33,8 @@ class Provisioner {
  private:
   void carry_out(const scheduler::FleetPlan& plan);
   void release(const std::string& id);
-  void submit();
+  // Whether it was taken.
+  bool submit();
   // Whether the call did; a failure is counted and remembered.
   bool note(const char* call, const Status& status);
 
@@ -44,6 +45,7 @@ class Provisioner {
 
   scheduler::Fleet fleet_;
   Status failure_;      // the first of this round
+  Status refusal_;      // of the last submission, while something is still wanted
   std::string warned_;  // what was logged last, until a round goes well
   int failures_ = 0;    // rounds since one went well
   MonotonicTime next_look_{};

@@ -50,7 +50,7 @@ class Slurm final : public BatchSystem {
 
   Result<std::vector<Allocation>> list() override {
     PM_ASSIGN(const std::string answer,
-              run({"squeue", "--noheader", "--name=" + name_, "--format=%i|%T"}));
+              run({"squeue", "--noheader", "--me", "--name=" + name_, "--format=%i|%T"}));
     return parse_queue(answer);
   }
 

@@ -97,8 +97,10 @@ FleetPlan Fleet::plan(MonotonicTime now, const std::vector<Allocation>& listed,
   observe(now, listed, demand, plan);
   const int missing = pack(now, demand);
   give_up(now, plan);
+  if (std::exchange(failed_, false)) fail(now);
   let_go(now, plan);
-  plan.submit = to_submit(now, missing);
+  plan.wanted = std::max(missing, limits_.least - alive());
+  plan.submit = to_submit(now, plan.wanted);
   return plan;
 }
 
@@ -116,7 +118,7 @@ void Fleet::observe(MonotonicTime now, const std::vector<Allocation>& listed, co
   attend(now, demand);
   for (const auto& [id, member] : members_) {
     if (there.contains(id) || member.proven || member.leaving || member.withdrawn) continue;
-    fail(now);
+    failed_ = true;
     plan.failures.push_back(fmt::format("{} ended before its worker came", id));
   }
   std::erase_if(members_, [&](const auto& entry) { return !there.contains(entry.first); });
@@ -131,6 +133,7 @@ void Fleet::attend(MonotonicTime now, const Demand& demand) {
     if (!std::exchange(member.proven, true)) {
       member.needed = now;
       failures_ = 0;
+      next_submit_ = {};
     }
     if (place.busy) member.needed = now;
   }
@@ -169,7 +172,7 @@ void Fleet::give_up(MonotonicTime now, FleetPlan& plan) {
       plan.failures.push_back(
           fmt::format("{} has run for {:.0f} s without a worker that is connected", id,
                       to_seconds(now - *member.attended)));
-      if (!member.proven) fail(now);
+      failed_ |= !member.proven;
     }
     if (member.leaving && member.state != AllocationState::kEnding) plan.cancel.push_back(id);
   }
@@ -194,9 +197,8 @@ void Fleet::let_go(MonotonicTime now, FleetPlan& plan) {
   }
 }
 
-int Fleet::to_submit(MonotonicTime now, int missing) const {
+int Fleet::to_submit(MonotonicTime now, int wanted) const {
   if (now < next_submit_) return 0;
-  const int wanted = std::max(missing, limits_.least - alive());
   const int allowed = std::min(room(), limits_.most_pending - pending());
   return std::max(0, std::min({wanted, allowed, failures_ > 0 ? 1 : wanted}));
 }

@@ -33,7 +33,8 @@ struct FleetLimits {
 };
 
 struct FleetPlan {
-  int submit = 0;                     // allocations
+  int wanted = 0;                     // allocations that are missing
+  int submit = 0;                     // of these, now
   std::vector<std::string> withdraw;  // that nothing needs, while they have not started
   std::vector<std::string> release;   // that nothing needs, where nothing is placed there meanwhile
   std::vector<std::string> cancel;    // that are released, or of which no worker comes
@@ -81,7 +82,7 @@ class Fleet {
   int pack(MonotonicTime now, const Demand& demand);
   void give_up(MonotonicTime now, FleetPlan& plan);
   void let_go(MonotonicTime now, FleetPlan& plan);
-  int to_submit(MonotonicTime now, int missing) const;
+  int to_submit(MonotonicTime now, int wanted) const;
   void fail(MonotonicTime now);
   int room() const;
   int alive() const;
@@ -89,7 +90,8 @@ class Fleet {
 
   const FleetLimits limits_;
   std::map<std::string, Member> members_;  // by id
-  int failures_ = 0;                       // since a worker has come
+  bool failed_ = false;  // an allocation or several, in the plan at hand: one failure
+  int failures_ = 0;     // since a worker has come
   MonotonicTime next_submit_{};
 };
 

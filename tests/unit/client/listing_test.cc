@@ -181,7 +181,7 @@ TEST_F(Listing, Workers) {
   EXPECT_EQ(json["workers"][0]["used_slots"], 2);
   EXPECT_EQ(pmt.run({"workers"}).err, "");
   pmt.service.workers.back().set_allocation("slurm:7");
-  EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  host (slurm:7)  "));
+  EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  host(slurm:7)  "));
   pmt.service.workers.clear();
   EXPECT_THAT(pmt.run({"workers"}).err, HasSubstr("no worker is connected"));
   EXPECT_EQ(pmt.run({"workers", "-o", "json"}).json()["workers"].size(), 0u);

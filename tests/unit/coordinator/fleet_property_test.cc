@@ -124,12 +124,12 @@ class Cluster {
     for (const auto& [id, one] : there_) {
       listed.push_back({id, one.state});
       if (!one.worker) continue;
-      if (proven_.insert(id).second) failures_ = 0;
+      if (proven_.insert(id).second) failures_ = submits_from_ = 0;
       demand.places.push_back({id, limits_.slots, limits_.slots - one.used(), Device::kCpu,
                                !one.released, !one.gangs.empty()});
     }
     const FleetPlan plan = fleet_.plan(time(), listed, demand);
-    for (size_t i = 0; i < plan.failures.size(); ++i) fail();
+    if (!plan.failures.empty()) fail();
     check(plan);
     obey(plan);
   }

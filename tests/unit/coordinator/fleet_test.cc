@@ -133,5 +133,23 @@ TEST_F(FleetTest, FailuresAreFollowedByPausesUntilAWorkerHasCome) {
   EXPECT_EQ(look(122, {{"b", kRunning}}, came).submit, 1) << "one by one";
 }
 
+TEST_F(FleetTest, ManyThatEndTogetherAreOneFailure) {
+  const Demand waiting{{{4, Device::kAuto, 3}}, {}};
+  for (const char* id : {"a", "b", "c"}) fleet_.submitted(at(0), id);
+  EXPECT_EQ(look(1, {}, waiting).failures.size(), 3U);
+  EXPECT_EQ(look(30, {}, waiting).submit, 0);
+  EXPECT_EQ(look(31, {}, waiting).submit, 1) << "the first pause";
+}
+
+TEST_F(FleetTest, AWorkerThatComesEndsThePause) {
+  const Demand waiting{{{4, Device::kAuto, 3}}, {}};
+  for (int i = 0; i < 6; ++i) fleet_.refused(at(0));
+  EXPECT_EQ(look(1000, {}, waiting).submit, 1);
+  fleet_.submitted(at(1000), "a");
+  EXPECT_EQ(look(1001, {{"a", kRunning}}, waiting).submit, 0);
+  const Demand came{{{4, Device::kAuto, 3}}, {place("a", 4, 0)}};
+  EXPECT_EQ(look(1002, {{"a", kRunning}}, came).submit, 2);
+}
+
 }  // namespace
 }  // namespace prefixmem::scheduler

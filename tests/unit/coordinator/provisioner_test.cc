@@ -22,6 +22,7 @@ struct FakeBatch {
   std::map<std::string, AllocationState> there;
   std::vector<std::string> asked;
   Status failure;  // of every call
+  Status refusal;  // of submissions
   int submitted = 0;
 };
 
@@ -37,6 +38,7 @@ class FakeBatchSystem final : public BatchSystem {
   }
   Result<std::string> submit() override {
     PM_TRY(Status(batch_.failure));
+    PM_TRY(Status(batch_.refusal));
     const std::string id = "slurm:" + std::to_string(++batch_.submitted);
     batch_.there[id] = AllocationState::kPending;
     batch_.asked.push_back("submit " + id);
@@ -172,6 +174,18 @@ TEST_F(ProvisionerTest, ABatchSystemThatIsAwayIsAskedAgainLater) {
       << "20 s";
   batch_.failure = {};
   EXPECT_THAT(round(), ElementsAre("submit slurm:1"));
+  EXPECT_THAT(metrics(), HasSubstr("prefixmem_provisioner_up 1"));
+}
+
+TEST_F(ProvisionerTest, WhoIsRefusedIsDownUntilItIsTakenOrNothingIsWanted) {
+  submit("a");
+  batch_.refusal = unavailable("sbatch ended with code 1: invalid partition");
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_THAT(round(), IsEmpty());
+    EXPECT_THAT(metrics(), HasSubstr("prefixmem_provisioner_up 0")) << "round " << i;
+  }
+  ASSERT_TRUE(coordinator().cancel("a").ok());
+  round();
   EXPECT_THAT(metrics(), HasSubstr("prefixmem_provisioner_up 1"));
 }
 

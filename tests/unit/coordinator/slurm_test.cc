@@ -70,7 +70,7 @@ class SlurmTest : public testing::Test {
 
 TEST_F(SlurmTest, AsksItsPrograms) {
   EXPECT_EQ(slurm_->list()->at(0).id, "slurm:5");
-  EXPECT_EQ(asked("squeue"), "--noheader --name=pmt-worker-x --format=%i|%T\n");
+  EXPECT_EQ(asked("squeue"), "--noheader --me --name=pmt-worker-x --format=%i|%T\n");
   EXPECT_EQ(*slurm_->submit(), "slurm:6");
   EXPECT_EQ(asked("sbatch"),
             "--partition=gpu --parsable --no-requeue --job-name=pmt-worker-x /etc/worker.sbatch\n");

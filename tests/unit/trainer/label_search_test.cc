@@ -22,7 +22,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 TEST(LabelTree, HoldsOnceWhatLabelsBeginWith) {
   const LabelTree tree({{5, 6, 7, 2}, {5, 6, 8, 2}, {9, 2}, {5, 6, 2}, {9, 2}});
   EXPECT_EQ(tree.size(), 1 + 3 + 1 + 2 + 2 + 1) << "root, 5 6 7 2, 8 2, 9 2, 2";
-  EXPECT_EQ(tree.most_read(), 3);
+  EXPECT_EQ(tree.read_tokens(), 5) << "5 6 7 8 9";
   const auto& root = tree[LabelTree::kRoot];
   ASSERT_EQ(root.children.size(), 2U);
   const int32_t five = root.children[0], nine = root.children[1];
@@ -36,7 +36,7 @@ TEST(LabelTree, HoldsOnceWhatLabelsBeginWith) {
   EXPECT_EQ(tree[tree[nine].children[0]].label, 2) << "the first of equals";
 }
 
-TEST(LabelTree, OfEosAloneReadsNothing) { EXPECT_EQ(LabelTree(Labels{{2}}).most_read(), 0); }
+TEST(LabelTree, OfEosAloneReadsNothing) { EXPECT_EQ(LabelTree(Labels{{2}}).read_tokens(), 0); }
 
 TEST(LabelSearch, LeavesUnreadWhatCannotWin) {
   const LabelTree tree({{5, 2}, {6, 2}, {7, 2}});

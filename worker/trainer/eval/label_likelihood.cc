@@ -141,7 +141,8 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   const LabelTree tree(context.label_ids);
   LabelReader reader(context, tree, rows.size());
   reader.read_prompts(prompts);
-  // Twice as many each time: few forwards, and at most about twice what the search needs.
+  // One first, which mostly leads to a likely label; then twice as many each time, for few
+  // forwards.
   size_t most = 1;
   for (auto reads = reader.wanted(most); !reads.empty(); reads = reader.wanted(most *= 2)) {
     reader.read(reads);

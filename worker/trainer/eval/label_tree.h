@@ -28,12 +28,10 @@ class LabelTree {
   // The node and what the model reads behind it in any case, up to where labels part or the next
   // token is a label's last, which is predicted and not read. The node has children.
   std::vector<int32_t> run(int32_t node) const;
-  // Tokens that are read for the longest label, whose last one is not.
-  int64_t most_read() const { return nodes_[kRoot].longest - 1; }
+  // Tokens that are read where all labels are.
+  int64_t read_tokens() const;
 
  private:
-  int32_t child(int32_t node, int32_t token);
-
   std::vector<Node> nodes_;
 };
 
