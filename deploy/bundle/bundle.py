@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from debian import base, closure, field, names_in
+from debian import base, candidates, closure, field, names_in
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns("*_pb2*", "made_from", "build", "*.egg-info", "__pycache__")
@@ -42,12 +42,24 @@ def needed(packages):
 
 
 def fetched(names, folder):
-    """{package: its file}, of which only those are fetched that the folder has not."""
+    """{package: its file}, each as apt would install it now; those that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
+    current = candidates(names)
+    for file in folder.glob("*.deb"):
+        if sha256(file) not in current.values():
+            file.unlink()
     if missing := sorted(names - set(packages_in(folder))):
         apt = ["apt-get", "--quiet=2", "-o", "APT::Sandbox::User=root"]
         run(*apt, "download", *missing, cwd=folder)
-    return {name: file for name, file in packages_in(folder).items() if name in names}
+    return packages_in(folder)
+
+
+def given(names, folder):
+    """The same of a folder that has them all."""
+    packages = packages_in(folder)
+    if missing := sorted(names - set(packages)):
+        raise LookupError(f"{folder} lacks {', '.join(missing)}")
+    return {name: packages[name] for name in names}
 
 
 def make_wheel(folder):
@@ -92,7 +104,7 @@ def parse(words):
         "--packages", type=pathlib.Path, help="the project's; else made of the build"
     )
     parser.add_argument(
-        "--debian", type=pathlib.Path, help="Debian's packages to take; OUT/debian unless given"
+        "--debian", type=pathlib.Path, help="Debian's packages; else fetched to OUT/debian"
     )
     return parser.parse_args(words)
 
@@ -106,7 +118,8 @@ def main(words=None):
         if not options.packages:
             make_packages(options.build, own)
         packages = packages_in(own)
-        debian = fetched(needed(packages), options.debian or out / "debian")
+        names = needed(packages)
+        debian = given(names, options.debian) if options.debian else fetched(names, out / "debian")
         version, architecture = (
             field(packages["pmt"], name) for name in ("Version", "Architecture")
         )

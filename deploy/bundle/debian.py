@@ -40,6 +40,17 @@ def closure(wanted):
     return found
 
 
+def candidates(names):
+    """{package: sha256} of what apt would install of each."""
+    command = ["apt-cache", "show", "--no-all-versions", *sorted(names)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    records = [
+        dict(re.findall(r"^(Package|SHA256): (\S+)$", record, re.MULTILINE))
+        for record in told.split("\n\n")
+    ]
+    return {record["Package"]: record["SHA256"] for record in records if record}
+
+
 def base():
     """What every Debian system has: the packages that it requires, with what those depend on."""
     rows = [line.split("\t") for line in query("${Package}\t${Priority}\n").splitlines()]
