@@ -33,14 +33,15 @@ Millis seconds(spec::MapReader& reader, const char* key, Millis unless, int leas
   return std::chrono::seconds(whole(reader, key, value, least, kMostSeconds));
 }
 
-// A word that is no option would take the script's place; the others would have sbatch do something
-// else than submit one allocation.
+// A word that is no option would take the script's place; the others, which may be shortened, would
+// have sbatch do something else than submit one allocation to the cluster that squeue tells of.
 bool may_be_argument(std::string_view word) {
   if (!word.starts_with("--") || word.size() == 2) return false;
-  constexpr std::array kOthers = {"--array",   "--help", "--test-only", "--usage",
-                                  "--version", "--wait", "--wrap"};
+  constexpr std::array<std::string_view, 8> kOthers = {
+      "--array", "--clusters", "--help", "--test-only", "--usage", "--version", "--wait", "--wrap"};
   const std::string_view name = word.substr(0, word.find('='));
-  return std::find(kOthers.begin(), kOthers.end(), name) == kOthers.end();
+  return std::none_of(kOthers.begin(), kOthers.end(),
+                      [&](std::string_view other) { return other.starts_with(name); });
 }
 
 void read_limits(spec::MapReader& reader, scheduler::FleetLimits& limits) {

@@ -70,7 +70,8 @@ TEST_F(ProvisionConfigTest, WhatIsWrongIsNamed) {
   EXPECT_EQ(failure("max: many\n"), "max is \"many\"; allowed: a whole number of at least 0");
   EXPECT_EQ(failure("max: 2\nmin: 3\n"), "min is \"3\"; allowed: a whole number from 0 to 2");
   EXPECT_EQ(failure("device: tpu\n"), "device is \"tpu\"; allowed: cpu or cuda");
-  for (const char* word : {"gpu", "-p", "--wrap=true", "--array=1-9", "--"}) {
+  for (const char* word :
+       {"gpu", "-p", "--wrap=true", "--array=1-9", "--arr=2", "--cluster=b", "--"}) {
     EXPECT_THAT(failure("arguments: ['" + std::string(word) + "']\n"),
                 HasSubstr("arguments holds \"" + std::string(word) + "\"; allowed: long options"));
   }
