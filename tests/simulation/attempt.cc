@@ -56,6 +56,7 @@ Plan plan_of(const std::string& spec_yaml) {
   if (at == std::string::npos) return plan;
   const size_t begin = at + kContinueFrom.size();
   plan.from = spec_yaml.substr(begin, spec_yaml.find('\n', begin) - begin);
+  std::erase(plan.from, '"');
   plan.first = step_of(plan.from);
   return plan;
 }

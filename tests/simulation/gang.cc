@@ -49,7 +49,7 @@ void Gang::draw_fate(Member& member) {
       internal_error("rank 0 was killed by signal 11"), invalid_argument("row 3 has no text"),
       resource_exhausted("memory ran out"), unavailable("rank 1 hung in an all-reduce")};
   Random& random = host_.world.random;
-  if (!random.chance(0.12)) return;
+  if (member.attempt->finished_training() || !random.chance(0.12)) return;
   member.fails_at = random.between(member.attempt->step() + 1, member.attempt->plan().steps);
   member.failure = random.pick(kFailures);
 }
@@ -61,6 +61,8 @@ void Gang::next_step(const MemberPtr& member) {
 void Gang::step(const MemberPtr& member) {
   Attempt& attempt = *member->attempt;
   if (attempt.closed()) return;
+  // From its last checkpoint: what it lacked was somebody who heard of its end.
+  if (attempt.finished_training()) return close(*member, {});
   if (member->fails_at && attempt.step() + 1 >= *member->fails_at) {
     if (host_.world.random.chance(0.5)) return fail(member->failure);
     host_.world.ledger.attempts.at(attempt.key()).failure = code_name(member->failure.code());
