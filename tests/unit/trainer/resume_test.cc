@@ -144,7 +144,7 @@ TEST_F(ResumeTest, AnotherJobIsNotAnotherTask) {
   const std::string other = "name: b\ntrain: {seed: 2}\nmodel: m\nmethod: {dropout: 0.5, r: 4}\n";
   const Status refused = choose_continuation(path, {other, "rows", "machine"}).status();
   EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
-  EXPECT_THAT(refused.message(), HasSubstr(" differs in method.r, train.seed; allowed: train."));
+  EXPECT_THAT(refused.message(), HasSubstr(" differs in train.seed, method.r; allowed: train."));
   EXPECT_EQ(choose_continuation(path, {kSpec, "other rows", "machine"}).status().code(),
             Code::kFailedPrecondition);
   fs::resize_file(path, fs::file_size(path) - 1);
