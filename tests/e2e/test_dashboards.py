@@ -19,8 +19,13 @@ RULES = [
     for group in yaml.safe_load(file.read_text())["groups"]
     for rule in group["rules"]
 ]
-# Without a rank that hangs (test_hang.py has one) and without TLS (test_security.py has it).
-NOT_HERE = {"prefixmem_job_hanging_rank", "prefixmem_certificate_expiry_timestamp_seconds"}
+# Without a rank that hangs (test_hang.py has one), without TLS (test_security.py) and without Slurm
+# (test_slurm.py).
+NOT_HERE = {
+    "prefixmem_job_hanging_rank",
+    "prefixmem_certificate_expiry_timestamp_seconds",
+    "prefixmem_provisioner_up",
+}
 SECONDS = 45
 
 
