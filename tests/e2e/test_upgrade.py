@@ -137,11 +137,18 @@ def goes_on(cluster, job):
 
 
 def move_through(fleet, job, steps):
-    """Follows `steps` for each worker, from which the job goes away each time."""
+    """Follows `steps` for each worker, from which the job goes away each time to the other one."""
     for _ in fleet.workers:
+        fleet.run(fleet.head, until_connected(len(fleet.workers)), "")
         worker_id = show(fleet.cluster, job)["worker_id"]
         fleet.follow(steps, worker_id)
         assert goes_on(fleet.cluster, job)["worker_id"] != worker_id
+
+
+def until_connected(count):
+    """A line of shell: after a restart of the coordinator the workers dial when they dial."""
+    connected = """pmt workers -o json | grep -c '"state": "connected"'"""
+    return f'until [ "$({connected})" = {count} ]; do sleep 0.1; done'
 
 
 def refused_start(fleet, job, going_back):
