@@ -18,21 +18,22 @@ constexpr int64_t kMaxEventNumber = int64_t{1} << 48;
 constexpr double kMaxAttemptSeconds = 1e9;  // 30 years
 constexpr const char* kNotCurrent = "the attempt is not current any more";
 
+// Letters, digits and some of `marks`, 128 at most.
+bool is_name(std::string_view text, std::string_view marks) {
+  return text.size() <= 128 && std::all_of(text.begin(), text.end(), [&](unsigned char c) {
+           return std::isalnum(c) != 0 || marks.find(static_cast<char>(c)) != marks.npos;
+         });
+}
+
 Status check(const v1::Register& request) {
   const std::string& id = request.worker_id();
-  const bool plain = std::all_of(id.begin(), id.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
-  });
-  if (id.empty() || id.size() > 128 || !plain) {
+  if (id.empty() || !is_name(id, "-._")) {
     return invalid_argument(fmt::format(
         "register.worker_id is \"{}\"; allowed: 1 to 128 letters, digits, '.', '_' and '-'",
         spec::shortened(id, 80)));
   }
   const std::string& allocation = request.allocation();
-  const bool named = std::all_of(allocation.begin(), allocation.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == ':';
-  });
-  if (allocation.size() > 128 || !named) {
+  if (!is_name(allocation, "-._:")) {
     return invalid_argument(
         fmt::format("register.allocation is \"{}\"; allowed: at most 128 letters, digits, '.', "
                     "'_', '-' and ':'",

@@ -34,15 +34,14 @@ void Provisioner::round() {
   } else {
     note("list", listed.status());
   }
-  world_.metrics.set_provisioner_up(failure_.ok() && refusal_.ok());
-  if (failure_.ok()) {
-    if (!refusal_.ok()) return;
-    if (failures_ > 0) spdlog::info("the batch system answers again");
-    failures_ = 0;
+  const bool well = failure_.ok() && refusal_.ok();
+  world_.metrics.set_provisioner_up(well);
+  if (well) {
+    if (std::exchange(failures_, 0) > 0) spdlog::info("the batch system answers again");
     warned_.clear();
-    return;
+  } else if (!failure_.ok()) {
+    next_look_ = world_.clock.monotonic() + backoff_delay(backoff_, failures_++, 0);
   }
-  next_look_ = world_.clock.monotonic() + backoff_delay(backoff_, failures_++, 0);
 }
 
 void Provisioner::carry_out(const scheduler::FleetPlan& plan) {

@@ -79,9 +79,8 @@ Setting explored(const Plan& plan, const PbtSearch& pbt, const Setting& parent, 
 }
 
 // Of a generation that has ended and has a score, one member's next.
-Generation successor(const Plan& plan, const PbtSearch& pbt, const Trial* before, size_t member,
-                     Draws& draws) {
-  const Ranking ranking = rank(plan, pbt, before);
+Generation successor(const Plan& plan, const PbtSearch& pbt, const Trial* before,
+                     const Ranking& ranking, size_t member, Draws& draws) {
   const auto place = static_cast<size_t>(
       std::find(ranking.members.begin(), ranking.members.end(), member) - ranking.members.begin());
   Generation next{.member = static_cast<int>(member) + 1};
@@ -115,8 +114,10 @@ std::optional<Generation> next_generation(const Plan& plan, const PbtSearch& pbt
   }
   if (generation >= generations(plan, pbt)) return std::nullopt;
   const Trial* const before = history.trials.data() + (generation - 1) * plan.settings;
-  if (!has_ended(plan, before) || rank(plan, pbt, before).scored == 0) return std::nullopt;
-  return successor(plan, pbt, before, static_cast<size_t>(member), draws);
+  if (!has_ended(plan, before)) return std::nullopt;
+  const Ranking ranking = rank(plan, pbt, before);
+  if (ranking.scored == 0) return std::nullopt;
+  return successor(plan, pbt, before, ranking, static_cast<size_t>(member), draws);
 }
 
 bool died_out(const Plan& plan, const History& history) {

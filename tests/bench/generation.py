@@ -102,8 +102,9 @@ def bench(options):
         ratio, one = worst(lines, method)
         detail = f"at worst, with {one['context']} tokens of context, {one['batch']} rows"
         yield Figure(f"a further token over the base's, {NAMES[method]}", ratio, detail=detail)
+    base = bases(lines)
     alike = all(
-        one["cache_bytes"] == bases(lines)[one["context"], one["batch"]]["cache_bytes"]
+        one["cache_bytes"] == base[one["context"], one["batch"]]["cache_bytes"]
         for one in lines
         if one["method"] != "prefix_tuning"
     )

@@ -55,41 +55,33 @@ class Lab:
         file.write_text(json.dumps(spec))
         return file
 
-    def search(self, trials, max_concurrent):
-        """Writes the spec of a search over learning rates, which stops the worse trials."""
-        rates = {"type": "log_uniform", "low": 1e-6, "high": 1e-1}
+    def over_rates(self, name, lowest, sweep, **more):
+        """Writes the spec of a sweep over learning rates, of 9 steps a trial."""
+        rates = {"type": "log_uniform", "low": lowest, "high": 1e-1}
         return self.spec(
-            "search",
+            name,
             method={"type": "lora", "r": 2},
             train__max_steps=9,
-            train__eval_every=1,
             train__learning_rate=None,
             resources__ranks=1,
             eval__mode="loss",
-            sweep={
-                "search": {"type": "asha", "reduction_factor": 3},
-                "space": {"train.learning_rate": rates},
-                "budget": {"trials": trials},
-                "max_concurrent": max_concurrent,
-            },
+            sweep={**sweep, "space": {"train.learning_rate": rates}},
+            **more,
         )
+
+    def search(self, trials, max_concurrent):
+        """Writes the spec of a search over learning rates, which stops the worse trials."""
+        sweep = {
+            "search": {"type": "asha", "reduction_factor": 3},
+            "budget": {"trials": trials},
+            "max_concurrent": max_concurrent,
+        }
+        return self.over_rates("search", 1e-6, sweep, train__eval_every=1)
 
     def population(self, members):
         """Writes the spec of a population over learning rates, of three generations."""
-        rates = {"type": "log_uniform", "low": 1e-5, "high": 1e-1}
-        return self.spec(
-            "population",
-            method={"type": "lora", "r": 2},
-            train__max_steps=9,
-            train__learning_rate=None,
-            resources__ranks=1,
-            eval__mode="loss",
-            sweep={
-                "search": {"type": "pbt", "interval": 3},
-                "space": {"train.learning_rate": rates},
-                "budget": {"trials": members},
-            },
-        )
+        sweep = {"search": {"type": "pbt", "interval": 3}, "budget": {"trials": members}}
+        return self.over_rates("population", 1e-5, sweep)
 
 
 @pytest.fixture(scope="session")

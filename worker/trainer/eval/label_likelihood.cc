@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t kLogitRows = 64;  // rows of logits held at once
 
-// What is read next of a row: a node and its run.
-struct Read {
+// A node of the labels' tree behind a row's prompt.
+struct Spot {
   size_t row;
   int32_t node;
 };
@@ -31,19 +31,16 @@ class LabelReader {
   // What they begin with in common is computed once.
   void read_prompts(const std::vector<TokenSpan>& prompts);
   // What is wanted now, `most` nodes of a row at most; nothing once all rows have their answers.
-  std::vector<Read> wanted(size_t most) const;
-  void read(const std::vector<Read>& reads);
+  std::vector<Spot> wanted(size_t most) const;
+  // Each node with its run.
+  void read(const std::vector<Spot>& spots);
 
   int64_t best(size_t row) const { return searches_[row].best(); }
 
  private:
-  // The label source at the same index of the batch predicts the children of a row's node.
-  struct Asked {
-    size_t row;
-    int32_t node;
-  };
-  void compute(RaggedBuilder builder, const std::vector<Asked>& asked);
-  void learn(const torch::Tensor& hidden, std::span<const Asked> asked);
+  // The label source at the same index of the batch predicts the children of what is asked.
+  void compute(RaggedBuilder builder, const std::vector<Spot>& asked);
+  void learn(const torch::Tensor& hidden, std::span<const Spot> asked);
 
   const EvalContext& context_;
   const LabelTree& tree_;
@@ -58,7 +55,7 @@ void LabelReader::read_prompts(const std::vector<TokenSpan>& prompts) {
   const TokenTrie trie = build_token_trie(sequences, /*end_with=*/true);
   RaggedBuilder builder;
   add_segments(trie, sequences, builder);
-  std::vector<Asked> asked;
+  std::vector<Spot> asked;
   for (size_t row = 0; row < prompts.size(); ++row) {
     const int32_t segment = trie.leaves[row];
     ends_[row][LabelTree::kRoot] = segment;
@@ -68,20 +65,20 @@ void LabelReader::read_prompts(const std::vector<TokenSpan>& prompts) {
   compute(std::move(builder), asked);
 }
 
-std::vector<Read> LabelReader::wanted(size_t most) const {
-  std::vector<Read> reads;
+std::vector<Spot> LabelReader::wanted(size_t most) const {
+  std::vector<Spot> spots;
   for (size_t row = 0; row < searches_.size(); ++row) {
-    for (const int32_t node : searches_[row].next(most)) reads.push_back({row, node});
+    for (const int32_t node : searches_[row].next(most)) spots.push_back({row, node});
   }
-  return reads;
+  return spots;
 }
 
-void LabelReader::read(const std::vector<Read>& reads) {
-  for (size_t i = 0; i < reads.size();) {
+void LabelReader::read(const std::vector<Spot>& spots) {
+  for (size_t i = 0; i < spots.size();) {
     RaggedBuilder builder(segments_);
-    std::vector<Asked> asked;
-    for (; i < reads.size(); ++i) {
-      const auto [row, node] = reads[i];
+    std::vector<Spot> asked;
+    for (; i < spots.size(); ++i) {
+      const auto [row, node] = spots[i];
       const auto run = tree_.run(node);
       const auto count = static_cast<int64_t>(run.size());
       if (!asked.empty() && builder.token_count() + count > context_.micro_batch_tokens) break;
@@ -98,7 +95,7 @@ void LabelReader::read(const std::vector<Read>& reads) {
   }
 }
 
-void LabelReader::compute(RaggedBuilder builder, const std::vector<Asked>& asked) {
+void LabelReader::compute(RaggedBuilder builder, const std::vector<Spot>& asked) {
   RaggedBatch batch = std::move(builder).build();
   const torch::Tensor hidden =
       context_.model.grow(*cache_, batch.to(context_.gang.device()), context_.adapter);
@@ -110,7 +107,7 @@ void LabelReader::compute(RaggedBuilder builder, const std::vector<Asked>& asked
   }
 }
 
-void LabelReader::learn(const torch::Tensor& hidden, std::span<const Asked> asked) {
+void LabelReader::learn(const torch::Tensor& hidden, std::span<const Spot> asked) {
   std::vector<int64_t> rows, tokens;
   for (size_t i = 0; i < asked.size(); ++i) {
     for (const int32_t child : tree_[asked[i].node].children) {
@@ -144,8 +141,8 @@ Result<Tally> score_labels(const EvalContext& context, const std::vector<int64_t
   // One first, which mostly leads to a likely label; then twice as many each time, for few
   // forwards.
   size_t most = 1;
-  for (auto reads = reader.wanted(most); !reads.empty(); reads = reader.wanted(most *= 2)) {
-    reader.read(reads);
+  for (auto spots = reader.wanted(most); !spots.empty(); spots = reader.wanted(most *= 2)) {
+    reader.read(spots);
   }
   Tally tally = empty_tally(metric_of(context.spec), context.label_ids.size());
   for (size_t i = 0; i < rows.size(); ++i) {

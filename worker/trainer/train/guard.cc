@@ -11,10 +11,10 @@ namespace {
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 Status out_of_memory(const std::string& detail) {
-  return resource_exhausted("out of memory (" + detail +
-                            "); lower train.micro_batch_tokens or resources.ranks, set "
-                            "train.activation_checkpointing on, "
-                            "or use train.dtype bf16");
+  return resource_exhausted(
+      "out of memory (" + detail +
+      "); lower train.micro_batch_tokens or resources.ranks, set train.activation_checkpointing "
+      "on, or use train.dtype bf16");
 }
 
 Status from_torch(const c10::Error& error) {
