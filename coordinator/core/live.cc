@@ -260,6 +260,7 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
   view.set_gangs(static_cast<int>(gangs.size()));
   if (worker.lost()) return view;
   if (view.cordoned()) view.set_state("cordoned");
+  if (worker.link == nullptr) view.set_state("disconnected");
   if (leaving) view.set_state("draining");
   return view;
 }

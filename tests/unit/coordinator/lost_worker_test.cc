@@ -52,6 +52,16 @@ TEST_F(LostWorkerTest, ASilentWorkerIsGivenUpAndItsJobWaits) {
   EXPECT_EQ((*coordinator().reader().attempt(job("a").id(), 1))->code, "UNAVAILABLE");
 }
 
+TEST_F(LostWorkerTest, UntilThenOneWhoseStreamHasEndedIsDisconnected) {
+  disconnect("w");
+  EXPECT_THAT(worker_states(), ElementsAre("w disconnected"));
+  EXPECT_EQ(state("a"), "running: attempt 1 on worker w") << "which it may still do";
+  ASSERT_TRUE(coordinator().cordon("w").ok());
+  EXPECT_THAT(worker_states(), ElementsAre("w disconnected")) << "nor could it be placed on before";
+  ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
+  EXPECT_THAT(worker_states(), ElementsAre("w cordoned"));
+}
+
 TEST_F(LostWorkerTest, AnotherWorkerGoesOnFromTheNewestCheckpoint) {
   ASSERT_TRUE(upload("a/1", 20, "of step 20").ok());
   ASSERT_TRUE(upload("a/1", 10, "of step 10").ok());

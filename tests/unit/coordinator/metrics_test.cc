@@ -46,6 +46,7 @@ TEST(Metrics, EveryStateHasASeries) {
   EXPECT_THAT(text, Not(HasSubstr("unspecified")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_queue_depth 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"connected\"} 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"disconnected\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"draining\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 0")));
 }

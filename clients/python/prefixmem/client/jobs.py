@@ -100,7 +100,7 @@ class Artifact:
 class Worker:
     id: str
     host: str
-    state: str  # connected, cordoned, draining or lost
+    state: str  # connected, disconnected, cordoned, draining or lost
     slots: int
     used_slots: int
     device: str
