@@ -96,9 +96,11 @@ class Coordinator {
   Result<v1::Worker> uncordon(const std::string& worker_id);
   // What waits for workers, and what there are.
   scheduler::Demand demand();
-  // From now on nothing is placed on workers of that allocation, which is about to end. False where
-  // a gang is on one, and nothing has changed.
+  // From now on nothing is placed on workers of that allocation, which is about to end, nor on one
+  // that is still to come. False where a gang is on one, and nothing has changed.
   bool release(const std::string& allocation);
+  // `listed`: the allocations that there are; what was released and is gone is forgotten.
+  void forget_released(std::set<std::string> listed);
   // What of each content is there, whole or of a broken upload. What is there stays for
   // keep_content from now on.
   Result<v1::StatContentResponse> content_states(const std::vector<std::string>& sha256);

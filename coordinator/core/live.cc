@@ -67,13 +67,13 @@ scheduler::Attempt attempt_of(const LiveJob& job, scheduler::Job own) {
           .end_by = end_by};
 }
 
-scheduler::Worker worker_of(const LiveWorker& worker) {
+scheduler::Worker worker_of(const LiveWorker& worker, const Live& live) {
   return {.id = worker.info.id(),
           .slots = worker.info.slots(),
           .device = device_of(worker.info.device()),
           .lost = worker.lost(),
           .connected = worker.link != nullptr,
-          .draining = worker.draining || worker.released,
+          .draining = live.leaves(worker),
           .cordoned = worker.info.cordoned(),
           .last_heard = worker.last_heard,
           .settled = worker.settled,
@@ -161,6 +161,10 @@ const scheduler::RunningGangs& Live::gangs_on(const std::string& worker_id) {
   return running = scheduler::gangs_of(attempts, worker_id);
 }
 
+bool Live::leaves(const LiveWorker& worker) const {
+  return worker.draining || released.contains(worker.info.allocation());
+}
+
 bool Live::index_moved() {
   bool matters = false;
   for (const std::string& id : std::exchange(moved, {})) {
@@ -228,7 +232,7 @@ scheduler::Job waiting(const LiveJob& job) {
 scheduler::State workers_of(const Live& live) {
   scheduler::State state;
   state.grace_end = live.grace_end;
-  for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker));
+  for (const auto& [id, worker] : live.workers) state.workers.push_back(worker_of(worker, live));
   return state;
 }
 
@@ -246,7 +250,7 @@ v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime no
   v1::Worker view = worker.info;
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
   std::set<std::string_view> gangs;
-  bool leaving = worker.draining || worker.released;
+  bool leaving = live.leaves(worker);
   for (const std::string& id : live.on(view.id())) {
     const LiveJob& job = live.jobs.at(id);
     view.add_job_ids(id);

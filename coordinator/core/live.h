@@ -42,7 +42,6 @@ struct LiveWorker {
   std::shared_ptr<WorkerLink> link;  // null while it is not connected
   MonotonicTime last_heard{};
   bool draining = false;    // it shuts down; until it registers again
-  bool released = false;    // its allocation is about to end
   MonotonicTime settled{};  // since when nothing has started or ended there
   std::string make = {};    // models of its devices
 
@@ -76,6 +75,7 @@ struct Live {
   MonotonicTime usage_time{};                 // up to which their recent_slots goes
   int64_t last_turn = 0;                      // of the job whose turn came last
   MonotonicTime grace_end{};
+  std::set<std::string> released;  // allocations of a batch system that are about to end
   // When the time limit of a placed job is used up, of those that have one; by id.
   std::map<std::string, MonotonicTime> deadlines;
   // By the id of a job that has not ended: those that wait for it.
@@ -107,6 +107,8 @@ struct Live {
   const scheduler::RunningGangs& gangs_on(const std::string& worker_id);
   // Something of the job's gang has changed that gangs_on() tells.
   void gangs_changed(const LiveJob& job);
+  // Takes no more work: it shuts down, or its allocation is about to end.
+  bool leaves(const LiveWorker& worker) const;
   // Brings the queue up to date. Whether a placement may come to another end by it.
   bool index_moved();
 };

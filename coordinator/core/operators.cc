@@ -70,15 +70,18 @@ scheduler::Demand Coordinator::demand() {
 
 bool Coordinator::release(const std::string& allocation) {
   const MutexLock lock(mutex_);
-  std::vector<LiveWorker*> there;
-  for (auto& [id, worker] : live_.workers) {
-    if (worker.info.allocation() != allocation) continue;
-    if (!live_.on(id).empty()) return false;
-    there.push_back(&worker);
+  for (const auto& [id, worker] : live_.workers) {
+    if (worker.info.allocation() == allocation && !live_.on(id).empty()) return false;
   }
-  for (LiveWorker* worker : there) worker->released = true;
+  live_.released.insert(allocation);
   to_place_ = true;
   return true;
+}
+
+void Coordinator::forget_released(std::set<std::string> listed) {
+  const MutexLock lock(mutex_);
+  for (const auto& [id, worker] : live_.workers) listed.insert(worker.info.allocation());
+  std::erase_if(live_.released, [&](const std::string& id) { return !listed.contains(id); });
 }
 
 Result<std::unique_ptr<store::Snapshot>> Coordinator::begin_snapshot() {

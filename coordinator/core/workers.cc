@@ -96,8 +96,7 @@ void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLin
   if (worker.link) worker.link->close(failed_precondition("worker " + id + " has dialled again"));
   const bool drained = worker.draining;
   const bool cordoned = worker.info.cordoned();
-  const bool released = worker.released && worker.info.allocation() == request.allocation();
-  worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained, released};
+  worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
   worker.info.set_cordoned(cordoned);
   worker.settled = environment_.clock.monotonic();
   worker.make = fmt::format("{}", fmt::join(request.device_names(), ", "));

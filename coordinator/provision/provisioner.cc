@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace prefixmem::provision {
@@ -30,6 +32,9 @@ void Provisioner::round() {
   if (const auto listed = system_->list(); listed.ok()) {
     const auto plan = fleet_.plan(world_.clock.monotonic(), *listed, world_.coordinator.demand());
     carry_out(plan);
+    std::set<std::string> ids;
+    for (const auto& allocation : *listed) ids.insert(allocation.id);
+    world_.coordinator.forget_released(std::move(ids));
     world_.metrics.set_allocations(fleet_.counts());
   } else {
     note("list", listed.status());

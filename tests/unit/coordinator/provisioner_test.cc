@@ -127,6 +127,18 @@ TEST_F(ProvisionerTest, ABusyWorkerIsNotReleased) {
   EXPECT_TRUE(coordinator().release("slurm:9")) << "nobody is there";
 }
 
+TEST_F(ProvisionerTest, AWorkerThatComesAfterItsAllocationWasReleasedTakesNothing) {
+  submit("a");
+  round();
+  EXPECT_TRUE(coordinator().release("slurm:1"));
+  start("slurm:1", "w");
+  EXPECT_THAT(heard("w"), ElementsAre("registered"));
+  EXPECT_EQ(worker_state(), "draining");
+  round();
+  ASSERT_TRUE(connect("w", 1).ok());
+  EXPECT_THAT(heard("w"), ElementsAre("registered")) << "while the allocation is listed";
+}
+
 TEST_F(ProvisionerTest, AnotherProcessFindsTheAllocations) {
   for (const char* name : {"a", "b"}) submit(name);
   EXPECT_THAT(round(), ElementsAre("submit slurm:1", "submit slurm:2"));
