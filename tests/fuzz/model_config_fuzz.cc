@@ -1,9 +1,9 @@
 #include "tests/fuzz/outcome.h"
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace prefixmem;
-  const auto config = trainer::parse_model_config(fuzz::text_of(data, size));
+  const auto config = parse_model_config(fuzz::text_of(data, size));
   fuzz::require_clear(config.status());
   if (!config.ok()) return 0;
   fuzz::require(static_cast<int64_t>(config->layers.size()) == config->num_layers,

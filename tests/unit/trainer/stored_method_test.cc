@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/model/lora_targets.h"
 #include "tests/unit/trainer/scratch_folder.h"
 #include "tests/unit/trainer/tiny_adapters.h"
-#include "worker/trainer/adapters/lora_targets.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -10,10 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "common/model/config.h"
+#include "common/model/linear_site.h"
 #include "common/spec/job_spec.h"
 #include "common/status.h"
-#include "worker/trainer/model/config.h"
-#include "worker/trainer/model/linear_site.h"
+#include "worker/trainer/model/linear_weights.h"
 #include "worker/trainer/ops/linear.h"
 
 namespace prefixmem::trainer {

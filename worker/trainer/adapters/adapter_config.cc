@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/model/config_fields.h"
+#include "common/model/lora_targets.h"
+#include "common/model/strict_json.h"
 #include "common/spec/enums.h"
-#include "worker/trainer/model/config_fields.h"
-#include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -16,8 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 16;
-constexpr std::string_view kNameCharacters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
 template <class Enum>
 Enum spelled(ConfigFields& fields, const json& config, const char* key, Enum fallback) {
@@ -157,14 +156,6 @@ Result<StoredConfig> stored_config(const json& config) {
   StoredConfig stored = read(fields, config);
   PM_TRY(fields.status());
   return stored;
-}
-
-bool is_module_name(const std::string& entry) {
-  return entry.find_first_not_of(kNameCharacters) == std::string::npos;
-}
-
-std::string entry_of_peft(const std::string& entry) {
-  return is_module_name(entry) ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
 }
 
 }  // namespace prefixmem::trainer

@@ -24,11 +24,4 @@ struct StoredConfig {
 // of it. Whether the method fits a model, and all else in the file, is Adapter::load's to check.
 Result<StoredConfig> stored_config(const nlohmann::json& config);
 
-// Whether an entry of method.target_modules is a name, no regular expression.
-bool is_module_name(const std::string& entry);
-
-// The entry of method.target_modules that stands for one of PEFT's list, where any entry matches
-// the last parts of a name.
-std::string entry_of_peft(const std::string& entry);
-
 }  // namespace prefixmem::trainer

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
+#include "common/model/config_fields.h"
 #include "worker/trainer/adapters/adapter_files.h"
-#include "worker/trainer/model/config_fields.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "common/model/lora_targets.h"
 #include "worker/trainer/adapters/adapter.h"
-#include "worker/trainer/adapters/lora_targets.h"
 
 namespace prefixmem::trainer {
 

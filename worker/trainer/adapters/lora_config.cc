@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/model/config_fields.h"
 #include "common/spec/enums.h"
-#include "worker/trainer/model/config_fields.h"
 
 namespace prefixmem::trainer {
 namespace {

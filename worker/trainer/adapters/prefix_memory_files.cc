@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "common/model/config_fields.h"
 #include "common/spec/enums.h"
 #include "worker/trainer/adapters/adapter_files.h"
 #include "worker/trainer/adapters/prefix_memory.h"
-#include "worker/trainer/model/config_fields.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/model/config_fields.h"
 #include "worker/trainer/adapters/adapter_files.h"
 #include "worker/trainer/adapters/prefix_tuning.h"
-#include "worker/trainer/model/config_fields.h"
 
 namespace prefixmem::trainer {
 

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/model/config.h"
 #include "worker/trainer/diagnosis/attention_map.h"
 #include "worker/trainer/diagnosis/attention_record.h"
 #include "worker/trainer/diagnosis/diagnosis.h"
-#include "worker/trainer/model/config.h"
 
 namespace prefixmem::trainer {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "common/model/config.h"
 #include "worker/trainer/adapters/adapter.h"
-#include "worker/trainer/model/config.h"
 
 namespace prefixmem::trainer {
 

@@ -7,10 +7,10 @@
 #include <memory>
 #include <vector>
 
+#include "common/model/config.h"
 #include "common/status.h"
 #include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/adapters/adapter_spans.h"
-#include "worker/trainer/model/config.h"
 #include "worker/trainer/model/ragged.h"
 
 namespace prefixmem::trainer {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "worker/trainer/model/config_fields.h"
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/config_fields.h"
+#include "common/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

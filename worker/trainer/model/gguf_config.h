@@ -1,8 +1,8 @@
 // What a decoder is made of, read from a GGUF file's metadata.
 #pragma once
 
+#include "common/model/config.h"
 #include "common/status.h"
-#include "worker/trainer/model/config.h"
 #include "worker/trainer/model/gguf_file.h"
 
 namespace prefixmem::trainer {

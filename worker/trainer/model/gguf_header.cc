@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/model/strict_json.h"
 #include "worker/trainer/model/byte_cursor.h"
 #include "worker/trainer/model/gguf_metadata.h"
-#include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

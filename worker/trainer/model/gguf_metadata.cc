@@ -6,7 +6,7 @@
 #include <string>
 #include <type_traits>
 
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "common/model/strict_json.h"
 #include "worker/trainer/model/file_tensor.h"
-#include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 using c10::ScalarType;
 using nlohmann::json;
 
-constexpr uint64_t kMaxHeader = 100'000'000;  // as the reference reader
+constexpr uint64_t kMaxHeaderLength = 100'000'000;  // as the reference reader
 constexpr int kMaxDepth = 3;                  // header, tensor, shape
 constexpr size_t kMaxDimensions = 64;
 
@@ -131,9 +131,9 @@ Result<std::string_view> header_text(std::string_view bytes) {
                      " bytes, too few for a safetensors file");
   }
   std::memcpy(&length, bytes.data(), sizeof length);
-  if (length > kMaxHeader) {
+  if (length > kMaxHeaderLength) {
     return data_loss("it begins with a header length of " + std::to_string(length) +
-                     " bytes; allowed: at most " + std::to_string(kMaxHeader));
+                     " bytes; allowed: at most " + std::to_string(kMaxHeaderLength));
   }
   if (length > bytes.size() - sizeof length) {
     return data_loss("it holds " + std::to_string(bytes.size()) + " bytes where its header needs " +

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "worker/trainer/model/config_file.h"
 #include "worker/trainer/model/row_extension.h"
 #include "worker/trainer/model/weight_slots.h"
 #include "worker/trainer/ops/attention.h"

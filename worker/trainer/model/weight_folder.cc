@@ -4,8 +4,8 @@
 #include <system_error>
 
 #include "common/files.h"
+#include "common/model/strict_json.h"
 #include "worker/trainer/model/file_tensor.h"
-#include "worker/trainer/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

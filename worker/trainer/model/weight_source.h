@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/model/config.h"
 #include "common/status.h"
-#include "worker/trainer/model/config.h"
 
 namespace prefixmem::trainer {
 

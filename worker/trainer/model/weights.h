@@ -7,10 +7,11 @@
 #include <filesystem>
 #include <vector>
 
+#include "common/model/config.h"
+#include "common/model/linear_site.h"
 #include "common/status.h"
-#include "worker/trainer/model/config.h"
 #include "worker/trainer/model/decoder.h"
-#include "worker/trainer/model/linear_site.h"
+#include "worker/trainer/model/linear_weights.h"
 
 namespace prefixmem::trainer {
 

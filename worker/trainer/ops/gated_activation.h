@@ -3,7 +3,7 @@
 
 #include <torch/types.h>
 
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 
 namespace prefixmem::trainer {
 

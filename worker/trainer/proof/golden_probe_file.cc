@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
+#include "common/model/strict_json.h"
 #include "common/sha256.h"
 #include "worker/trainer/adapters/adapter_files.h"
 #include "worker/trainer/adapters/stored_method.h"
-#include "worker/trainer/model/strict_json.h"
 #include "worker/trainer/proof/golden_probe.h"
 
 namespace prefixmem::trainer {

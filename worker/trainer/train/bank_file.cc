@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/files.h"
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/strict_json.h"
 
 namespace prefixmem::trainer {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <torch/types.h>
 
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 #include "worker/trainer/ops/cpu/row_kernels.h"
 
 namespace prefixmem::trainer::cpu {

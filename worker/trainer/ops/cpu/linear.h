@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "worker/trainer/model/linear_site.h"
+#include "worker/trainer/model/linear_weights.h"
 #include "worker/trainer/ops/linear.h"
 
 namespace prefixmem::trainer::cpu {

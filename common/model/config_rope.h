@@ -1,10 +1,10 @@
 // Rotary frequencies of a config.json, as transformers computes them.
 #pragma once
 
-#include "worker/trainer/model/config.h"
-#include "worker/trainer/model/config_fields.h"
+#include "common/model/config.h"
+#include "common/model/config_fields.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 // What the frequencies depend on besides one object of rope settings.
 struct RopeContext {
@@ -17,4 +17,4 @@ struct RopeContext {
 // `fields`; so are other types, by name.
 Rope read_rope(ConfigFields& fields, const RopeContext& context);
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

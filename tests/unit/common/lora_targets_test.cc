@@ -1,11 +1,9 @@
-#include "worker/trainer/adapters/lora_targets.h"
+#include "common/model/lora_targets.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "worker/trainer/adapters/adapter_config.h"
-
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using ::testing::ElementsAre;
@@ -100,4 +98,4 @@ TEST(LoraTargets, PeftsListFindsTheSameModules) {
 }
 
 }  // namespace
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

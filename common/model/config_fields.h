@@ -11,7 +11,7 @@
 
 #include "common/status.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 // One object of a config. Keeps the first fault and goes on with defaults, so that the reader asks
 // for the status once, at the end. null counts as absent. The object must outlive this.
@@ -55,4 +55,4 @@ class ConfigFields {
   Status status_;
 };
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

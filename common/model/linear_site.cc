@@ -1,6 +1,6 @@
-#include "worker/trainer/model/linear_site.h"
+#include "common/model/linear_site.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 std::string module_name(int64_t layer, Site site) {
   const bool in_mlp = site == Site::kGate || site == Site::kUp || site == Site::kDown;
@@ -27,4 +27,4 @@ LinearShape linear_shape(Site site, const ModelConfig& config) {
   return {middle, hidden, config.mlp_bias};
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,11 +1,11 @@
-#include "worker/trainer/model/config_fields.h"
+#include "common/model/config_fields.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/strict_json.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
@@ -116,4 +116,4 @@ void ConfigFields::keep(const Status& status) {
   if (status_.ok()) status_ = status;
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,14 +1,15 @@
-#include "worker/trainer/adapters/lora_targets.h"
+#include "common/model/lora_targets.h"
 
 #include <re2/re2.h>
 
 #include <algorithm>
 #include <functional>
 
-#include "worker/trainer/adapters/adapter_config.h"
-
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
+
+constexpr std::string_view kNameCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 
 std::string allowed_modules() {
   std::string names;
@@ -69,6 +70,14 @@ Result<LoraTargets> find_lora_targets(const std::vector<std::string>& entries, i
   return targets;
 }
 
+bool is_module_name(const std::string& entry) {
+  return entry.find_first_not_of(kNameCharacters) == std::string::npos;
+}
+
+std::string entry_of_peft(const std::string& entry) {
+  return is_module_name(entry) ? entry : R"((.*\.)?)" + RE2::QuoteMeta(entry);
+}
+
 std::vector<std::string> peft_target_modules(const LoraTargets& targets) {
   const bool uniform =
       std::adjacent_find(targets.begin(), targets.end(), std::not_equal_to<>()) == targets.end();
@@ -84,4 +93,4 @@ std::vector<std::string> peft_target_modules(const LoraTargets& targets) {
   return names;
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,16 +1,14 @@
-// Where in a layer a frozen linear map stands, and its weights.
+// Where in a layer a linear map stands.
 #pragma once
-
-#include <torch/types.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 enum class Site { kQ, kK, kV, kO, kGate, kUp, kDown };
 inline constexpr size_t kSites = 7;
@@ -31,9 +29,4 @@ struct LinearShape {
 };
 LinearShape linear_shape(Site site, const ModelConfig& config);
 
-struct LinearWeights {
-  torch::Tensor weight;  // [out, in], in the model's dtype
-  torch::Tensor bias;    // [out] or undefined
-};
-
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

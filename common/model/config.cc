@@ -1,12 +1,12 @@
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 
 #include <nlohmann/json.hpp>
 
-#include "worker/trainer/model/config_families.h"
-#include "worker/trainer/model/config_fields.h"
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/config_families.h"
+#include "common/model/config_fields.h"
+#include "common/model/strict_json.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
@@ -30,4 +30,4 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
   return config;
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/status.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 enum class Activation { kSilu, kGeluTanh };
 
@@ -55,13 +54,10 @@ struct ModelConfig {
   int64_t key_value_size() const { return num_key_value_heads * head_dim; }
 };
 
-// Reads config.json of a model folder, or what a GGUF file says instead (see find_model). Errors:
-// NOT_FOUND (nothing there), DATA_LOSS (no JSON object, a damaged file), INVALID_ARGUMENT (a family
-// or setting that is not supported, or no valid value: by key, with its value and what is allowed).
-Result<ModelConfig> load_model_config(const std::filesystem::path& model);
-
 // From the text of a config.json of either age (rope_parameters and layer_types, or rope_theta,
-// rope_scaling, rope_local_base_freq and sliding_window_pattern); errors begin with the key alone.
+// rope_scaling, rope_local_base_freq and sliding_window_pattern). Errors: DATA_LOSS (no JSON
+// object), INVALID_ARGUMENT (a family or setting that is not supported, or no valid value); they
+// begin with the key alone.
 Result<ModelConfig> parse_model_config(std::string_view json);
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

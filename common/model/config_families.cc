@@ -1,10 +1,10 @@
-#include "worker/trainer/model/config_families.h"
+#include "common/model/config_families.h"
 
 #include <cmath>
 
-#include "worker/trainer/model/config_parts.h"
+#include "common/model/config_parts.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 // Layers slide where told, from max_window_layers on.
@@ -79,4 +79,4 @@ void read_gemma3(ConfigFields& fields, ModelConfig& config) {
   set_layers(fields, types, read_window(fields), config);
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

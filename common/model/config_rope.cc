@@ -1,9 +1,9 @@
-#include "worker/trainer/model/config_rope.h"
+#include "common/model/config_rope.h"
 
 #include <cmath>
 #include <numbers>
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 enum Kind : size_t { kDefault, kLinear, kLlama3 };
@@ -53,4 +53,4 @@ Rope read_rope(ConfigFields& fields, const RopeContext& context) {
   return {.inv_freq = {all.begin(), all.end()}};
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,4 +1,4 @@
-#include "worker/trainer/model/strict_json.h"
+#include "common/model/strict_json.h"
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
@@ -70,4 +70,4 @@ std::string shown(const json& value) {
   return text;
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,5 +1,5 @@
 // Reading config.json of both ages, and what is refused.
-#include "worker/trainer/model/config.h"
+#include "common/model/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,9 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "tests/unit/trainer/scratch_folder.h"
-
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
@@ -324,19 +322,5 @@ TEST(Config, RefusesTextThatIsNoConfig) {
   EXPECT_THAT(parse_model_config("{\"a\":" + deep).status().message(), HasSubstr("deep"));
 }
 
-TEST(Config, NamesFolderAndFile) {
-  const ScratchFolder scratch;
-  EXPECT_EQ(load_model_config("/nowhere/model").status().to_string(),
-            "NOT_FOUND: model folder /nowhere/model does not exist");
-  const Status missing = load_model_config(scratch.path()).status();
-  EXPECT_EQ(missing.code(), Code::kNotFound);
-  EXPECT_THAT(missing.message(), HasSubstr("config.json"));
-  scratch.write("config.json", "{}");
-  EXPECT_THAT(load_model_config(scratch.path()).status().message(),
-              AllOf(HasSubstr("config.json"), HasSubstr("model_type is missing")));
-  scratch.write("config.json", llama().dump());
-  EXPECT_TRUE(load_model_config(scratch.path()).ok());
-}
-
 }  // namespace
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

@@ -1,11 +1,11 @@
-#include "worker/trainer/model/config_parts.h"
+#include "common/model/config_parts.h"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "worker/trainer/model/config_rope.h"
+#include "common/model/config_rope.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
@@ -110,4 +110,4 @@ void set_layers(ConfigFields& fields, const std::vector<size_t>& types, int64_t 
   }
 }
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem

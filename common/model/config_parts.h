@@ -1,10 +1,10 @@
 // What the readers of the families share; each leaves its faults in `fields`.
 #pragma once
 
-#include "worker/trainer/model/config.h"
-#include "worker/trainer/model/config_fields.h"
+#include "common/model/config.h"
+#include "common/model/config_fields.h"
 
-namespace prefixmem::trainer {
+namespace prefixmem {
 
 // As the configuration classes of transformers have them.
 struct ConfigDefaults {
@@ -48,4 +48,4 @@ std::vector<size_t> read_layer_types(ConfigFields& fields, const ModelConfig& co
 void set_layers(ConfigFields& fields, const std::vector<size_t>& types, int64_t window,
                 ModelConfig& config);
 
-}  // namespace prefixmem::trainer
+}  // namespace prefixmem
