@@ -89,13 +89,14 @@ Result<v1::SubmitJobResponse> Server::submit(const v1::SubmitJobRequest& request
   }
 }
 
-Status Server::check(const v1::CheckJobRequest& request) {
+Result<v1::CheckJobResponse> Server::check(const v1::CheckJobRequest& request) {
   grpc::ClientContext context;
   set_deadline(context, connection_->timeout);
   v1::CheckJobResponse response;
   const grpc::Status status = connection_->stub->CheckJob(&context, request, &response);
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return {};
-  return call_status(status, connection_->address, connection_->timeout);
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return v1::CheckJobResponse();
+  PM_TRY(call_status(status, connection_->address, connection_->timeout));
+  return response;
 }
 
 Result<v1::Job> Server::job(const std::string& id_or_name) {

@@ -35,8 +35,8 @@ class Server {
   // Tried again (three times at most) while the server is away: the idempotency key, which must be
   // there, makes that safe.
   Result<v1::SubmitJobResponse> submit(const v1::SubmitJobRequest& request);
-  // What submit would say. OK also of a coordinator that does not know the call yet.
-  Status check(const v1::CheckJobRequest& request);
+  // What submit would say. OK, and empty, also of a coordinator that does not know the call yet.
+  Result<v1::CheckJobResponse> check(const v1::CheckJobRequest& request);
   Result<v1::Job> job(const std::string& id_or_name);
   Result<v1::ListJobsResponse> list(const v1::ListJobsRequest& request);
   Result<v1::Job> cancel(const std::string& id_or_name);

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/commands/commands.h"
+#include "client/commands/estimate.h"
 #include "client/exit_codes.h"
 #include "common/spec/keys.h"
 #include "common/spec/spec_io.h"
@@ -12,6 +13,7 @@ namespace {
 struct ExplainOptions {
   std::string path;
   bool markdown = false;
+  SpecFile estimated;
 };
 
 bool is_at_or_below(const std::string& key, const std::string& path) {
@@ -47,9 +49,23 @@ Command add_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   CLI::App* command = app.add_subcommand("explain", "Explain the keys of a job spec");
   auto* path = command->add_option("key", options->path, "e.g. train.schedule; default: all");
-  command->add_flag("--markdown", options->markdown, "Print the whole page docs/job-spec.md")
-      ->excludes(path);
-  return {command, [options](Session& session) { return explain_keys(*options, session); }};
+  auto* markdown =
+      command->add_flag("--markdown", options->markdown, "Print the whole page docs/job-spec.md")
+          ->excludes(path);
+  auto* estimate =
+      command
+          ->add_option("--estimate", options->estimated.file,
+                       "FILE: print what memory the jobs of this spec need, - for standard input")
+          ->excludes(path)
+          ->excludes(markdown);
+  add_spec_options(*command, options->estimated);
+  for (const char* with : {"--set", "--registry", "--benchmark-data"}) {
+    command->get_option(with)->needs(estimate);
+  }
+  return {command, [options](Session& session) {
+            return options->estimated.file.empty() ? explain_keys(*options, session)
+                                                   : explain_memory(options->estimated, session);
+          }};
 }
 
 }  // namespace prefixmem::client

@@ -1,45 +1,29 @@
 #include <CLI/CLI.hpp>
-#include <istream>
-#include <iterator>
 
-#include "client/commands/benchmark_options.h"
 #include "client/commands/commands.h"
+#include "client/commands/spec_file.h"
 #include "client/commands/watch.h"
 #include "client/exit_codes.h"
 #include "client/render/job_text.h"
 #include "client/render/json.h"
 #include "client/render/table.h"
 #include "client/render/text.h"
-#include "client/submission/submission.h"
 #include "client/submission/uploads.h"
-#include "common/files.h"
 #include "common/id.h"
-#include "common/spec/tree.h"
 
 namespace prefixmem::client {
 namespace {
 
 struct SubmitOptions {
-  BenchmarkOptions places;
-  std::string file;
-  std::vector<std::string> settings;
+  SpecFile spec;
   std::string idempotency_key;
   bool no_upload = false;
   bool watch = false;
 };
 
-Result<std::string> read_spec(const std::string& file, Session& session) {
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(session.env.in), {});
-  return read_file(session.env.working_folder / file, spec::kMaxBytes);
-}
-
 Result<v1::SubmitJobRequest> make_request(const SubmitOptions& options, Session& session) {
-  const std::filesystem::path& here = session.env.working_folder;
-  const auto folder = options.file == "-" ? here : (here / options.file).parent_path();
-  PM_ASSIGN(const std::string text, read_spec(options.file, session));
   v1::SubmitJobRequest request;
-  PM_ASSIGN(*request.mutable_yaml(), prepare_submission(text, folder, options.settings, here,
-                                                        options.places.finder(session)));
+  PM_ASSIGN(*request.mutable_yaml(), read_spec(options.spec, session));
   request.set_idempotency_key(options.idempotency_key.empty() ? new_id("submit")
                                                               : options.idempotency_key);
   return request;
@@ -68,22 +52,19 @@ void note_shared_name(const v1::SubmitJobResponse& response, Server& server, Ses
 }
 
 Result<int> submit(const SubmitOptions& options, Session& session) {
-  auto request = make_request(options, session);
-  if (!request.ok()) {
-    return request.status().with_context(options.file == "-" ? "standard input" : options.file);
-  }
+  PM_ASSIGN(v1::SubmitJobRequest request, make_request(options, session));
   PM_ASSIGN(Server * server, session.server());
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
-    PM_ASSIGN(*request->mutable_yaml(),
-              upload_named_files(request->yaml(), request->idempotency_key(), *server, note));
+    PM_ASSIGN(*request.mutable_yaml(),
+              upload_named_files(request.yaml(), request.idempotency_key(), *server, note));
   }
-  const auto response = server->submit(*request);
+  const auto response = server->submit(request);
   if (response.status().code() == Code::kUnavailable) {
     return response.status().with_context(
         "whether the job was stored is not known; submit it "
         "again with --idempotency-key " +
-        request->idempotency_key());
+        request.idempotency_key());
   }
   PM_TRY(response.status());
   PM_ASSIGN(const auto text, text_of(*response, session.json(), options.watch));
@@ -98,12 +79,9 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
 Command add_submit(CLI::App& app) {
   auto options = std::make_shared<SubmitOptions>();
   CLI::App* command = app.add_subcommand("submit", "Submit a job or a sweep");
-  command->add_option("file", options->file, "Job spec as YAML or JSON; - for standard input")
+  command->add_option("file", options->spec.file, "Job spec as YAML or JSON; - for standard input")
       ->required();
-  command
-      ->add_option("--set", options->settings,
-                   "PATH=VALUE: a value of the spec, e.g. train.seed=1; may be repeated")
-      ->allow_extra_args(false);
+  add_spec_options(*command, options->spec);
   command
       ->add_option("--idempotency-key", options->idempotency_key,
                    "Submitting again with the same key makes no second job; default: a new one")
@@ -114,7 +92,6 @@ Command add_submit(CLI::App& app) {
           ""));
   command->add_flag("--no-upload", options->no_upload,
                     "Send no files: the workers are to have them at the same paths");
-  add_benchmark_options(*command, options->places);
   command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
   return {command, [options](Session& session) { return submit(*options, session); }};
 }

@@ -55,7 +55,7 @@ Result<std::string> upload_named_files(const std::string& yaml, const std::strin
   v1::CheckJobRequest request;
   request.set_yaml(yaml);
   request.set_idempotency_key(idempotency_key);
-  PM_TRY(server.check(request));  // before anything is read and sent, which takes a while
+  PM_TRY(server.check(request).status());  // before anything is read and sent, which takes a while
   std::vector<LocalContent> contents;
   for (auto& [path, name] : names) {
     PM_ASSIGN(NamedContent content, content_of(path));

@@ -94,8 +94,8 @@ struct Spellings<Output> {
 };
 template <>
 struct Spellings<Checkpointing> {
-  static constexpr SpellingRows<Checkpointing, 2> kRows = {
-      {{Checkpointing::kOff, "off"}, {Checkpointing::kOn, "on"}}};
+  static constexpr SpellingRows<Checkpointing, 3> kRows = {
+      {{Checkpointing::kOff, "off"}, {Checkpointing::kOn, "on"}, {Checkpointing::kAuto, "auto"}}};
 };
 template <>
 struct Spellings<EvalSplit> {

@@ -163,8 +163,8 @@ enum class Schedule { kConstant, kLinear, kCosine };
 enum class Dtype { kBf16, kFp32 };
 // What a job leaves in the store besides its scores.
 enum class Output { kAll, kAdapter, kNone };
-// Whether backward computes a layer's activations again.
-enum class Checkpointing { kOff, kOn };
+// Whether backward computes layers' activations again; auto: of as many as memory asks for.
+enum class Checkpointing { kOff, kOn, kAuto };
 
 struct TrainSpec {
   std::optional<int64_t> max_steps;  // exactly one of max_steps and epochs (method none: neither)

@@ -192,8 +192,9 @@ void describe(V& v, TrainSpec& s) {
           "12 bytes a weight.");
   v.field("activation_checkpointing", s.activation_checkpointing,
           "on: backward computes each layer again in place of keeping what it has computed, which "
-          "takes a fraction of the memory and about 40 % more time. The result is the same to "
-          "the bit. Trials that share a pass all have it where one does. Where absent: off.");
+          "takes a fraction of the memory and about 40 % more time; auto: of as many layers as the "
+          "memory that is there asks for. The result is the same to the bit. Trials that share a "
+          "pass all have it where one does. Where absent: off.");
   v.field(
       "continue_from", s.continue_from,
       "A checkpoint to go on from: values, AdamW's moments and the step, so that the first step "

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "common/proto/job_state.h"
+#include "common/proto/memory_proto.h"
+#include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
@@ -43,6 +45,19 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
   }
   if (sweep) add_grid(jobs, *sweep);
   return jobs;
+}
+
+// Of those whose model is known.
+Result<google::protobuf::RepeatedPtrField<v1::JobMemory>> memory_of(
+    const std::vector<LiveJob>& jobs, ModelConfigs& models) {
+  google::protobuf::RepeatedPtrField<v1::JobMemory> all;
+  for (const LiveJob& job : jobs) {
+    PM_ASSIGN(const JobSpec spec, job_spec_from_proto(job.record.job.spec()));
+    const auto model = models.of(spec.model);
+    if (!model) continue;
+    PM_ASSIGN(*all.Add(), job_memory(spec, *model));
+  }
+  return all;
 }
 
 // Without the tenant that kept_key puts before it.
@@ -100,13 +115,16 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
 
 Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
                                                     const std::string& idempotency_key,
-                                                    const std::string& tenant) {
+                                                    const std::string& tenant, bool memory) {
   Result<Planned> planned = plan(submitted, tenant);
+  v1::CheckJobResponse response;
+  if (memory && planned.ok()) {
+    PM_ASSIGN(*response.mutable_memory(), memory_of(planned->jobs, models_));
+  }
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
   PM_ASSIGN(const auto earlier, earlier_submission(kept_key(idempotency_key, tenant)));
-  v1::CheckJobResponse response;
-  if (earlier) return response;
+  if (earlier) return v1::CheckJobResponse();
   PM_TRY(planned.status());
   PM_TRY(complete(*planned));
   response.set_jobs(static_cast<int>(planned->jobs.size()));

@@ -22,6 +22,7 @@
 #include "coordinator/auth/token_book.h"
 #include "coordinator/core/journal.h"
 #include "coordinator/core/live.h"
+#include "coordinator/core/model_configs.h"
 #include "coordinator/core/subscriptions.h"
 #include "coordinator/core/worker_link.h"
 #include "coordinator/metrics/metrics.h"
@@ -72,10 +73,11 @@ class Coordinator {
   // non-empty key. RESOURCE_EXHAUSTED where it would take the tenant beyond a quota.
   Result<v1::SubmitJobResponse> submit(const JobSpec& submitted, const std::string& idempotency_key,
                                        const std::string& tenant = auth::kDefaultTenant);
-  // What submit would say to it now.
+  // What submit would say to it now; with `memory` also what its ranks need.
   Result<v1::CheckJobResponse> check_job(const JobSpec& submitted,
                                          const std::string& idempotency_key,
-                                         const std::string& tenant = auth::kDefaultTenant);
+                                         const std::string& tenant = auth::kDefaultTenant,
+                                         bool memory = false);
   // By name, with what they use.
   Result<std::vector<v1::Tenant>> tenants();
   // As it is afterwards. INVALID_ARGUMENT naming the field.
@@ -163,7 +165,10 @@ class Coordinator {
 
  private:
   Coordinator(const CoordinatorConfig& config, Environment environment)
-      : config_(config), environment_(std::move(environment)), tokens_(environment_.clock) {}
+      : config_(config),
+        environment_(std::move(environment)),
+        models_(environment_.store.reader(), environment_.store.blobs()),
+        tokens_(environment_.clock) {}
 
   // coordinator.cc
   Status load() PM_EXCLUDES(mutex_);
@@ -341,7 +346,8 @@ class Coordinator {
   const CoordinatorConfig config_;
   const Environment environment_;
 
-  Subscriptions subscriptions_;  // has its own lock
+  ModelConfigs models_;          // has its own lock
+  Subscriptions subscriptions_;  // likewise
   auth::TokenBook tokens_;       // likewise
 
   // Who holds it may write to the store; nothing is written meanwhile that it does not write. Taken

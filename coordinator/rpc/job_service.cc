@@ -85,7 +85,8 @@ grpc::ServerUnaryReactor* JobService::CheckJob(grpc::CallbackServerContext* call
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
-    return context_.coordinator.check_job(spec, request->idempotency_key(), tenant);
+    return context_.coordinator.check_job(spec, request->idempotency_key(), tenant,
+                                          request->memory());
   });
 }
 

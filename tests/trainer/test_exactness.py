@@ -54,6 +54,17 @@ def test_the_same_job_twice_has_the_same_bits(workspace):
     assert adapter_bytes(first) == adapter_bytes(second)
 
 
+def test_activations_computed_again_change_no_bit(workspace):
+    kept = workspace.train("kept")
+    computed = workspace.train("computed", train__activation_checkpointing="on")
+    spec = workspace.spec("auto", train__activation_checkpointing="auto")
+    out = workspace.folder / "out-auto"
+    assert "backward computes 0 of 2 layers again" in workspace.run(spec, out)
+    for other in (computed, out):
+        assert losses(other) == losses(kept)
+        assert adapter_bytes(other) == adapter_bytes(kept)
+
+
 def accuracies(out):
     evals = json.loads((out / "result.json").read_text())["evals"]
     return [(e["step"], e["value"]) for e in evals]

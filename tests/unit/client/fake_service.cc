@@ -113,6 +113,7 @@ grpc::Status FakeService::CheckJob(grpc::ServerContext*, const v1::CheckJobReque
   const std::lock_guard lock(mutex_);
   checked.push_back(*request);
   response->set_jobs(1);
+  *response->mutable_memory() = {memory.begin(), memory.end()};
   return refusal("CheckJob");
 }
 

@@ -56,6 +56,7 @@ class FakeService final : public v1::JobService::Service {
   // What was asked, in order.
   std::vector<v1::SubmitJobRequest> submitted;
   std::vector<v1::CheckJobRequest> checked;
+  std::vector<v1::JobMemory> memory;  // that CheckJob answers
   std::vector<v1::ListJobsRequest> listed;
   std::vector<v1::WatchJobRequest> watched;
   std::vector<v1::StreamLogsRequest> logs_asked;

@@ -34,7 +34,7 @@ void add_score(v1::MethodResult& method, const std::string& metric, double mean,
   score.mutable_cost()->set_tokens(1000);
 }
 
-v1::SweepResults results() {
+v1::SweepResults sweep_results() {
   v1::SweepResults results;
   v1::SweepAnswer& answer = *results.mutable_answer();
   answer.set_baseline("none");
@@ -80,7 +80,7 @@ v1::SweepResults results() {
 
 class SweepAnswer : public testing::Test {
  protected:
-  SweepAnswer() { pmt.service.sweep_results["sweep-1"] = results(); }
+  SweepAnswer() { pmt.service.sweep_results["sweep-1"] = sweep_results(); }
   std::string out(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"results", "sweep-1"});
     const Outcome done = pmt.run(arguments);

@@ -214,7 +214,7 @@ class SpecMaker {
     train.eval_every = whole();
     train.checkpoint_every = whole();
     train.output = static_cast<Output>(below(3));
-    if (coin()) train.activation_checkpointing = static_cast<Checkpointing>(below(2));
+    if (coin()) train.activation_checkpointing = static_cast<Checkpointing>(below(3));
     return train;
   }
 

@@ -390,5 +390,29 @@ TEST_F(RpcModels, ARepeatedSubmissionNeedsNoNameAnyMore) {
   EXPECT_EQ(jobs_->SubmitJob(call().get(), request, &again).error_code(), StatusCode::NOT_FOUND);
 }
 
+constexpr const char* kConfig = R"({"model_type": "llama", "hidden_size": 2048,
+  "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
+  "vocab_size": 128256, "hidden_act": "silu", "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+  "max_position_embeddings": 8192, "rope_theta": 500000.0, "tie_word_embeddings": true})";
+
+TEST_F(RpcModels, OfAFolderThatIsKeptTheMemoryOfAJobIsPredicted) {
+  ASSERT_TRUE(
+      add("big", folder({{"config.json", kConfig}, {"model.safetensors", "weights"}}, "big")).ok());
+  v1::CheckJobRequest request;
+  request.set_yaml("{name: j, model: \"models://big\", data: {train: /t}, train: {max_steps: 2}}");
+  v1::CheckJobResponse response;
+  ASSERT_TRUE(jobs_->CheckJob(call().get(), request, &response).ok());
+  EXPECT_TRUE(response.memory().empty()) << "it was not asked for";
+  request.set_memory(true);
+  ASSERT_TRUE(jobs_->CheckJob(call().get(), request, &response).ok());
+  ASSERT_EQ(response.memory_size(), 1);
+  EXPECT_EQ(response.memory(0).method(), "prefix_memory");
+  EXPECT_EQ(response.memory(0).estimate().weights(), 2471628800) << "2 bytes each of 1.24e9";
+  EXPECT_GT(response.memory(0).estimate().total(), response.memory(0).checkpointed().total());
+  request.set_yaml("{name: j, model: /m, data: {train: /t}, train: {max_steps: 2}}");
+  ASSERT_TRUE(jobs_->CheckJob(call().get(), request, &response).ok());
+  EXPECT_TRUE(response.memory().empty()) << "which workers alone can read";
+}
+
 }  // namespace
 }  // namespace prefixmem

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "common/files.h"
+#include "common/host_memory.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -49,8 +50,9 @@ int64_t value_of(std::string_view text, std::string_view key) {
 MemoryReading read_memory() {
   MemoryReading reading;
   reading.oom_kills = cgroup_oom_kills() + value_in_file("/proc/vmstat", "oom_kill");
-  reading.available_bytes = value_in_file("/proc/meminfo", "MemAvailable");
-  reading.total_bytes = value_in_file("/proc/meminfo", "MemTotal");
+  const HostMemory memory = read_host_memory();
+  reading.available_bytes = memory.available;
+  reading.total_bytes = memory.total;
   return reading;
 }
 

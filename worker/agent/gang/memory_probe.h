@@ -10,7 +10,7 @@ namespace prefixmem::agent {
 
 struct MemoryReading {
   int64_t oom_kills = 0;        // so far, in this process's cgroup and host
-  int64_t available_bytes = 0;  // MemAvailable of the host
+  int64_t available_bytes = 0;  // of the host or this process's cgroup
   int64_t total_bytes = 0;
 };
 

@@ -28,9 +28,10 @@ bool AdapterSpans::empty() const {
                      [](const AdapterSpan& span) { return span.adapter == nullptr; });
 }
 
-bool AdapterSpans::recompute() const {
-  return std::any_of(spans_.begin(), spans_.end(),
-                     [](const AdapterSpan& span) { return span.recompute; });
+int64_t AdapterSpans::recomputed() const {
+  int64_t most = 0;
+  for (const AdapterSpan& span : spans_) most = std::max(most, span.recomputed);
+  return most;
 }
 
 int64_t AdapterSpans::first_layer() const {
@@ -61,7 +62,7 @@ std::vector<LowRankUpdate> AdapterSpans::low_rank_updates(int64_t layer,
                                                           bool drops) const {
   std::vector<LowRankUpdate> updates;
   int64_t begin = 0;
-  for (const auto& [adapter, tokens, recompute] : spans_) {
+  for (const auto& [adapter, tokens, recomputed] : spans_) {
     for (size_t map = 0; adapter != nullptr && tokens > 0 && map < sites.size(); ++map) {
       auto product = adapter->low_rank(layer, sites[map], drops);
       if (product) updates.push_back({map, begin, tokens, *std::move(product)});
@@ -114,7 +115,7 @@ std::vector<PrefixRun> AdapterSpans::prefixes(torch::Dtype dtype) const {
 
 AdapterSpans AdapterSpans::select(const torch::Tensor& rows) const {
   if (spans_.size() == 1)
-    return AdapterSpans({{spans_.front().adapter, rows.numel(), spans_.front().recompute}});
+    return AdapterSpans({{spans_.front().adapter, rows.numel(), spans_.front().recomputed}});
   std::vector<int64_t> ends;
   int64_t end = 0;
   for (const int64_t count : counts_) ends.push_back(end += count);
@@ -124,7 +125,7 @@ AdapterSpans AdapterSpans::select(const torch::Tensor& rows) const {
   int64_t begin = 0;
   for (size_t i = 0; i < spans_.size(); ++i) {
     const int64_t next = place[static_cast<int64_t>(i)];
-    selected.push_back({spans_[i].adapter, next - begin, spans_[i].recompute});
+    selected.push_back({spans_[i].adapter, next - begin, spans_[i].recomputed});
     begin = next;
   }
   return AdapterSpans(std::move(selected));

@@ -16,9 +16,9 @@ namespace prefixmem::trainer {
 struct AdapterSpan {
   Adapter* adapter = nullptr;
   int64_t tokens = 0;
-  // Whether backward is to compute the layers again rather than have their activations kept; one
-  // that wants it has it done for the whole stream.
-  bool recompute = false;
+  // Layers, from the first of AdapterSpans on, that backward is to compute again rather than have
+  // their activations kept; the span that wants most has it done for the whole stream.
+  int64_t recomputed = 0;
 };
 
 // A span's prefix.
@@ -34,8 +34,8 @@ class AdapterSpans {
  public:
   explicit AdapterSpans(std::vector<AdapterSpan> spans);
 
-  bool empty() const;  // no adapter at all
-  bool recompute() const;
+  bool empty() const;          // no adapter at all
+  int64_t recomputed() const;  // the most of a span
   // The first layer that one of them takes part in; past all layers where none does.
   int64_t first_layer() const;
   const std::vector<AdapterSpan>& spans() const { return spans_; }

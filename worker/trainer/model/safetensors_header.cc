@@ -16,7 +16,7 @@ using c10::ScalarType;
 using nlohmann::json;
 
 constexpr uint64_t kMaxHeaderLength = 100'000'000;  // as the reference reader
-constexpr int kMaxDepth = 3;                  // header, tensor, shape
+constexpr int kMaxDepth = 3;                        // header, tensor, shape
 constexpr size_t kMaxDimensions = 64;
 
 constexpr std::pair<std::string_view, ScalarType> kDtypes[] = {

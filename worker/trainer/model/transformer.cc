@@ -227,9 +227,8 @@ torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
 
 torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
                                const torch::Tensor& rows) const {
-  const auto first_recomputed = at::GradMode::is_enabled() && pass.adapters.recompute()
-                                    ? pass.adapters.first_layer()
-                                    : config_.num_layers;
+  const int64_t recomputed_layers = at::GradMode::is_enabled() ? pass.adapters.recomputed() : 0;
+  const int64_t first_recomputed = pass.adapters.first_layer();
   const auto kept = std::make_shared<Pass>(std::move(pass));
   const auto prefix_at = [&](int64_t layer) {
     return kept->prefixes.empty() ? Prefix() : kept->prefixes[layer];
@@ -237,7 +236,7 @@ torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
   torch::Tensor x = embed(tokens);
   const int64_t last = config_.num_layers - 1;  // little of it is kept, and it changes the pass
   for (int64_t layer = 0; layer < last; ++layer) {
-    if (layer >= first_recomputed) {
+    if (layer >= first_recomputed && layer - first_recomputed < recomputed_layers) {
       x = recomputed(x, prefix_at(layer).key, prefix_at(layer).value,
                      [this, kept, layer](const std::vector<torch::Tensor>& in) {
                        return block(layer, *kept, {in[1], in[2]}, in[0], {});

@@ -34,7 +34,7 @@ std::vector<ExampleScores> score_together(Decoder& model, const std::vector<Scor
   for (const ScoreCall& call : calls) {
     const ScoredBatch& batch = *call.batch;
     batches.push_back(&batch.batch_);
-    spans.push_back({call.adapter, batch.tokens(), call.recompute});
+    spans.push_back({call.adapter, batch.tokens(), call.recomputed});
     lengths.insert(lengths.end(), batch.lengths_.begin(), batch.lengths_.end());
     counts.push_back(batch.examples());
   }

@@ -46,7 +46,7 @@ struct ScoreCall {
   const ScoredBatch* batch;
   Adapter* adapter;
   const Reference* reference;
-  bool recompute = false;  // as of AdapterSpan
+  int64_t recomputed = 0;  // as of AdapterSpan
 };
 
 // The scores of each call, of one pass of the model over all batches.

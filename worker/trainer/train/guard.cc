@@ -14,7 +14,7 @@ Status out_of_memory(const std::string& detail) {
   return resource_exhausted(
       "out of memory (" + detail +
       "); lower train.micro_batch_tokens or resources.ranks, set train.activation_checkpointing "
-      "on, or use train.dtype bf16");
+      "auto, or use train.dtype bf16");
 }
 
 Status from_torch(const c10::Error& error) {

@@ -28,9 +28,9 @@ TrainingLoop::TrainingLoop(Session& session)
       start_(std::chrono::steady_clock::now()),
       fingerprint_(fingerprint_of(session)) {
   if (!session.adapter) return;
-  const TrainTask task{session.spec.train, session.data->train,
-                       examples_per_row(session.spec.data.format), *session.objective,
-                       session.train_reference.get()};
+  const TrainTask task{
+      session.spec.train, session.data->train,           examples_per_row(session.spec.data.format),
+      *session.objective, session.train_reference.get(), session.recomputed_layers};
   trainer_ =
       std::make_unique<Trainer>(task, *session.base.model, *session.adapter, *session.base.gang);
   total_steps_ = trainer_->total_steps();

@@ -1,9 +1,14 @@
 #include "worker/trainer/train/session.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "common/spec/spec_io.h"
 #include "worker/trainer/model/model_path.h"
 #include "worker/trainer/train/fingerprint.h"
+#include "worker/trainer/train/fit.h"
 #include "worker/trainer/train/guard.h"
+#include "worker/trainer/train/memory.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -33,6 +38,46 @@ Status load_parts(Session& session) {
     base.probe();  // as it is before that
   }
   return {};
+}
+
+// What is free of this rank's memory beside the base, some of whose file may still have to be read.
+Result<int64_t> free_bytes(const Base& base) {
+  const int ranks = base.gang->local_size();
+  const torch::Device device = base.gang->device();
+  int64_t free = 0;
+  PM_TRY(torch_guarded([&] {
+    free = available_bytes(device, ranks);
+    return Status();
+  }));
+  if (!device.is_cpu()) return free;
+  PM_ASSIGN(const auto needed, memory::estimate(base.spec, base.model->config(), {}));
+  return std::max<int64_t>(0, free - needed.weights / ranks);
+}
+
+// Of the rank that has least.
+Result<int64_t> least_free_bytes(Session& session) {
+  const auto mine = free_bytes(session.base);
+  PM_TRY(session.agree(mine.status()));
+  Collective& gang = *session.base.gang;
+  std::vector<double> of_ranks(gang.size());
+  of_ranks[gang.rank()] = static_cast<double>(*mine);
+  PM_TRY(gang.all_reduce_sum(of_ranks));
+  return static_cast<int64_t>(*std::min_element(of_ranks.begin(), of_ranks.end()));
+}
+
+// A prediction: where it is more than what is free, the job may still do.
+Status fit_memory(Session& session) {
+  if (!session.adapter) return {};
+  PM_ASSIGN(const int64_t free, least_free_bytes(session));
+  JobSpec spec = session.spec;
+  spec.resources.ranks = session.base.gang->size();
+  const bool shared = session.trial != TrialEvent::kWholeGang;
+  const auto found = find_fit(spec, session.base.model->config(),
+                              pass_over(spec, session.data->train, shared), free);
+  PM_TRY(session.agree(found.status()));
+  session.recomputed_layers = found->recomputed_layers;
+  if (found->note.empty()) return {};
+  return session.emit(LogEvent{0, found->is_enough ? "info" : "warning", found->note});
 }
 
 // Ranks on several hosts each read their host's files. Collective.
@@ -77,6 +122,7 @@ Status check_method(const JobSpec& spec, bool alone) {
 Status load_session(Session& session) {
   PM_TRY(session.agree(torch_guarded([&] { return load_parts(session); })));
   PM_TRY(session.together(check_hosts(session)));
+  PM_TRY(fit_memory(session));
   PM_TRY(load_references(session));
   for (const std::string& note : session.data->notes) {
     PM_TRY(session.emit(LogEvent{0, "warning", note}));

@@ -27,7 +27,8 @@ struct TrainTask {
   const std::vector<Example>& examples;  // not empty; examples_per_row of each row
   int64_t examples_per_row;
   const Objective& objective;
-  const Reference* reference;  // null where the objective has none
+  const Reference* reference;     // null where the objective has none
+  int64_t recomputed_layers = 0;  // as of AdapterSpan
 };
 
 class Trainer {
@@ -48,8 +49,7 @@ class Trainer {
   // into add_loss() and its gradient, times loss_scale(), into the parameters; after_round().
   std::optional<ScoredBatch> micro_batch(size_t round) const;
   ScoreCall call(const ScoredBatch& batch) {
-    return {&batch, &adapter_, task_.reference,
-            task_.spec.activation_checkpointing == Checkpointing::kOn};
+    return {&batch, &adapter_, task_.reference, task_.recomputed_layers};
   }
   const Objective& objective() const { return task_.objective; }
   double loss_scale() const { return 1 / units_; }

@@ -1,0 +1,13 @@
+// Predictions of memory as they are answered.
+#pragma once
+
+#include "common/memory/estimate.h"
+#include "prefixmem/v1/job_service.pb.h"
+
+namespace prefixmem {
+
+// Of one rank of the fewest that it may run on, with the largest micro-batch that its spec allows,
+// as it is and with every layer's activations computed again. Failures of memory::estimate.
+Result<v1::JobMemory> job_memory(JobSpec spec, const ModelConfig& model);
+
+}  // namespace prefixmem

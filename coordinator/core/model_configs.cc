@@ -1,0 +1,67 @@
+#include "coordinator/core/model_configs.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "common/content/content_name.h"
+#include "coordinator/core/content_files.h"
+
+namespace prefixmem {
+namespace {
+
+constexpr size_t kMostKnown = 1000;
+constexpr int64_t kMostBytes = 16 << 20;
+
+Result<std::string> read_text(const store::Blobs& blobs, const FolderFile& file) {
+  if (file.bytes > kMostBytes) return invalid_argument("it is no configuration");
+  PM_ASSIGN(const auto reader, blobs.read(file.sha256));
+  std::string text;
+  while (static_cast<int64_t>(text.size()) < file.bytes) {
+    PM_ASSIGN(const std::string part, reader->read(size_t{1} << 20));
+    if (part.empty()) break;
+    text += part;
+  }
+  return text;
+}
+
+Result<ModelConfig> read_config(store::Reader& reader, const store::Blobs& blobs,
+                                const std::string& model) {
+  PM_ASSIGN(const FolderList files, content_files(reader, blobs, model));
+  const auto file = std::find_if(files.begin(), files.end(),
+                                 [](const FolderFile& one) { return one.path == "config.json"; });
+  if (file == files.end()) return not_found("it has no config.json");
+  PM_ASSIGN(const std::string text, read_text(blobs, *file));
+  return parse_model_config(text);
+}
+
+// Content does not change, but may still be uploaded, or its store be away.
+bool may_come(Code code) {
+  return code == Code::kFailedPrecondition || code == Code::kUnavailable ||
+         code == Code::kResourceExhausted;
+}
+
+}  // namespace
+
+std::shared_ptr<const ModelConfig> ModelConfigs::of(const std::string& model) {
+  if (!names_content(model)) return nullptr;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = known_.find(model);
+    if (found != known_.end()) return found->second;
+  }
+  auto config = read_config(reader_, blobs_, model);
+  std::shared_ptr<const ModelConfig> read;
+  if (config.ok()) {
+    read = std::make_shared<const ModelConfig>(std::move(*config));
+  } else {
+    spdlog::info("memory of jobs with {} is not predicted: {}", model, config.status().message());
+    if (may_come(config.status().code())) return nullptr;
+  }
+  const MutexLock lock(mutex_);
+  if (known_.size() >= kMostKnown) known_.clear();
+  known_[model] = read;
+  return read;
+}
+
+}  // namespace prefixmem
