@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 namespace prefixmem {
 
@@ -13,7 +15,18 @@ struct HostMemory {
   int64_t available = 0;
 };
 
-// From /proc/meminfo and the memory cgroup, version 1 or 2, at `root`.
+// From /proc/meminfo and the memory cgroups, version 1 or 2, at `root`.
 HostMemory read_host_memory(const std::filesystem::path& root = "/");
+
+// A memory cgroup that this process is in. Inside a container its path may not be visible; the
+// mount's root is then the container's own group.
+struct MemoryCgroup {
+  std::filesystem::path mount, folder;
+  bool unified = false;  // of version 2
+};
+std::vector<MemoryCgroup> memory_cgroups(const std::filesystem::path& root = "/");
+
+// The number after `key` in "key value" or "key: value kB" lines (kB counts 1024); 0: none. Pure.
+int64_t value_of(std::string_view text, std::string_view key);
 
 }  // namespace prefixmem

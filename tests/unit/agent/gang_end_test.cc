@@ -121,12 +121,7 @@ TEST(Memory, RanOutWhereLittleWasLeftAndTheGangHeldMore) {
   EXPECT_FALSE(memory_ran_out(before, scarce, 30, after));
 }
 
-TEST(Memory, ValuesOfProcFiles) {
-  EXPECT_EQ(value_of("low 1\noom_kill 7\n", "oom_kill"), 7);
-  EXPECT_EQ(value_of("MemTotal:  3 kB\nMemFree: 1 kB\n", "MemTotal"), 3072);
-  EXPECT_EQ(value_of("", "MemTotal"), 0);
-  EXPECT_GT(read_memory().total_bytes, 0);
-}
+TEST(Memory, OfThisHostIsKnown) { EXPECT_GT(read_memory().total_bytes, 0); }
 
 }  // namespace
 }  // namespace prefixmem::agent

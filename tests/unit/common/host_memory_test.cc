@@ -59,6 +59,12 @@ TEST_F(HostMemoryTest, TakesTheMountsRootForAGroupThatIsNotVisible) {
   EXPECT_EQ(read(), std::pair(int64_t{2000}, int64_t{0}));
 }
 
+TEST(ValueOf, ReadsTheFilesOfProc) {
+  EXPECT_EQ(value_of("low 1\noom_kill 7\n", "oom_kill"), 7);
+  EXPECT_EQ(value_of("MemTotal:  3 kB\nMemFree: 1 kB\n", "MemTotal"), 3072);
+  EXPECT_EQ(value_of("", "MemTotal"), 0);
+}
+
 TEST_F(HostMemoryTest, OfThisHostIsSomething) {
   const HostMemory memory = read_host_memory();
   EXPECT_GT(memory.available, 0);

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
-#include <string_view>
 
 namespace prefixmem::agent {
 
@@ -24,8 +22,5 @@ MemoryReading read_memory();
 // and its largest process held more than that. Pure.
 bool memory_ran_out(const MemoryReading& at_start, const MemoryReading& last_look,
                     int64_t largest_resident_bytes, const MemoryReading& at_end);
-
-// The number after `key` in "key value" or "key: value kB" lines (kB counts 1024); 0: none. Pure.
-int64_t value_of(std::string_view text, std::string_view key);
 
 }  // namespace prefixmem::agent
