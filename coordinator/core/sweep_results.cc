@@ -135,6 +135,7 @@ sweep::Outcome outcome_of(const v1::Sweep& sweep, const Described& one, const Ro
                          .setting = one.setting,
                          .state = run.state,
                          .cost = {run.tokens, seconds, seconds * job.ranks() / shared_by}};
+  outcome.choosing = sweep.spec().sweep().has_test() && job.spec().eval().split() == "validation";
   const bool search = !sweep.spec().sweep().space().empty();
   outcome.chosen = search ? run.setting : one.rest;
   if (!run.reports.empty()) outcome.score = run.reports.back().value;

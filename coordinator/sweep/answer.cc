@@ -52,10 +52,14 @@ Cell cell_of(const Outcomes& outcomes) {
   if (groups.empty()) return cell;
   const Group& best = groups.front();
   cell.goal = best.goal;
-  cell.mean = best.mean;
-  cell.sd = best.sd;
   cell.best_job = best.best_job;
   cell.setting = shown[best.members.front()].chosen;
+  if (shown[best.members.front()].choosing) {
+    cell.validation = best.mean;
+    return cell;
+  }
+  cell.mean = best.mean;
+  cell.sd = best.sd;
   for (const size_t member : best.members) {
     const Outcome& one = shown[member];
     if (one.counts()) cell.scores[seeds_in(one.setting)] = *one.score;
@@ -135,7 +139,7 @@ Answer answer(const std::vector<Outcome>& outcomes, const std::string& baseline)
   for (const Outcome& one : outcomes) {
     const size_t row = index_of(one.method, methods);
     cells[{row, index_of(benchmark_of(one), found.benchmarks)}].push_back(one);
-    found.tested = found.tested || one.test;
+    found.tested = found.tested || one.test || one.choosing;
   }
   std::map<std::string, std::vector<size_t>> suites;
   for (size_t i = 0; i < found.benchmarks.size(); ++i) {

@@ -19,15 +19,16 @@ struct Benchmark {
   bool operator==(const Benchmark&) const = default;
 };
 
-// A method on a benchmark: the tests of the setting that a search has found, or without any the
-// setting with the best mean, which then looks better than it is: it was chosen by these scores.
+// A method on a benchmark: the tests of the setting that a search has found. Of a search that does
+// not test, the setting with the best mean, which then looks better than it is: it was chosen by
+// these scores. Of one that has not tested yet that mean is `validation`, and there is no other.
 struct Cell {
   GoalSpec goal = {};
   std::optional<double> mean = {};  // over the finished trials of that setting
   std::optional<double> sd = {};
   int seeds = 0;                          // finished trials
   Setting setting = {};                   // what was chosen
-  std::optional<double> validation = {};  // mean of a tested setting where it was chosen
+  std::optional<double> validation = {};  // mean of the setting where it was or may be chosen
   std::string best_job = {};
   Cost cost = {};                         // of all trials, those of the search too
   std::map<Setting, double> scores = {};  // by seeds

@@ -23,6 +23,7 @@ struct Outcome {
   std::string trained_on = {};  // benchmark; empty: none
   std::string tested_on = {};   // the same where it is not tested on another
   bool test = false;            // of a setting that a search has found
+  bool choosing = false;        // of a search that tests what it finds: no score to be compared
   Setting setting = {};         // seeds included
   Setting chosen = {};          // the part of it that was chosen among others
   TrialState state = TrialState::kOpen;

@@ -49,6 +49,26 @@ std::vector<Outcome> outcomes(const std::vector<Given>& all) {
   return made;
 }
 
+TEST(Answer, WhatASearchChoosesByIsNoScoreUntilItIsTested) {
+  auto all = outcomes({{"none", "a", "", 0, 0.4},
+                       {"lora", "a", "1", 0, 0.9},
+                       {"lora", "a", "2", 0, 0.7},
+                       {"full", "a", "1", 0, 0.8},
+                       {"full", "a", "1", 0, 0.6, true}});
+  for (const size_t i : {1, 2, 3}) all[i].choosing = true;
+  const Answer found = answer(all, "none");
+  EXPECT_TRUE(found.tested);
+  const Row &untuned = found.rows.at(0), &lora = found.rows.at(1), &full = found.rows.at(2);
+  EXPECT_EQ(untuned.cells[0].mean, 0.4);
+  EXPECT_EQ(lora.cells[0].mean, std::nullopt);
+  EXPECT_EQ(lora.cells[0].validation, 0.9);
+  EXPECT_EQ(lora.cells[0].seeds, 0);
+  EXPECT_FALSE(lora.comparison);
+  EXPECT_EQ(full.cells[0].mean, 0.6);
+  EXPECT_EQ(full.cells[0].validation, 0.8);
+  EXPECT_EQ(full.comparison->pairs, 1);
+}
+
 TEST(Answer, ScoresAreTestsOfTheSettingThatWasChosen) {
   const Answer found = answer(outcomes({{"lora", "a", "1", 0, 0.9},
                                         {"lora", "a", "2", 0, 0.7},
