@@ -12,11 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int64_t value_in(const fs::path& file, std::string_view key) {
-  const auto text = read_file(file);
-  return text.ok() ? value_of(*text, key) : 0;
-}
-
 // A file that is one number; 0: it is not ("max": no limit).
 int64_t number_in(const fs::path& file) {
   const auto text = read_file(file);
@@ -78,6 +73,11 @@ int64_t value_of(std::string_view text, std::string_view key) {
     if (name == key) return unit == "kB" ? value * 1024 : value;
   }
   return 0;
+}
+
+int64_t value_in(const fs::path& file, std::string_view key) {
+  const auto text = read_file(file);
+  return text.ok() ? value_of(*text, key) : 0;
 }
 
 }  // namespace prefixmem

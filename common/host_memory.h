@@ -28,5 +28,7 @@ std::vector<MemoryCgroup> memory_cgroups(const std::filesystem::path& root = "/"
 
 // The number after `key` in "key value" or "key: value kB" lines (kB counts 1024); 0: none. Pure.
 int64_t value_of(std::string_view text, std::string_view key);
+// The same of a file; 0 where it cannot be read.
+int64_t value_in(const std::filesystem::path& file, std::string_view key);
 
 }  // namespace prefixmem

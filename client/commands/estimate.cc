@@ -1,9 +1,10 @@
 #include "client/commands/estimate.h"
 
+#include <map>
+
 #include "client/exit_codes.h"
 #include "client/render/numbers.h"
 #include "client/render/table.h"
-#include "common/files.h"
 #include "common/proto/memory_proto.h"
 #include "common/spec/paths.h"
 #include "common/spec/spec_io.h"
@@ -11,7 +12,8 @@
 namespace prefixmem::client {
 namespace {
 
-constexpr int64_t kMostConfigBytes = 16 << 20;
+constexpr const char* kWanted =
+    "model: memory is predicted from a folder's config.json; --set model=FOLDER gives one";
 
 // The jobs whose settings are known: of a search those that its space does not reach.
 Result<std::vector<JobSpec>> trials_of(JobSpec spec) {
@@ -23,24 +25,18 @@ Result<std::vector<JobSpec>> trials_of(JobSpec spec) {
   return expand_sweep(spec);
 }
 
-Result<ModelConfig> config_of(const std::filesystem::path& model) {
-  const auto file = model / "config.json";
-  const auto text = read_file(file, kMostConfigBytes);
-  if (!text.ok()) {
-    return text.status().with_context(
-        "model: memory is predicted from a folder's config.json; --set model=FOLDER gives one");
-  }
-  auto config = parse_model_config(*text);
-  if (!config.ok()) return config.status().with_context(file.string());
-  return config;
-}
-
 Result<std::vector<v1::JobMemory>> predicted_here(const JobSpec& spec) {
   PM_ASSIGN(const auto trials, trials_of(spec));
+  std::map<std::string, ModelConfig> models;
   std::vector<v1::JobMemory> jobs;
   for (const JobSpec& trial : trials) {
-    PM_ASSIGN(const ModelConfig config, config_of(trial.model));
-    PM_ASSIGN(jobs.emplace_back(), job_memory(trial, config));
+    const auto [model, first] = models.try_emplace(trial.model);
+    if (first) {
+      auto config = read_model_config(std::filesystem::path(trial.model) / "config.json");
+      if (!config.ok()) return config.status().with_context(kWanted);
+      model->second = *std::move(config);
+    }
+    PM_ASSIGN(jobs.emplace_back(), job_memory(trial, model->second));
   }
   return jobs;
 }
@@ -61,17 +57,16 @@ Result<std::vector<v1::JobMemory>> predicted_there(const std::string& yaml, Sess
 
 std::string text_of(const v1::JobMemory& job) {
   const v1::MemoryEstimate& rank = job.estimate();
-  const auto bytes = [](int64_t count) { return short_bytes(count); };
   return fields({{"micro-batch", "at most " + whole(job.tokens()) + " tokens"},
-                 {"weights", bytes(rank.weights())},
-                 {"adapter", bytes(rank.adapter()) + " with gradients"},
-                 {"optimizer", bytes(rank.optimizer())},
-                 {"activations", bytes(rank.activations())},
-                 {"working", bytes(rank.working())},
-                 {"program", bytes(rank.program())},
-                 {"each rank", bytes(rank.total())},
-                 {"checkpointed",
-                  bytes(job.checkpointed().total()) + " with train.activation_checkpointing on"}});
+                 {"weights", short_bytes(rank.weights())},
+                 {"adapter", short_bytes(rank.adapter()) + " with gradients"},
+                 {"optimizer", short_bytes(rank.optimizer())},
+                 {"activations", short_bytes(rank.activations())},
+                 {"working", short_bytes(rank.working())},
+                 {"program", short_bytes(rank.program())},
+                 {"each rank", short_bytes(rank.total())},
+                 {"checkpointed", short_bytes(job.checkpointed().total()) +
+                                      " with train.activation_checkpointing on"}});
 }
 
 std::string text_of(const std::vector<v1::JobMemory>& jobs) {

@@ -131,19 +131,20 @@ Count cache_bytes(const Job& job) {
 
 }  // namespace
 
-PassSize largest_pass(const JobSpec& spec, const ModelConfig& model) {
+int64_t step_tokens(const JobSpec& spec, int64_t each) {
   const int64_t ranks = std::max<int64_t>(1, spec.resources.ranks);
-  const int64_t pair = std::holds_alternative<SftObjective>(spec.objective) ? 1 : 2;
-  const int64_t of_rank = (spec.train.global_batch_size - 1) / ranks + 1;
-  const Count rows = static_cast<Count>(of_rank) * static_cast<Count>(pair);
-  const int64_t longest = spec.data.max_tokens > 0
-                              ? std::min(spec.data.max_tokens, model.max_position_embeddings)
-                              : model.max_position_embeddings;
-  const int64_t row =
-      spec.data.max_tokens > 0 ? longest : std::min(longest, spec.train.micro_batch_tokens);
-  const int64_t tokens = std::max(spec.train.micro_batch_tokens, row);
-  const int64_t most = whole(rows * static_cast<Count>(longest));
-  return {std::min(tokens, most), std::min(tokens, most), row};
+  const int64_t rows = (spec.train.global_batch_size - 1) / ranks + 1;
+  const Count examples = std::holds_alternative<SftObjective>(spec.objective) ? 1 : 2;
+  return whole(static_cast<Count>(rows) * examples * static_cast<Count>(each));
+}
+
+PassSize largest_pass(const JobSpec& spec, const ModelConfig& model) {
+  const int64_t said =
+      spec.data.max_tokens > 0 ? spec.data.max_tokens : spec.train.micro_batch_tokens;
+  const int64_t row = std::min(said, model.max_position_embeddings);
+  const int64_t tokens =
+      std::min(std::max(spec.train.micro_batch_tokens, row), step_tokens(spec, row));
+  return {tokens, tokens, row};
 }
 
 Result<Estimate> estimate(const JobSpec& spec, const ModelConfig& model, const PassSize& pass,

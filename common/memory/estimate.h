@@ -16,6 +16,9 @@ struct PassSize {
   int64_t row = 0;     // of the longest row
 };
 
+// Of the examples that a rank scores in a step, with `each` tokens of each; pairs are two.
+int64_t step_tokens(const JobSpec& spec, int64_t each);
+
 // The most that a pass of the job may hold, as far as the spec says: micro_batch_tokens, or a row
 // of data.max_tokens where that is longer, but no more than a rank's rows of a step.
 PassSize largest_pass(const JobSpec& spec, const ModelConfig& model);

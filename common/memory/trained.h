@@ -1,8 +1,6 @@
 // How many values a job has.
 #pragma once
 
-#include <cstdint>
-
 #include "common/model/config.h"
 #include "common/spec/job_spec.h"
 #include "common/status.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/files.h"
 #include "common/model/config_families.h"
 #include "common/model/config_fields.h"
 #include "common/model/strict_json.h"
@@ -14,6 +15,13 @@ using nlohmann::json;
 constexpr int kMaxDepth = 16;
 
 }  // namespace
+
+Result<ModelConfig> read_model_config(const std::filesystem::path& file) {
+  PM_ASSIGN(const std::string text, read_file(file, kMaxModelConfigBytes));
+  auto config = parse_model_config(text);
+  if (!config.ok()) return config.status().with_context(file.string());
+  return config;
+}
 
 Result<ModelConfig> parse_model_config(std::string_view text) {
   PM_ASSIGN(const json root, parse_strict_json(text, kMaxDepth));

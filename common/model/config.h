@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,11 @@ struct ModelConfig {
   int64_t query_size() const { return num_attention_heads * head_dim; }
   int64_t key_value_size() const { return num_key_value_heads * head_dim; }
 };
+
+inline constexpr int64_t kMaxModelConfigBytes = 16 << 20;  // of a config.json
+
+// Of that config.json. Errors: of read_file, and of parse_model_config behind the file's name.
+Result<ModelConfig> read_model_config(const std::filesystem::path& file);
 
 // From the text of a config.json of either age (rope_parameters and layer_types, or rope_theta,
 // rope_scaling, rope_local_base_freq and sliding_window_pattern). Errors: DATA_LOSS (no JSON

@@ -43,14 +43,19 @@ void collect_of_field(const Message& message, const FieldDescriptor& field,
 
 }  // namespace
 
-Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256) {
+Result<std::string> read_blob(const store::Blobs& blobs, const std::string& sha256, size_t most) {
   PM_ASSIGN(const auto reader, blobs.read(sha256));
   std::string text;
-  while (text.size() <= kMaxFolderListBytes) {
+  while (text.size() <= most) {
     PM_ASSIGN(const std::string part, reader->read(size_t{1} << 20));
     if (part.empty()) break;
     text += part;
   }
+  return text;
+}
+
+Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256) {
+  PM_ASSIGN(const std::string text, read_blob(blobs, sha256, kMaxFolderListBytes));
   return parse_folder_list(text);
 }
 

@@ -19,6 +19,9 @@ namespace prefixmem {
 Result<FolderList> content_files(store::Reader& reader, const store::Blobs& blobs,
                                  const std::string& text);
 
+// The bytes of a blob; of one with more than `most` some more than those.
+Result<std::string> read_blob(const store::Blobs& blobs, const std::string& sha256, size_t most);
+
 // What the folder with that digest holds, whether or not it is in the store. NOT_FOUND,
 // INVALID_ARGUMENT, …
 Result<FolderList> read_folder_list(const store::Blobs& blobs, const std::string& sha256);

@@ -11,19 +11,6 @@ namespace prefixmem {
 namespace {
 
 constexpr size_t kMostKnown = 1000;
-constexpr int64_t kMostBytes = 16 << 20;
-
-Result<std::string> read_text(const store::Blobs& blobs, const FolderFile& file) {
-  if (file.bytes > kMostBytes) return invalid_argument("it is no configuration");
-  PM_ASSIGN(const auto reader, blobs.read(file.sha256));
-  std::string text;
-  while (static_cast<int64_t>(text.size()) < file.bytes) {
-    PM_ASSIGN(const std::string part, reader->read(size_t{1} << 20));
-    if (part.empty()) break;
-    text += part;
-  }
-  return text;
-}
 
 Result<ModelConfig> read_config(store::Reader& reader, const store::Blobs& blobs,
                                 const std::string& model) {
@@ -31,7 +18,8 @@ Result<ModelConfig> read_config(store::Reader& reader, const store::Blobs& blobs
   const auto file = std::find_if(files.begin(), files.end(),
                                  [](const FolderFile& one) { return one.path == "config.json"; });
   if (file == files.end()) return not_found("it has no config.json");
-  PM_ASSIGN(const std::string text, read_text(blobs, *file));
+  if (file->bytes > kMaxModelConfigBytes) return invalid_argument("it is no configuration");
+  PM_ASSIGN(const std::string text, read_blob(blobs, file->sha256, kMaxModelConfigBytes));
   return parse_model_config(text);
 }
 

@@ -1,22 +1,16 @@
 #include "worker/agent/gang/memory_probe.h"
 
-#include "common/files.h"
 #include "common/host_memory.h"
 
 namespace prefixmem::agent {
 namespace {
 
-int64_t value_in_file(const std::filesystem::path& file, std::string_view key) {
-  const auto text = read_file(file);
-  return text.ok() ? value_of(*text, key) : 0;
-}
-
 int64_t cgroup_oom_kills() {
   int64_t kills = 0;
   for (const auto& [mount, folder, unified] : memory_cgroups()) {
     const char* const file = unified ? "memory.events" : "memory.oom_control";
-    kills += value_in_file(folder / file, "oom_kill");
-    if (folder != mount) kills += value_in_file(mount / file, "oom_kill");
+    kills += value_in(folder / file, "oom_kill");
+    if (folder != mount) kills += value_in(mount / file, "oom_kill");
   }
   return kills;
 }
@@ -25,7 +19,7 @@ int64_t cgroup_oom_kills() {
 
 MemoryReading read_memory() {
   MemoryReading reading;
-  reading.oom_kills = cgroup_oom_kills() + value_in_file("/proc/vmstat", "oom_kill");
+  reading.oom_kills = cgroup_oom_kills() + value_in("/proc/vmstat", "oom_kill");
   const HostMemory memory = read_host_memory();
   reading.available_bytes = memory.available;
   reading.total_bytes = memory.total;

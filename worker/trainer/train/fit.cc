@@ -27,12 +27,10 @@ memory::PassSize pass_over(const JobSpec& spec, const std::vector<Example>& rows
     longest = std::max(longest, row.input_tokens());
     labels = std::max(labels, row.label_tokens());
   }
-  const int64_t ranks = std::max<int64_t>(1, spec.resources.ranks);
-  const int64_t at_once = std::max<int64_t>(
-      1, (spec.train.global_batch_size + ranks - 1) / ranks * examples_per_row(spec.data.format));
-  int64_t tokens = std::max(spec.train.micro_batch_tokens, longest);
-  if (!shared) tokens = std::min(tokens, at_once * longest);
-  return {tokens, shared ? tokens : std::min(tokens, at_once * labels), longest};
+  const int64_t tokens = std::max(spec.train.micro_batch_tokens, longest);
+  if (shared) return {tokens, tokens, longest};
+  const int64_t own = std::min(tokens, memory::step_tokens(spec, longest));
+  return {own, std::min(own, memory::step_tokens(spec, labels)), longest};
 }
 
 Result<MemoryFit> find_fit(const JobSpec& spec, const ModelConfig& model,
