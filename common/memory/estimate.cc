@@ -91,9 +91,10 @@ FullGradients full_gradients(const Job& job) {
   const Count buckets = kWide * std::min(2 * kBucketValues, job.trained);
   const Count last = 2 * kWide * std::min(kBucketValues, job.trained);  // and a rank's part of it
   const Count narrow = table * job.width, wide = table * kWide;
-  const bool tied = job.model.tie_word_embeddings;
-  return {wide + (tied ? 0 : narrow), (tied ? narrow : 0) + largest + buckets,
-          narrow + std::max(wide + (tied ? narrow : 0), last)};
+  const Count of_head = job.model.tie_word_embeddings ? narrow : 0;
+  const bool in_blocks = job.labels * static_cast<Count>(job.model.vocab_size) > kBlockElements;
+  return {in_blocks ? wide + narrow : narrow, of_head + largest + buckets,
+          narrow + std::max(of_head, last)};
 }
 
 // What a step holds at one moment.

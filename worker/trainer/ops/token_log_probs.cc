@@ -93,8 +93,13 @@ class TokenLogProbs : public torch::autograd::Function<TokenLogProbs> {
   }
 };
 
-// Adds slopeᵀ · hidden to the fp32 sum [vocab, n].
+// Adds slopeᵀ · hidden to the sum [vocab, n]: undefined before the first, fp32 from the second on.
 void add_product(torch::Tensor& sum, const torch::Tensor& slope, const torch::Tensor& hidden) {
+  if (!sum.defined()) {
+    sum = slope.t().matmul(hidden);
+    return;
+  }
+  sum = sum.to(torch::kFloat);
   if (hidden.scalar_type() == torch::kFloat) {
     sum.addmm_(slope.t(), hidden);
   } else {
@@ -121,7 +126,7 @@ class TrainedHead : public torch::autograd::Function<TrainedHead> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &hidden = saved[0], &head = saved[1], &ids = saved[2];
     torch::Tensor of_hidden = torch::empty_like(hidden);
-    torch::Tensor of_head = torch::zeros(head.sizes(), head.options().dtype(torch::kFloat));
+    torch::Tensor of_head;
     for (int64_t begin = 0; begin < hidden.size(0); begin += block_rows(head)) {
       const auto block = [&](const torch::Tensor& x) {
         return x.slice(0, begin, begin + block_rows(head));

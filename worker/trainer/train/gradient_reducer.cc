@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "worker/trainer/train/optimizer.h"
 
@@ -61,35 +62,42 @@ void GradientReducer::take(size_t parameter) {
   slot.reset();
   const int64_t begin = begins_[parameter], size = buckets_.front().weights.numel();
   const auto last = static_cast<size_t>((begin + gradient.numel() - 1) / size);
-  for (auto bucket = static_cast<size_t>(begin / size); bucket <= last; ++bucket) {
+  for (auto bucket = last + 1; bucket-- > static_cast<size_t>(begin / size);) {
     take(bucket, begin, gradient);
+    while (left_ > 0 && pending_[left_ - 1].missing == 0) reduce_next();
   }
-  while (left_ > 0 && pending_[left_ - 1].missing == 0) reduce_next();
 }
 
 void GradientReducer::take(size_t bucket, int64_t begin, const torch::Tensor& gradient) {
   const torch::Tensor& weights = buckets_[bucket].weights;
   Pending& pending = pending_[bucket];
-  if (!pending.gradient.defined()) {
-    pending.gradient = at::zeros(weights.sizes(), weights.options().dtype(at::kFloat));
-  }
+  if (!pending.gradient.defined()) pending.gradient = zeros_like(weights);
   const Overlap common = overlap(begin, gradient.numel(), buckets_[bucket].begin, weights.numel());
   pending.gradient.narrow(0, common.begin - buckets_[bucket].begin, common.count)
       .copy_(gradient.narrow(0, common.begin - begin, common.count));
   pending.missing -= common.count;
 }
 
+// The pages of a buffer that was used are there; new ones cost more than what is done with them.
+torch::Tensor GradientReducer::zeros_like(const torch::Tensor& weights) {
+  torch::Tensor buffer = std::exchange(spare_, {});
+  if (!buffer.defined() || buffer.numel() != weights.numel()) {
+    return at::zeros(weights.sizes(), weights.options().dtype(at::kFloat));
+  }
+  return buffer.zero_();
+}
+
 void GradientReducer::reduce_next() {
   Bucket& bucket = buckets_[--left_];
-  torch::Tensor whole = std::move(pending_[left_].gradient);
-  pending_[left_].gradient.reset();
+  torch::Tensor whole = std::exchange(pending_[left_].gradient, {});
   if (!failure_.ok()) return;
-  if (!whole.defined()) {
-    whole = at::zeros(bucket.weights.sizes(), bucket.gradient.options());
+  if (!whole.defined()) whole = zeros_like(bucket.weights);
+  if (!part_.defined() || part_.numel() != bucket.gradient.numel()) {
+    part_ = at::empty_like(bucket.gradient);
   }
-  torch::Tensor part = at::empty_like(bucket.gradient);
-  failure_ = reduce_(whole, part);
-  if (failure_.ok()) bucket.gradient.add_(part);
+  failure_ = reduce_(whole, part_);
+  if (failure_.ok()) bucket.gradient.add_(part_);
+  spare_ = std::move(whole);
 }
 
 }  // namespace prefixmem::trainer
