@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "tests/unit/trainer/against_double.h"
+#include "worker/trainer/ops/cpu/isa.h"
 #include "worker/trainer/ops/feature_memory.h"
 #include "worker/trainer/ops/linear.h"
 #include "worker/trainer/ops/token_log_probs.h"
@@ -21,10 +22,11 @@ torch::Tensor plain_linear(const std::vector<torch::Tensor>& in) {
   return in.size() == 3 ? y + in[2] : y;
 }
 
-void check_linear(int64_t tokens, int64_t in, int64_t out, bool bias) {
+void check_linear(int64_t tokens, int64_t in, int64_t out, bool bias, bool trained = false) {
   SCOPED_TRACE(std::to_string(tokens) + " x " + std::to_string(in) + " -> " + std::to_string(out));
-  std::vector<torch::Tensor> inputs{narrow({tokens, in}).requires_grad_(), narrow({out, in})};
-  if (bias) inputs.push_back(narrow({out}));
+  std::vector<torch::Tensor> inputs{narrow({tokens, in}).requires_grad_(),
+                                    narrow({out, in}).requires_grad_(trained)};
+  if (bias) inputs.push_back(narrow({out}).requires_grad_(trained));
   expect_near_double(
       inputs,
       [](const auto& in) {
@@ -43,10 +45,71 @@ TEST(CpuProducts, LinearOfAnyShape) {
   }
 }
 
+TEST(CpuProducts, TrainedLinearOfAnyShape) {
+  torch::manual_seed(12);
+  for (const int64_t tokens : {1, 16, 17, 41, 300}) {
+    for (const auto& [in, out] :
+         {std::pair<int64_t, int64_t>{2, 2}, {33, 65}, {34, 90}, {640, 200}}) {
+      for (const bool bias : {false, true}) check_linear(tokens, in, out, bias, true);
+    }
+  }
+}
+
 // Sums of several blocks of the depth.
 TEST(CpuProducts, LinearOfManyColumns) {
   torch::manual_seed(9);
   for (const int64_t tokens : {16, 77}) check_linear(tokens, 2500, 1100, true);
+}
+
+// Added to `start` in the order of depth, and of a pair the second first.
+std::vector<float> products_in_order(const torch::Tensor& a, const torch::Tensor& b,
+                                     const std::vector<float>& start) {
+  const torch::Tensor left = a.to(torch::kFloat), right = b.to(torch::kFloat);
+  const auto x = left.accessor<float, 2>(), y = right.accessor<float, 2>();
+  std::vector<float> sums = start;
+  for (int64_t i = 0; i < a.size(0); ++i) {
+    for (int64_t j = 0; j < b.size(1); ++j) {
+      float& sum = sums[i * b.size(1) + j];
+      for (int64_t k = 0; k < a.size(1); k += 2) {
+        sum += x[i][k + 1] * y[k + 1][j];
+        sum += x[i][k] * y[k][j];
+      }
+    }
+  }
+  return sums;
+}
+
+std::vector<float> products_by(const cpu::MatmulKernels& kernels, const torch::Tensor& a,
+                               const torch::Tensor& b, const std::vector<float>& start) {
+  const auto bits = [](const torch::Tensor& x) {
+    return static_cast<const uint16_t*>(x.const_data_ptr());
+  };
+  const int64_t depth = b.size(0), width = b.size(1);
+  std::vector<uint16_t> packed(depth * width + 32);  // a vector may be read behind it
+  kernels.pack({bits(b), width}, depth, width, packed.data());
+  std::vector<float> sums = start;
+  kernels.multiply({bits(a), depth}, {packed.data(), depth, width}, {sums.data(), width}, a.size(0),
+                   true);
+  return sums;
+}
+
+// So that a job's numbers are those of any processor without tiles.
+TEST(CpuProducts, EveryInstructionSetHasTheSameBits) {
+  torch::manual_seed(13);
+  for (const int64_t rows : {1, 5, 6, 12, 13, 50}) {
+    for (const int64_t depth : {2, 34, 256, 300}) {
+      for (const int64_t width : {1, 7, 16, 17, 33, 64, 100}) {
+        SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(depth) + " x " +
+                     std::to_string(width));
+        const auto a = narrow({rows, depth}), b = narrow({depth, width});
+        const std::vector<float> start(rows * width, 0.75F);
+        const auto want = products_in_order(a, b, start);
+        for (const cpu::Isa& isa : cpu::supported_isas()) {
+          EXPECT_EQ(products_by(*isa.matmul, a, b, start), want);
+        }
+      }
+    }
+  }
 }
 
 TEST(CpuProducts, LinearOfColumnsOfAWiderTensor) {

@@ -117,20 +117,14 @@ torch::Tensor outputs(const cpu::RowKernels<float>& kernels, const torch::Tensor
 
 // Of sets that this processor has not, nothing is known here.
 TEST(CpuInstructionSets, GiveTheSameNumbers) {
-#if defined(__x86_64__)
   torch::manual_seed(2);
   for (const int64_t n : {2, 30, 64, 74}) {
     const auto x = torch::randn({4, n});
     const auto want = outputs(cpu::any::float_rows(), x, n);
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      EXPECT_TRUE(torch::allclose(outputs(cpu::avx2::float_rows(), x, n), want, 1e-5, 1e-6));
-    }
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd")) {
-      EXPECT_TRUE(torch::allclose(outputs(cpu::avx512::float_rows(), x, n), want, 1e-5, 1e-6));
+    for (const cpu::Isa& isa : cpu::supported_isas()) {
+      EXPECT_TRUE(torch::allclose(outputs(*isa.float_rows, x, n), want, 1e-5, 1e-6));
     }
   }
-#endif
 }
 
 }  // namespace

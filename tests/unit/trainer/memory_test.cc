@@ -9,7 +9,6 @@
 #include "tests/unit/trainer/random_examples.h"
 #include "tests/unit/trainer/test_gang.h"
 #include "worker/trainer/objective/objective.h"
-#include "worker/trainer/ops/cpu/block_product.h"
 #include "worker/trainer/train/trainer.h"
 
 namespace prefixmem::trainer {
@@ -128,12 +127,6 @@ JobSpec job(const MethodSpec& method, torch::Dtype dtype) {
   return spec;
 }
 
-std::vector<torch::Dtype> dtypes() {
-  std::vector<torch::Dtype> all = {torch::kFloat32};
-  if (cpu::multiplies_bf16()) all.push_back(torch::kBFloat16);
-  return all;
-}
-
 void expect_close(const JobSpec& spec, Transformer& model, const std::vector<Example>& examples,
                   int64_t recomputed = 0) {
   const auto [predicted, measured] = compare(spec, model, examples, recomputed);
@@ -145,7 +138,7 @@ void expect_close(const JobSpec& spec, Transformer& model, const std::vector<Exa
 class MemoryEstimate : public testing::TestWithParam<const char*> {};
 
 TEST_P(MemoryEstimate, OfEachMethodAndLengthIsNearWhatAStepHolds) {
-  for (const torch::Dtype dtype : dtypes()) {
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     const ModelConfig config = family(GetParam());
     for (const auto& [count, tokens] : {std::pair(4, 24), std::pair(6, 60), std::pair(2, 280)}) {
       const auto examples = rows(count, tokens);
@@ -162,7 +155,7 @@ TEST_P(MemoryEstimate, OfEachMethodAndLengthIsNearWhatAStepHolds) {
 TEST_P(MemoryEstimate, OfCheckpointedActivationsIsNearWhatAStepHolds) {
   const ModelConfig config = family(GetParam());
   const auto examples = rows(2, 280);
-  for (const torch::Dtype dtype : dtypes()) {
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
     for (const MethodSpec& method : kMethods) {
       SCOPED_TRACE(c10::toString(dtype));
       const auto model = random_model(config, dtype);

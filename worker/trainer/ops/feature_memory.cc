@@ -16,7 +16,7 @@ using Optional = std::optional<torch::Tensor>;  // undefined tensors are no argu
 
 torch::Tensor by_head(const torch::Tensor& x) { return x.transpose(0, 1); }
 
-// elu and elu + 1 where the processor multiplies bf16.
+// elu and elu + 1, in bf16 on a CPU.
 class EluMemory : public torch::autograd::Function<EluMemory> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,

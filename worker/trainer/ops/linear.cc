@@ -92,6 +92,56 @@ variable_list fused_linear(const torch::Tensor& x, const std::vector<LinearWeigh
   return FusedLinear::apply(x, at::TensorList(trained), c10::make_intrusive<Call>(maps, updates));
 }
 
+// Gradients of the maps' weights, too.
+class TrainedLinear : public torch::autograd::Function<TrainedLinear> {
+ public:
+  // `trained`: the weight of each map, then the biases that there are.
+  static variable_list forward(AutogradContext* context, const torch::Tensor& x,
+                               at::TensorList /*trained*/, const c10::intrusive_ptr<Call>& call) {
+    const torch::Tensor rows = cpu::without_gaps(x);
+    context->saved_data["call"] = torch::IValue::make_capsule(call);
+    context->save_for_backward({rows});
+    return cpu::linear(rows, call->maps, {});
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& above) {
+    const auto holder = context->saved_data["call"].toCapsule();
+    const auto& maps = static_cast<const Call&>(*holder).maps;
+    const torch::Tensor rows = context->get_saved_variables()[0];
+    variable_list gradients;
+    for (const torch::Tensor& gradient : above) gradients.push_back(cpu::without_gaps(gradient));
+    variable_list result{
+        cpu::linear_backward(gradients, rows, maps, {}, context->needs_input_grad(0)).x};
+    for (torch::Tensor& weight : cpu::weight_gradients(gradients, rows)) {
+      result.push_back(std::move(weight));
+    }
+    for (size_t i = 0; i < maps.size(); ++i) {
+      if (maps[i].bias.defined()) result.push_back(gradients[i].sum(0));
+    }
+    result.emplace_back();
+    return result;
+  }
+};
+
+variable_list trained_linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps) {
+  variable_list trained;
+  for (const LinearWeights& map : maps) trained.push_back(map.weight);
+  for (const LinearWeights& map : maps) {
+    if (map.bias.defined()) trained.push_back(map.bias);
+  }
+  return TrainedLinear::apply(x, at::TensorList(trained),
+                              c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()));
+}
+
+// Without updates.
+variable_list products(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
+                       bool trained) {
+  if (!trained) {
+    return PlainLinear::apply(x, c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()));
+  }
+  return cpu::runs_linear(x, maps) ? trained_linear(x, maps) : plain_products(x, maps);
+}
+
 bool is_trained(const LinearWeights& map) {
   return map.weight.requires_grad() || (map.bias.defined() && map.bias.requires_grad());
 }
@@ -105,11 +155,9 @@ torch::Tensor low_rank_product(const torch::Tensor& x, const LowRank& by) {
 
 std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
                                   const std::vector<LowRankUpdate>& updates) {
-  const bool frozen = std::none_of(maps.begin(), maps.end(), is_trained);
-  if (frozen && cpu::runs_linear(x, maps)) return fused_linear(x, maps, updates);
-  variable_list out =
-      frozen ? PlainLinear::apply(x, c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()))
-             : plain_products(x, maps);
+  const bool trained = std::any_of(maps.begin(), maps.end(), is_trained);
+  if (!trained && cpu::runs_linear(x, maps)) return fused_linear(x, maps, updates);
+  variable_list out = products(x, maps, trained);
   for (const LowRankUpdate& update : updates) {
     torch::Tensor& y = out[update.map];
     const torch::Tensor rows = x.narrow(0, update.begin, update.count);

@@ -1,4 +1,4 @@
-// Linear maps whose weights are frozen, and low-rank updates of them that are trained.
+// Linear maps, of frozen or trained weights, and low-rank updates of them that are trained.
 #pragma once
 
 #include <torch/types.h>
@@ -27,9 +27,8 @@ struct LowRankUpdate {
 };
 
 // x weightᵀ + bias for each map, and its updates; x [T, in] → [T, out] each. Updates of the same
-// rows follow one another. Keeps the weights, and of the updates x and x aᵀ. Sums, and those of the
-// gradients of x, are fp32 where the processor multiplies bf16. Maps of which a weight or bias
-// requires a gradient are LibTorch's own linear.
+// rows follow one another. Keeps the weights, of the updates x and x aᵀ, and x where a weight or
+// bias requires a gradient. On a CPU in bf16 sums, and those of gradients, are fp32.
 std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
                                   const std::vector<LowRankUpdate>& updates = {});
 

@@ -232,7 +232,7 @@ void over_parts(const AttentionPlan& plan, const Inputs& in, const Body& body) {
 
 bool attends(const torch::Tensor& query, const torch::Tensor& key, const AttentionPlan& plan) {
   const bool fits = query.is_cpu() && query.scalar_type() == at::kBFloat16 &&
-                    query.size(2) % kTile == 0 && key.size(0) > 0 && multiplies_bf16();
+                    query.size(2) % kTile == 0 && key.size(0) > 0;
   if (!fits) return false;
   return std::all_of(plan.begin(), plan.end(), [](const AttentionPart& part) {
     return padded(part.queries.count) * padded(key_count(part)) <= kMostScores;

@@ -51,8 +51,6 @@ void multiply_by_tiles(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, 
 
 }  // namespace
 
-bool multiplies_bf16() { return has_tiles() || matmul_kernels().multiply != nullptr; }
-
 void block_product(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows,
                    bool add) {
   if (has_tiles()) return multiply_by_tiles(a, b, sums, rows, add);

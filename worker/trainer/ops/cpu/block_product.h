@@ -8,9 +8,6 @@
 
 namespace prefixmem::trainer::cpu {
 
-// Whether this processor multiplies bf16; the caller's operations do without where it does not.
-bool multiplies_bf16();
-
 // MatmulKernels::multiply. Ends with release_products() on each thread that called it.
 void block_product(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows, bool add);
 void release_products();

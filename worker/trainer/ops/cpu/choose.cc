@@ -3,37 +3,35 @@
 namespace prefixmem::trainer::cpu {
 namespace {
 
-struct Isa {
-  const RowKernels<float>& float_rows;
-  const RowKernels<uint16_t>& bf16_rows;
-  const MatmulKernels& matmul;
-  const SoftmaxKernels& softmaxes;
-  const OptimizerKernels& optimizer;
-};
+#define PREFIXMEM_ISA_OF(name)                                                    \
+  Isa {                                                                           \
+    &name::float_rows(), &name::bf16_rows(), &name::matmul(), &name::softmaxes(), \
+        &name::optimizer()                                                        \
+  }
 
 #if defined(__x86_64__)
-Isa choose() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512cd")) {
-    if (__builtin_cpu_supports("avx512bf16")) {
-      return {avx512bf16::float_rows(), avx512bf16::bf16_rows(), avx512bf16::matmul(),
-              avx512bf16::softmaxes(), avx512bf16::optimizer()};
-    }
-    return {avx512::float_rows(), avx512::bf16_rows(), avx512::matmul(), avx512::softmaxes(),
-            avx512::optimizer()};
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return {avx2::float_rows(), avx2::bf16_rows(), avx2::matmul(), avx2::softmaxes(),
-            avx2::optimizer()};
-  }
-  return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes(), any::optimizer()};
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512cd");
 }
-#else
-Isa choose() {
-  return {any::float_rows(), any::bf16_rows(), any::matmul(), any::softmaxes(), any::optimizer()};
-}
+
+bool has_avx512bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
+// Intel's vector units multiply pairs of bf16 at half the rate of fp32.
+bool widens_faster() { return __builtin_cpu_is("intel") != 0; }
 #endif
+
+Isa choose() {
+  const std::vector<Isa> all = supported_isas();
+  Isa best = all.back();
+#if defined(__x86_64__)
+  if (has_avx512bf16() && widens_faster()) best.matmul = &avx512::matmul();
+#endif
+  return best;
+}
 
 const Isa& chosen() {
   static const Isa isa = choose();
@@ -42,20 +40,30 @@ const Isa& chosen() {
 
 }  // namespace
 
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> all{PREFIXMEM_ISA_OF(any)};
+#if defined(__x86_64__)
+  if (has_avx2()) all.push_back(PREFIXMEM_ISA_OF(avx2));
+  if (has_avx512()) all.push_back(PREFIXMEM_ISA_OF(avx512));
+  if (has_avx512bf16()) all.push_back(PREFIXMEM_ISA_OF(avx512bf16));
+#endif
+  return all;
+}
+
 template <>
 const RowKernels<float>& row_kernels<float>() {
-  return chosen().float_rows;
+  return *chosen().float_rows;
 }
 
 template <>
 const RowKernels<uint16_t>& row_kernels<uint16_t>() {
-  return chosen().bf16_rows;
+  return *chosen().bf16_rows;
 }
 
-const MatmulKernels& matmul_kernels() { return chosen().matmul; }
+const MatmulKernels& matmul_kernels() { return *chosen().matmul; }
 
-const SoftmaxKernels& softmax_kernels() { return chosen().softmaxes; }
+const SoftmaxKernels& softmax_kernels() { return *chosen().softmaxes; }
 
-const OptimizerKernels& optimizer_kernels() { return chosen().optimizer; }
+const OptimizerKernels& optimizer_kernels() { return *chosen().optimizer; }
 
 }  // namespace prefixmem::trainer::cpu

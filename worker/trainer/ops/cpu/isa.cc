@@ -2,10 +2,14 @@
 #include "worker/trainer/ops/cpu/isa.h"
 
 #include "worker/trainer/ops/cpu/isa_matmul.h"
-#include "worker/trainer/ops/cpu/isa_multiply.h"
 #include "worker/trainer/ops/cpu/isa_optimizer.h"
 #include "worker/trainer/ops/cpu/isa_rows.h"
 #include "worker/trainer/ops/cpu/isa_softmax.h"
+#ifdef __AVX512BF16__
+#include "worker/trainer/ops/cpu/isa_multiply_pairs.h"
+#else
+#include "worker/trainer/ops/cpu/isa_multiply_widened.h"
+#endif
 
 namespace prefixmem::trainer::cpu::PREFIXMEM_ISA {
 namespace {
@@ -21,7 +25,7 @@ const RowKernels<float>& float_rows() { return kRowKernels<float>; }
 const RowKernels<uint16_t>& bf16_rows() { return kRowKernels<uint16_t>; }
 
 const MatmulKernels& matmul() {
-  static constexpr MatmulKernels kKernels = {pack, pack_transposed, narrow, transpose, kMultiply};
+  static constexpr MatmulKernels kKernels = {pack, pack_transposed, narrow, transpose, multiply};
   return kKernels;
 }
 

@@ -84,7 +84,7 @@ void compute(const Product& product, int64_t task) {
 
 bool multiplies(const torch::Tensor& x, int64_t rows, int64_t depth) {
   return x.is_cpu() && x.scalar_type() == at::kBFloat16 && rows >= kLeastRows && depth % 2 == 0 &&
-         depth > 0 && multiplies_bf16();
+         depth > 0;
 }
 
 void parallel_products(int64_t count, int64_t multiplications,

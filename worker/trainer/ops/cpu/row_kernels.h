@@ -64,8 +64,8 @@ struct MatmulKernels {
                  int64_t n);
   // out.row(j)[i] = x.row(i)[j] for i < count, j < n.
   void (*transpose)(Rows<const uint16_t> x, Rows<uint16_t> out, int64_t count, int64_t n);
-  // sums = a b, or sums += a b where `add`: a [rows, depth] with an even depth, b packed. Null
-  // where the instruction set has no products of bf16.
+  // sums = a b, or sums += a b where `add`: a [rows, depth] with an even depth, b packed. The bits
+  // are those of every instruction set, of numbers without denormal parts.
   void (*multiply)(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows, bool add);
 };
 

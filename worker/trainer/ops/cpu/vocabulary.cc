@@ -124,8 +124,7 @@ class LabelBlock {
 
 bool scores_vocabulary(const torch::Tensor& hidden, const torch::Tensor& head) {
   return hidden.is_cpu() && hidden.scalar_type() == at::kBFloat16 &&
-         head.scalar_type() == at::kBFloat16 && head.is_contiguous() && head.size(1) % 2 == 0 &&
-         multiplies_bf16();
+         head.scalar_type() == at::kBFloat16 && head.is_contiguous() && head.size(1) % 2 == 0;
 }
 
 VocabularyScores score_vocabulary(const torch::Tensor& hidden, const torch::Tensor& head,

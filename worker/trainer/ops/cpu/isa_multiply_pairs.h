@@ -8,11 +8,6 @@ namespace {
 
 using prefixmem::trainer::cpu::PackedBlock;
 
-using Multiply = void (*)(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows,
-                          bool add);
-
-#ifdef __AVX512BF16__
-
 // Some columns of b: `count` of them, from `first` on.
 struct Columns {
   int64_t first, count;
@@ -95,13 +90,5 @@ void multiply(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t r
     }
   }
 }
-
-constexpr Multiply kMultiply = multiply;
-
-#else
-
-constexpr Multiply kMultiply = nullptr;
-
-#endif
 
 }  // namespace
