@@ -138,8 +138,11 @@ class FakeCoordinator final : public v1::WorkerService::Service {
       inbox_.push_back(message);
       changed_.notify_all();
     }
-    set_current(nullptr, nullptr);
     const MutexLock lock(mutex_);
+    if (stream_ == stream) {  // the next one may be there already
+      call_ = nullptr;
+      stream_ = nullptr;
+    }
     while (stands_still_) changed_.wait(mutex_);
     closed_streams_ += call->IsCancelled() ? 0 : 1;
     return grpc::Status::OK;

@@ -170,8 +170,10 @@ TEST_F(RpcContent, OneUploadOfAContentAtATime) {
   ASSERT_TRUE(writer->Write(request));
   request.set_chunk("some");
   ASSERT_TRUE(writer->Write(request));
-  while (text_of(state(bytes)) != "part 4") {  // slower than calls are limited to
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const auto deadline = std::chrono::steady_clock::now() + TestWorker::kPatience;
+  while (text_of(state(bytes)) != "part 4") {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the first upload did not begin";
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // calls are limited
   }
   const grpc::Status second = upload(header(bytes), {"some"});
   EXPECT_EQ(second.error_code(), StatusCode::UNAVAILABLE);
