@@ -93,8 +93,8 @@ FullGradients full_gradients(const Job& job) {
   const Count narrow = table * job.width, wide = table * kWide;
   const Count of_head = job.model.tie_word_embeddings ? narrow : 0;
   const bool in_blocks = job.labels * static_cast<Count>(job.model.vocab_size) > kBlockElements;
-  return {in_blocks ? wide + narrow : narrow, of_head + largest + buckets,
-          narrow + std::max(of_head, last)};
+  const Count sums = job.width < kWide ? wide + narrow : wide;
+  return {in_blocks ? sums : narrow, of_head + largest + buckets, narrow + std::max(of_head, last)};
 }
 
 // What a step holds at one moment.

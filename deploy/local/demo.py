@@ -23,7 +23,6 @@ REPO = HERE.parents[1]
 WORKERS, SLOTS = 2, 2
 PMT = build_folder() / "bin" / "pmt"
 PREPARE = [PMT, "benchmarks", "prepare", "banking77", "--benchmark-data", REPO / ".deps" / "data"]
-BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def arguments():
@@ -52,22 +51,11 @@ def data_folder():
     return REPO / "tests" / "data" / "intents"
 
 
-def fast_dtype():
-    """bf16, or fp32 on a CPU that has no instructions for bf16."""
-    if pathlib.Path("/dev/nvidia0").exists():
-        return "bf16"
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("flags"):
-            return "bf16" if BF16_FLAGS & set(line.split()) else "fp32"
-    return "fp32"
-
-
 def write_spec(args):
     spec = yaml.safe_load((HERE / "demo.yaml").read_text())
     data = (args.data or data_folder()).absolute()
     spec["model"] = str(args.model.absolute())
     spec["data"] |= {"train": str(data / "train.jsonl"), "eval": str(data / "test.jsonl")}
-    spec["train"]["dtype"] = fast_dtype()
     if args.rows:
         spec["eval"]["max_rows"] = args.rows
     args.out.mkdir(parents=True, exist_ok=True)

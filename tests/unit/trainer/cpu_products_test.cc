@@ -79,21 +79,32 @@ std::vector<float> products_in_order(const torch::Tensor& a, const torch::Tensor
   return sums;
 }
 
+// Into columns of wider rows, of which the others stay as they were.
 std::vector<float> products_by(const cpu::MatmulKernels& kernels, const torch::Tensor& a,
-                               const torch::Tensor& b, const std::vector<float>& start) {
+                               const torch::Tensor& b, const std::vector<float>& start, bool add) {
+  constexpr float kUntouched = -123;
   const auto bits = [](const torch::Tensor& x) {
     return static_cast<const uint16_t*>(x.const_data_ptr());
   };
-  const int64_t depth = b.size(0), width = b.size(1);
+  const int64_t rows = a.size(0), depth = b.size(0), width = b.size(1), wide = width + 2;
   std::vector<uint16_t> packed(depth * width + 32);  // a vector may be read behind it
   kernels.pack({bits(b), width}, depth, width, packed.data());
-  std::vector<float> sums = start;
-  kernels.multiply({bits(a), depth}, {packed.data(), depth, width}, {sums.data(), width}, a.size(0),
-                   true);
-  return sums;
+  std::vector<float> sums(rows * wide, kUntouched);
+  for (int64_t i = 0; i < rows; ++i) {
+    std::copy_n(&start[i * width], width, &sums[i * wide + 1]);
+  }
+  kernels.multiply({bits(a), depth}, {packed.data(), depth, width}, {&sums[1], wide}, rows, add);
+  std::vector<float> result;
+  for (int64_t i = 0; i < rows; ++i) {
+    const auto row = sums.begin() + i * wide;
+    EXPECT_EQ(row[0], kUntouched);
+    EXPECT_EQ(row[width + 1], kUntouched);
+    result.insert(result.end(), row + 1, row + 1 + width);
+  }
+  return result;
 }
 
-// So that a job's numbers are those of any processor without tiles.
+// So that a product's bits are those of any processor without tiles.
 TEST(CpuProducts, EveryInstructionSetHasTheSameBits) {
   torch::manual_seed(13);
   for (const int64_t rows : {1, 5, 6, 12, 13, 50}) {
@@ -102,10 +113,10 @@ TEST(CpuProducts, EveryInstructionSetHasTheSameBits) {
         SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(depth) + " x " +
                      std::to_string(width));
         const auto a = narrow({rows, depth}), b = narrow({depth, width});
-        const std::vector<float> start(rows * width, 0.75F);
-        const auto want = products_in_order(a, b, start);
+        const std::vector<float> zeros(rows * width), some(rows * width, 0.75F);
         for (const cpu::Isa& isa : cpu::supported_isas()) {
-          EXPECT_EQ(products_by(*isa.matmul, a, b, start), want);
+          EXPECT_EQ(products_by(*isa.matmul, a, b, some, false), products_in_order(a, b, zeros));
+          EXPECT_EQ(products_by(*isa.matmul, a, b, some, true), products_in_order(a, b, some));
         }
       }
     }
@@ -125,27 +136,33 @@ TEST(CpuProducts, SeveralMapsOfOneInput) {
   torch::manual_seed(7);
   for (const int64_t tokens : {3, 16, 75}) {
     for (const int64_t second : {6, 7}) {
-      expect_near_double(
-          {narrow({tokens, 40}).requires_grad_(), narrow({70, 40}), narrow({second, 40}),
-           narrow({second})},
-          [](const auto& in) {
-            const auto y = trainer::linear(in[0], {{in[1], {}}, {in[2], in[3]}, {in[1], {}}});
-            return torch::cat(y, 1);
-          },
-          [](const auto& in) {
-            const torch::Tensor y = in[0].matmul(in[1].t());
-            return torch::cat({y, in[0].matmul(in[2].t()) + in[3], y}, 1);
-          },
-          2 * kOneBf16Rounding);
+      for (const bool trained : {false, true}) {
+        const auto weight = narrow({70, 40}), other = narrow({second, 40}).requires_grad_(trained);
+        expect_near_double(
+            {narrow({tokens, 40}).requires_grad_(), weight, other,
+             narrow({second}).requires_grad_(trained)},
+            [](const auto& in) {
+              const auto y = trainer::linear(in[0], {{in[1], {}}, {in[2], in[3]}, {in[1], {}}});
+              return torch::cat(y, 1);
+            },
+            [](const auto& in) {
+              const torch::Tensor y = in[0].matmul(in[1].t());
+              return torch::cat({y, in[0].matmul(in[2].t()) + in[3], y}, 1);
+            },
+            2 * kOneBf16Rounding);
+      }
     }
   }
 }
 
-TEST(CpuProducts, TrainedMapsKeepTheirGradients) {
+// Gradients that are one number for all rows and columns have no rows of their own.
+TEST(CpuProducts, TrainedMapsOfAnExpandedGradient) {
   torch::manual_seed(8);
   const auto x = narrow({20, 8}), weight = narrow({6, 8}).requires_grad_();
-  trainer::linear(x, {{weight, {}}, {narrow({4, 8}), {}}})[0].sum().backward();
-  EXPECT_TRUE(weight.grad().defined());
+  const auto y = trainer::linear(x, {{weight, {}}, {narrow({4, 8}), {}}});
+  y[0].sum(0).backward(torch::ones({6}, torch::kBFloat16));
+  const auto want = x.to(torch::kFloat).sum(0).expand({6, 8});
+  EXPECT_TRUE(torch::allclose(weight.grad().to(torch::kFloat), want, 0.01, 0.01));
 }
 
 struct Rank {
@@ -199,6 +216,8 @@ TEST(CpuProducts, LowRankUpdates) {
     check_updates(tokens, {{0, 0, tokens, 3}, {1, 0, tokens, 5}});
     check_updates(tokens, {{1, 0, 1, 4}, {0, 1, tokens - 2, 2}, {1, 1, tokens - 2, 7}});
   }
+  // Across the rows that are multiplied at a time.
+  check_updates(9000, {{0, 4000, 200, 3}, {1, 4096, 4096, 2}, {1, 8192, 808, 5}});
 }
 
 // Rows of a trial that has diverged spoil no other trial's.
@@ -240,13 +259,13 @@ TEST(CpuProducts, EluMemory) {
   }
 }
 
-void check_log_probs(int64_t labels, int64_t vocab, int64_t n, double scale) {
+void check_log_probs(int64_t labels, int64_t vocab, int64_t n, double scale, bool trained = false) {
   SCOPED_TRACE(std::to_string(labels) + " labels, " + std::to_string(vocab) + " x " +
                std::to_string(n));
   const auto ids = torch::randint(vocab, {labels}, torch::kLong);
   ids[0] = vocab - 1;
   expect_near_double(
-      {narrow({labels, n}, scale).requires_grad_(), narrow({vocab, n})},
+      {narrow({labels, n}, scale).requires_grad_(), narrow({vocab, n}).requires_grad_(trained)},
       [&](const auto& in) { return token_log_probs(in[0], in[1], ids); },
       [&](const auto& in) {
         return in[0].matmul(in[1].t()).log_softmax(1).gather(1, ids.unsqueeze(1)).squeeze(1);
@@ -258,6 +277,14 @@ TEST(CpuProducts, LogProbsOfAnyVocabulary) {
   torch::manual_seed(4);
   for (const int64_t vocab : {2, 127, 129, 8192, 8193, 20001}) check_log_probs(5, vocab, 34, 0.5);
   for (const int64_t labels : {1, 15, 64, 65, 130}) check_log_probs(labels, 1001, 32, 0.5);
+}
+
+// One block of labels, and two.
+TEST(CpuProducts, LogProbsOfATrainedHead) {
+  torch::manual_seed(14);
+  for (const int64_t labels : {3, 16, 33}) check_log_probs(labels, 1000, 34, 0.2, true);
+  check_log_probs(17, 1001, 34, 0.2, true);
+  check_log_probs(80, (int64_t{1} << 18) + 2, 16, 0.2, true);
 }
 
 // Logits of some hundreds: the largest one is met late, and early sums count for nothing.

@@ -165,6 +165,18 @@ TEST_P(MemoryEstimate, OfCheckpointedActivationsIsNearWhatAStepHolds) {
   }
 }
 
+// Whose logits, and the gradient of lm_head, are made in several blocks.
+TEST_P(MemoryEstimate, OfALargeVocabularyIsNearWhatAStepHolds) {
+  ModelConfig config = family(GetParam());
+  config.vocab_size = 150'000;
+  const auto examples = rows(2, 280);
+  for (const torch::Dtype dtype : {torch::kFloat32, torch::kBFloat16}) {
+    SCOPED_TRACE(c10::toString(dtype));
+    const auto model = random_model(config, dtype);
+    expect_close(job(FullMethod(), dtype), *model, examples);
+  }
+}
+
 TEST_P(MemoryEstimate, OfPairsAndOfExactSumsIsNearWhatAStepHolds) {
   const ModelConfig config = family(GetParam());
   const auto model = random_model(config, torch::kFloat32);

@@ -112,8 +112,15 @@ class TrainedLinear : public torch::autograd::Function<TrainedLinear> {
     for (const torch::Tensor& gradient : above) gradients.push_back(cpu::without_gaps(gradient));
     variable_list result{
         cpu::linear_backward(gradients, rows, maps, {}, context->needs_input_grad(0)).x};
-    for (torch::Tensor& weight : cpu::weight_gradients(gradients, rows)) {
-      result.push_back(std::move(weight));
+    const auto needs = [&](size_t i) { return context->needs_input_grad(1 + i); };
+    variable_list of_trained;
+    for (size_t i = 0; i < maps.size(); ++i) {
+      if (needs(i)) of_trained.push_back(gradients[i]);
+    }
+    of_trained = cpu::weight_gradients(of_trained, rows);
+    auto next = of_trained.begin();
+    for (size_t i = 0; i < maps.size(); ++i) {
+      result.push_back(needs(i) ? std::move(*next++) : torch::Tensor());
     }
     for (size_t i = 0; i < maps.size(); ++i) {
       if (maps[i].bias.defined()) result.push_back(gradients[i].sum(0));

@@ -28,7 +28,8 @@ struct LowRankUpdate {
 
 // x weightᵀ + bias for each map, and its updates; x [T, in] → [T, out] each. Updates of the same
 // rows follow one another. Keeps the weights, of the updates x and x aᵀ, and x where a weight or
-// bias requires a gradient. On a CPU in bf16 sums, and those of gradients, are fp32.
+// bias requires a gradient. On a CPU in bf16, of some rows and even sizes, sums and those of
+// gradients are fp32.
 std::vector<torch::Tensor> linear(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
                                   const std::vector<LowRankUpdate>& updates = {});
 

@@ -3,7 +3,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <vector>
 
+#include "worker/trainer/ops/cpu/linear.h"
+#include "worker/trainer/ops/cpu/matmul.h"
 #include "worker/trainer/ops/cpu/vocabulary.h"
 
 namespace prefixmem::trainer {
@@ -20,10 +23,21 @@ int64_t block_rows(const torch::Tensor& head) {
   return std::max<int64_t>(1, kBlockElements / head.size(0));
 }
 
+// By our products where they run: LibTorch's of bf16 are slow on most processors.
+torch::Tensor logits_of(const torch::Tensor& hidden, const torch::Tensor& head) {
+  const std::vector<LinearWeights> map{{head, {}}};
+  const torch::Tensor logits =
+      cpu::runs_linear(hidden, map) ? cpu::linear(hidden, map, {})[0] : at::linear(hidden, head);
+  return logits.to(torch::kFloat);
+}
+
 // slope · head in fp32, for slopes [m, vocab] of the logits. Summed by blocks: some processors'
 // BLAS sums a whole vocabulary one after another and loses digits.
 torch::Tensor through_head(const torch::Tensor& slope, const torch::Tensor& head) {
   constexpr int64_t kWords = 8192;
+  if (cpu::multiplies(slope, slope.size(0), slope.size(1))) {
+    return cpu::multiply_in_parts(slope, head, kWords);
+  }
   torch::Tensor sum =
       torch::zeros({slope.size(0), head.size(1)}, slope.options().dtype(torch::kFloat));
   for (int64_t word = 0; word < head.size(0); word += kWords) {
@@ -48,7 +62,7 @@ torch::Tensor softmax_of(torch::Tensor& logits, const torch::Tensor& normaliser)
 
 Block score_block(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
                   bool with_gradient) {
-  torch::Tensor logits = at::linear(hidden, head).to(torch::kFloat);
+  torch::Tensor logits = logits_of(hidden, head);
   const torch::Tensor columns = ids.unsqueeze(1);
   const torch::Tensor normaliser = logits.logsumexp(1, true);
   Block block{(logits.gather(1, columns) - normaliser).squeeze(1), {}};
@@ -95,16 +109,14 @@ class TokenLogProbs : public torch::autograd::Function<TokenLogProbs> {
 
 // Adds slopeᵀ · hidden to the sum [vocab, n]: undefined before the first, fp32 from the second on.
 void add_product(torch::Tensor& sum, const torch::Tensor& slope, const torch::Tensor& hidden) {
-  if (!sum.defined()) {
-    sum = slope.t().matmul(hidden);
+  if (sum.defined() && hidden.scalar_type() == torch::kFloat) {
+    sum.addmm_(slope.t(), hidden);
     return;
   }
-  sum = sum.to(torch::kFloat);
-  if (hidden.scalar_type() == torch::kFloat) {
-    sum.addmm_(slope.t(), hidden);
-  } else {
-    sum.add_(slope.t().matmul(hidden));
-  }
+  const torch::Tensor product = cpu::multiplies(hidden, hidden.size(0), 2)
+                                    ? cpu::weight_gradients({slope}, hidden)[0]
+                                    : slope.t().matmul(hidden);
+  sum = sum.defined() ? sum.to(torch::kFloat).add_(product) : product;
 }
 
 class TrainedHead : public torch::autograd::Function<TrainedHead> {
@@ -132,7 +144,7 @@ class TrainedHead : public torch::autograd::Function<TrainedHead> {
         return x.slice(0, begin, begin + block_rows(head));
       };
       const torch::Tensor above = block(gradients[0]).unsqueeze(1);
-      torch::Tensor logits = at::linear(block(hidden), head).to(torch::kFloat);
+      torch::Tensor logits = logits_of(block(hidden), head);
       const torch::Tensor softmax = softmax_of(logits, logits.logsumexp(1, true));
       const torch::Tensor slope =
           slope_of(softmax, block(ids).unsqueeze(1), above).to(head.scalar_type());

@@ -71,7 +71,7 @@ void GradientReducer::take(size_t parameter) {
 void GradientReducer::take(size_t bucket, int64_t begin, const torch::Tensor& gradient) {
   const torch::Tensor& weights = buckets_[bucket].weights;
   Pending& pending = pending_[bucket];
-  if (!pending.gradient.defined()) pending.gradient = zeros_like(weights);
+  if (!pending.gradient.defined()) pending.gradient = zero_buffer(weights);
   const Overlap common = overlap(begin, gradient.numel(), buckets_[bucket].begin, weights.numel());
   pending.gradient.narrow(0, common.begin - buckets_[bucket].begin, common.count)
       .copy_(gradient.narrow(0, common.begin - begin, common.count));
@@ -79,7 +79,7 @@ void GradientReducer::take(size_t bucket, int64_t begin, const torch::Tensor& gr
 }
 
 // The pages of a buffer that was used are there; new ones cost more than what is done with them.
-torch::Tensor GradientReducer::zeros_like(const torch::Tensor& weights) {
+torch::Tensor GradientReducer::zero_buffer(const torch::Tensor& weights) {
   torch::Tensor buffer = std::exchange(spare_, {});
   if (!buffer.defined() || buffer.numel() != weights.numel()) {
     return at::zeros(weights.sizes(), weights.options().dtype(at::kFloat));
@@ -91,13 +91,13 @@ void GradientReducer::reduce_next() {
   Bucket& bucket = buckets_[--left_];
   torch::Tensor whole = std::exchange(pending_[left_].gradient, {});
   if (!failure_.ok()) return;
-  if (!whole.defined()) whole = zeros_like(bucket.weights);
-  if (!part_.defined() || part_.numel() != bucket.gradient.numel()) {
-    part_ = at::empty_like(bucket.gradient);
-  }
-  failure_ = reduce_(whole, part_);
-  if (failure_.ok()) bucket.gradient.add_(part_);
-  spare_ = std::move(whole);
+  if (!whole.defined()) whole = zero_buffer(bucket.weights);
+  if (!part_.defined()) part_ = at::empty_like(buckets_.front().gradient);
+  torch::Tensor part = part_.narrow(0, 0, bucket.gradient.numel());
+  failure_ = reduce_(whole, part);
+  if (failure_.ok()) bucket.gradient.add_(part);
+  const bool is_last = bucket.weights.numel() < buckets_.front().weights.numel();
+  if (!is_last) spare_ = std::move(whole);  // of whose size there is no other
 }
 
 }  // namespace prefixmem::trainer

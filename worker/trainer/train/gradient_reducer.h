@@ -42,7 +42,7 @@ class GradientReducer {
   void start_round();
   void take(size_t parameter);
   void take(size_t bucket, int64_t begin, const torch::Tensor& gradient);
-  torch::Tensor zeros_like(const torch::Tensor& weights);  // fp32
+  torch::Tensor zero_buffer(const torch::Tensor& weights);  // fp32
   void reduce_next();
 
   std::vector<Parameter>& parameters_;
@@ -51,7 +51,7 @@ class GradientReducer {
   const std::vector<int64_t> begins_;  // by parameter, in the list of all values
   std::vector<Pending> pending_;       // by bucket
   size_t left_ = 0;                    // buckets that this round has still to sum
-  torch::Tensor spare_;                // of a bucket that has been summed; undefined, or fp32
+  torch::Tensor spare_;                // buffer of a bucket that has been summed; may be undefined
   torch::Tensor part_;                 // what a rank gets of a sum
   Status failure_;
 };

@@ -7,8 +7,8 @@
 
 namespace prefixmem::trainer::cpu {
 
-// Whether this is for the functions below: bf16 on a processor that multiplies it, and every part
-// small enough for its scores to stay in cache.
+// Whether this is for the functions below: bf16 on a CPU, and every part small enough for its
+// scores to stay in cache.
 bool attends(const torch::Tensor& query, const torch::Tensor& key, const AttentionPlan& plan);
 
 struct Attended {

@@ -25,10 +25,13 @@ bool widens_faster() { return __builtin_cpu_is("intel") != 0; }
 #endif
 
 Isa choose() {
-  const std::vector<Isa> all = supported_isas();
-  Isa best = all.back();
+  Isa best = supported_isas().back();
 #if defined(__x86_64__)
-  if (has_avx512bf16() && widens_faster()) best.matmul = &avx512::matmul();
+  if (has_avx512bf16() && widens_faster()) {
+    static MatmulKernels mixed = avx512bf16::matmul();
+    mixed.multiply = avx512::matmul().multiply;
+    best.matmul = &mixed;
+  }
 #endif
   return best;
 }
@@ -49,6 +52,8 @@ std::vector<Isa> supported_isas() {
 #endif
   return all;
 }
+
+#undef PREFIXMEM_ISA_OF
 
 template <>
 const RowKernels<float>& row_kernels<float>() {

@@ -7,6 +7,7 @@
 namespace {
 
 using prefixmem::trainer::cpu::PackedBlock;
+using prefixmem::trainer::cpu::Rows;
 
 // Some columns of b: `count` of them, from `first` on.
 struct Columns {

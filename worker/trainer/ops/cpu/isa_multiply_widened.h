@@ -8,6 +8,7 @@
 namespace {
 
 using prefixmem::trainer::cpu::PackedBlock;
+using prefixmem::trainer::cpu::Rows;
 
 // As wide as a register: the compiler does not keep a vector of several registers in them.
 #if defined(__AVX512F__)
@@ -73,7 +74,7 @@ void multiply_tile(const WidenedRows& a, const float* b, int64_t depth, Rows<flo
   Wide sum[kRows][kVectors] = {};
   for (int i = 0; i < kRows && add; ++i) load_columns(sums.row(i), count, sum[i]);
   for (int64_t k = 0; k < depth; k += 2, b += 2 * kPanelColumns) {
-    for (const int64_t second : {1, 0}) {
+    for (int64_t second = 1; second >= 0; --second) {
       Wide of[kVectors];
       for (int v = 0; v < kVectors; ++v) {
         of[v] = raw_load<Wide>(b + second * kPanelColumns + v * kWide);

@@ -15,11 +15,12 @@ namespace {
 
 constexpr int64_t kColumns = 64;  // of b packed and multiplied at a time
 constexpr int64_t kDepth = 1024;  // of them, so that they stay in cache while rows of a pass
+constexpr int64_t kRows = 4096;   // of the product at a time, so that their sums stay there too
 constexpr int64_t kParallelMultiplications = int64_t{1} << 22;  // some microseconds of one core
 
-// Some columns of one of a batch.
+// Some rows and columns of one of a batch.
 struct Block {
-  int64_t batch, column, width;
+  int64_t batch, row, rows, column, width;
 };
 
 // Rows [first, first + depth) of the block of b, those that b lacks being zero.
@@ -41,11 +42,15 @@ PackedBlock pack(const torch::Tensor& b, int64_t first, int64_t depth, const Blo
 void add_terms(const std::vector<Term>& terms, const Block& block, Rows<float> sums) {
   bool add = false;
   for (const auto& [a, b, begin] : terms) {
-    const auto* const left = static_cast<const uint16_t*>(a.data_ptr()) + block.batch * a.stride(0);
+    const int64_t row = std::max(begin, block.row);
+    const int64_t count = std::min(begin + a.size(1), block.row + block.rows) - row;
+    if (count <= 0) continue;
+    const auto* const left = static_cast<const uint16_t*>(a.data_ptr()) +
+                             block.batch * a.stride(0) + (row - begin) * a.stride(1);
     for (int64_t first = 0; first < a.size(2); first += kDepth) {
       const int64_t depth = std::min(kDepth, a.size(2) - first);
       block_product({left + first, a.stride(1)}, pack(b, first, depth, block),
-                    {sums.row(begin), sums.stride}, a.size(1), add);
+                    {sums.row(row - block.row), sums.stride}, count, add);
       add = true;
     }
   }
@@ -53,29 +58,36 @@ void add_terms(const std::vector<Term>& terms, const Block& block, Rows<float> s
 
 void compute_wide(const Product& product, const Block& block) {
   const torch::Tensor& out = product.out;
-  float* const to = out.data_ptr<float>() + block.batch * out.stride(0) + block.column;
+  float* const to = out.data_ptr<float>() + block.batch * out.stride(0) +
+                    block.row * out.stride(1) + block.column;
   add_terms(product.terms, block, {to, out.stride(1)});
 }
 
 void compute_narrow(const Product& product, const Block& block) {
   const torch::Tensor& out = product.out;
-  const Rows<float> sums{scratch<float>(Use::kSums, out.size(1) * block.width), block.width};
+  const Rows<float> sums{scratch<float>(Use::kSums, block.rows * block.width), block.width};
   add_terms(product.terms, block, sums);
-  auto* const to =
-      static_cast<uint16_t*>(out.data_ptr()) + block.batch * out.stride(0) + block.column;
+  auto* const to = static_cast<uint16_t*>(out.data_ptr()) + block.batch * out.stride(0) +
+                   block.row * out.stride(1) + block.column;
   const float* const bias =
       product.bias.defined() ? product.bias.data_ptr<float>() + block.column : nullptr;
-  matmul_kernels().narrow({sums.data, sums.stride}, bias, {to, out.stride(1)}, out.size(1),
+  matmul_kernels().narrow({sums.data, sums.stride}, bias, {to, out.stride(1)}, block.rows,
                           block.width);
 }
 
-int64_t blocks_across(const Product& product) {
-  return (product.out.size(2) + kColumns - 1) / kColumns;
+int64_t parts(int64_t whole, int64_t size) { return (whole + size - 1) / size; }
+
+int64_t blocks_of(const Product& product) {
+  const torch::Tensor& out = product.out;
+  return out.size(0) * parts(out.size(1), kRows) * parts(out.size(2), kColumns);
 }
 
 void compute(const Product& product, int64_t task) {
-  const int64_t across = blocks_across(product), column = task % across * kColumns;
-  const Block block{task / across, column, std::min(kColumns, product.out.size(2) - column)};
+  const int64_t rows = product.out.size(1), columns = product.out.size(2);
+  const int64_t across = parts(columns, kColumns), down = parts(rows, kRows);
+  const int64_t row = task / across % down * kRows, column = task % across * kColumns;
+  const Block block{task / across / down, row, std::min(kRows, rows - row), column,
+                    std::min(kColumns, columns - column)};
   if (product.out.scalar_type() == at::kFloat) return compute_wide(product, block);
   compute_narrow(product, block);
 }
@@ -98,14 +110,17 @@ void parallel_products(int64_t count, int64_t multiplications,
 
 torch::Tensor columns(const torch::Tensor& x) {
   const int64_t tokens = x.size(0), heads = x.size(1), d = x.size(2);
-  const int64_t depth = padded(tokens);
+  const int64_t depth = padded(tokens), across = parts(d, kColumns);
   torch::Tensor out = at::empty({heads, d, depth}, x.options());
   out.narrow(2, tokens, depth - tokens).zero_();
-  parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t head = begin; head < end; ++head) {
-      matmul_kernels().transpose({static_cast<const uint16_t*>(x.data_ptr()) + head * d, heads * d},
-                                 {static_cast<uint16_t*>(out.data_ptr()) + head * d * depth, depth},
-                                 tokens, d);
+  const auto* const from = static_cast<const uint16_t*>(x.data_ptr());
+  auto* const to = static_cast<uint16_t*>(out.data_ptr());
+  parallel_for(0, heads * across, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t head = task / across, first = task % across * kColumns;
+      matmul_kernels().transpose({from + head * x.stride(1) + first, x.stride(0)},
+                                 {to + (head * d + first) * depth, depth}, tokens,
+                                 std::min(kColumns, d - first));
     }
   });
   return out;
@@ -115,7 +130,7 @@ void multiply(const std::vector<Product>& products) {
   std::vector<int64_t> first{0};
   int64_t multiplications = 0;
   for (const Product& product : products) {
-    first.push_back(first.back() + product.out.size(0) * blocks_across(product));
+    first.push_back(first.back() + blocks_of(product));
     for (const Term& term : product.terms) {
       multiplications += product.out.numel() * term.a.size(2);
     }
@@ -125,6 +140,22 @@ void multiply(const std::vector<Product>& products) {
     const auto at = next - first.begin() - 1;
     compute(products[at], task - first[at]);
   });
+}
+
+torch::Tensor multiply_in_parts(const torch::Tensor& a, const torch::Tensor& b, int64_t depth) {
+  const int64_t whole = a.size(1), count = parts(whole, depth);
+  const torch::Tensor sums =
+      at::empty({count, a.size(0), b.size(1)}, a.options().dtype(at::kFloat));
+  std::vector<Product> products;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = i * depth, size = std::min(depth, whole - begin);
+    products.push_back(
+        {{{a.narrow(1, begin, size).unsqueeze(0), b.narrow(0, begin, size).unsqueeze(0)}},
+         sums.narrow(0, i, 1),
+         {}});
+  }
+  multiply(products);
+  return sums.sum(0);
 }
 
 }  // namespace prefixmem::trainer::cpu

@@ -31,7 +31,12 @@ struct Product {
 // depend on the number of threads.
 void multiply(const std::vector<Product>& products);
 
-// x [T, heads, d], contiguous → [heads, d, T filled up with zeros], a left operand of any T.
+// a b [m, n] in fp32, of bf16 [m, k] and [k, n] with an even k: the products of `depth` of k each,
+// then their sum, which loses fewer digits of a long one.
+torch::Tensor multiply_in_parts(const torch::Tensor& a, const torch::Tensor& b, int64_t depth);
+
+// x [T, heads, d], its rows without gaps → [heads, d, T filled up with zeros], a left operand of
+// any T.
 torch::Tensor columns(const torch::Tensor& x);
 
 // parallel_tasks() of tasks that use the micro-kernels; one thread alone where all of them make few

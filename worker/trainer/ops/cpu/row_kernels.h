@@ -64,8 +64,9 @@ struct MatmulKernels {
                  int64_t n);
   // out.row(j)[i] = x.row(i)[j] for i < count, j < n.
   void (*transpose)(Rows<const uint16_t> x, Rows<uint16_t> out, int64_t count, int64_t n);
-  // sums = a b, or sums += a b where `add`: a [rows, depth] with an even depth, b packed. The bits
-  // are those of every instruction set, of numbers without denormal parts.
+  // sums = a b, or sums += a b where `add`: a [rows, depth] with an even depth > 0, b packed. The
+  // bits are the same on every instruction set unless a number, a product or a sum is denormal or
+  // overflows.
   void (*multiply)(Rows<const uint16_t> a, PackedBlock b, Rows<float> sums, int64_t rows, bool add);
 };
 
