@@ -1,4 +1,4 @@
-"""Hosts on one machine: network namespaces with names and addresses of their own, and the switch
+"""Hosts on one machine: namespaces with a name, an address and mounts of their own, and the switch
 that joins them, which can be told to delay frames, to lose some, and to cut a host off."""
 
 import contextlib
@@ -17,6 +17,7 @@ from programs import Program, die_with_parent, eventually
 TUNSETIFF = 0x400454CA
 TAP_WITHOUT_HEADER = 0x0002 | 0x1000
 LONGEST_FRAME = 2048
+NAMESPACES = ["--net", "--uts", "--mount"]
 
 
 def missing():
@@ -24,7 +25,7 @@ def missing():
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "/dev/net/tun may not be opened"
     tried = subprocess.run(
-        ["unshare", "--net", "--uts", "true"], capture_output=True, text=True, check=False
+        ["unshare", *NAMESPACES, "true"], capture_output=True, text=True, check=False
     )
     return tried.stderr.strip()
 
@@ -35,7 +36,7 @@ class Host:
     def __init__(self, name, number):
         self.name = name
         self.address = f"10.77.0.{number}"
-        holder = ["unshare", "--net", "--uts", "sh", "-c", f"hostname {name}; exec sleep infinity"]
+        holder = ["unshare", *NAMESPACES, "sh", "-c", f"hostname {name}; exec sleep infinity"]
         self.holder = subprocess.Popen(holder, preexec_fn=die_with_parent)
         eventually(lambda: self.run("hostname").strip() == name, 10, f"host {name} is not there")
         self.tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -53,13 +54,18 @@ class Host:
     @property
     def prefix(self):
         """What a command line begins with to run here, as the same process."""
-        return ["nsenter", "--target", str(self.holder.pid), "--net", "--uts", "--"]
+        return ["nsenter", "--target", str(self.holder.pid), *NAMESPACES, "--"]
 
     def run(self, *command):
         done = subprocess.run(
             [*self.prefix, *command], capture_output=True, text=True, check=False, timeout=30
         )
         return done.stdout
+
+    def hide(self, folder):
+        """Here the folder is empty from now on; whoever is elsewhere sees what is in it."""
+        command = [*self.prefix, "mount", "-t", "tmpfs", "none", str(folder)]
+        subprocess.run(command, check=True, timeout=30)
 
     def close(self):
         self.holder.kill()

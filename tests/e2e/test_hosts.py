@@ -1,5 +1,6 @@
 """Gangs over several hosts: no worker is big enough for the job, so its ranks are on two or three,
-which have nothing in common but a network and the coordinator."""
+which have nothing in common but a network and the coordinator. Model and rows lie with the client
+alone, and what a worker keeps no other sees."""
 
 import os
 import signal
@@ -23,15 +24,17 @@ from programs import eventually
 
 STEPS, EVERY = 120, 20
 OFFICE = "office"  # where the coordinator and the client are
+MODEL = "models://model"
 
 LACK = missing()
 pytestmark = pytest.mark.skipif(bool(LACK), reason=f"no network namespaces here: {LACK}")
 
 
 class Hosts(Cluster):
-    """A coordinator in the office and one worker of one slot on each other host."""
+    """A coordinator in the office and one worker of one slot on each other host, which sees neither
+    the office's folders nor another worker's."""
 
-    def __init__(self, network):
+    def __init__(self, network, client_folder):
         super().__init__()
         self.network = network
         self.place = network.hosts[OFFICE]
@@ -39,10 +42,15 @@ class Hosts(Cluster):
         self.start_coordinator(
             **COORDINATOR, listen=f"{address}:0", http=f"{address}:0", insecure="true"
         )
-        self.by_host = {}
-        for name in network.hosts:
-            if name != OFFICE:
-                self.by_host[name] = self.start_on(name)
+        names = [name for name in network.hosts if name != OFFICE]
+        folders = [self.folder / f"worker{i}" for i in range(1, len(names) + 1)]
+        for folder in folders:
+            folder.mkdir()
+        for name, own in zip(names, folders, strict=True):
+            others = [folder for folder in folders if folder != own]
+            for folder in [client_folder, self.folder / "coordinator", *others]:
+                network.hosts[name].hide(folder)
+        self.by_host = {name: self.start_on(name) for name in names}
 
     def start_on(self, name):
         self.place = self.network.hosts[name]
@@ -66,16 +74,18 @@ def network():
 
 
 @pytest.fixture
-def hosts(network):
-    with Hosts(network) as hosts:
+def hosts(network, lab):
+    with Hosts(network, lab.folder) as hosts:
         eventually(lambda: len(worker_hosts(hosts)) == 3, 20, "three workers")
+        assert hosts.pmt("models", "add", lab.model).out == f"{MODEL}\n"
         yield hosts
 
 
 @pytest.fixture
 def job_spec(lab):
-    return lambda ranks: lab.spec(
+    return lambda ranks, model=MODEL: lab.spec(
         "hosts",
+        model=model,
         train__max_steps=STEPS,
         train__checkpoint_every=EVERY,
         train__deterministic=True,
@@ -84,9 +94,9 @@ def job_spec(lab):
 
 
 @pytest.fixture
-def undisturbed(service, job_spec, tmp_path):
+def undisturbed(service, job_spec, lab, tmp_path):
     """State digest, losses and adapter of the same job on one host."""
-    job = submit(service, job_spec(1))
+    job = submit(service, job_spec(1, model=str(lab.model)))
     seen = losses(succeeded(service, job))
     digest = show(service, job)["progress"]["state_digest"]
     return digest, seen, adapter_bytes(service, job, tmp_path / "undisturbed")
@@ -109,6 +119,15 @@ def same(hosts, job, undisturbed, folder):
     digest, _, adapter = undisturbed
     assert show(hosts, job)["progress"]["state_digest"] == digest
     assert adapter_bytes(hosts, job, folder) == adapter
+
+
+def test_hosts_share_no_disk(hosts, lab):
+    seen = {name: host.run("ls", lab.folder) for name, host in hosts.network.hosts.items()}
+    assert "model" in seen.pop(OFFICE)
+    assert set(seen.values()) == {""}
+    job = submit(hosts, lab.spec("by-path", resources__ranks=1), "--no-upload")
+    assert hosts.pmt("watch", job).code != 0
+    assert str(lab.model) in show(hosts, job)["reason"]
 
 
 def test_a_gang_on_three_hosts(hosts, job_spec, undisturbed, tmp_path):
