@@ -16,7 +16,7 @@ using torch::autograd::variable_list;
 
 // What travels through autograd's boxed arguments.
 struct Call : torch::CustomClassHolder {
-  Call(std::vector<LinearWeights> all, std::vector<LowRankUpdate> trained)
+  explicit Call(std::vector<LinearWeights> all, std::vector<LowRankUpdate> trained = {})
       : maps(std::move(all)), updates(std::move(trained)) {}
   const std::vector<LinearWeights> maps;
   const std::vector<LowRankUpdate> updates;
@@ -50,6 +50,12 @@ class PlainLinear : public torch::autograd::Function<PlainLinear> {
   }
 };
 
+variable_list without_gaps(const variable_list& tensors) {
+  variable_list out;
+  for (const torch::Tensor& tensor : tensors) out.push_back(cpu::without_gaps(tensor));
+  return out;
+}
+
 class FusedLinear : public torch::autograd::Function<FusedLinear> {
  public:
   // `trained`: a and b of each update.
@@ -66,8 +72,7 @@ class FusedLinear : public torch::autograd::Function<FusedLinear> {
     const auto holder = context->saved_data["call"].toCapsule();
     const auto& call = static_cast<const Call&>(*holder);
     const auto saved = context->get_saved_variables();
-    variable_list gradients;
-    for (const torch::Tensor& gradient : above) gradients.push_back(cpu::without_gaps(gradient));
+    const variable_list gradients = without_gaps(above);
     const auto of = cpu::linear_backward(gradients, saved.empty() ? torch::Tensor() : saved[0],
                                          call.maps, call.joined, context->needs_input_grad(0));
     variable_list result{of.x};
@@ -108,19 +113,12 @@ class TrainedLinear : public torch::autograd::Function<TrainedLinear> {
     const auto holder = context->saved_data["call"].toCapsule();
     const auto& maps = static_cast<const Call&>(*holder).maps;
     const torch::Tensor rows = context->get_saved_variables()[0];
-    variable_list gradients;
-    for (const torch::Tensor& gradient : above) gradients.push_back(cpu::without_gaps(gradient));
+    const variable_list gradients = without_gaps(above);
     variable_list result{
         cpu::linear_backward(gradients, rows, maps, {}, context->needs_input_grad(0)).x};
-    const auto needs = [&](size_t i) { return context->needs_input_grad(1 + i); };
-    variable_list of_trained;
     for (size_t i = 0; i < maps.size(); ++i) {
-      if (needs(i)) of_trained.push_back(gradients[i]);
-    }
-    of_trained = cpu::weight_gradients(of_trained, rows);
-    auto next = of_trained.begin();
-    for (size_t i = 0; i < maps.size(); ++i) {
-      result.push_back(needs(i) ? std::move(*next++) : torch::Tensor());
+      const bool wanted = context->needs_input_grad(1 + i);
+      result.push_back(wanted ? cpu::weight_gradient(gradients[i], rows) : torch::Tensor());
     }
     for (size_t i = 0; i < maps.size(); ++i) {
       if (maps[i].bias.defined()) result.push_back(gradients[i].sum(0));
@@ -136,15 +134,14 @@ variable_list trained_linear(const torch::Tensor& x, const std::vector<LinearWei
   for (const LinearWeights& map : maps) {
     if (map.bias.defined()) trained.push_back(map.bias);
   }
-  return TrainedLinear::apply(x, at::TensorList(trained),
-                              c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()));
+  return TrainedLinear::apply(x, at::TensorList(trained), c10::make_intrusive<Call>(maps));
 }
 
 // Without updates.
 variable_list products(const torch::Tensor& x, const std::vector<LinearWeights>& maps,
                        bool trained) {
   if (!trained) {
-    return PlainLinear::apply(x, c10::make_intrusive<Call>(maps, std::vector<LowRankUpdate>()));
+    return PlainLinear::apply(x, c10::make_intrusive<Call>(maps));
   }
   return cpu::runs_linear(x, maps) ? trained_linear(x, maps) : plain_products(x, maps);
 }

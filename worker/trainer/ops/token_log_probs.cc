@@ -113,8 +113,8 @@ void add_product(torch::Tensor& sum, const torch::Tensor& slope, const torch::Te
     sum.addmm_(slope.t(), hidden);
     return;
   }
-  const torch::Tensor product = cpu::multiplies(hidden, hidden.size(0), 2)
-                                    ? cpu::weight_gradients({slope}, hidden)[0]
+  const torch::Tensor product = cpu::multiplies(hidden, hidden.size(0), 2)  // any depth
+                                    ? cpu::weight_gradient(slope, hidden)
                                     : slope.t().matmul(hidden);
   sum = sum.defined() ? sum.to(torch::kFloat).add_(product) : product;
 }

@@ -80,11 +80,10 @@ void GradientReducer::take(size_t bucket, int64_t begin, const torch::Tensor& gr
 
 // The pages of a buffer that was used are there; new ones cost more than what is done with them.
 torch::Tensor GradientReducer::zero_buffer(const torch::Tensor& weights) {
-  torch::Tensor buffer = std::exchange(spare_, {});
-  if (!buffer.defined() || buffer.numel() != weights.numel()) {
-    return at::zeros(weights.sizes(), weights.options().dtype(at::kFloat));
+  if (spare_.defined() && spare_.numel() == weights.numel()) {
+    return std::exchange(spare_, {}).zero_();
   }
-  return buffer.zero_();
+  return at::zeros(weights.sizes(), weights.options().dtype(at::kFloat));
 }
 
 void GradientReducer::reduce_next() {

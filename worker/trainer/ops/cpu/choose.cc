@@ -28,9 +28,12 @@ Isa choose() {
   Isa best = supported_isas().back();
 #if defined(__x86_64__)
   if (has_avx512bf16() && widens_faster()) {
-    static MatmulKernels mixed = avx512bf16::matmul();
-    mixed.multiply = avx512::matmul().multiply;
-    best.matmul = &mixed;
+    static const MatmulKernels kMixed = [] {
+      MatmulKernels mixed = avx512bf16::matmul();
+      mixed.multiply = avx512::matmul().multiply;
+      return mixed;
+    }();
+    best.matmul = &kMixed;
   }
 #endif
   return best;

@@ -149,15 +149,9 @@ LinearGradients linear_backward(const std::vector<torch::Tensor>& gradients, con
   return result;
 }
 
-std::vector<torch::Tensor> weight_gradients(const std::vector<torch::Tensor>& gradients,
-                                            const torch::Tensor& x) {
-  std::vector<torch::Tensor> out;
-  std::vector<Product> products;
-  for (const torch::Tensor& gradient : gradients) {
-    out.push_back(at::empty({gradient.size(1), x.size(1)}, x.options()));
-    products.push_back({{{columns(gradient.unsqueeze(1)), one(x)}}, one(out.back()), {}});
-  }
-  multiply(products);
+torch::Tensor weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x) {
+  const torch::Tensor out = at::empty({gradient.size(1), x.size(1)}, x.options());
+  multiply({{{{columns(gradient.unsqueeze(1)), one(x)}}, one(out), {}}});
   return out;
 }
 

@@ -43,8 +43,7 @@ LinearGradients linear_backward(const std::vector<torch::Tensor>& gradients, con
                                 const std::vector<LinearWeights>& maps,
                                 const std::vector<JoinedUpdates>& joined, bool of_x);
 
-// gradientᵀ x of each map, [out, in], rounded once.
-std::vector<torch::Tensor> weight_gradients(const std::vector<torch::Tensor>& gradients,
-                                            const torch::Tensor& x);
+// gradientᵀ x [out, in], rounded once.
+torch::Tensor weight_gradient(const torch::Tensor& gradient, const torch::Tensor& x);
 
 }  // namespace prefixmem::trainer::cpu

@@ -1,6 +1,7 @@
 #include "worker/trainer/ops/cpu/matmul.h"
 
 #include <ATen/ATen.h>
+#include <ATen/ceil_div.h>
 
 #include <algorithm>
 
@@ -75,16 +76,14 @@ void compute_narrow(const Product& product, const Block& block) {
                           block.width);
 }
 
-int64_t parts(int64_t whole, int64_t size) { return (whole + size - 1) / size; }
-
 int64_t blocks_of(const Product& product) {
   const torch::Tensor& out = product.out;
-  return out.size(0) * parts(out.size(1), kRows) * parts(out.size(2), kColumns);
+  return out.size(0) * at::ceil_div(out.size(1), kRows) * at::ceil_div(out.size(2), kColumns);
 }
 
 void compute(const Product& product, int64_t task) {
   const int64_t rows = product.out.size(1), columns = product.out.size(2);
-  const int64_t across = parts(columns, kColumns), down = parts(rows, kRows);
+  const int64_t across = at::ceil_div(columns, kColumns), down = at::ceil_div(rows, kRows);
   const int64_t row = task / across % down * kRows, column = task % across * kColumns;
   const Block block{task / across / down, row, std::min(kRows, rows - row), column,
                     std::min(kColumns, columns - column)};
@@ -110,7 +109,7 @@ void parallel_products(int64_t count, int64_t multiplications,
 
 torch::Tensor columns(const torch::Tensor& x) {
   const int64_t tokens = x.size(0), heads = x.size(1), d = x.size(2);
-  const int64_t depth = padded(tokens), across = parts(d, kColumns);
+  const int64_t depth = padded(tokens), across = at::ceil_div(d, kColumns);
   torch::Tensor out = at::empty({heads, d, depth}, x.options());
   out.narrow(2, tokens, depth - tokens).zero_();
   const auto* const from = static_cast<const uint16_t*>(x.data_ptr());
@@ -143,7 +142,7 @@ void multiply(const std::vector<Product>& products) {
 }
 
 torch::Tensor multiply_in_parts(const torch::Tensor& a, const torch::Tensor& b, int64_t depth) {
-  const int64_t whole = a.size(1), count = parts(whole, depth);
+  const int64_t whole = a.size(1), count = at::ceil_div(whole, depth);
   const torch::Tensor sums =
       at::empty({count, a.size(0), b.size(1)}, a.options().dtype(at::kFloat));
   std::vector<Product> products;

@@ -1,6 +1,7 @@
 #include "worker/trainer/ops/cpu/vocabulary.h"
 
 #include <ATen/ATen.h>
+#include <ATen/ceil_div.h>
 
 #include <cmath>
 #include <limits>
@@ -27,7 +28,7 @@ class LabelBlock {
   LabelBlock(const torch::Tensor& hidden, const torch::Tensor& head, const torch::Tensor& ids,
              bool with_gradient)
       : head_(head), ids_(ids), n_(head.size(1)), width_(padded(hidden.size(0))) {
-    const int64_t shares = (head.size(0) + kShareWords - 1) / kShareWords;
+    const int64_t shares = at::ceil_div(head.size(0), kShareWords);
     const auto wide = at::TensorOptions(at::kFloat);
     shares_ = {at::full({shares, width_}, kLowest, wide),
                at::zeros({shares, width_}, wide),
