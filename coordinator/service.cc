@@ -107,6 +107,7 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   config.heartbeat = millis(options.heartbeat_seconds);
   config.grace = millis(options.grace_seconds);
   config.keep_content = millis(options.keep_content_hours * 3600);
+  config.brings_workers = !options.provisioner.empty();
   return config;
 }
 

@@ -30,12 +30,21 @@ std::string host_text(const v1::Worker& worker) {
   return worker.host() + "(" + worker.allocation() + ")";  // one word, for scripts
 }
 
+// Without a blank, for scripts.
+std::string memory_text(const v1::Worker& worker) {
+  if (worker.memory_bytes() == 0) return "-";
+  std::string text = short_bytes(worker.memory_bytes());
+  std::erase(text, ' ');
+  return text;
+}
+
 Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) {
   if (json) return json_document(response);
   Table table({{"worker"},
                {"host"},
                {"state"},
                {"slots used", Align::kRight},
+               {"memory", Align::kRight},
                {"device"},
                {"heartbeat", Align::kRight},
                {"version"},
@@ -45,8 +54,9 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
   for (const v1::Worker& worker : response.workers()) {
     table.add({worker.id(), host_text(worker), state_text(worker),
                std::to_string(worker.used_slots()) + "/" + std::to_string(worker.slots()),
-               worker.device(), short_seconds(worker.heartbeat_age_seconds()), worker.version(),
-               worker.metrics_address(), joined(worker.job_ids()), joined(worker.device_names())});
+               memory_text(worker), worker.device(), short_seconds(worker.heartbeat_age_seconds()),
+               worker.version(), worker.metrics_address(), joined(worker.job_ids()),
+               joined(worker.device_names())});
   }
   return table.text();
 }

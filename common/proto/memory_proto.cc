@@ -17,6 +17,15 @@ v1::MemoryEstimate message_of(const memory::Estimate& estimate) {
 
 }  // namespace
 
+v1::PlacedMemory to_proto(const memory::Placed& placed) {
+  v1::PlacedMemory message;
+  message.set_host_shared(placed.host_shared);
+  message.set_host_rank(placed.host_rank);
+  message.set_gpu_rank(placed.gpu_rank);
+  message.set_own(placed.own);
+  return message;
+}
+
 Result<v1::JobMemory> job_memory(JobSpec spec, const ModelConfig& model) {
   spec.resources.ranks = spec.resources.min_ranks.value_or(spec.resources.ranks);
   const memory::PassSize pass = memory::largest_pass(spec, model);

@@ -111,6 +111,7 @@ void Coordinator::start_attempt(LiveJob& job, const scheduler::Start& start,
   shown.set_worker_id(start.worker_id);
   shown.set_gang(gang);
   shown.set_ranks(start.ranks);
+  shown.set_slots(start.slots);
   set_hosts(shown, start.seats);
   job.gone.clear();
   if (!shown.has_start_time()) {
@@ -165,6 +166,7 @@ void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
   const auto seats = seats_of(first);
   assign.set_ranks(first.record.job.ranks());
   *assign.mutable_hosts() = first.record.job.hosts();
+  if (seats.size() == 1) assign.set_memory_bytes(memory_of_part(first.record.job, seats.front()));
   if (seats.size() == 1 && may_share(first.record, config_.scheduler)) {
     assign.set_gang(first.attempt->gang);
   }

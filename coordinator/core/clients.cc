@@ -14,6 +14,7 @@
 #include "common/spec/spec_io.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
+#include "coordinator/core/memory.h"
 #include "coordinator/core/trials.h"
 
 namespace prefixmem {
@@ -48,7 +49,7 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
 }
 
 // Of those whose model is known.
-Result<google::protobuf::RepeatedPtrField<v1::JobMemory>> memory_of(
+Result<google::protobuf::RepeatedPtrField<v1::JobMemory>> estimates_of(
     const std::vector<LiveJob>& jobs, ModelConfigs& models) {
   google::protobuf::RepeatedPtrField<v1::JobMemory> all;
   for (const LiveJob& job : jobs) {
@@ -89,6 +90,10 @@ Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted,
   }
   PM_ASSIGN(planned.jobs, first_jobs(planned.spec, planned.sweep, origin));
   for (LiveJob& job : planned.jobs) job.record.job.set_tenant(tenant);
+  // For trials to come, which are not to wait for it.
+  for (const auto& [key, value] : planned.inputs) models_.of(value);
+  predict_memory(planned.jobs, config_.scheduler,
+                 [&](const std::string& model) { return models_.known(model); });
   return planned;
 }
 
@@ -119,7 +124,7 @@ Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
   Result<Planned> planned = plan(submitted, tenant);
   v1::CheckJobResponse response;
   if (memory && planned.ok()) {
-    PM_ASSIGN(*response.mutable_memory(), memory_of(planned->jobs, models_));
+    PM_ASSIGN(*response.mutable_memory(), estimates_of(planned->jobs, models_));
   }
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
@@ -134,6 +139,7 @@ Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
 Status Coordinator::complete(Planned& planned) {
   PM_TRY(check_inputs(planned.inputs));
   PM_TRY(check_quota(planned.jobs));
+  PM_TRY(check_memory(planned.jobs));
   return name_dependencies(planned.jobs, planned.sweep);
 }
 

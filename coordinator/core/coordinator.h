@@ -41,6 +41,7 @@ struct CoordinatorConfig {
   Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed, unless cordoned
   // Content that no unfinished job or sweep and no model names stays so long after its last use.
   Millis keep_content = std::chrono::hours(7 * 24);
+  bool brings_workers = false;  // a batch system does, of a size that none that is here may have
 };
 
 inline constexpr const char* kCancelledByClient = "cancelled by a client";
@@ -219,6 +220,11 @@ class Coordinator {
   // models.cc
   Result<v1::Model> named_model(const std::string& name);  // without files; NOT_FOUND
 
+  // memory.cc
+  // RESOURCE_EXHAUSTED where no worker that is known has memory for a rank of one of the jobs and
+  // none is to be brought.
+  Status check_memory(const std::vector<LiveJob>& jobs) PM_REQUIRES(mutex_);
+
   // names.cc
   // A job keeps the content that it was submitted with, whatever the names in its spec mean later.
   // `inputs`: what it then names.
@@ -289,6 +295,7 @@ class Coordinator {
 
   // gang_hosts.cc
   void set_hosts(v1::Job& job, const std::vector<scheduler::Seat>& seats) const PM_REQUIRES(mutex_);
+  int64_t memory_of_part(const v1::Job& job, const scheduler::Seat& seat) const PM_REQUIRES(mutex_);
   void pass_on(const std::string& worker_id, const v1::GangNote& note) PM_REQUIRES(mutex_);
   void tell_member_gone(LiveJob& job, const std::string& member, const std::string& reason)
       PM_REQUIRES(mutex_);

@@ -2,11 +2,23 @@
 // what they say to each other goes through here.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "coordinator/core/coordinator.h"
+#include "coordinator/scheduler/memory.h"
 
 namespace prefixmem {
+
+// Bytes that ranks of the job's gang may take on a worker; 0: nothing says how many they need.
+int64_t Coordinator::memory_of_part(const v1::Job& job, const scheduler::Seat& seat) const {
+  if (!job.has_memory()) return 0;
+  const scheduler::Worker worker = live_.worker(seat.worker_id);
+  const Device device = device_of(job.spec().resources().device());
+  const int needed = scheduler::slots_held(worker, device, memory_of(job.memory()), seat.ranks);
+  const int slots = job.hosts().empty() ? std::max(job.slots(), needed) : needed;
+  return scheduler::bytes_of_slots(worker, device, slots);
+}
 
 // Those of a gang on one worker are not spelt out.
 void Coordinator::set_hosts(v1::Job& job, const std::vector<scheduler::Seat>& seats) const {
@@ -16,6 +28,7 @@ void Coordinator::set_hosts(v1::Job& job, const std::vector<scheduler::Seat>& se
     host.set_worker_id(seat.worker_id);
     host.set_host(live_.workers.at(seat.worker_id).info.host());
     host.set_ranks(seat.ranks);
+    host.set_memory_bytes(memory_of_part(job, seat));
   }
 }
 

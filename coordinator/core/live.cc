@@ -13,11 +13,6 @@
 namespace prefixmem {
 namespace {
 
-Device device_of(const std::string& name) {
-  if (name == "cuda") return Device::kCuda;
-  return name == "cpu" ? Device::kCpu : Device::kAuto;
-}
-
 // What jobs have in common that may train in one gang; empty: it trains alone. The priority is the
 // gang's.
 std::string bank_of(const store::JobRecord& record) {
@@ -50,7 +45,8 @@ scheduler::Job job_of(const store::JobRecord& record) {
           .bank = {},
           .resumes = record.job.attempt() > 0,
           .bank_limit = record.bank_limit,
-          .time = time_limit_of(record)};
+          .time = time_limit_of(record),
+          .memory = memory_of(record.job.memory())};
 }
 
 // `own`: how the scheduler sees the job.
@@ -61,6 +57,7 @@ scheduler::Attempt attempt_of(const LiveJob& job, scheduler::Job own) {
           .attempt = job.attempt->attempt,
           .worker_id = job.attempt->worker_id,
           .gang = job.attempt->gang,
+          .slots = job.record.job.slots(),
           .seats = job.record.job.hosts().empty() ? std::vector<scheduler::Seat>() : seats_of(job),
           .stop = job.record.stop,
           .began = job.began,
@@ -78,7 +75,9 @@ scheduler::Worker worker_of(const LiveWorker& worker, const Live& live) {
           .last_heard = worker.last_heard,
           .settled = worker.settled,
           .make = worker.make,
-          .allocation = worker.info.allocation()};
+          .allocation = worker.info.allocation(),
+          .memory = worker.info.memory_bytes(),
+          .gpu_memory = worker.info.gpu_memory_bytes()};
 }
 
 scheduler::Tenant shared_by(const LiveTenant& tenant) {
@@ -150,15 +149,20 @@ const std::set<std::string>& Live::on(const std::string& worker_id) const {
   return found == placed.end() ? kNone : found->second;
 }
 
-const scheduler::RunningGangs& Live::gangs_on(const std::string& worker_id) {
-  scheduler::RunningGangs& running = gangs[worker_id];
+const scheduler::RunningGangs& Live::gangs_on(const scheduler::Worker& worker) {
+  scheduler::RunningGangs& running = gangs[worker.id];
   if (running) return running;
   std::vector<scheduler::Attempt> attempts;
-  for (const std::string& job_id : on(worker_id)) {
+  for (const std::string& job_id : on(worker.id)) {
     const LiveJob& job = jobs.at(job_id);
     attempts.push_back(attempt_of(job, waiting(job)));
   }
-  return running = scheduler::gangs_of(attempts, worker_id);
+  return running = scheduler::gangs_of(attempts, worker);
+}
+
+scheduler::Worker Live::worker(const std::string& id) const {
+  const auto found = workers.find(id);
+  return found == workers.end() ? scheduler::Worker{.id = id} : worker_of(found->second, *this);
 }
 
 bool Live::leaves(const LiveWorker& worker) const {
@@ -204,6 +208,18 @@ bool may_share(const store::JobRecord& job, const scheduler::Config& config) {
   return config.bank_limit > 1 && !bank_of(job).empty();
 }
 
+Device device_of(const std::string& name) {
+  if (name == "cuda") return Device::kCuda;
+  return name == "cpu" ? Device::kCpu : Device::kAuto;
+}
+
+scheduler::Memory memory_of(const v1::PlacedMemory& memory) {
+  return {.shared = memory.host_shared(),
+          .base = memory.host_rank(),
+          .gpu_base = memory.gpu_rank(),
+          .own = memory.own()};
+}
+
 scheduler::AttemptKey key_of(const v1::AttemptId& id) { return {id.job_id(), id.attempt()}; }
 
 v1::AttemptId id_of(const scheduler::AttemptKey& key) {
@@ -243,25 +259,22 @@ std::vector<scheduler::Tenant> tenants_of(const Live& live) {
 }
 
 std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live) {
-  return scheduler::rooms_of(workers, [&](const std::string& id) { return live.gangs_on(id); });
+  return scheduler::rooms_of(
+      workers, [&](const scheduler::Worker& worker) { return live.gangs_on(worker); });
 }
 
-v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now) {
+v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now) {
   v1::Worker view = worker.info;
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
-  std::set<std::string_view> gangs;
   bool leaving = live.leaves(worker);
   for (const std::string& id : live.on(view.id())) {
     const LiveJob& job = live.jobs.at(id);
     view.add_job_ids(id);
     leaving |= view.cordoned() && job.record.stop.code() == Code::kUnavailable;
-    const bool first = gangs.insert(job.attempt->gang).second;
-    if (!first) continue;
-    for (const scheduler::Seat& seat : seats_of(job)) {
-      if (seat.worker_id == view.id()) view.set_used_slots(view.used_slots() + seat.ranks);
-    }
   }
-  view.set_gangs(static_cast<int>(gangs.size()));
+  const scheduler::RunningGangs& gangs = live.gangs_on(worker_of(worker, live));
+  for (const scheduler::Gang& gang : *gangs) view.set_used_slots(view.used_slots() + gang.slots);
+  view.set_gangs(static_cast<int>(gangs->size()));
   if (worker.lost()) return view;
   if (view.cordoned()) view.set_state("cordoned");
   if (worker.link == nullptr) view.set_state("disconnected");

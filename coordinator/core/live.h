@@ -104,7 +104,9 @@ struct Live {
   store::AttemptRecord displace(LiveJob& job);
   // Ids of the jobs that have ranks on a worker, in their order.
   const std::set<std::string>& on(const std::string& worker_id) const;
-  const scheduler::RunningGangs& gangs_on(const std::string& worker_id);
+  const scheduler::RunningGangs& gangs_on(const scheduler::Worker& worker);
+  // As the scheduler sees it; one that is not there has no slots.
+  scheduler::Worker worker(const std::string& id) const;
   // Something of the job's gang has changed that gangs_on() tells.
   void gangs_changed(const LiveJob& job);
   // Takes no more work: it shuts down, or its allocation is about to end.
@@ -121,6 +123,9 @@ scheduler::AttemptKey key_of(const v1::AttemptId& id);
 v1::AttemptId id_of(const scheduler::AttemptKey& key);
 v1::AttemptId id_of(const store::AttemptRecord& attempt);
 
+Device device_of(const std::string& name);
+scheduler::Memory memory_of(const v1::PlacedMemory& memory);
+
 // Others may train in its gang.
 bool may_share(const store::JobRecord& job, const scheduler::Config& config);
 
@@ -135,6 +140,6 @@ std::vector<scheduler::Tenant> tenants_of(const Live& live);
 std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live);
 
 // The API's view.
-v1::Worker describe(const LiveWorker& worker, const Live& live, MonotonicTime now);
+v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now);
 
 }  // namespace prefixmem

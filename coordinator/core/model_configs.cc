@@ -31,6 +31,12 @@ bool may_come(Code code) {
 
 }  // namespace
 
+std::shared_ptr<const ModelConfig> ModelConfigs::known(const std::string& model) {
+  const MutexLock lock(mutex_);
+  const auto found = known_.find(model);
+  return found == known_.end() ? nullptr : found->second;
+}
+
 std::shared_ptr<const ModelConfig> ModelConfigs::of(const std::string& model) {
   if (!names_content(model)) return nullptr;
   {

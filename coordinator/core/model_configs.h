@@ -22,6 +22,8 @@ class ModelConfigs {
   // Of a folder content://…; null for whatever else a spec may name, which workers alone can read,
   // and where there is no config.json of a family that is known.
   std::shared_ptr<const ModelConfig> of(const std::string& model);
+  // The same without reading: null where it has not been read yet.
+  std::shared_ptr<const ModelConfig> known(const std::string& model);
 
  private:
   store::Reader& reader_;

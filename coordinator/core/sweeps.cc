@@ -11,6 +11,7 @@
 #include "common/proto/timestamps.h"
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
+#include "coordinator/core/memory.h"
 #include "coordinator/core/trials.h"
 #include "coordinator/sweep/halving.h"
 
@@ -22,6 +23,7 @@ Status Coordinator::load_sweeps() {
     const std::string id = stored.id();
     PM_ASSIGN(const auto jobs, reader().trials(id));
     PM_ASSIGN(LiveSweep sweep, restored_sweep(std::move(stored), jobs));
+    models_.of(sweep.shown.spec().model());  // for the trials to come, which are not to wait for it
     live_.sweeps.insert_or_assign(id, std::move(sweep));
   }
   return {};
@@ -75,6 +77,8 @@ void Coordinator::advance_sweeps() {
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
   }
   if (begun.empty()) return;
+  predict_memory(begun, config_.scheduler,
+                 [&](const std::string& model) { return models_.known(model); });
   const Status status = insert(begun, {});
   if (!status.ok()) spdlog::error("sweeps: {}", status.message());
 }

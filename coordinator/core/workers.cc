@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kMaxPendingEvents = 2000;  // more are committed at once
 constexpr int kMaxSlots = 4096;
+constexpr int64_t kMaxMemoryBytes = int64_t{1} << 50;
 constexpr int64_t kMaxEventNumber = int64_t{1} << 48;
 constexpr double kMaxAttemptSeconds = 1e9;  // 30 years
 constexpr const char* kNotCurrent = "the attempt is not current any more";
@@ -43,6 +44,13 @@ Status check(const v1::Register& request) {
     return invalid_argument(fmt::format("register.slots is {}; allowed: a number from 1 to {}",
                                         request.slots(), kMaxSlots));
   }
+  for (const int64_t bytes : {request.memory_bytes(), request.gpu_memory_bytes()}) {
+    if (bytes >= 0 && bytes <= kMaxMemoryBytes) continue;
+    return invalid_argument(
+        fmt::format("register.memory_bytes or gpu_memory_bytes is {}; allowed: "
+                    "0 to {}",
+                    bytes, kMaxMemoryBytes));
+  }
   if (request.device() != "cpu" && request.device() != "cuda") {
     return invalid_argument(fmt::format("register.device is \"{}\"; allowed: cpu or cuda",
                                         spec::shortened(request.device(), 80)));
@@ -66,6 +74,8 @@ v1::Worker worker_of(const v1::Register& request) {
   worker.set_version(request.version());
   worker.set_metrics_address(request.metrics_address());
   worker.set_allocation(request.allocation());
+  worker.set_memory_bytes(request.memory_bytes());
+  worker.set_gpu_memory_bytes(request.gpu_memory_bytes());
   return worker;
 }
 
@@ -98,6 +108,7 @@ void Coordinator::take_in(const v1::Register& request, std::shared_ptr<WorkerLin
   const bool cordoned = worker.info.cordoned();
   worker = {worker_of(request), std::move(link), environment_.clock.monotonic(), drained};
   worker.info.set_cordoned(cordoned);
+  live_.gangs.erase(id);  // what they hold depends on its size
   worker.settled = environment_.clock.monotonic();
   worker.make = fmt::format("{}", fmt::join(request.device_names(), ", "));
   journal_.worker_changed(id);

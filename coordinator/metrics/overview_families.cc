@@ -110,7 +110,7 @@ MetricFamily workers_family(const Overview& overview) {
 std::vector<MetricFamily> worker_families(const Overview& overview) {
   auto info = gauge("prefixmem_worker_info", "Always 1: which host and device a worker is.");
   auto slots = gauge("prefixmem_worker_slots", "Ranks that a worker can run at once.");
-  auto used = gauge("prefixmem_worker_used_slots", "Slots of a worker that hold a rank.");
+  auto used = gauge("prefixmem_worker_used_slots", "Slots of a worker that gangs hold.");
   auto gangs = gauge("prefixmem_worker_gangs", "Gangs that run on a worker.");
   auto age = gauge("prefixmem_worker_heartbeat_age_seconds", "Time since a worker was last heard.");
   for (const v1::Worker& worker : overview.workers) {

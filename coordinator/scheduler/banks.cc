@@ -20,7 +20,7 @@ void Banks::mark(const Job& job) {
 }
 
 std::vector<const Job*> Banks::start(const Job& first, int places,
-                                     const std::function<bool(const Job&)>& may_join) {
+                                     const std::function<Join(const Job&)>& may_join) {
   std::vector<const Job*> members = {&first};
   if (!first.bank.empty()) {
     Bank& bank = bank_of(first);
@@ -30,7 +30,10 @@ std::vector<const Job*> Banks::start(const Job& first, int places,
     while (bank.next != bank.line.end() && has_started(*bank.next->second)) ++bank.next;
     for (auto at = bank.next; at != bank.line.end() && members.size() < size; ++at) {
       const Job& job = *at->second;
-      if (&job != &first && !has_started(job) && may_join(job)) members.push_back(&job);
+      if (&job == &first || has_started(job)) continue;
+      const Join join = may_join(job);
+      if (join == Join::kFull) break;
+      if (join == Join::kYes) members.push_back(&job);
     }
   }
   for (const Job* member : members) mark(*member);

@@ -22,10 +22,12 @@ class Banks {
   void joined(const Job& job) { mark(job); }
   // Jobs that a gang of such a job may hold: the limit of the service and the job's own.
   size_t limit_of(const Job& job) const;
+  // Of a job that could come into a gang; kFull: nor could another like its first.
+  enum class Join { kNo, kYes, kFull };
   // Starts `first` and, in turn, those with its key that have not started and may join: their
   // number divided by `places`, rounded up, at most the limit of the service and of the job.
   std::vector<const Job*> start(const Job& first, int places,
-                                const std::function<bool(const Job&)>& may_join);
+                                const std::function<Join(const Job&)>& may_join);
 
  private:
   struct Bank {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace prefixmem::scheduler {
@@ -40,7 +41,9 @@ Place place_of(const Room& room) {
           .free = std::max(room.free, 0),
           .device = room.worker->device,
           .takes_work = takes_work(*room.worker),
-          .busy = room.gangs.size() > 0};
+          .busy = room.gangs.size() > 0,
+          .memory = room.worker->memory,
+          .gpu_memory = room.worker->gpu_memory};
 }
 
 }  // namespace
@@ -50,7 +53,7 @@ Demand demand_of(const std::vector<Room>& rooms, const std::vector<Tenant>& tena
   Demand demand;
   for (const Room& room : rooms) demand.places.push_back(place_of(room));
   SlotsLeft left = slots_left(rooms, tenants);
-  std::map<std::pair<int, Device>, int64_t> wanted;
+  std::map<std::tuple<int, Device, Memory>, int64_t> wanted;
   for (const auto& [kind, line] : queue.lines()) {
     const int ranks = kind.least > 0 ? std::min(kind.least, kind.ranks) : kind.ranks;
     int64_t gangs = gangs_of(kind, line.size(), config);
@@ -58,9 +61,12 @@ Demand demand_of(const std::vector<Room>& rooms, const std::vector<Tenant>& tena
       gangs = std::min(gangs, std::max<int64_t>(bound->second, 0) / ranks);
       bound->second -= gangs * ranks;
     }
-    if (gangs > 0) wanted[{ranks, kind.device}] += gangs;
+    if (gangs > 0) wanted[{ranks, kind.device, kind.memory}] += gangs;
   }
-  for (const auto& [what, gangs] : wanted) demand.wants.push_back({what.first, what.second, gangs});
+  for (const auto& [what, gangs] : wanted) {
+    const auto& [ranks, device, memory] = what;
+    demand.wants.push_back({ranks, device, gangs, memory});
+  }
   std::reverse(demand.wants.begin(), demand.wants.end());
   return demand;
 }

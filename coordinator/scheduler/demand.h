@@ -16,6 +16,7 @@ struct Want {
   int ranks = 1;
   Device device = Device::kAuto;
   int64_t gangs = 0;
+  Memory memory = {};
 };
 
 // A worker that is not lost.
@@ -24,7 +25,8 @@ struct Place {
   int slots = 0, free = 0;
   Device device = Device::kCpu;
   bool takes_work = false;
-  bool busy = false;  // a gang is there
+  bool busy = false;                   // a gang is there
+  int64_t memory = 0, gpu_memory = 0;  // of Worker
 };
 
 struct Demand {

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "coordinator/scheduler/memory.h"
+
 namespace prefixmem::scheduler {
 namespace {
 
@@ -55,12 +57,12 @@ bool is_waited_for(const std::vector<Room>& rooms, const Candidate& candidate) {
   });
 }
 
-// Slots of the worker that the gang may have once it has left.
-int slots_for(const Candidate& candidate, const Room& room) {
+// Ranks that the worker may give the gang once it has left.
+int ranks_of(const Candidate& candidate, const Job& job, const Room& room) {
   if (!takes_work(*room.worker) || !suits(candidate, room)) return 0;
   int slots = std::max(room.free, 0);
-  for (const Gang& gang : room.gangs) slots += gang.id == candidate.gang->id ? gang.ranks : 0;
-  return slots;
+  for (const Gang& gang : room.gangs) slots += gang.id == candidate.gang->id ? gang.slots : 0;
+  return ranks_for(*room.worker, job, slots);
 }
 
 Job job_of(const Candidate& candidate, const Shares& shares) {
@@ -70,6 +72,7 @@ Job job_of(const Candidate& candidate, const Shares& shares) {
   job.least = elastic.least;
   job.most = static_cast<int>(std::min<int64_t>(elastic.most, quota));
   job.device = elastic.device;
+  job.memory = elastic.memory;
   return job;
 }
 
@@ -79,14 +82,14 @@ MonotonicTime settled_since(const Candidate& candidate, const Job& job, int rank
   MonotonicTime since{};
   for (const Room* room : candidate.on) since = std::max(since, room->worker->settled);
   for (Pool pool : pools_of(rooms, job)) {
-    const auto slots = [&](const Room* room) { return slots_for(candidate, *room); };
+    const auto most = [&](const Room* room) { return ranks_of(candidate, job, *room); };
     std::stable_sort(pool.begin(), pool.end(),
-                     [&](const Room* a, const Room* b) { return slots(a) > slots(b); });
+                     [&](const Room* a, const Room* b) { return most(a) > most(b); });
     int left = ranks;
     MonotonicTime of_pool = since;
     for (auto room = pool.begin(); room != pool.end() && left > 0; ++room) {
       of_pool = std::max(of_pool, (*room)->worker->settled);
-      left -= slots(*room);
+      left -= most(*room);
     }
     if (left <= 0) return of_pool;
   }
@@ -95,17 +98,18 @@ MonotonicTime settled_since(const Candidate& candidate, const Job& job, int rank
 
 }  // namespace
 
-int ranks_now(const std::vector<Room>& rooms, const Job& job, const SlotsOf& slots_of) {
-  int largest = 0;
+int ranks_now(const std::vector<Room>& rooms, const Job& job, const RanksOf& ranks_of) {
+  int largest = 0;  // ranks of a worker
   for (const Room& room : rooms) {
-    if (has_device(room, job)) largest = std::max(largest, room.worker->slots);
+    if (!has_device(room, job)) continue;
+    largest = std::max(largest, ranks_for(*room.worker, job, room.worker->slots));
   }
   for (const Pool& pool : pools_of(rooms, job)) {
     int single = 0, together = 0;
     for (const Room* room : pool) {
-      const int slots = slots_of(*room);
-      single = std::max(single, slots);
-      together += slots;
+      const int ranks = ranks_of(*room);
+      single = std::max(single, ranks);
+      together += ranks;
     }
     if (single >= job.least) return std::min(single, job.most);
     if (job.least > largest && together >= job.least) return std::min(together, job.most);
@@ -123,7 +127,7 @@ Growths growths_of(MonotonicTime now, const std::vector<Room>& rooms, const Shar
     const Job job = job_of(candidate, shares);
     if (shares.bar(job).kind == Bar::Kind::kQuota) continue;  // it would not come back
     const int to =
-        ranks_now(rooms, job, [&](const Room& room) { return slots_for(candidate, room); });
+        ranks_now(rooms, job, [&](const Room& room) { return ranks_of(candidate, job, room); });
     if (to <= from) continue;
     const MonotonicTime ripe = settled_since(candidate, job, to, rooms) + grow_after;
     if (now < ripe) {

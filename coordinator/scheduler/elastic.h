@@ -11,13 +11,13 @@
 
 namespace prefixmem::scheduler {
 
-// Slots of a worker that a job may have.
-using SlotsOf = std::function<int(const Room&)>;
+// Ranks that a worker may give a job.
+using RanksOf = std::function<int(const Room&)>;
 
 // The most ranks, from `job.least` to `job.most`, that the job starts with: on one worker; on
 // several where no worker that is here could hold even the fewest. With GPUs, where the job
 // takes them and they are enough, though there were more ranks without. 0: it does not start. Pure.
-int ranks_now(const std::vector<Room>& rooms, const Job& job, const SlotsOf& slots_of);
+int ranks_now(const std::vector<Room>& rooms, const Job& job, const RanksOf& ranks_of);
 
 // A gang that writes a checkpoint, goes back into the queue and starts again.
 struct Growth {

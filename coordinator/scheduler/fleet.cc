@@ -6,18 +6,39 @@
 #include <set>
 #include <utility>
 
+#include "coordinator/scheduler/memory.h"
+
 namespace prefixmem::scheduler {
 namespace {
 
 // Where what waits is packed.
 struct Bin {
   std::string allocation = {};  // empty: of none, or of one that is still to be submitted
-  int slots = 0, free = 0;
-  Device device = Device::kCpu;
+  int free = 0;
+  Worker worker = {};  // its size alone
 };
 
-bool fits(const Bin& bin, const Want& want) {
-  return want.device != Device::kCuda || bin.device == Device::kCuda;
+Worker worker_of(int slots, Device device, int64_t memory, int64_t gpu_memory) {
+  Worker worker;
+  worker.slots = slots;
+  worker.device = device;
+  worker.memory = memory;
+  worker.gpu_memory = gpu_memory;
+  return worker;
+}
+
+bool has_device(const Bin& bin, const Want& want) {
+  return want.device != Device::kCuda || bin.worker.device == Device::kCuda;
+}
+
+// Slots of a gang.
+int slots_for(const Bin& bin, const Want& want) {
+  return slots_for(bin.worker, want.device, want.memory, want.ranks);
+}
+
+// Once it is empty.
+bool holds(const Bin& bin, const Want& want) {
+  return has_device(bin, want) && slots_for(bin, want) <= bin.worker.slots;
 }
 
 class Packing {
@@ -27,10 +48,9 @@ class Packing {
       : bins_(std::move(bins)), next_(std::move(next)), room_(room) {}
 
   void add(const Want& want) {
-    const bool one_will_do = std::any_of(bins_.begin(), bins_.end(), [&](const Bin& bin) {
-      return fits(bin, want) && bin.slots >= want.ranks;
-    });
-    const bool next_will_do = fits(next_, want) && next_.slots >= want.ranks;
+    const bool one_will_do =
+        std::any_of(bins_.begin(), bins_.end(), [&](const Bin& bin) { return holds(bin, want); });
+    const bool next_will_do = holds(next_, want);
     if (one_will_do || next_will_do) return add_whole(want, next_will_do);
     for (int64_t left = want.gangs; left > 0 && spread(want); --left) {
     }
@@ -45,34 +65,43 @@ class Packing {
     for (size_t i = 0; left > 0; ++i) {
       if (i == bins_.size() && !(next_will_do && grow())) return;
       Bin& bin = bins_[i];
-      if (fits(bin, want)) left -= take(bin, std::min<int64_t>(left, bin.free / want.ranks), want);
+      if (!holds(bin, want)) continue;
+      const int slots = slots_for(bin, want);
+      const int64_t gangs = std::min<int64_t>(left, bin.free / slots);
+      take(bin, static_cast<int>(gangs) * slots);
+      left -= gangs;
     }
   }
 
   // One gang over several workers, as it would be placed where none can hold it. Whether there is
   // room for it.
   bool spread(const Want& want) {
-    const bool grows = fits(next_, want);
-    int64_t free = grows ? int64_t{room_ - missing_} * next_.slots : 0;
-    for (const Bin& bin : bins_) free += fits(bin, want) ? bin.free : 0;
-    if (free < want.ranks) return false;
+    const int of_next = ranks_of(next_, want);
+    int64_t ranks = int64_t{room_ - missing_} * of_next;
+    for (const Bin& bin : bins_) ranks += ranks_of(bin, want);
+    if (ranks < want.ranks) return false;
     int left = want.ranks;
     for (size_t i = 0; left > 0; ++i) {
-      if (i == bins_.size() && !(grows && grow())) return false;
+      if (i == bins_.size() && !(of_next > 0 && grow())) return false;
       Bin& bin = bins_[i];
-      if (!fits(bin, want) || bin.free == 0) continue;
-      const int taken = std::min(left, bin.free);
-      take(bin, 1, {taken, want.device, 1});
-      left -= taken;
+      const int part = std::min(left, ranks_of(bin, want));
+      if (part == 0) continue;
+      take(bin, slots_for(bin.worker, want.device, want.memory, part));
+      left -= part;
     }
     return true;
   }
 
-  int64_t take(Bin& bin, int64_t gangs, const Want& want) {
-    if (gangs == 0) return 0;
-    bin.free -= static_cast<int>(gangs) * want.ranks;
+  // Of a gang on several, that the bin has room for.
+  static int ranks_of(const Bin& bin, const Want& want) {
+    if (!has_device(bin, want)) return 0;
+    return ranks_for(bin.worker, want.device, want.memory, bin.free);
+  }
+
+  void take(Bin& bin, int slots) {
+    if (slots == 0) return;
+    bin.free -= slots;
     needed_.insert(bin.allocation);
-    return gangs;
   }
 
   bool grow() {
@@ -136,6 +165,9 @@ void Fleet::attend(MonotonicTime now, const Demand& demand) {
       next_submit_ = {};
     }
     if (place.busy) member.needed = now;
+    if (place.slots != limits_.slots || place.device != limits_.device) continue;
+    memory_ = std::max(memory_, place.memory);
+    gpu_memory_ = std::max(gpu_memory_, place.gpu_memory);
   }
 }
 
@@ -143,12 +175,13 @@ int Fleet::pack(MonotonicTime now, const Demand& demand) {
   std::vector<Bin> bins;
   for (const Place& place : demand.places) {
     if (!place.takes_work) continue;
-    bins.push_back({place.allocation, place.slots, place.free, place.device});
+    bins.push_back({place.allocation, place.free,
+                    worker_of(place.slots, place.device, place.memory, place.gpu_memory)});
   }
   // As they are placed: where the fewest are left.
   std::stable_sort(bins.begin(), bins.end(),
                    [](const Bin& a, const Bin& b) { return a.free < b.free; });
-  const Bin next{"", limits_.slots, limits_.slots, limits_.device};
+  const Bin next{"", limits_.slots, worker_of(limits_.slots, limits_.device, memory_, gpu_memory_)};
   for (const auto state : {AllocationState::kRunning, AllocationState::kPending}) {
     for (const auto& [id, member] : members_) {
       if (member.state != state || member.proven || !member.counts()) continue;

@@ -89,6 +89,8 @@ class Fleet {
   int pending() const;
 
   const FleetLimits limits_;
+  int64_t memory_ = 0,
+          gpu_memory_ = 0;  // the most of a worker that an allocation has brought; 0: not known
   std::map<std::string, Member> members_;  // by id
   bool failed_ = false;  // an allocation or several, in the plan at hand: one failure
   int failures_ = 0;     // since a worker has come

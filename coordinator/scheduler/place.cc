@@ -12,6 +12,7 @@
 
 #include "coordinator/scheduler/banks.h"
 #include "coordinator/scheduler/elastic.h"
+#include "coordinator/scheduler/memory.h"
 #include "coordinator/scheduler/preempt.h"
 #include "coordinator/scheduler/reasons.h"
 #include "coordinator/scheduler/shares.h"
@@ -36,7 +37,8 @@ bool ends_in_time(const Room& room, const Job& job, MonotonicTime now) {
 
 // Slots of the room that the job may take now.
 int allowance(const Room& room, const Job& job, MonotonicTime now) {
-  if (!could_ever_hold(room, job) || !takes_work(*room.worker) || room.free < job.ranks) return 0;
+  if (!has_device(room, job) || !takes_work(*room.worker)) return 0;
+  if (room.free < slots_for(*room.worker, job)) return 0;
   if (room.keeper == nullptr || ends_in_time(room, job, now)) return room.free;
   return std::min(room.free, room.spare);
 }
@@ -50,25 +52,55 @@ std::string ahead_of(const Job& keeper) {
   return fmt::format(", ahead of {}, which it does not delay", keeper.id);
 }
 
-std::string start_reason(int ranks, size_t jobs, const Room& room) {
-  std::string reason = fmt::format("{} on worker {}", ranks_text(ranks), room.worker->id);
+// What the job waits for on one of those workers.
+std::string slots_of_one(const std::vector<Room*>& rooms, const Job& job) {
+  int fewest = kNever;
+  for (const Room* room : rooms) fewest = std::min(fewest, slots_for(*room->worker, job));
+  std::string text = slots_text(fewest) + " of one worker to be free";
+  if (fewest == job.ranks) return text;
+  return fmt::format("{}: it needs {} of memory", text,
+                     bytes_text(host_bytes(job.memory, job.ranks)));
+}
+
+// The same on several.
+std::string parts_of_several(const Pool& pool, const Job& job) {
+  Job one = job;
+  one.ranks = 1;
+  const bool counts_memory = std::any_of(pool.begin(), pool.end(), [&](const Room* room) {
+    return slots_for(*room->worker, one) > 1;
+  });
+  if (!counts_memory) return slots_text(job.ranks) + " of several workers";
+  return fmt::format("slots of several workers for {} of {} each", ranks_text(job.ranks),
+                     bytes_text(host_bytes(job.memory, 1)));
+}
+
+std::string start_reason(const Gang& gang, size_t jobs, const Room& room) {
+  std::string reason = ranks_text(gang.ranks);
+  if (gang.slots > gang.ranks) {
+    reason += fmt::format(", with the memory of {},", slots_text(gang.slots));
+  }
+  reason += " on worker " + room.worker->id;
   if (jobs > 1) reason += fmt::format(", shared by {} jobs", jobs);
   if (room.keeper != nullptr) reason += ahead_of(*room.keeper);
   return reason;
 }
 
-Start start_of(const std::vector<const Job*>& members, const Room& room) {
-  Start start{.job_ids = {}, .worker_id = room.worker->id, .ranks = members.front()->ranks};
+Start start_of(const std::vector<const Job*>& members, const Gang& gang, const Room& room) {
+  Start start{
+      .job_ids = {}, .worker_id = room.worker->id, .ranks = gang.ranks, .slots = gang.slots};
   for (const Job* member : members) start.job_ids.push_back(member->id);
-  start.reason = start_reason(members.front()->ranks, members.size(), room);
+  start.reason = start_reason(gang, members.size(), room);
   return start;
 }
 
-Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
+// Of which `ranks` are on that worker.
+Gang gang_of(const std::vector<const Job*>& members, const Worker& worker, int ranks,
+             MonotonicTime now) {
   const Job& first = *members.front();
   Gang gang{.id = first.id,
             .tenant = first.tenant,
-            .ranks = first.ranks,
+            .ranks = ranks,
+            .memory = first.memory,
             .priority = first.priority,
             .began = now};
   gang.bank = first.bank;
@@ -78,7 +110,9 @@ Gang gang_of(const std::vector<const Job*>& members, MonotonicTime now) {
     gang.job_ids.push_back(member->id);
     const auto end = end_by(*member, now);
     gang.end_by = end && gang.end_by ? std::max(end, gang.end_by) : std::nullopt;
+    if (member != &first) gang.memory = together(gang.memory, member->memory);
   }
+  gang.slots = slots_held(worker, first.device, gang.memory, ranks);
   return gang;
 }
 
@@ -96,8 +130,9 @@ class Placing {
     for (Room& room : rooms_) {
       unkept_.push_back(&room);
       if (room.free > 0 && takes_work(*room.worker)) free_.push_back(&room);
-      int& largest = room.worker->device == Device::kCuda ? largest_cuda_ : largest_cpu_;
-      largest = std::max(largest, room.worker->slots);
+      const Worker& worker = *room.worker;
+      sizes_.emplace(std::tuple(worker.device, worker.slots, worker.memory, worker.gpu_memory),
+                     &room);
     }
   }
 
@@ -117,7 +152,7 @@ class Placing {
     if (!job->is_elastic()) return job;
     Job& one = sized_.emplace_back(*job);
     one.most = std::min(one.most, std::max(shares_.left(one.tenant), one.least));
-    one.ranks = ranks_now(rooms_, one, [&](const Room& room) { return share(room, one); });
+    one.ranks = ranks_now(rooms_, one, [&](const Room& room) { return part(room, one); });
     one.ranks = std::max(one.ranks, one.least);
     one.most = job->most;
     return &one;
@@ -176,14 +211,14 @@ class Placing {
   }
 
   bool fits_one_worker(const Job& job) const {
-    const int largest = std::max(largest_cuda_, job.device == Device::kCuda ? 0 : largest_cpu_);
-    return job.ranks <= largest;
+    return std::any_of(sizes_.begin(), sizes_.end(),
+                       [&](const auto& size) { return could_ever_hold(*size.second, job); });
   }
 
   // The pools that are big enough.
   std::vector<Pool> pools_for(const Job& job) const {
     std::vector<Pool> pools = pools_of(rooms_, job);
-    std::erase_if(pools, [&](const Pool& pool) { return slots_of(pool) < job.ranks; });
+    std::erase_if(pools, [&](const Pool& pool) { return ranks_in(pool, job) < job.ranks; });
     return pools;
   }
 
@@ -209,17 +244,17 @@ class Placing {
     return false;
   }
 
-  // Slots of the room that one of several workers may give the job now.
-  int share(const Room& room, const Job& job) const {
+  // Ranks of the job that the room may take now, as one of several.
+  int part(const Room& room, const Job& job) const {
     if (!takes_work(*room.worker)) return 0;
-    if (room.keeper == nullptr || ends_in_time(room, job, now_)) return std::max(room.free, 0);
-    return std::min(room.free, room.spare);
+    const bool all = room.keeper == nullptr || ends_in_time(room, job, now_);
+    return ranks_for(*room.worker, job, all ? room.free : std::min(room.free, room.spare));
   }
 
   // The fewest that have room now, the fullest used first; empty: there is not enough.
   std::vector<Seat> seats_in(const Pool& pool, const Job& job) const {
     std::vector<Seat> seats;
-    for (const Room* room : pool) seats.push_back({room->worker->id, share(*room, job)});
+    for (const Room* room : pool) seats.push_back({room->worker->id, part(*room, job)});
     std::stable_sort(seats.begin(), seats.end(),
                      [](const Seat& a, const Seat& b) { return a.ranks > b.ranks; });
     int left = job.ranks;
@@ -251,13 +286,10 @@ class Placing {
     shares_.hold(job);
     for (const Seat& seat : seats) {
       Room& room = room_of(seat.worker_id);
-      take(room, seat.ranks);
-      Gang gang = gang_of({&job}, now_);
-      gang.ranks = seat.ranks;
+      Gang gang = gang_of({&job}, *room.worker, seat.ranks, now_);
       gang.spread = true;
       gang.bank.clear();
-      room.gangs.change().push_back(std::move(gang));
-      if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+      take(room, std::move(gang));
     }
   }
 
@@ -284,22 +316,22 @@ class Placing {
     auto reason = make_room_on_several(job, usable);
     std::optional<MonotonicTime> starts_by;
     for (const Pool& pool : reason ? std::vector<Pool>() : usable) {
-      const auto free = free_by(pool, job.ranks, now_);
+      const auto free = free_by(pool, job, now_);
       if (free) starts_by = std::min(*free, starts_by.value_or(*free));
     }
     keep(job, own, starts_by);
-    return reason
-               ? *std::move(reason)
-               : fmt::format("waits for {} of several workers to be free", slots_text(job.ranks));
+    return reason ? *std::move(reason)
+                  : fmt::format("waits for {} to be free", parts_of_several(pools.front(), job));
   }
 
   std::optional<std::string> make_room_on_several(const Job& job, const std::vector<Pool>& pools) {
     for (const Pool& pool : pools) {
       int free = 0;
-      for (const Room* room : pool) free += free_once_left(*room);
+      for (const Room* room : pool) {
+        free += ranks_for(*room->worker, job, free_once_left(*room));
+      }
       if (free < job.ranks) continue;
-      return fmt::format("waits for {} of several workers, which are being left",
-                         slots_text(job.ranks));
+      return fmt::format("waits for {}, which are being left", parts_of_several(pool, job));
     }
     for (const Pool& pool : pools) {
       const std::vector<Gang> victims = choose_victims_among(pool, job);
@@ -315,7 +347,7 @@ class Placing {
   }
 
   bool holds_now(const Room& room, const Job& job) const {
-    return allowance(room, job, now_) >= job.ranks;
+    return allowance(room, job, now_) >= slots_for(*room.worker, job);
   }
 
   Room* best_room(const Job& job) {
@@ -332,29 +364,40 @@ class Placing {
     int places = 0;
     for (const Room* room : free_) {
       if (room->worker->device != best.worker->device) continue;
-      places += allowance(*room, job, now_) / job.ranks;
+      places += allowance(*room, job, now_) / slots_for(*room->worker, job);
     }
     return places;
   }
 
   void start(const Job& first, Room& room) {
     const bool bound = room.keeper != nullptr && ends_in_time(room, first, now_);
+    const int slots = slots_for(*room.worker, first);
+    const auto holds = [&](const Memory& all) {
+      return slots_for(*room.worker, first.device, all, first.ranks) <= slots;
+    };
+    Memory memory = first.memory;
     const auto members = banks_.start(first, places_like(room, first), [&](const Job& member) {
-      return !bound || ends_in_time(room, member, now_);
+      if (bound && !ends_in_time(room, member, now_)) return Banks::Join::kNo;
+      const Memory with = together(memory, member.memory);
+      if (holds(with)) {
+        memory = with;
+        return Banks::Join::kYes;
+      }
+      return holds(together(memory, first.memory)) ? Banks::Join::kNo : Banks::Join::kFull;
     });
-    placement_.starts.push_back(start_of(members, room));
+    Gang gang = gang_of(members, *room.worker, first.ranks, now_);
+    gang.start = placement_.starts.size();
+    placement_.starts.push_back(start_of(members, gang, room));
     for (const Job* member : members) note_turn(*member);
     shares_.hold(first);
-    take(room, first.ranks);
-    std::vector<Gang>& gangs = room.gangs.change();
-    gangs.push_back(gang_of(members, now_));
-    gangs.back().start = placement_.starts.size() - 1;
-    if (room.keeper != nullptr) room.spare = spare_slots(room, room.keeper->ranks);
+    take(room, std::move(gang));
   }
 
-  void take(Room& room, int ranks) {
-    room.free -= ranks;
+  void take(Room& room, Gang gang) {
+    room.free -= gang.slots;
     if (room.free == 0) std::erase(free_, &room);
+    room.gangs.change().push_back(std::move(gang));
+    if (room.keeper != nullptr) room.spare = spare_slots(room, *room.keeper);
   }
 
   struct Company {
@@ -365,7 +408,7 @@ class Placing {
 
   // The fullest gang of the job's bank with a place left, on a worker that no job ahead waits for:
   // the gang would keep it waiting. One that runs takes in no job that resumes: its checkpoint has
-  // to be fetched first.
+  // to be fetched first. None comes to hold more slots.
   std::optional<Company> company_for(const Job& job) const {
     std::optional<Company> best;
     if (job.bank.empty()) return best;
@@ -376,7 +419,10 @@ class Placing {
         const size_t jobs = gang.job_ids.size();
         const bool open = gang.bank == job.bank && !gang.leaving && jobs < banks_.limit_of(job) &&
                           (gang.start || !job.resumes);
-        if (open && (!best || jobs > best->jobs)) best = {room, i, jobs};
+        if (!open || (best && jobs <= best->jobs)) continue;
+        const Memory memory = together(gang.memory, job.memory);
+        if (slots_for(*room->worker, job.device, memory, gang.ranks) > gang.slots) continue;
+        best = {room, i, jobs};
       }
     }
     return best;
@@ -394,15 +440,17 @@ class Placing {
     Gang& gang = room.gangs.change()[company.gang];
     banks_.joined(job);
     note_turn(job);
+    gang.memory = together(gang.memory, job.memory);
     if (gang.start) {
       Start& start = placement_.starts[*gang.start];
       start.job_ids.push_back(job.id);
-      start.reason = start_reason(job.ranks, start.job_ids.size(), room);
+      start.reason = start_reason(gang, start.job_ids.size(), room);
     } else {
       placement_.starts.push_back(
           {.job_ids = {job.id},
            .worker_id = room.worker->id,
            .ranks = job.ranks,
+           .slots = gang.slots,
            .gang = gang.id,
            .company = gang.job_ids,
            .reason = fmt::format("{} on worker {}, joins a gang of {}", ranks_text(job.ranks),
@@ -428,8 +476,7 @@ class Placing {
     // What is left by others may be free at any moment, so that no limit is short enough.
     auto reason = make_room(job, own);
     keep(job, own, reason ? std::nullopt : starts_by(job, own));
-    return reason ? *std::move(reason)
-                  : fmt::format("waits for {} of one worker to be free", slots_text(job.ranks));
+    return reason ? *std::move(reason) : fmt::format("waits for {}", slots_of_one(own, job));
   }
 
   void keep(const Job& job, const std::vector<Room*>& own, std::optional<MonotonicTime> starts_by) {
@@ -437,7 +484,7 @@ class Placing {
     for (Room* room : own) {
       room->keeper = &job;
       room->keeper_starts_by = starts_by;
-      room->spare = spare_slots(*room, job.ranks);
+      room->spare = spare_slots(*room, job);
     }
     std::erase_if(unkept_, [](const Room* room) { return room->keeper != nullptr; });
   }
@@ -447,7 +494,7 @@ class Placing {
     std::optional<MonotonicTime> soonest;
     for (const Room* room : own) {
       if (!takes_work(*room->worker)) continue;
-      const auto free = free_by({room}, job.ranks, now_);
+      const auto free = free_by({room}, job, now_);
       if (free) soonest = std::min(*free, soonest.value_or(*free));
     }
     return soonest;
@@ -457,8 +504,9 @@ class Placing {
   // it comes to start. None: nowhere.
   std::optional<std::string> make_room(const Job& job, const std::vector<Room*>& own) {
     for (const Room* room : own) {
-      if (!takes_work(*room->worker) || free_once_left(*room) < job.ranks) continue;
-      return fmt::format("waits for {} of worker {}, which is being left", slots_text(job.ranks),
+      const int slots = slots_for(*room->worker, job);
+      if (!takes_work(*room->worker) || free_once_left(*room) < slots) continue;
+      return fmt::format("waits for {} of worker {}, which is being left", slots_text(slots),
                          room->worker->id);
     }
     const Victims victims = choose_victims(rooms_, job);
@@ -492,9 +540,10 @@ class Placing {
 
   const MonotonicTime now_;
   std::vector<Room> rooms_;
-  std::vector<Room*> free_;                 // with slots that may be taken
-  std::vector<Room*> unkept_;               // that no waiting job keeps, in the order of `rooms_`
-  int largest_cuda_ = 0, largest_cpu_ = 0;  // slots of a worker of that device
+  std::vector<Room*> free_;    // with slots that may be taken
+  std::vector<Room*> unkept_;  // that no waiting job keeps, in the order of `rooms_`
+  // One of each size: device, slots, memory of the host and of a GPU.
+  std::map<std::tuple<Device, int, int64_t, int64_t>, const Room*> sizes_;
   Shares shares_;
   Turns turns_;
   Banks banks_;

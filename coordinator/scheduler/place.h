@@ -16,6 +16,7 @@ struct Start {
   std::vector<std::string> job_ids;  // one, or those of a bank
   std::string worker_id;
   int ranks = 0;                          // of the gang, on all its workers
+  int slots = 0;                          // that it holds, where it is on one
   std::vector<Seat> seats = {};           // where one worker is not enough, `worker_id` first
   std::string gang = {};                  // that runs there, which they join; empty: a new one
   std::vector<std::string> company = {};  // who is in it already

@@ -20,7 +20,8 @@ struct Victims {
 Victims choose_victims(const std::vector<Room>& rooms, const Job& job);
 
 // The same over a pool that is to hold the job together: each gang with its ranks in all of it.
-// Rooms that take no work are passed over. Empty: there is no way.
+// Rooms that take no work are passed over. Where ranks need more than a slot's memory it is not the
+// fewest, but none that could be spared. Empty: there is no way.
 std::vector<Gang> choose_victims_among(const Pool& pool, const Job& job);
 
 }  // namespace prefixmem::scheduler

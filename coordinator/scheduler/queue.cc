@@ -23,6 +23,7 @@ Kind kind_of(const Job& job) {
   if (!job.time.text.empty()) kind.left = job.time.left;
   kind.bank = job.bank;
   kind.resumes = job.resumes && !job.bank.empty();
+  kind.memory = job.memory;
   return kind;
 }
 

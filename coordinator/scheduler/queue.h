@@ -24,6 +24,7 @@ struct Kind {
   std::string bank = {};
   int bank_limit = 0;
   bool resumes = false;  // only where it has a bank
+  Memory memory = {};
 
   auto operator<=>(const Kind&) const = default;
 };

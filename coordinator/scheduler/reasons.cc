@@ -6,7 +6,41 @@
 #include <algorithm>
 #include <set>
 
+#include "coordinator/scheduler/memory.h"
+
 namespace prefixmem::scheduler {
+namespace {
+
+// Of workers that have slots enough, but not the memory.
+std::string lacks_memory(const std::vector<Pool>& pools, const Job& job) {
+  int ranks = 0;
+  int64_t host = 0, gpu = 0;  // of the largest
+  for (const Pool& pool : pools) {
+    ranks = std::max(ranks, ranks_in(pool, job));
+    for (const Room* room : pool) {
+      const bool on_gpu = room->worker->device == Device::kCuda && job.device != Device::kCpu;
+      int64_t& largest = on_gpu ? gpu : host;
+      largest = std::max(largest, on_gpu ? room->worker->gpu_memory : room->worker->memory);
+    }
+  }
+  if (ranks > 0) {
+    return fmt::format("needs {}, the workers that it could run on together have memory for {}",
+                       ranks_text(job.ranks), ranks);
+  }
+  std::string text = "a rank needs ";
+  if (gpu > 0) {
+    text += fmt::format("{} of a GPU, the largest has {}",
+                        bytes_text(job.memory.gpu_base + job.memory.own), bytes_text(gpu));
+  }
+  if (host > 0) {
+    text +=
+        fmt::format("{}{} of memory, the largest worker {}{}", gpu > 0 ? "; without one " : "",
+                    bytes_text(host_bytes(job.memory, 1)), gpu > 0 ? "" : "has ", bytes_text(host));
+  }
+  return text;
+}
+
+}  // namespace
 
 std::string ranks_text(int ranks) {
   return fmt::format("{} {}", ranks, ranks == 1 ? "rank" : "ranks");
@@ -14,6 +48,10 @@ std::string ranks_text(int ranks) {
 
 std::string slots_text(int slots) {
   return fmt::format("{} {}", slots, slots == 1 ? "slot" : "slots");
+}
+
+std::string bytes_text(int64_t bytes) {
+  return fmt::format("{:.2f} GiB", static_cast<double>(bytes) / (int64_t{1} << 30));
 }
 
 std::string some_of(std::vector<std::string> ids) {
@@ -32,6 +70,7 @@ std::string never_fits(const std::vector<Room>& rooms, const Job& job) {
   if (pools.empty()) return "needs device cuda, no connected worker has it";
   int slots = 0;
   for (const Pool& pool : pools) slots = std::max(slots, slots_of(pool));
+  if (slots >= job.ranks) return lacks_memory(pools, job);
   return fmt::format("needs {}, the workers that it could run on together have {}",
                      ranks_text(job.ranks), slots_text(slots));
 }
@@ -50,21 +89,23 @@ std::optional<std::string> none_takes_work(const std::vector<Room>& rooms, const
 }
 
 std::optional<std::string> too_few_take_work(const Pool& pool, const Job& job) {
-  int slots = 0;
+  int slots = 0, ranks = 0;
   std::set<std::string_view> cordoned, away;
   for (const Room* room : pool) {
     if (takes_work(*room->worker)) {
       slots += room->worker->slots;
+      ranks += ranks_for(*room->worker, job, room->worker->slots);
     } else {
       (room->worker->cordoned ? cordoned : away).insert(room->worker->id);
     }
   }
-  if (slots >= job.ranks) return std::nullopt;
+  if (ranks >= job.ranks) return std::nullopt;
   std::string missing;
   if (!away.empty()) missing = fmt::format("; away: {}", fmt::join(away, ", "));
   if (!cordoned.empty()) missing += fmt::format("; cordoned: {}", fmt::join(cordoned, ", "));
-  return fmt::format("needs {}, the workers that take work have {}{}", ranks_text(job.ranks),
-                     slots_text(slots), missing);
+  const std::string have = ranks < slots ? fmt::format("memory for {}", ranks) : slots_text(slots);
+  return fmt::format("needs {}, the workers that take work have {}{}", ranks_text(job.ranks), have,
+                     missing);
 }
 
 }  // namespace prefixmem::scheduler

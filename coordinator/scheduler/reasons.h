@@ -1,6 +1,7 @@
 // Why jobs wait, for people.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,8 +10,9 @@
 
 namespace prefixmem::scheduler {
 
-std::string ranks_text(int ranks);  // "2 ranks"
-std::string slots_text(int slots);  // "1 slot"
+std::string ranks_text(int ranks);      // "2 ranks"
+std::string slots_text(int slots);      // "1 slot"
+std::string bytes_text(int64_t bytes);  // "1.50 GiB"
 // "job-a, job-b, job-c, 5 more"
 std::string some_of(std::vector<std::string> ids);
 

@@ -18,6 +18,7 @@ struct Elastic {
   int least = 0, most = 0;
   Device device = Device::kAuto;
   bool same_make = false, same_slots = false;  // of Job
+  Memory memory = {};
 };
 
 // Attempts that hold slots together.
@@ -26,6 +27,8 @@ struct Gang {
   std::string tenant = {};
   std::vector<std::string> job_ids = {};  // sorted
   int ranks = 0;                          // on this worker
+  int slots = 0;                          // that these hold
+  Memory memory = {};                     // of all its jobs
   int64_t priority = 0;
   MonotonicTime began = {};
   std::optional<MonotonicTime> end_by =
@@ -79,11 +82,11 @@ std::optional<Elastic> elastic_of(const Job& job);
 int ranks_on(const Attempt& attempt, const std::string& worker_id);
 
 // Of the attempts that have ranks on that worker, in any order.
-RunningGangs gangs_of(const std::vector<Attempt>& attempts, const std::string& worker_id);
+RunningGangs gangs_of(const std::vector<Attempt>& attempts, const Worker& worker);
 
 // By their workers' ids, without lost ones. `workers` outlive them.
 std::vector<Room> rooms_of(const std::vector<Worker>& workers,
-                           const std::function<RunningGangs(const std::string&)>& gangs_on);
+                           const std::function<RunningGangs(const Worker&)>& gangs_on);
 std::vector<Room> rooms_of(const State& state);
 
 // Workers that may hold a gang together.
@@ -91,7 +94,8 @@ using Pool = std::vector<const Room*>;
 // Those with GPUs, and where the job needs none those without; of a job that is to compute on the
 // CPU all together. A pool is never empty.
 std::vector<Pool> pools_of(const std::vector<Room>& rooms, const Job& job);
-int slots_of(const Pool& pool);  // also those that are taken
+int slots_of(const Pool& pool);                  // also those that are taken
+int ranks_in(const Pool& pool, const Job& job);  // of it, that the pool has slots for
 
 bool takes_work(const Worker& worker);
 bool has_device(const Room& room, Device wanted);
@@ -101,12 +105,12 @@ bool could_ever_hold(const Room& room, const Job& job);
 // Once all gangs that are leaving have left.
 int free_once_left(const Room& room);
 
-// When so many slots are free in the pool at the latest, by time limits; none: no
+// When slots for all ranks of the job are free in the pool at the latest, by time limits; none: no
 // limit says.
-std::optional<MonotonicTime> free_by(const Pool& pool, int ranks, MonotonicTime now);
+std::optional<MonotonicTime> free_by(const Pool& pool, const Job& job, MonotonicTime now);
 
-// Slots that a job of `ranks`, which waits, will not need here: in whatever order gangs end, it
-// starts no later where others hold so many. Of one that needs other workers too: none.
-int spare_slots(const Room& room, int ranks);
+// Slots that the job, which waits, will not need here: in whatever order gangs end, it starts no
+// later where others hold so many. Of one that needs other workers too: none.
+int spare_slots(const Room& room, const Job& job);
 
 }  // namespace prefixmem::scheduler

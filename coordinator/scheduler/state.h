@@ -23,6 +23,17 @@ struct Config {
   Millis grow_after{60000};  // a worker is to be settled so long before a gang grows there
 };
 
+// What ranks of a job need of memory, in bytes; 0: it is not known. Jobs of one gang share
+// `shared`, `base` and `gpu_base`.
+struct Memory {
+  int64_t shared = 0;    // of a host, once for all its ranks there
+  int64_t base = 0;      // of a host, each rank
+  int64_t gpu_base = 0;  // of its GPU, each rank
+  int64_t own = 0;       // each rank, wherever it computes: what each further job of a gang adds
+
+  auto operator<=>(const Memory&) const = default;
+};
+
 struct Worker {
   std::string id;
   int slots = 0;  // ranks it can run at once
@@ -35,6 +46,10 @@ struct Worker {
   MonotonicTime settled{};      // since when nothing has started or ended there
   std::string make = {};        // its devices' models
   std::string allocation = {};  // of a batch system, "slurm:1234"; empty: none
+  // Bytes for jobs, of which each slot has an equal share, and of a GPU for a rank; 0: not known,
+  // and never too little.
+  int64_t memory = 0;
+  int64_t gpu_memory = 0;
 };
 
 // How long a job may hold slots.
@@ -78,6 +93,7 @@ struct Job {
   // stays before those whose turn comes later, whatever the shares. 0: it has not come.
   int64_t turn = 0;
   TimeLimit time = {};
+  Memory memory = {};
 
   bool is_elastic() const { return least > 0 && least < most; }
   bool operator==(const Job&) const = default;
@@ -89,13 +105,14 @@ struct Seat {
   int ranks = 0;
 };
 
-// A placed attempt. Those of one gang hold `job.ranks` slots of their worker together, until the
-// last of them has ended.
+// A placed attempt. Those of one gang hold the slots of `job.ranks` ranks together (memory.h),
+// until the last of them has ended.
 struct Attempt {
   Job job;
   int attempt = 0;
   std::string worker_id;
   std::string gang;
+  int slots = 0;  // of its gang on that one worker, as it started; 0: not noted
   std::vector<Seat> seats =
       {};  // of a gang on several workers, `worker_id` first; empty: on that one
   // What its end counts as unless it has finished, where it was asked to stop; OK: it was not.

@@ -1,8 +1,10 @@
 """A gang starts when all of its ranks fit, never partly."""
 
 import datetime
+import re
 
-from jobs import at_step, show, submit, succeeded
+from conftest import COORDINATOR
+from jobs import at_step, show, submit, succeeded, trainer_event
 
 
 def event_time(events, state):
@@ -36,3 +38,40 @@ def test_a_job_too_large_says_why_it_waits(lab, service):
     assert "9" in shown["reason"] and "2" in shown["reason"], shown["reason"]
     assert shown["reason"] in service.pmt("show", job).out
     assert service.pmt("cancel", job).code == 0
+
+
+def test_ranks_hold_the_slots_of_the_memory_that_they_need(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker(memory="300MB")
+    assert cluster.pmt("models", "add", lab.model).code == 0
+    spec = lab.spec(
+        "needy",
+        model=f"models://{lab.model.name}",
+        resources__ranks=1,
+        train__max_steps=1_000_000,
+        train__activation_checkpointing="auto",
+    )
+    refused = cluster.pmt("submit", spec)
+    assert refused.code == 15, refused
+    assert "a rank needs 0.39 GiB" in refused.err, refused
+    assert "the largest worker has 0.29 GiB; no setting" in refused.err, refused
+
+    cluster.start_worker(memory="600MB")
+    first, second = submit(cluster, spec), submit(cluster, spec, "--set", "name=second")
+    with cluster.watch(first) as watch:
+        watch.until(at_step(1))
+        reasons = [event["state"]["reason"] for event in watch.seen if "state" in event]
+        assert any("1 rank, with the memory of 2 slots" in reason for reason in reasons), reasons
+        used = [w["used_slots"] for w in cluster.pmt("workers", "-o", "json").json["workers"]]
+        assert sorted(used) == [0, 2]
+        assert (
+            "waits for 2 slots of one worker to be free: it needs 0.39 GiB"
+            in (show(cluster, second)["reason"])
+        )
+        # The trainer keeps to what those slots have, of a host that has more.
+        logs = [trainer_event(event, "log") for event in watch.seen]
+        text = " ".join(log["message"] for log in logs if log)
+        free = re.search(r"tokens, of ([0-9.]+) GiB: backward", text)
+        assert free and float(free.group(1)) < 0.3, text
+        assert cluster.pmt("cancel", first).code == 0
+    assert cluster.pmt("cancel", second).code == 0

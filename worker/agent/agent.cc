@@ -13,6 +13,7 @@
 
 #include "common/files.h"
 #include "common/guarded.h"
+#include "common/host_memory.h"
 #include "common/http/http_server.h"
 #include "common/log.h"
 #include "common/persistent_id.h"
@@ -144,6 +145,8 @@ Result<AttemptOptions> Agent::State::describe_host() {
   card.host = host_name();
   card.device = attempts.device.kind();
   card.device_names = attempts.device.names;
+  card.memory = memory_for_jobs(options.memory_bytes, read_host_memory().total);
+  card.gpu_memory = attempts.device.memory_of_rank(card.slots);
   card.allocation = options.allocation;
   return attempts;
 }
@@ -216,9 +219,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const AgentOptions& options, const C
   auto state = std::make_unique<State>(options, clock);
   PM_TRY(guarded([&] { return state->set_up(); }));
   state->stream = std::thread([&state = *state] { state.serve(); });
-  spdlog::info("worker {} with {} {} slots, metrics on {}, coordinator {}", state->card.id,
-               state->card.slots, state->card.device, state->card.metrics_address,
-               options.coordinator);
+  spdlog::info("worker {} with {} {} slots and {} MiB, metrics on {}, coordinator {}",
+               state->card.id, state->card.slots, state->card.device, state->card.memory >> 20,
+               state->card.metrics_address, options.coordinator);
   return std::unique_ptr<Agent>(new Agent(std::move(state)));
 }
 

@@ -20,6 +20,7 @@ struct AgentOptions {
   std::filesystem::path work_dir;                 // made where missing; one agent at a time
   std::vector<std::string> roots;                 // NAME=DIR; none: specs may name any path
   int slots = 0;                                  // ranks that fit; 0: one a GPU, or one a core
+  int64_t memory_bytes = 0;                       // for jobs; 0: what the host has
   std::string metrics = "127.0.0.1:0";            // where /metrics is served
   bool metrics_tls = false;                       // with the certificate of `tls`
   int64_t cache_limit_bytes = int64_t{64} << 30;  // of content that specs name

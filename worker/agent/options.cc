@@ -33,6 +33,11 @@ ParsedOptions parse_options(int argc, char** argv) {
                  "path of this host; may be repeated");
   app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
       ->capture_default_str();
+  app.add_option("--memory", options.memory_bytes,
+                 "What jobs may take of this host's memory together, in bytes or e.g. 60GB, of "
+                 "which each slot has an equal share; default: 15/16 of what there is")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   app.add_option("--metrics", options.metrics, "HOST:PORT to serve /metrics on; port 0: a free one")
       ->capture_default_str();
   app.add_flag("--metrics-tls", options.metrics_tls,

@@ -1,7 +1,7 @@
-// pmt-trainer SPEC --out DIR [--resume] [--portable FILE] [--events SOCKET] [--cache DIR]: one rank
-// of a job, under mpirun or alone. With --bank FILE for SPEC and --out: one rank of the jobs that
-// FILE lists. What is not on the command line may be in the environment, which differs from host to
-// host where the command line does not.
+// pmt-trainer SPEC --out DIR [--resume] [--portable FILE] [--events SOCKET] [--cache DIR] [--memory
+// BYTES]: one rank of a job, under mpirun or alone. With --bank FILE for SPEC and --out: one rank
+// of the jobs that FILE lists. What is not on the command line may be in the environment, which
+// differs from host to host where the command line does not.
 #include <CLI/CLI.hpp>
 #include <string>
 
@@ -33,6 +33,11 @@ int main(int argc, char** argv) {
       ->envname("PREFIXMEM_TRAINER_EVENTS");
   app.add_option("--cache", cache, "Folder that keeps encoded rows for other runs")
       ->envname("PREFIXMEM_TRAINER_CACHE");
+  app.add_option("--memory", options.memory,
+                 "Bytes that the ranks on this host may take together, which "
+                 "train.activation_checkpointing auto keeps to; 0: as many as are free")
+      ->envname("PREFIXMEM_TRAINER_MEMORY")
+      ->check(CLI::NonNegativeNumber);
   try {
     app.parse(argc, argv);
     if (bank.empty() && spec.empty()) throw CLI::RequiredError("SPEC or --bank");

@@ -1,7 +1,16 @@
 // The page of a worker: what it is, what runs there, what ran there.
 
 import "./session.js";
-import { element, fillList, fillTable, follow, make, subject, whole } from "./page.js";
+import {
+  bytesText,
+  element,
+  fillList,
+  fillTable,
+  follow,
+  make,
+  subject,
+  whole,
+} from "./page.js";
 import { devicesText, endedRow, gangRow, gangsOf } from "./rows.js";
 
 const id = decodeURIComponent(subject);
@@ -22,6 +31,7 @@ function showWorkers({ workers }) {
     ...(worker.allocation ? [["allocation", worker.allocation]] : []),
     ["devices", devicesText(worker)],
     ["slots used", `${worker.used_slots} / ${worker.slots}`],
+    ...(Number(worker.memory_bytes) > 0 ? [["memory for jobs", bytesText(worker.memory_bytes)]] : []),
     ["gangs", whole(worker.gangs)],
     ["heard", `${worker.heartbeat_age_seconds.toFixed(0)} s ago`],
     ["metrics", worker.metrics_address],

@@ -40,6 +40,15 @@ TEST(ChooseDevice, ObeysTheFlag) {
               HasSubstr("--device is tpu; allowed: auto, cpu, cuda"));
 }
 
+TEST(MemoryForJobs, IsWhatIsWantedOrNearlyAllThatThereIs) {
+  constexpr int64_t kMiB = 1 << 20;
+  EXPECT_EQ(memory_for_jobs(5, 1000 * kMiB), 5);
+  EXPECT_EQ(memory_for_jobs(0, 16384 * kMiB), 15360 * kMiB);
+  EXPECT_EQ(memory_for_jobs(0, 16385 * kMiB), 15360 * kMiB) << "hosts of one kind are alike";
+  EXPECT_EQ(memory_for_jobs(0, 160), 150);
+  EXPECT_EQ(memory_for_jobs(0, 0), 0) << "not known";
+}
+
 TEST(VisibleGpus, ReadsTheListAsCudaDoes) {
   EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "1,0")), ElementsAre("1", "0"));
   EXPECT_THAT(ids(visible_gpus(kGpuHost.gpus, "0,9,1")), ElementsAre("0"));

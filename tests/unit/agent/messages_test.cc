@@ -63,6 +63,9 @@ TEST_F(AssignmentTest, SaysWhichPartIsThisWorkers) {
   EXPECT_EQ(member->ranks_here(), 1);
   EXPECT_EQ(member->ranks, 3);
   EXPECT_EQ(member->hosts[0].name, "host-of-w0");
+  assign_.mutable_hosts(1)->set_memory_bytes(7);
+  EXPECT_EQ(assignment_of(assign_, "w0")->memory_here(), 0);
+  EXPECT_EQ(assignment_of(assign_, "w1")->memory_here(), 7);
 }
 
 TEST_F(AssignmentTest, RefusesOneThatIsNotForThisWorker) {
@@ -74,8 +77,10 @@ TEST_F(AssignmentTest, RefusesOneThatIsNotForThisWorker) {
 
 TEST_F(AssignmentTest, WithoutHostsAllRanksAreHere) {
   assign_.clear_hosts();
+  assign_.set_memory_bytes(5);
   const auto gang = assignment_of(assign_, "w2");
   ASSERT_TRUE(gang.ok());
+  EXPECT_EQ(gang->memory_here(), 5);
   EXPECT_FALSE(gang->is_member());
   EXPECT_EQ(gang->ranks_here(), 3);
 }

@@ -104,16 +104,18 @@ TEST_F(TrainerCommandTest, OfABankNamesTheFileThatListsItsTrials) {
     {"spec": "/w/b/spec.yaml", "out": "/w/b/out", "resume": true, "portable": "/w/b/portable.yaml"}]})"));
 }
 
-TEST_F(TrainerCommandTest, CarriesTheMarkAndTheGpus) {
+TEST_F(TrainerCommandTest, CarriesTheMarkAndItsShareOfTheHost) {
   EXPECT_THAT(trainer_command(programs_, folder_, 1, one_, {}).environment,
               ElementsAre(folder_.mark()));
-  EXPECT_THAT(trainer_command(programs_, folder_, 2, one_, {"1", "3"}).environment,
+  EXPECT_THAT(trainer_command(programs_, folder_, 2, one_, {.gpus = {"1", "3"}}).environment,
               ElementsAre(folder_.mark(), "CUDA_VISIBLE_DEVICES=1,3"));
+  EXPECT_THAT(trainer_command(programs_, folder_, 2, one_, {.memory = 5}).environment,
+              ElementsAre(folder_.mark(), "PREFIXMEM_TRAINER_MEMORY=5"));
 }
 
 TEST_F(TrainerCommandTest, OfTheHeadOfSeveralHostsNamesThemAndNoFile) {
   const std::vector<GangHost> hosts = {{"w0", "a", 2}, {"w1", "b", 1}};
-  const Command command = head_command(programs_, folder_, hosts, one_, {"1"});
+  const Command command = head_command(programs_, folder_, hosts, one_, {.gpus = {"1"}});
   EXPECT_EQ(after(command, "-n"), "3");
   EXPECT_EQ(after(command, "--host"), "localhost:2,pmt1:1");
   EXPECT_EQ(after(command, "plm_rsh_agent"),

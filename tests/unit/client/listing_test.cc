@@ -164,6 +164,7 @@ TEST_F(Listing, Workers) {
   worker.set_state("connected");
   worker.set_slots(4);
   worker.set_used_slots(2);
+  worker.set_memory_bytes(int64_t{60} << 30);
   worker.set_device("cuda");
   worker.add_device_names("GPU A");
   worker.add_device_names("GPU B");
@@ -172,14 +173,17 @@ TEST_F(Listing, Workers) {
   worker.set_version("0.1.0");
   worker.set_metrics_address("host:7072");
   pmt.service.workers.push_back(worker);
-  EXPECT_EQ(pmt.run({"workers"}).out,
-            "worker    host  state      slots used  device  heartbeat  version  metrics    jobs   "
-            "hardware\n"
-            "worker-1  host  connected         2/4  cuda        0.50s  0.1.0    host:7072  job-1  "
-            "GPU A, GPU B\n");
+  EXPECT_EQ(
+      pmt.run({"workers"}).out,
+      "worker    host  state      slots used   memory  device  heartbeat  version  metrics    "
+      "jobs   hardware\n"
+      "worker-1  host  connected         2/4  60.0GiB  cuda        0.50s  0.1.0    host:7072  "
+      "job-1  GPU A, GPU B\n");
   const auto json = pmt.run({"workers", "-o", "json"}).json();
   EXPECT_EQ(json["workers"][0]["used_slots"], 2);
   EXPECT_EQ(pmt.run({"workers"}).err, "");
+  pmt.service.workers.back().set_memory_bytes(0);
+  EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  2/4       -  cuda"));
   pmt.service.workers.back().set_allocation("slurm:7");
   EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  host(slurm:7)  "));
   pmt.service.workers.clear();

@@ -8,10 +8,16 @@ struct Rates {
   unsigned gpu, memory;
 };
 
+struct Memory {
+  unsigned long long total, free, used;
+};
+
 struct Device {
   const char *uuid, *name;
   Rates rates;
-} devices[] = {{"GPU-a1", "NVIDIA H200", {25, 0}}, {"GPU-b2", "NVIDIA H100", {50, 0}}};
+  Memory memory;
+} devices[] = {{"GPU-a1", "NVIDIA H200", {25, 0}, {141ULL << 30, 0, 0}},
+               {"GPU-b2", "NVIDIA H100", {50, 0}, {80ULL << 30, 0, 0}}};
 
 int fill(char* text, unsigned size, const char* value) {
   std::snprintf(text, size, "%s", value);
@@ -46,6 +52,10 @@ int nvmlDeviceGetUUID(void* device, char* text, unsigned size) {
 }
 int nvmlDeviceGetName(void* device, char* text, unsigned size) {
   return fill(text, size, static_cast<Device*>(device)->name);
+}
+int nvmlDeviceGetMemoryInfo(void* device, Memory* memory) {
+  *memory = static_cast<Device*>(device)->memory;
+  return 0;
 }
 int nvmlDeviceGetUtilizationRates(void* device, Rates* rates) {
   *rates = static_cast<Device*>(device)->rates;

@@ -80,7 +80,7 @@ const Job* head_of(const State& state) {
     const Job& job = by_id(state.queue, wait.job_id);
     if (is_wide(state, job) && together_hold(state, job, is_open)) return &job;
     for (const Worker& worker : state.workers) {
-      if (is_open(worker) && has_device(worker, job) && worker.slots >= job.ranks) return &job;
+      if (is_open(worker) && could_hold(worker, job)) return &job;
     }
   }
   return nullptr;

@@ -115,10 +115,13 @@ TEST(Room, IsFreeWhenEnoughGangsHaveEndedByTheirLimits) {
   const std::vector<Room> rooms = rooms_of(state);
   ASSERT_EQ(rooms.size(), 1u);
   const MonotonicTime now(minutes(1));
-  EXPECT_EQ(free_by({rooms.data()}, 1, now), now);
-  EXPECT_EQ(free_by({rooms.data()}, 3, now), MonotonicTime(minutes(5) + kLeaveGrace));
-  EXPECT_EQ(free_by({rooms.data()}, 5, now), MonotonicTime(minutes(10) + kLeaveGrace));
-  EXPECT_EQ(free_by({rooms.data()}, 6, now), std::nullopt) << "c has no limit";
+  const auto free_by = [&](int ranks) {
+    return scheduler::free_by({rooms.data()}, job("j", 9, ranks), now);
+  };
+  EXPECT_EQ(free_by(1), now);
+  EXPECT_EQ(free_by(3), MonotonicTime(minutes(5) + kLeaveGrace));
+  EXPECT_EQ(free_by(5), MonotonicTime(minutes(10) + kLeaveGrace));
+  EXPECT_EQ(free_by(6), std::nullopt) << "c has no limit";
 }
 
 TEST(Room, AGangIsBoundedWhenAllOfItsJobsAre) {

@@ -42,6 +42,17 @@ TEST_F(DemandTest, WhatIsAlikeIsCountedTogether) {
   EXPECT_THAT(wants(), ElementsAre("1 x 4", "2 x 2", "1 x 1 cuda"));
 }
 
+TEST_F(DemandTest, WhatNeedsOtherMemoryIsNotAlike) {
+  add(job("a", 1));
+  add(job("b", 2)).memory.base = 5;
+  add(job("c", 3)).memory.base = 5;
+  EXPECT_THAT(wants(), ElementsAre("2 x 1", "1 x 1"));
+  EXPECT_EQ(demand().wants.front().memory.base, 5);
+  state_.workers = {worker("w", 4)};
+  state_.workers[0].memory = 16;
+  EXPECT_EQ(demand().places.front().memory, 16);
+}
+
 TEST_F(DemandTest, FewerRanksWillDoWhereAJobSaysSo) {
   Job& elastic = add(job("a", 1, 8));
   elastic.least = 2;

@@ -69,6 +69,21 @@ TEST_F(FleetTest, AGangMayNeedSeveral) {
       << "not while one of three is in use";
 }
 
+TEST_F(FleetTest, WhatNeedsTheMemoryOfSeveralSlotsIsPackedAsSuch) {
+  const auto needing = [](int64_t bytes, int64_t gangs) {
+    return Want{1, Device::kAuto, gangs, {.base = bytes}};
+  };
+  Place here = place("a", 4, 4);
+  here.memory = 16;
+  const std::vector<Allocation> listed = {{"a", kRunning}};
+  EXPECT_EQ(submits({needing(4, 4)}, {here}, listed), 0);
+  EXPECT_EQ(submits({needing(5, 4)}, {here}, listed), 1) << "two slots each, as on those to come";
+  EXPECT_EQ(submits({needing(9, 3)}, {here}, listed), 2);
+  EXPECT_EQ(submits({needing(17, 1)}, {here}, listed), 0) << "none that comes would hold it";
+  EXPECT_EQ(submits({needing(17, 1)}), 1) << "nothing is known of those that come";
+  EXPECT_EQ(submits({{2, Device::kAuto, 1, {.base = 10}}}, {here}, listed), 1) << "one on each";
+}
+
 TEST_F(FleetTest, LettingGoOfWhatIsIdle) {
   const Demand idle{{}, {place("a", 4, 4)}};
   const Demand busy{{}, {place("a", 4, 3)}};

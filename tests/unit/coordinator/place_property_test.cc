@@ -135,9 +135,8 @@ TEST_F(PlaceProperty, AJobJoinsAGangOfItsKeyThatKeepsNobodyAheadWaiting) {
       const Worker& on = by_id(state.workers, start.worker_id);
       for (const Wait& wait : placement.waits) {
         const Job& ahead = by_id(state.queue, wait.job_id);
-        const bool there = on.slots >= ahead.ranks &&
-                           (ahead.device != Device::kCuda || on.device == Device::kCuda);
-        EXPECT_FALSE(before(ahead, joiner) && there) << ahead.id << " waits for " << on.id;
+        EXPECT_FALSE(before(ahead, joiner) && could_hold(on, ahead))
+            << ahead.id << " waits for " << on.id;
       }
     }
   });
@@ -230,8 +229,7 @@ TEST_F(PlaceProperty, NothingOvertakes) {
       for (const Start& start : placement.starts) {
         const Job& started = by_id(state.queue, start.job_ids.front());
         const Worker& on = by_id(state.workers, start.worker_id);
-        const bool possible = waiting.ranks <= on.slots && has_device(on, waiting);
-        if (possible && !is_ahead(start)) {
+        if (could_hold(on, waiting) && !is_ahead(start)) {
           EXPECT_TRUE(before(started, waiting))
               << started.id << " overtakes " << wait.job_id << " on " << on.id;
         }
@@ -249,8 +247,8 @@ TEST_F(PlaceProperty, NoJobWaitsThatAnIdleWorkerFits) {
         const bool kept = std::any_of(next.queue.begin(), next.queue.end(), [&](const Job& other) {
           return before(other, waiting) && keeps_several(next, other);
         });
-        const bool fits = waiting.ranks <= worker.slots && has_device(worker, waiting);
-        EXPECT_FALSE(fits && !kept) << waiting.id << " waits while " << worker.id << " is idle";
+        EXPECT_FALSE(could_hold(worker, waiting) && !kept)
+            << waiting.id << " waits while " << worker.id << " is idle";
       }
     }
   });

@@ -13,7 +13,7 @@ constexpr Config kConfig{.bank_limit = 3};
 Placement place(const State& state) { return scheduler::place({}, state, kConfig); }
 
 struct RunningGang {
-  int ranks = 0;
+  int slots = 0;
   int64_t priority = 0;
   bool leaving = true;
 };
@@ -21,20 +21,19 @@ struct RunningGang {
 // By id.
 std::map<std::string, RunningGang> gangs_on(const State& state, const std::string& worker_id) {
   std::map<std::string, RunningGang> gangs;
+  std::map<std::string, Job> wholes;
   for (const Attempt& attempt : state.attempts) {
     const int ranks = ranks_on(attempt, worker_id);
     if (ranks == 0) continue;
     RunningGang& gang = gangs[attempt.gang];
-    gang.ranks = ranks;
+    Job& whole = wholes[attempt.gang];
+    whole = with_members(whole, {attempt.job});
+    whole.device = attempt.job.device;
+    gang.slots = slots_needed(by_id(state.workers, worker_id), whole, ranks);
     gang.priority = attempt.job.priority;
     gang.leaving = gang.leaving && !attempt.stop.ok();
   }
   return gangs;
-}
-
-bool could_hold(const Worker& worker, const Job& job) {
-  const bool device = job.device != Device::kCuda || worker.device == Device::kCuda;
-  return is_open(worker) && device && worker.slots >= job.ranks;
 }
 
 // Of one worker: the sizes and highest priorities of the sets of gangs without which a job fits.
@@ -53,7 +52,7 @@ void add_ways(const State& state, const Worker& worker, const Job& job, Ways& wa
   int free = worker.slots;
   std::vector<RunningGang> lower;
   for (const auto& [id, gang] : gangs_on(state, worker.id)) {
-    if (!gang.leaving) free -= gang.ranks;
+    if (!gang.leaving) free -= gang.slots;
     if (!gang.leaving && gang.priority < job.priority) lower.push_back(gang);
   }
   for (unsigned set = 0; set < 1U << lower.size(); ++set) {
@@ -62,11 +61,11 @@ void add_ways(const State& state, const Worker& worker, const Job& job, Ways& wa
     int64_t highest = INT64_MIN;
     for (size_t i = 0; i < lower.size(); ++i) {
       if ((set >> i & 1) == 0) continue;
-      slots += lower[i].ranks;
+      slots += lower[i].slots;
       highest = std::max(highest, lower[i].priority);
       count += 1;
     }
-    if (slots >= job.ranks) ways.add(count, highest);
+    if (slots >= slots_needed(worker, job, job.ranks)) ways.add(count, highest);
   }
 }
 
@@ -105,7 +104,10 @@ TEST_F(PreemptProperty, OnlyGangsOfLowerPriorityLeaveForAJobThatWaits) {
       const Job& job = by_id(state.queue, leave.for_job);
       const bool several = leave.worker_id.empty();
       EXPECT_EQ(several, is_wide(state, job));
-      EXPECT_TRUE(several || could_hold(by_id(state.workers, leave.worker_id), job));
+      if (!several) {
+        const Worker& left = by_id(state.workers, leave.worker_id);
+        EXPECT_TRUE(is_open(left) && could_hold(left, job));
+      }
       for (const std::string& id : leave.job_ids) {
         EXPECT_TRUE(once.insert(id).second) << id;
         const auto victim = std::find_if(state.attempts.begin(), state.attempts.end(),
@@ -156,7 +158,7 @@ TEST_F(PreemptProperty, TheFewestOfLowestPriorityLeaveAndNoneWhereItHelpsNot) {
       Ways ways;
       bool possible = false;
       for (const Worker& worker : state.workers) {
-        if (!could_hold(worker, job)) continue;
+        if (!is_open(worker) || !could_hold(worker, job)) continue;
         possible = true;
         add_ways(then, worker, job, ways);
       }

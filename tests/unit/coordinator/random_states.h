@@ -70,23 +70,76 @@ inline Job any_trial(Random& random, int order) {
   return one;
 }
 
+// Of workers and jobs alike: some are not known, some jobs need more than there is.
+inline Memory any_memory(Random& random) {
+  if (random.one_in(3)) return {};
+  return {.shared = random.below(6), .base = 1 + random.below(5), .own = random.below(3)};
+}
+inline void size_memory(Random& random, Worker& worker) {
+  worker.memory = worker.slots * std::array{0, 4, 8}[random.below(3)] + random.below(worker.slots);
+}
+
+inline bool has_device(const Worker& worker, const Job& job) {
+  return job.device != Device::kCuda || worker.device == Device::kCuda;
+}
+
+// Slots of the worker that so many ranks hold: counted up from one each until their shares do.
+inline int slots_needed(const Worker& worker, const Job& job, int ranks) {
+  const bool on_gpus = worker.device == Device::kCuda && job.device != Device::kCpu;
+  const int64_t share = worker.memory / worker.slots;
+  const Memory& memory = job.memory;
+  if (on_gpus || share == 0) return ranks;
+  int slots = ranks;
+  while (slots <= worker.slots &&
+         slots * share < memory.shared + ranks * (memory.base + memory.own))
+    ++slots;
+  return slots;
+}
+
+inline bool could_hold(const Worker& worker, const Job& job) {
+  return has_device(worker, job) && slots_needed(worker, job, job.ranks) <= worker.slots;
+}
+
+// Ranks that it could hold with others' help.
+inline int part_of(const Worker& worker, const Job& job) {
+  int ranks = 0;
+  while (slots_needed(worker, job, ranks + 1) <= worker.slots) ++ranks;
+  return ranks;
+}
+
+// Of a job with the others of its gang.
+inline Job with_members(Job job, const std::vector<Job>& others) {
+  for (const Job& other : others) {
+    job.memory.shared = std::max(job.memory.shared, other.memory.shared);
+    job.memory.base = std::max(job.memory.base, other.memory.base);
+    job.memory.own += other.memory.own;
+  }
+  return job;
+}
+
 inline std::optional<MonotonicTime> end_of(const Job& job, MonotonicTime began) {
   if (job.time.text.empty()) return std::nullopt;
   return began + job.time.left + kLeaveGrace;
 }
 
-// Gangs fit their workers, as they would have come to be.
+// Gangs fit their workers, as they would have come to be. Half of them know of memory.
 inline State any_state(unsigned seed) {
-  Random random(seed);
+  Random random(seed), sizes(seed);
+  const bool sized = seed % 2 == 1;
   State state{.workers = any_workers(random)};
+  for (Worker& worker : state.workers) {
+    if (sized) size_memory(sizes, worker);
+  }
   int order = 0;
   for (const Worker& on : state.workers) {
     int free = on.lost ? 0 : on.slots;
     for (int tries = random.below(4); tries > 0; --tries) {
       ++order;
-      const Job one = random.one_in(2) ? any_job(random, order) : any_trial(random, order);
-      if (one.ranks > free || (one.device == Device::kCuda && on.device != Device::kCuda)) continue;
-      free -= one.ranks;
+      Job one = random.one_in(2) ? any_job(random, order) : any_trial(random, order);
+      if (sized) one.memory = any_memory(sizes);
+      const int slots = slots_needed(on, one, one.ranks);
+      if (slots > free || !has_device(on, one)) continue;
+      free -= slots;
       Attempt attempt = placed(one, on.id);
       attempt.began = MonotonicTime(std::chrono::seconds(-random.below(20)));
       attempt.end_by = end_of(one, attempt.began);
@@ -94,6 +147,7 @@ inline State any_state(unsigned seed) {
       state.attempts.push_back(attempt);
       for (; random.one_in(2); ++order) {
         attempt.job.id = "m" + std::to_string(order);
+        attempt.job.memory.own = 0;  // it came in without a further slot
         state.attempts.push_back(attempt);
       }
     }
@@ -101,6 +155,7 @@ inline State any_state(unsigned seed) {
   for (int i = random.below(12); i > 0; --i) {
     ++order;
     state.queue.push_back(random.one_in(2) ? any_job(random, order) : any_trial(random, order));
+    if (sized) state.queue.back().memory = any_memory(sizes);
   }
   std::shuffle(state.queue.begin(), state.queue.end(), std::mt19937(seed));
   return state;
@@ -115,14 +170,10 @@ inline bool before(const Job& a, const Job& b) {
   return std::tuple(-a.priority, a.order) < std::tuple(-b.priority, b.order);
 }
 
-inline bool has_device(const Worker& worker, const Job& job) {
-  return job.device != Device::kCuda || worker.device == Device::kCuda;
-}
-
 // No worker that is here could ever hold it alone.
 inline bool is_wide(const State& state, const Job& job) {
   return std::none_of(state.workers.begin(), state.workers.end(), [&](const Worker& worker) {
-    return !worker.lost && has_device(worker, job) && worker.slots >= job.ranks;
+    return !worker.lost && could_hold(worker, job);
   });
 }
 
@@ -130,12 +181,12 @@ inline bool is_wide(const State& state, const Job& job) {
 // that is to compute on the CPU any.
 template <class Counts>
 bool together_hold(const State& state, const Job& job, Counts counts) {
-  std::map<Device, int> slots;
+  std::map<Device, int> ranks;
   for (const Worker& worker : state.workers) {
     if (worker.lost || !counts(worker) || !has_device(worker, job)) continue;
-    slots[job.device == Device::kCpu ? Device::kCpu : worker.device] += worker.slots;
+    ranks[job.device == Device::kCpu ? Device::kCpu : worker.device] += part_of(worker, job);
   }
-  return std::any_of(slots.begin(), slots.end(),
+  return std::any_of(ranks.begin(), ranks.end(),
                      [&](const auto& entry) { return entry.second >= job.ranks; });
 }
 
@@ -190,12 +241,19 @@ inline bool is_ahead(const Start& start) {
 
 // Slots that gangs hold, by worker.
 inline std::map<std::string, int> used_slots(const State& state) {
+  std::map<std::string, std::vector<Attempt>> gangs;
+  for (const Attempt& attempt : state.attempts) gangs[attempt.gang].push_back(attempt);
   std::map<std::string, int> used;
-  std::set<std::string> gangs;
-  for (const Attempt& attempt : state.attempts) {
-    if (!gangs.insert(attempt.gang).second) continue;
-    if (attempt.seats.empty()) used[attempt.worker_id] += attempt.job.ranks;
-    for (const Seat& seat : attempt.seats) used[seat.worker_id] += seat.ranks;
+  for (const auto& [id, attempts] : gangs) {
+    const Attempt& first = attempts.front();
+    std::vector<Job> others;
+    for (size_t i = 1; i < attempts.size(); ++i) others.push_back(attempts[i].job);
+    const Job job = with_members(first.job, others);
+    const auto add = [&](const std::string& worker_id, int ranks) {
+      used[worker_id] += slots_needed(by_id(state.workers, worker_id), job, ranks);
+    };
+    if (first.seats.empty()) add(first.worker_id, job.ranks);
+    for (const Seat& seat : first.seats) add(seat.worker_id, seat.ranks);
   }
   return used;
 }

@@ -107,6 +107,7 @@ Status CoordinatorTest::connect(const std::string& id, int slots,
   request.set_slots(slots);
   request.set_device(device);
   request.set_allocation(allocations_[id]);
+  request.set_memory_bytes(memory_[id]);
   for (const std::string& key : running) {
     *request.add_attempts() = attempt(key);
     request.add_attempt_seconds(to_seconds(ages_[key]));

@@ -85,6 +85,7 @@ class CoordinatorTest : public testing::Test {
   CoordinatorConfig config_;
   FakeClock clock_;
   std::map<std::string, std::string> allocations_;  // by worker: what it says it runs in
+  std::map<std::string, int64_t> memory_;           // by worker: bytes that it offers jobs
   std::map<std::string, Millis> ages_;              // by "a/1": what workers say of their attempts
   Metrics metrics_;
   std::vector<Status> store_failures_;

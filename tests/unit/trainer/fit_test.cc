@@ -35,6 +35,15 @@ TEST(PassOver, IsTheMicroBatchOrAllRowsOfAStepOrTheLongestRow) {
   EXPECT_EQ(pass_over(spec, rows(), false).labels, 2 * 4);
 }
 
+TEST(BesideTheBase, RanksHaveWeightsThatNobodyTrainsOnce) {
+  JobSpec spec;
+  const memory::Estimate base{.weights = 100, .program = 10};
+  EXPECT_EQ(beside_the_base(1000, 2, spec, base), 500 - 50 - 10);
+  spec.train.dtype = Dtype::kFp32;
+  EXPECT_EQ(beside_the_base(1000, 2, spec, base), 500 - 100 - 10);
+  EXPECT_EQ(beside_the_base(100, 2, spec, base), 0);
+}
+
 class FitTest : public testing::Test {
  protected:
   FitTest() {

@@ -44,6 +44,7 @@ struct GangHost {
   std::string worker;  // its id
   std::string name;    // of the host, for what people read
   int ranks = 0;
+  int64_t memory = 0;  // bytes that these may take; 0: as many as are free
 };
 
 // One mpirun and the attempts that train in it. They are a bank where there are several, or where
@@ -55,10 +56,12 @@ struct GangAssignment {
   // Of a gang that one worker has no room for, which has one attempt: the first is the head, which
   // runs mpirun and speaks for the gang, the others are members. Empty: all ranks are here.
   std::vector<GangHost> hosts = {};
-  size_t self = 0;  // of them this worker
+  size_t self = 0;     // of them this worker
+  int64_t memory = 0;  // of the only host, as GangHost's
 
   bool is_member() const { return self > 0; }
   int ranks_here() const { return hosts.empty() ? ranks : here().ranks; }
+  int64_t memory_here() const { return hosts.empty() ? memory : here().memory; }
   // Where there are hosts.
   const GangHost& here() const { return hosts[self]; }
   const GangHost& head() const { return hosts.front(); }

@@ -34,6 +34,7 @@ GangRun::GangRun(GangAssignment assignment, std::vector<std::string> gpus,
                  const AttemptWorld& world, std::function<void()> changed)
     : name_(std::move(assignment.gang)),
       ranks_(assignment.ranks_here()),
+      memory_(assignment.memory_here()),
       hosts_(std::move(assignment.hosts)),
       head_(hosts_.empty()
                 ? nullptr
@@ -241,12 +242,12 @@ Result<GangPlan> GangRun::plan() {
   for (const Attempt* trial : trials_) files.push_back(trial->files());
   if (bank_) PM_TRY(write_file_atomic(folder_->bank(), bank_file(files)));
   const bool uses_gpu = trials_.front()->spec().uses_gpu;
-  const auto gpus = uses_gpu ? gpus_ : std::vector<std::string>();
+  const HostShare share{uses_gpu ? gpus_ : std::vector<std::string>(), memory_};
   const TrainerPrograms& programs = world_.options.programs;
   GangPlan gang;
   if (hosts_.empty()) {
     gang.command = trainer_command(programs, *folder_, ranks_,
-                                   bank_ ? std::nullopt : std::optional(files.front()), gpus);
+                                   bank_ ? std::nullopt : std::optional(files.front()), share);
   } else {
     PM_TRY(check_names(hosts_));
     if (programs.rsh.empty()) {
@@ -256,7 +257,7 @@ Result<GangPlan> GangRun::plan() {
     }
     PM_TRY(link_program(programs.trainer, folder_->trainer()));
     PM_TRY(link_program(programs.rsh, folder_->rsh()));
-    gang.command = head_command(programs, *folder_, hosts_, files.front(), gpus);
+    gang.command = head_command(programs, *folder_, hosts_, files.front(), share);
   }
   if (world_.options.job_user) {
     PM_TRY(give(folder_->run(), *world_.options.job_user));

@@ -85,6 +85,7 @@ class GangRun final : private AttemptHost {
   // Constant after construction.
   const std::string name_;
   const int ranks_;
+  const int64_t memory_;               // of HostShare
   const std::vector<GangHost> hosts_;  // of a gang over several, this one first
   const std::unique_ptr<Head> head_;   // of those; thread-safe
   const std::vector<std::string> gpus_;

@@ -167,9 +167,9 @@ Result<Command> Member::daemon(const StartDaemon& start) {
   Command command;
   command.folder = options.job_user ? folder_->path() : ".";
   PM_ASSIGN(command.argv, daemon_command(options.programs.orted, start.arguments, folder_->run()));
-  command.environment =
-      rank_environment(options.programs, *folder_, setup_->files(),
-                       setup_->spec.uses_gpu ? gpus_ : std::vector<std::string>());
+  command.environment = rank_environment(
+      options.programs, *folder_, setup_->files(),
+      {setup_->spec.uses_gpu ? gpus_ : std::vector<std::string>(), assignment_.memory_here()});
   return command;
 }
 

@@ -26,12 +26,14 @@ void append(std::vector<std::string>& words, std::initializer_list<std::string> 
   words.insert(words.end(), more);
 }
 
-std::vector<std::string> gang_environment(const GangFolder& folder,
-                                          const std::vector<std::string>& gpus) {
+std::vector<std::string> gang_environment(const GangFolder& folder, const HostShare& share) {
   std::vector<std::string> environment = {folder.mark()};
   std::string visible;
-  for (const std::string& gpu : gpus) visible += (visible.empty() ? "" : ",") + gpu;
-  if (!gpus.empty()) environment.push_back("CUDA_VISIBLE_DEVICES=" + visible);
+  for (const std::string& gpu : share.gpus) visible += (visible.empty() ? "" : ",") + gpu;
+  if (!share.gpus.empty()) environment.push_back("CUDA_VISIBLE_DEVICES=" + visible);
+  if (share.memory > 0) {
+    environment.push_back("PREFIXMEM_TRAINER_MEMORY=" + std::to_string(share.memory));
+  }
   return environment;
 }
 
@@ -69,10 +71,9 @@ Result<LocalSpec> localize_spec(const std::string& yaml, const WorkerDevice& dev
 }
 
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
-                        const std::optional<TrialFiles>& alone,
-                        const std::vector<std::string>& gpus) {
+                        const std::optional<TrialFiles>& alone, const HostShare& share) {
   Command command = mpirun_command(programs, folder);
-  command.environment = gang_environment(folder, gpus);
+  command.environment = gang_environment(folder, share);
   auto& argv = command.argv;
   append(argv, {"-n", std::to_string(ranks), "--oversubscribe"});
   append(argv, {"--mca", "btl_vader_backing_directory", folder.run().string()});
@@ -89,9 +90,9 @@ Command trainer_command(const TrainerPrograms& programs, const GangFolder& folde
 
 Command head_command(const TrainerPrograms& programs, const GangFolder& folder,
                      const std::vector<GangHost>& hosts, const TrialFiles& trial,
-                     const std::vector<std::string>& gpus) {
+                     const HostShare& share) {
   Command command = mpirun_command(programs, folder);
-  command.environment = rank_environment(programs, folder, trial, gpus);
+  command.environment = rank_environment(programs, folder, trial, share);
   std::string names;
   int ranks = 0;
   for (size_t i = 0; i < hosts.size(); ++i) {
@@ -116,9 +117,8 @@ Command head_command(const TrainerPrograms& programs, const GangFolder& folder,
 }
 
 std::vector<std::string> rank_environment(const TrainerPrograms& programs, const GangFolder& folder,
-                                          const TrialFiles& trial,
-                                          const std::vector<std::string>& gpus) {
-  std::vector<std::string> environment = gang_environment(folder, gpus);
+                                          const TrialFiles& trial, const HostShare& share) {
+  std::vector<std::string> environment = gang_environment(folder, share);
   const char* const path = std::getenv("PATH");
   append(environment,
          {"PATH=" + folder.run().string() + (path == nullptr ? "" : std::string(":") + path),

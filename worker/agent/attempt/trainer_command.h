@@ -39,23 +39,27 @@ struct TrialFiles {
   std::filesystem::path spec, portable, out;
 };
 
+// What a gang may have of this host.
+struct HostShare {
+  std::vector<std::string> gpus = {};  // ids; empty: those that the agent has
+  int64_t memory = 0;                  // bytes of its ranks together; 0: as many as are free
+};
+
 // mpirun with the trainer's ranks. `alone`: the job that is named on the command line; none: a
-// bank's trials, which folder.bank() lists. `gpus`: ids that the gang may see; empty: as the agent.
+// bank's trials, which folder.bank() lists.
 // Pure but for the question whether this is root.
 Command trainer_command(const TrainerPrograms& programs, const GangFolder& folder, int ranks,
-                        const std::optional<TrialFiles>& alone,
-                        const std::vector<std::string>& gpus);
+                        const std::optional<TrialFiles>& alone, const HostShare& share);
 
 // The same for a gang over several hosts, of which this one is the head. The command line is the
 // same on every host, so the ranks find their host's files in their environment. Pure but for the
 // question whether this is root.
 Command head_command(const TrainerPrograms& programs, const GangFolder& folder,
                      const std::vector<GangHost>& hosts, const TrialFiles& trial,
-                     const std::vector<std::string>& gpus);
+                     const HostShare& share);
 // Environment of the ranks on this host, their program's folder first in the search path. Pure.
 std::vector<std::string> rank_environment(const TrainerPrograms& programs, const GangFolder& folder,
-                                          const TrialFiles& trial,
-                                          const std::vector<std::string>& gpus);
+                                          const TrialFiles& trial, const HostShare& share);
 // In the gang's folder, to what each host may have in another place.
 Status link_program(const std::filesystem::path& program, const std::filesystem::path& link);
 

@@ -37,7 +37,7 @@ std::optional<Gpu> named(const std::string& id, const std::vector<Gpu>& all) {
   size_t number = 0;
   const char* end = id.data() + id.size();
   if (std::from_chars(id.data(), end, number).ptr == end && number < all.size()) {
-    return Gpu{id, all[number].name};
+    return Gpu{id, all[number].name, all[number].memory};
   }
   if (!id.starts_with("GPU-") && !id.starts_with("MIG-")) return std::nullopt;
   const auto same = [&](const Gpu& gpu) { return gpu.id.starts_with(id); };
@@ -48,12 +48,26 @@ std::optional<Gpu> named(const std::string& id, const std::vector<Gpu>& all) {
 
 }  // namespace
 
+int64_t WorkerDevice::memory_of_rank(int ranks) const {
+  if (gpus.empty()) return 0;
+  const auto count = static_cast<int>(gpus.size());
+  return gpu_memory / std::max(1, (ranks + count - 1) / count);
+}
+
 HostDevices find_devices() {
   HostDevices host{cpu_model(), usable_cores(), list_gpus()};
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES")) {
     host.gpus = visible_gpus(host.gpus, visible);
   }
   return host;
+}
+
+// Rounded, so that hosts of one kind offer the same.
+int64_t memory_for_jobs(int64_t wanted, int64_t total) {
+  constexpr int64_t kGrain = 256 << 20;
+  if (wanted > 0) return wanted;
+  const int64_t offered = total - total / 16;
+  return offered < kGrain ? offered : offered / kGrain * kGrain;
 }
 
 std::vector<Gpu> visible_gpus(const std::vector<Gpu>& all, const std::string& list) {
@@ -85,6 +99,10 @@ Result<WorkerDevice> choose_device(const std::string& wanted, const HostDevices&
   device.gpus = host.gpus;
   for (const Gpu& gpu : host.gpus) device.names.push_back(gpu.name);
   device.default_slots = static_cast<int>(host.gpus.size());
+  const auto smallest =
+      std::min_element(host.gpus.begin(), host.gpus.end(),
+                       [](const Gpu& a, const Gpu& b) { return a.memory < b.memory; });
+  device.gpu_memory = smallest->memory;
   return device;
 }
 

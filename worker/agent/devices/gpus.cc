@@ -39,13 +39,23 @@ class Nvml {
 
  private:
   using Text = int (*)(void*, char*, unsigned);
+  // nvmlMemory_t.
+  struct Memory {
+    unsigned long long total = 0, free = 0, used = 0;
+  };
 
   Gpu gpu(unsigned index) const {
     const auto by_index = symbol<int (*)(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2");
     void* device = nullptr;
     if (!by_index || by_index(index, &device) != 0) return {std::to_string(index), kUnnamed};
     return {text("nvmlDeviceGetUUID", device, std::to_string(index)),
-            text("nvmlDeviceGetName", device, kUnnamed)};
+            text("nvmlDeviceGetName", device, kUnnamed), memory(device)};
+  }
+
+  int64_t memory(void* device) const {
+    const auto get = symbol<int (*)(void*, Memory*)>("nvmlDeviceGetMemoryInfo");
+    Memory memory;
+    return get && get(device, &memory) == 0 ? static_cast<int64_t>(memory.total) : 0;
   }
 
   std::string text(const char* function, void* device, const std::string& otherwise) const {

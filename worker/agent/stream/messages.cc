@@ -105,6 +105,8 @@ v1::WorkerMessage register_message(const WorkerCard& card,
   out.set_version(std::string(version()));
   out.set_metrics_address(card.metrics_address);
   out.set_allocation(card.allocation);
+  out.set_memory_bytes(card.memory);
+  out.set_gpu_memory_bytes(card.gpu_memory);
   for (const auto& [key, age] : known) {
     set(*out.add_attempts(), key);
     out.add_attempt_seconds(to_seconds(age));
@@ -151,6 +153,7 @@ Result<GangAssignment> assignment_of(const v1::Assign& assign, const std::string
   GangAssignment gang;
   gang.gang = assign.gang();
   gang.ranks = assign.ranks();
+  gang.memory = assign.memory_bytes();
   for (const v1::AssignedAttempt& one : assign.attempts()) {
     Assignment& attempt = gang.attempts.emplace_back();
     attempt.key = key_of(one.id());
@@ -162,7 +165,7 @@ Result<GangAssignment> assignment_of(const v1::Assign& assign, const std::string
   }
   for (const v1::GangHost& host : assign.hosts()) {
     if (host.worker_id() == id) gang.self = gang.hosts.size();
-    gang.hosts.push_back({host.worker_id(), host.host(), host.ranks()});
+    gang.hosts.push_back({host.worker_id(), host.host(), host.ranks(), host.memory_bytes()});
   }
   if (gang.hosts.empty()) return gang;
   const bool whole =

@@ -1,6 +1,7 @@
 // The agent's own words from and to the messages of WorkerService.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ struct WorkerCard {
   std::vector<std::string> device_names;
   std::string metrics_address;
   std::string allocation = {};  // of a batch system; empty: none
+  int64_t memory = 0;           // bytes for jobs; 0: not known
+  int64_t gpu_memory = 0;       // of the smallest GPU; 0: none, or not known
 };
 
 // `known`: how long each attempt has been here. `members`: attempts of whose gangs this worker is

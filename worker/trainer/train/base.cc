@@ -47,6 +47,21 @@ const torch::Tensor& Base::probe() {
   return probe_;
 }
 
+std::shared_ptr<const int64_t> Base::note_trained(int64_t bytes) {
+  const auto note = std::make_shared<const int64_t>(bytes);
+  std::erase_if(trained_, [](const auto& old) { return old.expired(); });
+  trained_.push_back(note);
+  return note;
+}
+
+int64_t Base::trained() const {
+  int64_t bytes = 0;
+  for (const auto& one : trained_) {
+    if (const auto note = one.lock()) bytes += *note;
+  }
+  return bytes;
+}
+
 Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
                                                      const Positions& positions) {
   std::weak_ptr<const Dataset>& known = datasets_[rows_wanted(wanted, positions)];

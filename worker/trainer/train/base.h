@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/event/event.h"
 #include "common/spec/job_spec.h"
@@ -25,6 +26,7 @@ struct Base {
   std::unique_ptr<TextCodec> codec;
   std::unique_ptr<Transformer> model;
   std::filesystem::path cache;  // of encoded rows; empty: none
+  int64_t memory = 0;           // bytes for all ranks on this host; 0: as many as are free
   JobSpec spec;                 // of the trial that model and threads were chosen by
   Agreement agreement;
 
@@ -37,12 +39,18 @@ struct Base {
   // before the model itself is trained. Rank 0.
   const torch::Tensor& probe();
 
+  // Bytes of a rank for what trials that are loaded train, as long as each keeps what its note
+  // returned.
+  std::shared_ptr<const int64_t> note_trained(int64_t bytes);
+  int64_t trained() const;
+
   // The rows of a spec, whose model is the base's; read and encoded once for specs that want the
   // same ones. As load_dataset.
   Result<std::shared_ptr<const Dataset>> dataset(const JobSpec& spec, const Positions& positions);
 
  private:
   torch::Tensor probe_;
+  std::vector<std::weak_ptr<const int64_t>> trained_;
   std::map<std::string, std::weak_ptr<const Dataset>> datasets_;
 };
 

@@ -33,11 +33,18 @@ memory::PassSize pass_over(const JobSpec& spec, const std::vector<Example>& rows
   return {own, std::min(own, memory::step_tokens(spec, labels)), longest};
 }
 
+int64_t beside_the_base(int64_t memory, int ranks, const JobSpec& spec,
+                        const memory::Estimate& base) {
+  const int64_t weights = memory::shares_weights(spec) ? base.weights / ranks : base.weights;
+  return std::max<int64_t>(0, memory / ranks - weights - base.program);
+}
+
 Result<MemoryFit> find_fit(const JobSpec& spec, const ModelConfig& model,
                            const memory::PassSize& pass, int64_t free) {
   MemoryFit fit;
   PM_ASSIGN(fit.recomputed_layers, memory::layers_to_recompute(spec, model, pass, free));
   PM_ASSIGN(const auto needed, memory::estimate(spec, model, pass, fit.recomputed_layers));
+  fit.trained = needed.adapter + needed.optimizer;
   fit.is_enough = needed.of_training() <= free;
   const std::string sizes = "a rank needs about " + gib(needed.of_training()) +
                             " beside the base for micro-batches of " + std::to_string(pass.tokens) +

@@ -21,6 +21,7 @@ Status join_gang(const RunOptions& options, Base& base, std::optional<Bank>& ban
   const int rank = launched_rank();
   install_stop_signals();
   base.cache = options.cache;
+  base.memory = options.memory;
   if (started_by_mpi() || !options.events.empty()) die_with_parent();
   base.sink = make_console_sink(rank);
   if (!options.events.empty()) {

@@ -1,6 +1,7 @@
 // One rank of a gang from start to exit code.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -13,6 +14,7 @@ struct RunOptions {
   std::filesystem::path bank;   // file of the trials (bank_file.h); empty: none
   std::filesystem::path cache;  // of encoded rows; empty: none
   std::string events;           // Unix socket of the agent; empty: run by hand
+  int64_t memory = 0;           // bytes for all ranks on this host; 0: as many as are free
 };
 
 // Runs the job or the bank and returns the process's exit code. Of a job 0, or exit_code() of its

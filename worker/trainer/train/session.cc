@@ -51,7 +51,10 @@ Result<int64_t> free_bytes(const Base& base) {
   }));
   if (!device.is_cpu()) return free;
   PM_ASSIGN(const auto needed, memory::estimate(base.spec, base.model->config(), {}));
-  return std::max<int64_t>(0, free - needed.weights / ranks);
+  free = std::max<int64_t>(0, free - needed.weights / ranks);
+  if (base.memory == 0) return free;
+  const int64_t own = beside_the_base(base.memory, ranks, base.spec, needed) - base.trained();
+  return std::max<int64_t>(0, std::min(free, own));
 }
 
 // Of the rank that has least.
@@ -76,6 +79,7 @@ Status fit_memory(Session& session) {
                               pass_over(spec, session.data->train, shared), free);
   PM_TRY(session.agree(found.status()));
   session.recomputed_layers = found->recomputed_layers;
+  session.trained = session.base.note_trained(found->trained);
   if (found->note.empty()) return {};
   return session.emit(LogEvent{0, found->is_enough ? "info" : "warning", found->note});
 }

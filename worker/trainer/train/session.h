@@ -31,8 +31,9 @@ struct Session {
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Reference> train_reference, eval_reference;  // null without a reference
   std::shared_ptr<const Dataset> data;
-  int64_t recomputed_layers = 0;  // as of AdapterSpan
-  Agreement agreement;            // a failure of all ranks ends this trial alone
+  int64_t recomputed_layers = 0;           // as of AdapterSpan
+  std::shared_ptr<const int64_t> trained;  // of Base::note_trained
+  Agreement agreement;                     // a failure of all ranks ends this trial alone
 
   bool leads() const { return base.leads(); }
   Status emit(const Event& event) const { return base.emit({trial, event}); }

@@ -1,0 +1,186 @@
+// What the coordinator does with what jobs are predicted to need of memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/sha256.h"
+#include "common/spec/spec_io.h"
+#include "tests/unit/coordinator/service.h"
+
+namespace prefixmem {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr int64_t kGiB = int64_t{1} << 30;
+
+// 1.24e9 weights.
+constexpr const char* kConfig = R"({"model_type": "llama", "hidden_size": 2048,
+  "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
+  "vocab_size": 128256, "hidden_act": "silu", "num_key_value_heads": 8, "rms_norm_eps": 1e-5,
+  "max_position_embeddings": 8192, "rope_theta": 500000.0, "tie_word_embeddings": true})";
+
+class JobMemoryTest : public CoordinatorTest {
+ protected:
+  void SetUp() override {
+    CoordinatorTest::SetUp();
+    memory_["maker"] = 0;
+    ASSERT_TRUE(connect("maker", 1).ok());
+    submit("model");
+    for (const auto& [path, text] : {std::pair{"adapter/config.json", kConfig},
+                                     std::pair{"adapter/model.safetensors", "weights"}}) {
+      bring(path, text);
+    }
+    ASSERT_TRUE(ended("maker", "model/1", "OK").ok());
+    ASSERT_TRUE(heartbeat("maker", {}, /*draining=*/true).ok());
+    disconnect("maker");
+  }
+  // A worker of two slots.
+  void offer(const std::string& id, int64_t bytes) {
+    memory_[id] = bytes;
+    ASSERT_TRUE(connect(id, 2).ok());
+  }
+  JobSpec spec_of(const std::string& name, const std::string& more = "") {
+    JobSpec wanted = spec(name, more);
+    wanted.model = "job://model";
+    return wanted;
+  }
+  Status submit_with_model(const std::string& name, const std::string& more = "") {
+    return coordinator().submit(spec_of(name, more), "").status();
+  }
+  v1::Worker seen(const std::string& id) {
+    for (const v1::Worker& worker : coordinator().workers()) {
+      if (worker.id() == id) return worker;
+    }
+    ADD_FAILURE() << "there is no worker " << id;
+    return {};
+  }
+
+ private:
+  void bring(const std::string& path, const std::string& bytes) {
+    v1::Artifact file;
+    file.set_path(path);
+    file.set_kind("adapter");
+    file.set_bytes(static_cast<int64_t>(bytes.size()));
+    file.set_sha256(sha256_hex(bytes));
+    const auto writer = store().blobs().begin();
+    ASSERT_TRUE(writer.ok() && (*writer)->write(bytes).ok());
+    ASSERT_TRUE((*writer)->finish(file.sha256()).ok());
+    ASSERT_TRUE(coordinator().add_artifact(attempt("model/1"), file).ok());
+  }
+};
+
+TEST_F(JobMemoryTest, AJobIsPlacedByWhatItsModelAndSpecNeed) {
+  offer("w", 64 * kGiB);
+  ASSERT_TRUE(submit_with_model("a").ok());
+  coordinator().tick();
+  EXPECT_THAT(state("a"), StartsWith("starting: 1 rank on worker w"));
+  const v1::PlacedMemory placed = job("a").memory();
+  EXPECT_NEAR(static_cast<double>(placed.host_shared()), 2471628800, 16 << 20)
+      << "2 bytes of each weight, once a host";
+  EXPECT_GT(placed.host_rank(), kGiB);
+  EXPECT_GT(placed.gpu_rank(), placed.host_shared());
+  EXPECT_GT(placed.own(), 0);
+  EXPECT_EQ(seen("w").used_slots(), 1);
+  EXPECT_EQ(seen("w").memory_bytes(), 64 * kGiB);
+  EXPECT_EQ(link("w")->sent.back().assign().memory_bytes(), 32 * kGiB) << "of its slot";
+  submit("b");
+  EXPECT_FALSE(job("b").has_memory()) << "its model is a path on workers";
+}
+
+TEST_F(JobMemoryTest, OneThatNeedsTheMemoryOfTwoSlotsHoldsBoth) {
+  ASSERT_TRUE(submit_with_model("a").ok());
+  const v1::PlacedMemory placed = job("a").memory();
+  const int64_t bytes = placed.host_shared() + placed.host_rank() + placed.own();
+  offer("w", bytes + kGiB);
+  coordinator().tick();
+  EXPECT_EQ(state("a"), "starting: 1 rank, with the memory of 2 slots, on worker w");
+  EXPECT_EQ(seen("w").used_slots(), 2);
+  submit("b");
+  coordinator().tick();
+  EXPECT_EQ(state("b"), "queued: waits for 1 slot of one worker to be free");
+  restart();
+  EXPECT_EQ(seen("w").used_slots(), 2) << "it is kept with the job";
+  offer("w", 64 * kGiB);
+  coordinator().tick();
+  EXPECT_EQ(seen("w").used_slots(), 2) << "it goes on with what it has begun with";
+  EXPECT_EQ(state("b"), "queued: waits for 1 slot of one worker to be free");
+}
+
+TEST_F(JobMemoryTest, RanksThatFitNoWorkerTogetherGoToSeveral) {
+  ASSERT_TRUE(submit_with_model("a", "resources: {ranks: 2}").ok());
+  const v1::PlacedMemory placed = job("a").memory();
+  const int64_t bytes = placed.host_shared() + placed.host_rank() + placed.own() + (64 << 20);
+  offer("v", bytes);
+  offer("w", bytes);
+  coordinator().tick();
+  EXPECT_EQ(state("a"), "starting: 2 ranks on 2 workers: 1 on v, 1 on w");
+  EXPECT_EQ(job("a").hosts(0).memory_bytes(), bytes / 2 * 2);
+  EXPECT_EQ(link("w")->sent.back().assign().hosts(1).memory_bytes(), bytes / 2 * 2);
+}
+
+TEST_F(JobMemoryTest, OneThatFitsNoWorkerIsRefusedWithTheNumbersAndWhatWouldFit) {
+  offer("w", 8 * kGiB);
+  JobSpec large = spec_of("a");
+  large.train.micro_batch_tokens = 65536;
+  large.train.global_batch_size = 64;
+  const Status refused = coordinator().submit(large, "").status();
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.message(), StartsWith("a: a rank needs "));
+  EXPECT_THAT(refused.message(), HasSubstr(" GiB of memory, the largest worker has 8.00 GiB; it "
+                                           "fits with train.activation_checkpointing: auto and "
+                                           "train.micro_batch_tokens: "));
+  const std::string tokens =
+      refused.message().substr(refused.message().find("micro_batch_tokens: ") + 20);
+  large.train.micro_batch_tokens = std::stoll(tokens);
+  large.train.activation_checkpointing = Checkpointing::kAuto;
+  EXPECT_TRUE(coordinator().submit(large, "").ok()) << tokens;
+  offer("tiny", kGiB);
+  disconnect("w");
+  EXPECT_TRUE(submit_with_model("b").ok()) << "w may come back";
+}
+
+TEST_F(JobMemoryTest, WhereTheModelItselfDoesNotFitNoSettingHelps) {
+  offer("w", kGiB);
+  EXPECT_THAT(submit_with_model("a").message(),
+              HasSubstr("the largest worker has 1.00 GiB; no setting of its micro-batches makes it "
+                        "fit"));
+}
+
+TEST_F(JobMemoryTest, NoneIsRefusedWhereLargerWorkersMayCome) {
+  EXPECT_TRUE(submit_with_model("a").ok()) << "nobody is here yet";
+  offer("w", kGiB);
+  coordinator().tick();
+  EXPECT_THAT(state("a"), HasSubstr("GiB of memory, the largest worker has 1.00 GiB"));
+  config_.brings_workers = true;
+  restart();
+  offer("w", kGiB);
+  EXPECT_TRUE(submit_with_model("b").ok()) << "a batch system may bring one";
+}
+
+TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByItToo) {
+  const auto sweep = parse_job_spec(R"(
+name: s
+model: job://model
+data: {train: t, eval: e}
+train: {max_steps: 9, eval_every: 1}
+sweep:
+  search: random
+  budget: {trials: 3}
+  max_concurrent: 1
+  goal: {metric: loss, mode: min}
+  space: {train.weight_decay: {type: uniform, low: 0.1, high: 0.2}}
+)");
+  ASSERT_TRUE(sweep.ok()) << sweep.status().message();
+  ASSERT_TRUE(coordinator().submit(*sweep, "").ok());
+  restart();
+  offer("w", 64 * kGiB);
+  coordinator().tick();
+  ASSERT_TRUE(ended("w", "s-1/1", "OK").ok());
+  pass(Millis(200));
+  EXPECT_TRUE(job("s-1").has_memory());
+  EXPECT_TRUE(job("s-2").has_memory()) << "though the coordinator has been started anew";
+}
+
+}  // namespace
+}  // namespace prefixmem
