@@ -54,6 +54,12 @@ void Provisioner::carry_out(const scheduler::FleetPlan& plan) {
     spdlog::warn("allocation {}", failure);
     world_.metrics.allocation_failed();
   }
+  for (const std::string& surprise : plan.surprises) {
+    spdlog::warn(
+        "allocation {}: slots and device in the provisioner's file are to say what its "
+        "script starts",
+        surprise);
+  }
   for (const std::string& id : plan.withdraw) note("cancel", system_->withdraw(id));
   for (const std::string& id : plan.release) release(id);
   for (const std::string& id : plan.cancel) {

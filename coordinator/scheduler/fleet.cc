@@ -7,9 +7,12 @@
 #include <utility>
 
 #include "coordinator/scheduler/memory.h"
+#include "coordinator/scheduler/reasons.h"
 
 namespace prefixmem::scheduler {
 namespace {
+
+const char* device_text(Device device) { return device == Device::kCuda ? "GPUs" : "no GPU"; }
 
 // Where what waits is packed.
 struct Bin {
@@ -144,7 +147,7 @@ void Fleet::observe(MonotonicTime now, const std::vector<Allocation>& listed, co
     member.withdrawn = false;
     if (!member.attended) member.attended = member.needed = now;
   }
-  attend(now, demand);
+  attend(now, demand, plan);
   for (const auto& [id, member] : members_) {
     if (there.contains(id) || member.proven || member.leaving || member.withdrawn) continue;
     failed_ = true;
@@ -153,7 +156,7 @@ void Fleet::observe(MonotonicTime now, const std::vector<Allocation>& listed, co
   std::erase_if(members_, [&](const auto& entry) { return !there.contains(entry.first); });
 }
 
-void Fleet::attend(MonotonicTime now, const Demand& demand) {
+void Fleet::attend(MonotonicTime now, const Demand& demand, FleetPlan& plan) {
   for (const Place& place : demand.places) {
     const auto found = members_.find(place.allocation);
     if (found == members_.end()) continue;
@@ -163,6 +166,12 @@ void Fleet::attend(MonotonicTime now, const Demand& demand) {
       member.needed = now;
       failures_ = 0;
       next_submit_ = {};
+      if (place.slots != limits_.slots || place.device != limits_.device) {
+        plan.surprises.push_back(
+            fmt::format("{} has brought a worker of {} and {}, counted on were {} and {}",
+                        place.allocation, slots_text(place.slots), device_text(place.device),
+                        slots_text(limits_.slots), device_text(limits_.device)));
+      }
     }
     if (place.busy) member.needed = now;
     if (place.slots != limits_.slots || place.device != limits_.device) continue;

@@ -39,6 +39,7 @@ struct FleetPlan {
   std::vector<std::string> release;   // that nothing needs, where nothing is placed there meanwhile
   std::vector<std::string> cancel;    // that are released, or of which no worker comes
   std::vector<std::string> failures;  // of allocations since the last plan, a sentence each
+  std::vector<std::string> surprises;  // workers of another size than FleetLimits says, likewise
 };
 
 // Remembers what it has seen of each allocation. Deterministic; not thread-safe.
@@ -77,7 +78,7 @@ class Fleet {
 
   void observe(MonotonicTime now, const std::vector<Allocation>& listed, const Demand& demand,
                FleetPlan& plan);
-  void attend(MonotonicTime now, const Demand& demand);
+  void attend(MonotonicTime now, const Demand& demand, FleetPlan& plan);
   // Marks what is needed; how many allocations are missing.
   int pack(MonotonicTime now, const Demand& demand);
   void give_up(MonotonicTime now, FleetPlan& plan);

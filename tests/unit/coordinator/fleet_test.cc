@@ -84,6 +84,19 @@ TEST_F(FleetTest, WhatNeedsTheMemoryOfSeveralSlotsIsPackedAsSuch) {
   EXPECT_EQ(submits({{2, Device::kAuto, 1, {.base = 10}}}, {here}, listed), 1) << "one on each";
 }
 
+TEST_F(FleetTest, AWorkerOfAnotherSizeThanWasSaidIsToldOnce) {
+  const std::vector<Allocation> listed = {{"a", kRunning}, {"b", kRunning}, {"c", kRunning}};
+  const Demand came{
+      {},
+      {place("a", 4, 4), place("b", 8, 8), place("c", 4, 4, Device::kCuda), place("other", 1, 1)}};
+  EXPECT_THAT(look(0, listed, came).surprises,
+              ElementsAre("b has brought a worker of 8 slots and no GPU, counted on were 4 slots "
+                          "and no GPU",
+                          "c has brought a worker of 4 slots and GPUs, counted on were 4 slots and "
+                          "no GPU"));
+  EXPECT_THAT(look(1, listed, came).surprises, IsEmpty());
+}
+
 TEST_F(FleetTest, LettingGoOfWhatIsIdle) {
   const Demand idle{{}, {place("a", 4, 4)}};
   const Demand busy{{}, {place("a", 4, 3)}};
