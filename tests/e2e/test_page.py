@@ -112,6 +112,87 @@ def test_the_overview_and_a_worker(service, running, open_tab):
     expect(tab.locator("#running")).to_contain_text("on-the-page")
 
 
+def test_the_overview_tells_who_waits_and_who_trains_together(lab, service, running, open_tab):
+    waits = submit(service, lab.spec("waits-for-two", resources__ranks=2))
+    grid = {"grid": {"train.learning_rate": [0.01, 0.02]}}
+    together = {"resources__ranks": 1, "train__max_steps": 1_000_000, "priority": 1}
+    sweep = service.pmt("submit", lab.spec("together", sweep=grid, **together), "-o", "json").json
+    names = [job["name"] for job in sweep["jobs"]]
+    for job in sweep["jobs"]:
+        with service.watch(job["id"]) as watch:
+            watch.until(at_step(1))
+
+    tab = open_tab(f"{service.page}/")
+    gang = tab.locator("#running tbody tr", has_text=names[0])
+    expect(gang).to_contain_text(names[1])
+    expect(tab.locator("#running tbody tr")).to_have_count(2)
+    queued = tab.locator("#queue tbody tr")
+    expect(queued).to_have_count(1)
+    expect(queued).to_contain_text("waits-for-two")
+    expect(queued).to_contain_text("waits for 2 slots of one worker to be free")
+    (worker,) = service.pmt("workers", "-o", "json").json["workers"]
+    row = tab.locator("#workers tbody tr")
+    expect(row).to_contain_text(worker["device_names"][0])
+    expect(row).to_contain_text("2 / 2")
+    expect(tab.locator("#sweeps")).to_contain_text("together")
+    counts = dict(zip(*(tab.locator(f"#counts {tag}").all_inner_texts() for tag in ("dt", "dd"))))
+    assert (counts["waiting"], counts["running"]) == ("1", "3"), counts
+
+    assert service.pmt("cancel", sweep["sweep_id"]).code == 0
+    assert service.pmt("cancel", waits).code == 0
+    expect(tab.locator("#queue tbody tr")).to_have_count(0)
+    expect(tab.locator("#running tbody tr")).to_have_count(1)
+    expect(tab.locator("#ended")).to_contain_text("waits-for-two")
+
+
+def test_before_there_is_anything(lab, cluster, browser):
+    cluster.start_coordinator()
+    tab = Tab(browser, f"{cluster.page}/")
+    expect(tab.locator("#live")).to_have_text("live")
+    expect(tab.locator(".empty:visible")).to_have_count(5)
+    expect(tab.locator("table:visible")).to_have_count(0)
+    done = cluster.pmt("submit", lab.search(4, max_concurrent=1), "-o", "json")
+    tab.goto(f"{cluster.page}/sweeps/{done.json['sweep_id']}")
+    for canvas in ("curves", "scatter"):
+        section = tab.locator("section", has=tab.locator(f"#{canvas}"))
+        expect(section.locator(".empty")).to_have_text("No trial has a score yet.")
+    # The same page, never loaded again, fills as trials report.
+    cluster.start_worker()
+    tab.wait_for_points("curves")
+    rows = tab.locator("#settings tbody tr")
+    expect(rows.first).to_be_visible()
+    expect(rows).to_have_count(4, timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+    scored = [row for row in tab.rows("settings") if row[1]]
+    assert 1 <= len(scored) < len(tab.rows("settings")) == 4, "a stopped one has no mean"
+    assert tab.errors == []
+    tab.screenshot_as("filled")
+    tab.close()
+
+
+@pytest.mark.parametrize("kind", ["jobs", "sweeps"])
+def test_while_it_loads(service, running, sweep, open_tab, kind):
+    held, let_go = [], False
+
+    def gate(route):
+        if let_go:
+            route.continue_()
+        else:
+            held.append(route)
+
+    tab = open_tab("about:blank")
+    tab.route("**/api/**", gate)
+    tab.goto(f"{service.page}/{kind}/{running if kind == 'jobs' else sweep}")
+    expect(tab.locator("#live")).to_have_text("loading…")
+    expect(tab.locator("#content")).to_be_hidden()
+    assert held, "it has asked"
+    let_go = True
+    for route in held:
+        route.continue_()
+    expect(tab.locator("#content")).to_be_visible()
+    expect(tab.locator("#live")).to_have_text(re.compile("live|ended"))
+
+
 def test_what_changes_takes_no_focus(service, running, open_tab):
     tab = open_tab(f"{service.page}/")
     row = tab.locator("#running tbody tr", has_text="on-the-page")
@@ -166,6 +247,55 @@ def test_cancel_asks_first_and_resubmit_makes_another(lab, service, open_tab):
     expect(tab.locator("#id")).to_have_text(again)
     assert show(service, again)["spec"] == show(service, job)["spec"]
     assert service.pmt("cancel", again).code == 0
+
+
+def test_a_sweep_is_cancelled_and_submitted_again(lab, service, open_tab):
+    grid = {"grid": {"train.learning_rate": [0.01, 0.02], "train.weight_decay": [0, 0.1]}}
+    spec = lab.spec("both", train__max_steps=1_000_000, resources__ranks=1, sweep=grid)
+    sweep = service.pmt("submit", spec, "-o", "json").json["sweep_id"]
+    tab = open_tab(f"{service.page}/sweeps/{sweep}")
+    expect(tab.locator("#state")).to_have_text("running")
+    tab.locator("#cancel").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#question")).to_have_text("Cancel sweep both and all its trials?")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#state")).to_have_text("cancelled", timeout=LONG)
+    expect(tab.locator("#cancel")).to_be_hidden()
+    tab.locator("#resubmit").focus()
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile(rf"/sweeps/(?!{sweep})"))
+    again = tab.url.split("/")[-1]
+    expect(tab.locator("#id")).to_have_text(again)
+    assert service.pmt("cancel", again).code == 0
+    listed = service.pmt("list", "--sweep", again, "-o", "json").json["jobs"]
+    assert len(listed) == 4
+
+
+def test_a_settings_axis_is_chosen_by_keyboard(lab, service, open_tab):
+    grid = {"grid": {"train.learning_rate": [0.01, 0.02], "train.weight_decay": [0, 0.1]}}
+    spec = lab.spec("axes", train__max_steps=3, resources__ranks=1, sweep=grid)
+    sweep = service.pmt("submit", spec, "-o", "json").json["sweep_id"]
+    tab = open_tab(f"{service.page}/sweeps/{sweep}")
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+    axis = "chart.options.scales.x.title.text"
+    assert tab.chart("scatter", axis) == "train.learning_rate"
+    tab.locator("#path").focus()
+    tab.keyboard.press("ArrowDown")
+    expect(tab.locator("#path")).to_have_value("train.weight_decay")
+    assert tab.chart("scatter", axis) == "train.weight_decay"
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.tagName") in ("A", "PRE"), "and goes on"
+
+
+def test_what_a_job_logs(lab, service, open_tab):
+    spec = lab.spec("talks", train__activation_checkpointing="auto", resources__ranks=1)
+    job = submit(service, spec)
+    tab = open_tab(f"{service.page}/jobs/{job}")
+    expect(tab.locator("#log")).to_contain_text("layers again", timeout=LONG)
+    expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
 
 
 @pytest.fixture

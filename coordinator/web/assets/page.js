@@ -96,7 +96,11 @@ export function setProblem(sentence) {
 }
 
 addEventListener("error", (event) => setProblem(`This page failed: ${event.message}`));
-addEventListener("unhandledrejection", (event) => setProblem(event.reason.message));
+addEventListener("unhandledrejection", (event) => {
+  setProblem(event.reason.message);
+  const live = element("live");
+  if (live?.textContent === "loading…") live.textContent = ""; // it will not
+});
 
 // ---- elements; text is set as text, never as markup
 

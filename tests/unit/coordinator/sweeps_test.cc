@@ -332,6 +332,96 @@ TEST_F(SweepTest, ATrialThatWasToJoinIsSentAgain) {
   EXPECT_THAT(heard("w"), ElementsAre("registered", "assign s-5/1"));
 }
 
+// Of a bank on one slot, whose second trial is worse than its first.
+TEST_F(SweepTest, WhomARungStopsLeavesItsPlaceInTheGangToTheNext) {
+  config_.scheduler.bank_limit = 4;
+  restart();
+  ASSERT_TRUE(connect("w", 1).ok());
+  const std::string id = submit_sweep(search(kAsha, 12));
+  coordinator().tick();
+  listen();
+  const std::string gang = job("s-1").gang();
+  ASSERT_TRUE(events("w", "s-1/1", 1, {eval_event(1, 0.1)}).ok());
+  ASSERT_TRUE(events("w", "s-2/1", 1, {eval_event(1, 0.9)}).ok());
+  coordinator().tick();
+  listen();
+  EXPECT_TRUE(running_.at(job("s-2").id()).stop);
+  EXPECT_FALSE(running_.at(job("s-1").id()).stop);
+  EXPECT_THAT(trials(id), SizeIs(4)) << "at a time";
+  ASSERT_TRUE(ended("w", "s-2/1", "CANCELLED").ok());
+  coordinator().tick();
+  listen();
+  EXPECT_EQ(state("s-5"), "starting: 1 rank on worker w, joins a gang of 3");
+  EXPECT_EQ(job("s-5").gang(), gang);
+  for (const char* name : {"s-1", "s-3", "s-4"}) {
+    EXPECT_EQ(job(name).attempt(), 1) << name;
+    EXPECT_FALSE(running_.at(job(name).id()).stop) << name;
+  }
+}
+
+TEST_F(SweepTest, ABudgetOfTokensStopsWhatRuns) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 100, ", tokens: 500"));
+  coordinator().tick();
+  listen();
+  for (int step = 1; step <= 2; ++step) {
+    for (const char* name : {"s-1", "s-2"}) {  // 100 tokens a step
+      ASSERT_TRUE(events("w", std::string(name) + "/1", step, {step_event(step)}).ok());
+    }
+  }
+  coordinator().tick();
+  listen();
+  for (const auto& [job, attempt] : running_) EXPECT_FALSE(attempt.stop) << "400 are spent";
+  ASSERT_TRUE(events("w", "s-1/1", 3, {step_event(3)}).ok());
+  coordinator().tick();
+  listen();
+  for (const auto& [job, attempt] : running_) EXPECT_TRUE(attempt.stop) << attempt.name;
+  EXPECT_EQ(state("s-4"), "cancelled: stopped by its sweep: the budget of 500 tokens is spent");
+  const auto running = running_;
+  for (const auto& [job, attempt] : running) {
+    ASSERT_TRUE(ended("w", attempt.key(), "CANCELLED").ok());
+  }
+  coordinator().tick();
+  EXPECT_EQ(state_of(id), "finished: the budget of 500 tokens is spent");
+}
+
+TEST_F(SweepTest, ABudgetOfDevicesBoundsWhatRunsAtOnce) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  const std::string id = submit_sweep(search("random", 4, ", devices: 2"));
+  coordinator().tick();
+  listen();
+  EXPECT_THAT(trials(id), SizeIs(2)) << "of four that may run at once";
+  ASSERT_TRUE(ended("w", "s-1/1", "OK").ok());
+  coordinator().tick();
+  EXPECT_THAT(trials(id), SizeIs(3));
+}
+
+TEST_F(SweepTest, ItsCostIsWhatItsTrialsHaveTaken) {
+  config_.scheduler.bank_limit = 2;
+  restart();
+  ASSERT_TRUE(connect("w", 2).ok());
+  const std::string id = submit_sweep(
+      "resources: {ranks: 2}\n"
+      "sweep: {goal: {metric: loss, mode: min}, grid: {train.weight_decay: [0.5, 0.25]}}");
+  coordinator().tick();
+  listen();
+  ASSERT_EQ(job("s-1").gang(), job("s-2").gang());
+  clock_.advance(Millis(8000));
+  for (const char* name : {"s-1", "s-2"}) {
+    const std::string key = std::string(name) + "/1";
+    ASSERT_TRUE(events("w", key, 1, {step_event(1), step_event(2)}).ok());
+    ASSERT_TRUE(ended("w", key, "OK").ok());
+  }
+  coordinator().tick();
+  const auto results = results_of(sweep(id), trials(id));
+  ASSERT_EQ(results.settings_size(), 2);
+  for (const v1::SettingResult& row : results.settings()) {
+    EXPECT_EQ(row.cost().tokens(), 200);
+    EXPECT_NEAR(row.cost().seconds(), 8, 0.2);
+    EXPECT_NEAR(row.cost().device_seconds(), 8, 0.2) << "two ranks, of a gang of two jobs";
+  }
+}
+
 TEST_F(SweepTest, ATrialThatSomebodyCancelsGivesItsPlaceToTheNext) {
   const std::string id = submit_sweep(search("random", 6));
   ASSERT_TRUE(coordinator().cancel("s-2").ok());
@@ -367,6 +457,35 @@ TEST_F(SweepTest, SurvivesBeingKilledAtAnyMoment) {
       EXPECT_TRUE(stopped || jobs[i].state() == v1::JOB_STATE_SUCCEEDED);
       EXPECT_TRUE(stopped || jobs[i].progress().evals_size() == kSteps) << jobs[i].reason();
       EXPECT_EQ(jobs[i].attempt(), 1) << "no crash of the coordinator restarts a trial";
+    }
+  }
+}
+
+// What these propose follows from what has been reported by then, so that the settings may differ.
+TEST_F(SweepTest, OtherSearchesSurviveBeingKilledAtAnyMomentToo) {
+  ASSERT_TRUE(connect("w", 3).ok());
+  for (const auto& [name, kind] : std::map<std::string, std::string>{
+           {"tpe", "tpe"}, {"hyperband", "{type: hyperband, min_steps: 1}"}}) {
+    for (unsigned seed = 0; seed < 4; ++seed) {
+      std::mt19937 random(seed);
+      running_.clear();
+      const std::string id = submit_sweep(search(kind, 20), fmt::format("{}{}", name, seed));
+      int crashes = 0;
+      finish(id, [&] {
+        if (random() % 4 != 0) return;
+        crash();
+        ++crashes;
+      });
+      EXPECT_GT(crashes, 10);
+      EXPECT_EQ(state_of(id), "finished: all 20 trials were begun");
+      const auto jobs = trials(id);
+      ASSERT_EQ(jobs.size(), 20U) << "none lost, none repeated";
+      for (size_t i = 0; i < jobs.size(); ++i) {
+        EXPECT_EQ(jobs[i].trial().number(), static_cast<int>(i) + 1);
+        EXPECT_EQ(jobs[i].attempt(), 1);
+        const bool stopped = jobs[i].state() == v1::JOB_STATE_CANCELLED;
+        EXPECT_TRUE(stopped || jobs[i].progress().evals_size() == kSteps) << jobs[i].reason();
+      }
     }
   }
 }
