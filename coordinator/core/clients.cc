@@ -92,8 +92,7 @@ Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted,
   for (LiveJob& job : planned.jobs) job.record.job.set_tenant(tenant);
   // For trials to come, which are not to wait for it.
   for (const auto& [key, value] : planned.inputs) models_.of(value);
-  predict_memory(planned.jobs, config_.scheduler,
-                 [&](const std::string& model) { return models_.known(model); });
+  predict_memory(planned.jobs, config_.scheduler, models_);
   return planned;
 }
 

@@ -149,15 +149,15 @@ const std::set<std::string>& Live::on(const std::string& worker_id) const {
   return found == placed.end() ? kNone : found->second;
 }
 
-const scheduler::RunningGangs& Live::gangs_on(const scheduler::Worker& worker) {
-  scheduler::RunningGangs& running = gangs[worker.id];
+const scheduler::RunningGangs& Live::gangs_on(const std::string& worker_id) {
+  scheduler::RunningGangs& running = gangs[worker_id];
   if (running) return running;
   std::vector<scheduler::Attempt> attempts;
-  for (const std::string& job_id : on(worker.id)) {
+  for (const std::string& job_id : on(worker_id)) {
     const LiveJob& job = jobs.at(job_id);
     attempts.push_back(attempt_of(job, waiting(job)));
   }
-  return running = scheduler::gangs_of(attempts, worker);
+  return running = scheduler::gangs_of(attempts, worker(worker_id));
 }
 
 scheduler::Worker Live::worker(const std::string& id) const {
@@ -260,7 +260,7 @@ std::vector<scheduler::Tenant> tenants_of(const Live& live) {
 
 std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& workers, Live& live) {
   return scheduler::rooms_of(
-      workers, [&](const scheduler::Worker& worker) { return live.gangs_on(worker); });
+      workers, [&](const scheduler::Worker& worker) { return live.gangs_on(worker.id); });
 }
 
 v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now) {
@@ -272,7 +272,7 @@ v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now) {
     view.add_job_ids(id);
     leaving |= view.cordoned() && job.record.stop.code() == Code::kUnavailable;
   }
-  const scheduler::RunningGangs& gangs = live.gangs_on(worker_of(worker, live));
+  const scheduler::RunningGangs& gangs = live.gangs_on(view.id());
   for (const scheduler::Gang& gang : *gangs) view.set_used_slots(view.used_slots() + gang.slots);
   view.set_gangs(static_cast<int>(gangs->size()));
   if (worker.lost()) return view;

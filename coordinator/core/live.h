@@ -104,7 +104,7 @@ struct Live {
   store::AttemptRecord displace(LiveJob& job);
   // Ids of the jobs that have ranks on a worker, in their order.
   const std::set<std::string>& on(const std::string& worker_id) const;
-  const scheduler::RunningGangs& gangs_on(const scheduler::Worker& worker);
+  const scheduler::RunningGangs& gangs_on(const std::string& worker_id);
   // As the scheduler sees it; one that is not there has no slots.
   scheduler::Worker worker(const std::string& id) const;
   // Something of the job's gang has changed that gangs_on() tells.

@@ -9,25 +9,23 @@
 #include "common/proto/memory_proto.h"
 #include "common/proto/spec_proto.h"
 #include "coordinator/core/coordinator.h"
-#include "coordinator/scheduler/memory.h"
 #include "coordinator/scheduler/reasons.h"
 
 namespace prefixmem {
 namespace {
 
 bool fits(const scheduler::Job& job, const std::vector<scheduler::Room>& rooms) {
-  return std::any_of(rooms.begin(), rooms.end(), [&](const scheduler::Room& room) {
-    return has_device(room, job) && ranks_for(*room.worker, job, room.worker->slots) > 0;
-  });
+  return std::any_of(rooms.begin(), rooms.end(),
+                     [&](const scheduler::Room& room) { return could_ever_hold(room, job); });
 }
 
 }  // namespace
 
 void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,
-                    const ModelOf& model_of) {
+                    ModelConfigs& models) {
   for (LiveJob& job : jobs) {
     v1::Job& shown = job.record.job;
-    const auto model = model_of(shown.spec().model());
+    const auto model = models.known(shown.spec().model());
     if (!model) continue;
     const auto spec = job_spec_from_proto(shown.spec());
     if (!spec.ok()) continue;

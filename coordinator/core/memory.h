@@ -1,20 +1,15 @@
 // What jobs are predicted to need of memory.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
 #include <vector>
 
-#include "common/model/config.h"
 #include "coordinator/core/live.h"
+#include "coordinator/core/model_configs.h"
 
 namespace prefixmem {
 
-using ModelOf = std::function<std::shared_ptr<const ModelConfig>(const std::string& model)>;
-
-// Fills in what new jobs are placed by, of those whose model is known.
+// Fills in what new jobs are placed by, of those whose model has been read. Reads none.
 void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,
-                    const ModelOf& model_of);
+                    ModelConfigs& models);
 
 }  // namespace prefixmem

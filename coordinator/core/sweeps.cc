@@ -77,8 +77,7 @@ void Coordinator::advance_sweeps() {
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
   }
   if (begun.empty()) return;
-  predict_memory(begun, config_.scheduler,
-                 [&](const std::string& model) { return models_.known(model); });
+  predict_memory(begun, config_.scheduler, models_);
   const Status status = insert(begun, {});
   if (!status.ok()) spdlog::error("sweeps: {}", status.message());
 }

@@ -102,7 +102,7 @@ void Coordinator::advance_usage() {
 void Coordinator::count_slots() {
   for (auto& [name, tenant] : live_.tenants) tenant.slots = 0;
   for (const auto& [worker, jobs] : live_.placed) {
-    for (const scheduler::Gang& gang : *live_.gangs_on(live_.worker(worker))) {
+    for (const scheduler::Gang& gang : *live_.gangs_on(worker)) {
       live_.tenant(gang.tenant).slots += gang.ranks;
     }
   }

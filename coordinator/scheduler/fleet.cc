@@ -30,10 +30,6 @@ Worker worker_of(int slots, Device device, int64_t memory, int64_t gpu_memory) {
   return worker;
 }
 
-bool has_device(const Bin& bin, const Want& want) {
-  return want.device != Device::kCuda || bin.worker.device == Device::kCuda;
-}
-
 // Slots of a gang.
 int slots_for(const Bin& bin, const Want& want) {
   return slots_for(bin.worker, want.device, want.memory, want.ranks);
@@ -41,7 +37,7 @@ int slots_for(const Bin& bin, const Want& want) {
 
 // Once it is empty.
 bool holds(const Bin& bin, const Want& want) {
-  return has_device(bin, want) && slots_for(bin, want) <= bin.worker.slots;
+  return has_device(bin.worker, want.device) && slots_for(bin, want) <= bin.worker.slots;
 }
 
 class Packing {
@@ -97,7 +93,7 @@ class Packing {
 
   // Of a gang on several, that the bin has room for.
   static int ranks_of(const Bin& bin, const Want& want) {
-    if (!has_device(bin, want)) return 0;
+    if (!has_device(bin.worker, want.device)) return 0;
     return ranks_for(bin.worker, want.device, want.memory, bin.free);
   }
 

@@ -5,10 +5,6 @@
 namespace prefixmem::scheduler {
 namespace {
 
-bool uses_gpus(const Worker& worker, Device wanted) {
-  return worker.device == Device::kCuda && wanted != Device::kCpu;
-}
-
 bool gpus_are_too_small(const Worker& worker, const Memory& memory) {
   return worker.gpu_memory > 0 && memory.gpu_base + memory.own > worker.gpu_memory;
 }
@@ -19,6 +15,10 @@ int64_t share_of(const Worker& worker) {
 }
 
 }  // namespace
+
+bool uses_gpus(const Worker& worker, Device wanted) {
+  return worker.device == Device::kCuda && wanted != Device::kCpu;
+}
 
 Memory together(const Memory& one, const Memory& other) {
   return {.shared = std::max(one.shared, other.shared),

@@ -11,6 +11,9 @@ namespace prefixmem::scheduler {
 
 inline constexpr int kNever = std::numeric_limits<int>::max();  // slots: no worker has as many
 
+// Whether ranks compute on GPUs there.
+bool uses_gpus(const Worker& worker, Device wanted);
+
 // What jobs that train in one gang need.
 Memory together(const Memory& one, const Memory& other);
 

@@ -18,7 +18,7 @@ std::string lacks_memory(const std::vector<Pool>& pools, const Job& job) {
   for (const Pool& pool : pools) {
     ranks = std::max(ranks, ranks_in(pool, job));
     for (const Room* room : pool) {
-      const bool on_gpu = room->worker->device == Device::kCuda && job.device != Device::kCpu;
+      const bool on_gpu = uses_gpus(*room->worker, job.device);
       int64_t& largest = on_gpu ? gpu : host;
       largest = std::max(largest, on_gpu ? room->worker->gpu_memory : room->worker->memory);
     }

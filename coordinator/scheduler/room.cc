@@ -109,7 +109,7 @@ std::vector<Room> rooms_of(const State& state) {
 std::vector<Pool> pools_of(const std::vector<Room>& rooms, const Job& job) {
   Pool with_gpus, without;
   for (const Room& room : rooms) {
-    const bool gpus = job.device != Device::kCpu && room.worker->device == Device::kCuda;
+    const bool gpus = uses_gpus(*room.worker, job.device);
     if (has_device(room, job)) (gpus ? with_gpus : without).push_back(&room);
   }
   std::vector<Pool> pools;
@@ -136,9 +136,10 @@ bool takes_work(const Worker& worker) {
 }
 
 // A cpu job runs on any worker; only a cuda job is choosy.
-bool has_device(const Room& room, Device wanted) {
-  return wanted != Device::kCuda || room.worker->device == Device::kCuda;
+bool has_device(const Worker& worker, Device wanted) {
+  return wanted != Device::kCuda || worker.device == Device::kCuda;
 }
+bool has_device(const Room& room, Device wanted) { return has_device(*room.worker, wanted); }
 bool has_device(const Room& room, const Job& job) { return has_device(room, job.device); }
 
 bool could_ever_hold(const Room& room, const Job& job) {

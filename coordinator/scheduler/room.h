@@ -98,6 +98,7 @@ int slots_of(const Pool& pool);                  // also those that are taken
 int ranks_in(const Pool& pool, const Job& job);  // of it, that the pool has slots for
 
 bool takes_work(const Worker& worker);
+bool has_device(const Worker& worker, Device wanted);
 bool has_device(const Room& room, Device wanted);
 bool has_device(const Room& room, const Job& job);
 bool could_ever_hold(const Room& room, const Job& job);

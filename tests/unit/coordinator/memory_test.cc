@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "tests/unit/coordinator/service.h"
 
@@ -29,7 +28,7 @@ class JobMemoryTest : public CoordinatorTest {
     submit("model");
     for (const auto& [path, text] : {std::pair{"adapter/config.json", kConfig},
                                      std::pair{"adapter/model.safetensors", "weights"}}) {
-      bring(path, text);
+      bring("model/1", path, text);
     }
     ASSERT_TRUE(ended("maker", "model/1", "OK").ok());
     ASSERT_TRUE(heartbeat("maker", {}, /*draining=*/true).ok());
@@ -54,19 +53,6 @@ class JobMemoryTest : public CoordinatorTest {
     }
     ADD_FAILURE() << "there is no worker " << id;
     return {};
-  }
-
- private:
-  void bring(const std::string& path, const std::string& bytes) {
-    v1::Artifact file;
-    file.set_path(path);
-    file.set_kind("adapter");
-    file.set_bytes(static_cast<int64_t>(bytes.size()));
-    file.set_sha256(sha256_hex(bytes));
-    const auto writer = store().blobs().begin();
-    ASSERT_TRUE(writer.ok() && (*writer)->write(bytes).ok());
-    ASSERT_TRUE((*writer)->finish(file.sha256()).ok());
-    ASSERT_TRUE(coordinator().add_artifact(attempt("model/1"), file).ok());
   }
 };
 

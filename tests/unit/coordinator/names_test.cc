@@ -19,18 +19,7 @@ class JobNames : public CoordinatorTest {
     ASSERT_TRUE(connect("w", 1).ok());
     submit("a");
   }
-  // A file that it brings.
-  void make(const std::string& path, const std::string& bytes) {
-    v1::Artifact file;
-    file.set_path(path);
-    file.set_kind("adapter");
-    file.set_bytes(static_cast<int64_t>(bytes.size()));
-    file.set_sha256(sha256_hex(bytes));
-    const auto writer = store().blobs().begin();
-    ASSERT_TRUE(writer.ok() && (*writer)->write(bytes).ok());
-    ASSERT_TRUE((*writer)->finish(file.sha256()).ok());
-    ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), file).ok());
-  }
+  void make(const std::string& path, const std::string& bytes) { bring("a/1", path, bytes); }
   void make_adapter() {
     make("adapter/adapter_config.json", "{}");
     make("adapter/adapter_model.safetensors", "weights");

@@ -229,6 +229,19 @@ Status CoordinatorTest::upload(const std::string& key, int64_t step, const std::
   return coordinator().add_artifact(attempt(key), checkpoint(step, content)).status();
 }
 
+void CoordinatorTest::bring(const std::string& key, const std::string& path,
+                            const std::string& bytes) {
+  v1::Artifact file;
+  file.set_path(path);
+  file.set_kind("adapter");
+  file.set_bytes(static_cast<int64_t>(bytes.size()));
+  file.set_sha256(sha256_hex(bytes));
+  const auto writer = store().blobs().begin();
+  ASSERT_TRUE(writer.ok() && (*writer)->write(bytes).ok());
+  ASSERT_TRUE((*writer)->finish(file.sha256()).ok());
+  ASSERT_TRUE(coordinator().add_artifact(attempt(key), file).ok());
+}
+
 v1::TrainerEvent step_event(int64_t step, int64_t total_steps, double step_seconds) {
   v1::TrainerEvent event;
   event.mutable_step()->set_step(step);

@@ -80,6 +80,8 @@ class CoordinatorTest : public testing::Test {
   void run_a();
   // A checkpoint of that step whose content is `content`, uploaded.
   Status upload(const std::string& key, int64_t step, const std::string& content = "weights");
+  // A file of kind adapter that the attempt brings.
+  void bring(const std::string& key, const std::string& path, const std::string& bytes);
 
   store::OpenBlobs open_blobs_ = store::DirectoryBlobs::open;
   CoordinatorConfig config_;

@@ -167,6 +167,18 @@ class SweepTest : public CoordinatorTest {
     FAIL() << "the sweep never ends: " << state_of(id);
   }
 
+  // The coordinator dies between any two messages, over and over; how often.
+  int finish_killed(const std::string& id, unsigned seed) {
+    std::mt19937 random(seed);
+    int crashes = 0;
+    finish(id, [&] {
+      if (random() % 4 != 0) return;
+      crash();
+      ++crashes;
+    });
+    return crashes;
+  }
+
   std::map<std::string, Running> running_;  // by job id
   bool leaves_checkpoints_ = false;
   std::map<std::string, std::pair<int64_t, std::string>> states_;  // by sha256: step and state
@@ -429,23 +441,15 @@ TEST_F(SweepTest, ATrialThatSomebodyCancelsGivesItsPlaceToTheNext) {
   EXPECT_THAT(trials(id), SizeIs(5));
 }
 
-// The coordinator dies between any two messages, over and over.
 TEST_F(SweepTest, SurvivesBeingKilledAtAnyMoment) {
   ASSERT_TRUE(connect("w", 3).ok());
   const std::string whole = submit_sweep(search(kAsha, 30));
   finish(whole);
   const auto expected = trials(whole);
   for (unsigned seed = 0; seed < 12; ++seed) {
-    std::mt19937 random(seed);
     running_.clear();
     const std::string id = submit_sweep(search(kAsha, 30), fmt::format("killed{}", seed));
-    int crashes = 0;
-    finish(id, [&] {
-      if (random() % 4 != 0) return;
-      crash();
-      ++crashes;
-    });
-    EXPECT_GT(crashes, 10);
+    EXPECT_GT(finish_killed(id, seed), 10);
     EXPECT_EQ(state_of(id), "finished: all 30 trials were begun");
     const auto jobs = trials(id);
     ASSERT_EQ(jobs.size(), expected.size()) << "none lost, none repeated";
@@ -467,16 +471,9 @@ TEST_F(SweepTest, OtherSearchesSurviveBeingKilledAtAnyMomentToo) {
   for (const auto& [name, kind] : std::map<std::string, std::string>{
            {"tpe", "tpe"}, {"hyperband", "{type: hyperband, min_steps: 1}"}}) {
     for (unsigned seed = 0; seed < 4; ++seed) {
-      std::mt19937 random(seed);
       running_.clear();
       const std::string id = submit_sweep(search(kind, 20), fmt::format("{}{}", name, seed));
-      int crashes = 0;
-      finish(id, [&] {
-        if (random() % 4 != 0) return;
-        crash();
-        ++crashes;
-      });
-      EXPECT_GT(crashes, 10);
+      EXPECT_GT(finish_killed(id, seed), 10);
       EXPECT_EQ(state_of(id), "finished: all 20 trials were begun");
       const auto jobs = trials(id);
       ASSERT_EQ(jobs.size(), 20U) << "none lost, none repeated";
@@ -546,16 +543,9 @@ TEST_F(SweepTest, APopulationSurvivesBeingKilledAtAnyMoment) {
   finish(whole);
   const auto expected = lineages(trials(whole));
   for (unsigned seed = 0; seed < 12; ++seed) {
-    std::mt19937 random(seed);
     running_.clear();
     const std::string id = submit_sweep(kPopulation, fmt::format("killed{}", seed));
-    int crashes = 0;
-    finish(id, [&] {
-      if (random() % 4 != 0) return;
-      crash();
-      ++crashes;
-    });
-    EXPECT_GT(crashes, 5);
+    EXPECT_GT(finish_killed(id, seed), 5);
     EXPECT_EQ(lineages(trials(id)), expected) << "none lost, none repeated, whatever came first";
     for (const v1::Job& job : trials(id)) EXPECT_EQ(job.attempt(), 1);
   }
@@ -622,12 +612,9 @@ TEST_F(SweepTest, TestsSurviveBeingKilledAtAnyMoment) {
   finish(whole);
   const auto expected = descriptions(trials(whole));
   for (unsigned seed = 0; seed < 6; ++seed) {
-    std::mt19937 random(seed);
     running_.clear();
     const std::string id = submit_sweep(kTested, fmt::format("killed{}", seed));
-    finish(id, [&] {
-      if (random() % 4 == 0) crash();
-    });
+    finish_killed(id, seed);
     EXPECT_EQ(descriptions(trials(id)), expected) << "none lost, none repeated";
   }
 }
