@@ -12,6 +12,7 @@
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
 #include "worker/trainer/ops/linear.h"
+#include "worker/trainer/ops/math_library.h"
 #include "worker/trainer/ops/recomputed.h"
 #include "worker/trainer/ops/rms_norm.h"
 #include "worker/trainer/ops/token_log_probs.h"
@@ -93,6 +94,7 @@ Result<std::unique_ptr<Transformer>> Transformer::load(const std::filesystem::pa
 
 Transformer::Transformer(ModelConfig config, const DecoderOptions& options, ModelWeights weights)
     : config_(std::move(config)), options_(options), weights_(std::move(weights)) {
+  settle_math_library();
   for (const Rope& rope : config_.ropes) {
     inverse_frequencies_.push_back(
         at::tensor(rope.inv_freq, at::kDouble).to(options_.device, at::kFloat));
