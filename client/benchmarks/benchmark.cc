@@ -110,6 +110,8 @@ Status read_original(const Tree& tree, std::optional<Original>& out) {
     original.where.emplace_back(from, compiled(pattern, "where", reader));
   }
   original.shuffle = reader.number("shuffle");
+  original.per = place("per", reader);
+  if (!original.per.empty() && !original.shuffle) reader.fail("per", "a key, beside `shuffle`");
   const Tree* fields = reader.map("fields");
   if (fields == nullptr || fields->entries.empty()) reader.fail("fields", "a map of keys");
   PM_TRY(reader.finish());

@@ -38,7 +38,8 @@ struct Original {
   std::vector<std::string> columns;  // csv, tsv: names of the columns where no line gives them
   std::vector<std::pair<std::string, Pattern>> where;  // key → what the rows kept match
   std::optional<int64_t> shuffle;  // seed of Python's random.Random(seed).shuffle
-  std::vector<FieldRule> fields;   // in the order in which they are written
+  std::string per;  // key whose values' rows are shuffled and taken apart; empty: all rows together
+  std::vector<FieldRule> fields;  // in the order in which they are written
 };
 
 // A file of rows, JSON Lines.

@@ -3,7 +3,10 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "client/benchmarks/csv.h"
 #include "client/benchmarks/python_shuffle.h"
@@ -146,23 +149,71 @@ Result<Rows> kept_rows(Rows rows, const Original& original) {
   return kept;
 }
 
-}  // namespace
+// Numbers by size, then texts.
+struct NumbersFirst {
+  static auto key(const std::string& value) {
+    const bool number = !value.empty() && value.find_first_not_of("0123456789") == value.npos;
+    return std::tuple(!number, number ? value.size() : 0, value);
+  }
+  bool operator()(const std::string& one, const std::string& other) const {
+    return key(one) < key(other);
+  }
+};
 
-Result<std::string> convert_original(std::string_view body, const Original& original,
-                                     const Split& split) {
-  PM_ASSIGN(Rows all, read_rows(body, original));
-  PM_ASSIGN(const Rows rows, kept_rows(std::move(all), original));
-  const auto count = static_cast<int64_t>(rows.size());
-  std::vector<int64_t> order =
-      python_shuffle(original.shuffle ? count : 0, original.shuffle.value_or(0));
-  const auto [first, end] = split.take.value_or(std::pair(int64_t{0}, count));
+using Indices = std::vector<int64_t>;
+
+// The rows by their value of `per`, or all of them.
+Result<std::vector<Indices>> grouped(const Rows& rows, const std::string& per) {
+  std::map<std::string, Indices, NumbersFirst> groups;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::string value;
+    if (!per.empty()) {
+      PM_ASSIGN(value, text_at(rows[i], per));
+    }
+    groups[value].push_back(static_cast<int64_t>(i));
+  }
+  std::vector<Indices> all;
+  for (auto& [value, indices] : groups) all.push_back(std::move(indices));
+  return all;
+}
+
+Indices taken(const std::vector<Indices>& groups, const Split& split) {
+  Indices indices;
+  for (const Indices& group : groups) {
+    const int64_t count = std::ssize(group);
+    const auto [first, end] = split.take.value_or(std::pair(int64_t{0}, count));
+    for (int64_t i = first; i < std::min(end, count); ++i) indices.push_back(group[i]);
+  }
+  return indices;
+}
+
+Result<std::string> lines_of(const Rows& rows, const Indices& indices, const Original& original) {
   std::string lines;
-  for (int64_t i = first; i < std::min(end, count); ++i) {
-    const Json& row = rows[original.shuffle ? order[i] : i];
-    PM_ASSIGN(const Json made, make_row(row, original.fields));
+  for (const int64_t i : indices) {
+    PM_ASSIGN(const Json made, make_row(rows[i], original.fields));
     lines += as_python_writes(made) + "\n";
   }
   return lines;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> convert_original(std::string_view body, const Original& original,
+                                                  const std::vector<const Split*>& splits) {
+  PM_ASSIGN(Rows all, read_rows(body, original));
+  PM_ASSIGN(const Rows rows, kept_rows(std::move(all), original));
+  PM_ASSIGN(std::vector<Indices> groups, grouped(rows, original.per));
+  PythonRandom random(original.shuffle.value_or(0));
+  if (original.shuffle) {
+    for (Indices& group : groups) random.shuffle(group);
+  }
+  std::vector<std::string> texts;
+  for (const Split* split : splits) {
+    Indices indices = taken(groups, *split);
+    if (!original.per.empty()) random.shuffle(indices);
+    PM_ASSIGN(texts.emplace_back(), lines_of(rows, indices, original));
+  }
+  return texts;
 }
 
 }  // namespace prefixmem::client

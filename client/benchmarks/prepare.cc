@@ -11,7 +11,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Downloads of one benchmark: its splits may be parts of one file.
+using SplitRows = std::map<const Split*, std::string>;
+
+// Of the splits of a benchmark that are parts of the file at `url`.
+Result<SplitRows> rows_at(const Benchmark& benchmark, const std::string& url,
+                          const Download& download) {
+  std::vector<const Split*> splits;
+  for (const auto& [name, split] : benchmark.splits()) {
+    if (split->url == url) splits.push_back(split);
+  }
+  PM_ASSIGN(const std::string body, download(url));
+  SplitRows rows;
+  if (!benchmark.original) {
+    for (const Split* split : splits) rows[split] = body;
+    return rows;
+  }
+  auto texts = convert_original(body, *benchmark.original, splits);
+  if (!texts.ok()) return texts.status().with_context(url);
+  for (size_t i = 0; i < splits.size(); ++i) rows[splits[i]] = std::move((*texts)[i]);
+  return rows;
+}
+
+// Downloads of one benchmark, each made once.
 class Originals {
  public:
   explicit Originals(const Download& download) : download_(download) {}
@@ -21,18 +42,15 @@ class Originals {
       return not_found("the registry has no URL to make it from; it is published at " +
                        benchmark.source);
     }
-    const auto [known, is_new] = bodies_.try_emplace(split.url, std::string());
-    if (is_new) known->second = download_(split.url);
+    const auto [known, is_new] = files_.try_emplace(split.url, SplitRows());
+    if (is_new) known->second = rows_at(benchmark, split.url, download_);
     PM_TRY(known->second.status());
-    if (!benchmark.original) return known->second;
-    auto rows = convert_original(*known->second, *benchmark.original, split);
-    if (!rows.ok()) return rows.status().with_context(split.url);
-    return rows;
+    return known->second->at(&split);
   }
 
  private:
   const Download& download_;
-  std::map<std::string, Result<std::string>> bodies_;
+  std::map<std::string, Result<SplitRows>> files_;
 };
 
 Result<std::string> checked(Result<std::string> bytes, const std::string& place,
@@ -82,7 +100,7 @@ Result<std::vector<PreparedFile>> prepare_benchmark(const Benchmark& benchmark,
   std::vector<PreparedFile> files;
   for (const auto& [name, split] : benchmark.splits()) {
     const fs::path file = prepared_path(data, benchmark, *split);
-    std::string from = "present";
+    std::string from(kPresent);
     if (!is_present(file, *split)) {
       PM_ASSIGN(Found found, find_bytes(benchmark, *split, mirror, originals));
       PM_TRY(make_folders(file.parent_path()));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/benchmarks/benchmark.h"
@@ -11,11 +12,13 @@
 
 namespace prefixmem::client {
 
+inline constexpr std::string_view kPresent = "present";
+
 struct PreparedFile {
   std::string split;
   std::filesystem::path file;
   int64_t rows = 0;
-  std::string from;  // "present", the mirror's file, or the URL
+  std::string from;  // kPresent, the mirror's file, or the URL
 };
 
 // DATA/NAME/FILE.

@@ -1,8 +1,7 @@
 #include "client/benchmarks/python_shuffle.h"
 
 #include <bit>
-#include <numeric>
-#include <random>
+#include <iterator>
 #include <utility>
 
 namespace prefixmem::client {
@@ -52,18 +51,16 @@ std::mt19937 seeded(uint64_t seed) {
 
 }  // namespace
 
-std::vector<int64_t> python_shuffle(int64_t count, uint64_t seed) {
-  std::mt19937 random = seeded(seed);
-  std::vector<int64_t> order(count);
-  std::iota(order.begin(), order.end(), 0);
-  for (int64_t last = count - 1; last > 0; --last) {
+PythonRandom::PythonRandom(uint64_t seed) : random_(seeded(seed)) {}
+
+void PythonRandom::shuffle(std::vector<int64_t>& items) {
+  for (int64_t last = std::ssize(items) - 1; last > 0; --last) {
     const auto bound = static_cast<uint32_t>(last + 1);
     const int unused = std::countl_zero(bound);
     uint32_t drawn = bound;
-    while (drawn >= bound) drawn = static_cast<uint32_t>(random()) >> unused;
-    std::swap(order[last], order[drawn]);
+    while (drawn >= bound) drawn = static_cast<uint32_t>(random_()) >> unused;
+    std::swap(items[last], items[drawn]);
   }
-  return order;
 }
 
 }  // namespace prefixmem::client

@@ -1,13 +1,23 @@
-// The order that Python's random.Random(seed).shuffle gives.
+// Python's random.Random(seed).shuffle.
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <vector>
 
 namespace prefixmem::client {
 
-// Which of `count` items stands at each place: CPython's MT19937, seeded with the seed's 32-bit
-// words, and Fisher-Yates from the end with numbers drawn by rejection.
-std::vector<int64_t> python_shuffle(int64_t count, uint64_t seed);
+// CPython's MT19937, seeded with the seed's 32-bit words.
+class PythonRandom {
+ public:
+  explicit PythonRandom(uint64_t seed);
+
+  // Fisher-Yates from the end with numbers drawn by rejection. What is shuffled next depends on
+  // how many items were shuffled before.
+  void shuffle(std::vector<int64_t>& items);
+
+ private:
+  std::mt19937 random_;
+};
 
 }  // namespace prefixmem::client

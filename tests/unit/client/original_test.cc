@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "client/benchmarks/csv.h"
 #include "client/benchmarks/python_shuffle.h"
 #include "tests/unit/client/registry_example.h"
@@ -14,15 +17,28 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// By the rules of a registry's `original`, given as YAML.
-Result<std::string> converted(std::string_view body, const std::string& rules,
-                              const Split& split = {}) {
+// A registry's `original`, given as YAML.
+Original rules_of(const std::string& rules) {
   std::string yaml = kTiny;
   const size_t begin = yaml.find("original:"), end = yaml.find("spec:");
   yaml.replace(begin, end - begin, "original: " + rules + "\n");
   const auto read = read_benchmarks(*spec::parse_tree(yaml), "tiny");
   EXPECT_TRUE(read.ok()) << read.status().message();
-  return convert_original(body, *read->front().original, split);
+  return read.ok() ? *read->front().original : Original();
+}
+
+Result<std::string> converted(std::string_view body, const std::string& rules,
+                              const Split& split = {}) {
+  auto texts = convert_original(body, rules_of(rules), {&split});
+  if (!texts.ok()) return texts.status();
+  return texts->front();
+}
+
+std::vector<int64_t> shuffled(int64_t count, PythonRandom& random) {
+  std::vector<int64_t> items(count);
+  std::iota(items.begin(), items.end(), 0);
+  random.shuffle(items);
+  return items;
 }
 
 TEST(Csv, ReadsQuotedCells) {
@@ -44,12 +60,15 @@ TEST(Tsv, KnowsNoQuotes) {
               ElementsAre(ElementsAre("a", "\"b"), ElementsAre("", "c")));
 }
 
-// From CPython 3.11: r = random.Random(seed); x = list(range(n)); r.shuffle(x).
-TEST(PythonShuffle, IsPythons) {
-  EXPECT_THAT(python_shuffle(10, 0), ElementsAre(7, 8, 1, 5, 3, 4, 2, 0, 9, 6));
-  EXPECT_THAT(python_shuffle(5, 12345678901234), ElementsAre(4, 2, 3, 1, 0));
-  EXPECT_THAT(python_shuffle(1, 3), ElementsAre(0));
-  EXPECT_TRUE(python_shuffle(0, 3).empty());
+// From CPython 3.11: r = random.Random(seed); x = list(range(n)); r.shuffle(x); …
+TEST(PythonRandom, ShufflesAsPythonDoes) {
+  PythonRandom zero(0);
+  EXPECT_THAT(shuffled(10, zero), ElementsAre(7, 8, 1, 5, 3, 4, 2, 0, 9, 6));
+  EXPECT_THAT(shuffled(5, zero), ElementsAre(3, 0, 4, 1, 2));
+  PythonRandom large(12345678901234);
+  EXPECT_THAT(shuffled(5, large), ElementsAre(4, 2, 3, 1, 0));
+  EXPECT_THAT(shuffled(1, large), ElementsAre(0));
+  EXPECT_TRUE(shuffled(0, large).empty());
 }
 
 TEST(Original, MakesRowsOfCsv) {
@@ -81,6 +100,27 @@ TEST(Original, ShufflesBeforeItTakes) {
   EXPECT_EQ(*converted(list + "]}", rules, split), "{\"n\": \"8\"}\n{\"n\": \"1\"}\n");
   split.take = {9, 90};
   EXPECT_EQ(*converted(list + "]}", rules, split), "{\"n\": \"6\"}\n");
+}
+
+// From CPython 3.11, its random.Random(5) shuffling the rows of 2, those of 10, what the first
+// split takes of each and what the second does.
+TEST(Original, ShufflesAndTakesPerValue) {
+  const Original original =
+      rules_of("{format: csv, columns: [k, x], shuffle: 5, per: k, fields: {n: {from: x}}}");
+  const auto mixed = converted("a,r0\n10,r1\n9,r2\n5a,r3\n",
+                               "{format: csv, columns: [k, x], shuffle: 0, per: k, fields: {n: "
+                               "{from: x}}}");
+  ASSERT_TRUE(mixed.ok()) << mixed.status().message();
+  EXPECT_EQ(std::count(mixed->begin(), mixed->end(), '\n'), 4) << "numbers first, each once";
+  Split train, test;
+  train.take = {0, 1};
+  test.take = {1, 3};
+  const auto texts = convert_original("10,r0\n2,r1\n2,r2\n10,r3\n10,r4\n2,r5\n2,r6\n10,r7\n",
+                                      original, {&train, &test});
+  ASSERT_TRUE(texts.ok()) << texts.status().message();
+  EXPECT_THAT(*texts,
+              ElementsAre("{\"n\": \"r4\"}\n{\"n\": \"r1\"}\n",
+                          "{\"n\": \"r7\"}\n{\"n\": \"r3\"}\n{\"n\": \"r2\"}\n{\"n\": \"r6\"}\n"));
 }
 
 TEST(Original, FollowsPointersAndLists) {
