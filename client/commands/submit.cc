@@ -8,6 +8,7 @@
 #include "client/render/json.h"
 #include "client/render/table.h"
 #include "client/render/text.h"
+#include "client/submission/model_configs.h"
 #include "client/submission/uploads.h"
 #include "common/id.h"
 
@@ -56,8 +57,9 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
-    PM_ASSIGN(*request.mutable_yaml(),
-              upload_named_files(request.yaml(), request.idempotency_key(), *server, note));
+    PM_ASSIGN(const auto configs, read_model_configs(request.yaml()));
+    *request.mutable_model_configs() = {configs.begin(), configs.end()};
+    PM_ASSIGN(*request.mutable_yaml(), upload_named_files(request, *server, note));
   }
   const auto response = server->submit(request);
   if (response.status().code() == Code::kUnavailable) {

@@ -40,9 +40,9 @@ Status check_path(std::string_view key, const fs::path& path) {
 
 }  // namespace
 
-Result<std::string> upload_named_files(const std::string& yaml, const std::string& idempotency_key,
-                                       Server& server,
+Result<std::string> upload_named_files(const v1::SubmitJobRequest& submitted, Server& server,
                                        const std::function<void(const std::string&)>& note) {
+  const std::string& yaml = submitted.yaml();
   PM_ASSIGN(Tree spec, spec::parse_tree(yaml));
   std::map<std::string, std::string> names;  // of what is sent: path → content://…
   PM_TRY(spec::each_path(spec, [&](std::string_view key, const Tree& value) -> Status {
@@ -54,7 +54,8 @@ Result<std::string> upload_named_files(const std::string& yaml, const std::strin
   if (names.empty()) return yaml;
   v1::CheckJobRequest request;
   request.set_yaml(yaml);
-  request.set_idempotency_key(idempotency_key);
+  request.set_idempotency_key(submitted.idempotency_key());
+  *request.mutable_model_configs() = submitted.model_configs();
   PM_TRY(server.check(request).status());  // before anything is read and sent, which takes a while
   std::vector<LocalContent> contents;
   for (auto& [path, name] : names) {

@@ -56,6 +56,7 @@ struct ModelConfig {
 };
 
 inline constexpr int64_t kMaxModelConfigBytes = 16 << 20;  // of a config.json
+inline constexpr size_t kMaxSentConfigBytes = 1 << 20;     // of one that is part of a call
 
 // Of that config.json. Errors: of read_file, and of parse_model_config behind the file's name.
 Result<ModelConfig> read_model_config(const std::filesystem::path& file);

@@ -12,6 +12,7 @@ using nlohmann::json;
 
 constexpr int64_t kMaxSize = 1 << 24;
 constexpr int64_t kMaxVocabulary = 1 << 26;
+constexpr int64_t kMaxHeadDim = 1 << 12;
 
 void check_sizes(ConfigFields& fields, const ModelConfig& config) {
   if (config.num_attention_heads % config.num_key_value_heads != 0) {
@@ -35,7 +36,12 @@ void read_sizes(ConfigFields& fields, const ConfigDefaults& defaults, ModelConfi
   const int64_t pairs = paired ? heads : defaults.num_key_value_heads;
   config.num_key_value_heads = fields.size("num_key_value_heads", pairs, kMaxSize);
   const int64_t width = defaults.head_dim > 0 ? defaults.head_dim : config.hidden_size / heads;
-  config.head_dim = fields.size("head_dim", width, kMaxSize);
+  config.head_dim = fields.size("head_dim", width, kMaxHeadDim);
+  if (config.head_dim > kMaxHeadDim) {  // ropes are as long
+    fields.fail("num_attention_heads",
+                "so many that each has at most " + std::to_string(kMaxHeadDim) + " of hidden_size");
+    config.head_dim = kMaxHeadDim;
+  }
   config.max_position_embeddings =
       fields.size("max_position_embeddings", defaults.max_position_embeddings);
   check_sizes(fields, config);

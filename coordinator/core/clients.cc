@@ -50,11 +50,12 @@ Result<std::vector<LiveJob>> first_jobs(const JobSpec& spec, std::optional<LiveS
 
 // Of those whose model is known.
 Result<google::protobuf::RepeatedPtrField<v1::JobMemory>> estimates_of(
-    const std::vector<LiveJob>& jobs, ModelConfigs& models) {
+    const std::vector<LiveJob>& jobs, const ToldModels& told, ModelConfigs& models) {
   google::protobuf::RepeatedPtrField<v1::JobMemory> all;
   for (const LiveJob& job : jobs) {
     PM_ASSIGN(const JobSpec spec, job_spec_from_proto(job.record.job.spec()));
-    const auto model = models.of(spec.model);
+    models.of(spec.model);  // reads it, where it is kept
+    const auto model = find_model(spec.model, told, models);
     if (!model) continue;
     PM_ASSIGN(*all.Add(), job_memory(spec, *model));
   }
@@ -79,27 +80,30 @@ Status Coordinator::check_key(const std::string& idempotency_key) {
                                       idempotency_key.size(), kMostBytes));
 }
 
-Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted,
-                                               const std::string& tenant) {
+Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted, const std::string& tenant,
+                                               const ToldModels& told) {
   Planned planned;
+  planned.told = told;
   PM_ASSIGN(planned.spec, with_content_of_names(submitted, planned.inputs));
   const Origin origin{environment_.clock.wall(), environment_.random};
   if (planned.spec.sweep) {
     PM_ASSIGN(planned.sweep, new_sweep(planned.spec, origin));
     planned.sweep->shown.set_tenant(tenant);
+    if (planned.sweep->is_search()) planned.sweep->told = told;  // a grid begins nothing later
   }
   PM_ASSIGN(planned.jobs, first_jobs(planned.spec, planned.sweep, origin));
   for (LiveJob& job : planned.jobs) job.record.job.set_tenant(tenant);
   // For trials to come, which are not to wait for it.
   for (const auto& [key, value] : planned.inputs) models_.of(value);
-  predict_memory(planned.jobs, config_.scheduler, models_);
+  predict_memory(planned.jobs, config_.scheduler, told, models_);
   return planned;
 }
 
 Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
                                                   const std::string& idempotency_key,
-                                                  const std::string& tenant) {
-  Result<Planned> planned = plan(submitted, tenant);
+                                                  const std::string& tenant,
+                                                  const ToldModels& told) {
+  Result<Planned> planned = plan(submitted, tenant, told);
   const store::Submission submission{.idempotency_key = kept_key(idempotency_key, tenant),
                                      .spec_sha256 = sha256_hex(to_yaml(submitted)),
                                      .sweep_id = {},
@@ -119,11 +123,12 @@ Result<v1::SubmitJobResponse> Coordinator::submit(const JobSpec& submitted,
 
 Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
                                                     const std::string& idempotency_key,
-                                                    const std::string& tenant, bool memory) {
-  Result<Planned> planned = plan(submitted, tenant);
+                                                    const std::string& tenant,
+                                                    const ToldModels& told, bool memory) {
+  Result<Planned> planned = plan(submitted, tenant, told);
   v1::CheckJobResponse response;
   if (memory && planned.ok()) {
-    PM_ASSIGN(*response.mutable_memory(), estimates_of(planned->jobs, models_));
+    PM_ASSIGN(*response.mutable_memory(), estimates_of(planned->jobs, told, models_));
   }
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
@@ -138,7 +143,7 @@ Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
 Status Coordinator::complete(Planned& planned) {
   PM_TRY(check_inputs(planned.inputs));
   PM_TRY(check_quota(planned.jobs));
-  PM_TRY(check_memory(planned.jobs));
+  PM_TRY(check_memory(planned.jobs, planned.told));
   return name_dependencies(planned.jobs, planned.sweep);
 }
 

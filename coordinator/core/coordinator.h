@@ -72,13 +72,15 @@ class Coordinator {
   static Status check_key(const std::string& idempotency_key);
   // Stores the job, or its sweep with the trials that begin at once, or nothing. Idempotent by a
   // non-empty key. RESOURCE_EXHAUSTED where it would take the tenant beyond a quota.
+  // `told`: of models that are paths on workers.
   Result<v1::SubmitJobResponse> submit(const JobSpec& submitted, const std::string& idempotency_key,
-                                       const std::string& tenant = auth::kDefaultTenant);
+                                       const std::string& tenant = auth::kDefaultTenant,
+                                       const ToldModels& told = {});
   // What submit would say to it now; with `memory` also what its ranks need.
   Result<v1::CheckJobResponse> check_job(const JobSpec& submitted,
                                          const std::string& idempotency_key,
                                          const std::string& tenant = auth::kDefaultTenant,
-                                         bool memory = false);
+                                         const ToldModels& told = {}, bool memory = false);
   // By name, with what they use.
   Result<std::vector<v1::Tenant>> tenants();
   // As it is afterwards. INVALID_ARGUMENT naming the field.
@@ -199,10 +201,11 @@ class Coordinator {
   struct Planned {
     JobSpec spec;        // with content in the place of models and jobs
     NamedInputs inputs;  // of it
+    ToldModels told;
     std::optional<LiveSweep> sweep;
     std::vector<LiveJob> jobs;
   };
-  Result<Planned> plan(const JobSpec& submitted, const std::string& tenant);
+  Result<Planned> plan(const JobSpec& submitted, const std::string& tenant, const ToldModels& told);
   // Checks what it names and its tenant's quota, and puts ids in the place of jobs' names.
   Status complete(Planned& planned) PM_REQUIRES(mutex_);
   // The submission that counts: the earlier one, where its key was used before.
@@ -223,7 +226,7 @@ class Coordinator {
   // memory.cc
   // RESOURCE_EXHAUSTED where no worker that is known has memory for a rank of one of the jobs and
   // none is to be brought.
-  Status check_memory(const std::vector<LiveJob>& jobs) PM_REQUIRES(mutex_);
+  Status check_memory(const std::vector<LiveJob>& jobs, const ToldModels& told) PM_REQUIRES(mutex_);
 
   // names.cc
   // A job keeps the content that it was submitted with, whatever the names in its spec mean later.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "coordinator/core/model_configs.h"
 #include "coordinator/core/worker_link.h"
 #include "coordinator/scheduler/fence.h"
 #include "coordinator/scheduler/queue.h"
@@ -54,6 +55,7 @@ struct LiveSweep {
   JobSpec spec = {};
   sweep::SweepPlan plan = {};
   sweep::Record record = {};           // of all its trials, ended ones too
+  ToldModels told = {};                // with its submission; none after a restart
   std::vector<std::string> jobs = {};  // ids of its trials, by number
   bool changed = true;                 // since `advance` last looked at it
 

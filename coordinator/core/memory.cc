@@ -21,11 +21,18 @@ bool fits(const scheduler::Job& job, const std::vector<scheduler::Room>& rooms) 
 
 }  // namespace
 
+std::shared_ptr<const ModelConfig> find_model(const std::string& name, const ToldModels& told,
+                                              ModelConfigs& models) {
+  if (auto known = models.known(name)) return known;
+  const auto found = told.find(name);
+  return found == told.end() ? nullptr : found->second;
+}
+
 void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,
-                    ModelConfigs& models) {
+                    const ToldModels& told, ModelConfigs& models) {
   for (LiveJob& job : jobs) {
     v1::Job& shown = job.record.job;
-    const auto model = models.known(shown.spec().model());
+    const auto model = find_model(shown.spec().model(), told, models);
     if (!model) continue;
     const auto spec = job_spec_from_proto(shown.spec());
     if (!spec.ok()) continue;
@@ -35,7 +42,7 @@ void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,
   }
 }
 
-Status Coordinator::check_memory(const std::vector<LiveJob>& jobs) {
+Status Coordinator::check_memory(const std::vector<LiveJob>& jobs, const ToldModels& told) {
   const bool known = std::any_of(jobs.begin(), jobs.end(),
                                  [](const LiveJob& job) { return job.record.job.has_memory(); });
   if (!known || config_.brings_workers) return {};
@@ -54,7 +61,7 @@ Status Coordinator::check_memory(const std::vector<LiveJob>& jobs) {
     const v1::Job& shown = job.record.job;
     std::string message = fmt::format("{}: {}", shown.name(), never_fits(rooms, waits));
     PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
-    if (const auto model = models_.known(spec.model)) {
+    if (const auto model = find_model(spec.model, told, models_)) {
       const std::string settings =
           memory::settings_that_fit(spec, *model, may_share(job.record, config_.scheduler),
                                     [&](const memory::Placed& placed) {

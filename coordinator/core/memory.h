@@ -8,8 +8,13 @@
 
 namespace prefixmem {
 
-// Fills in what new jobs are placed by, of those whose model has been read. Reads none.
+// Null where nobody has read or told of it. What the coordinator keeps comes before what a client
+// says of it.
+std::shared_ptr<const ModelConfig> find_model(const std::string& name, const ToldModels& told,
+                                              ModelConfigs& models);
+
+// Fills in what new jobs are placed by, of those whose model has been read or told of. Reads none.
 void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,
-                    ModelConfigs& models);
+                    const ToldModels& told, ModelConfigs& models);
 
 }  // namespace prefixmem

@@ -1,16 +1,19 @@
 #include "coordinator/core/model_configs.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "common/content/content_name.h"
+#include "common/spec/utf8.h"
 #include "coordinator/core/content_files.h"
 
 namespace prefixmem {
 namespace {
 
 constexpr size_t kMostKnown = 1000;
+constexpr int kMostTold = 100;
 
 Result<ModelConfig> read_config(store::Reader& reader, const store::Blobs& blobs,
                                 const std::string& model) {
@@ -30,6 +33,24 @@ bool may_come(Code code) {
 }
 
 }  // namespace
+
+Result<ToldModels> told_models(const google::protobuf::RepeatedPtrField<v1::ModelConfig>& configs) {
+  if (configs.size() > kMostTold) {
+    return invalid_argument(fmt::format("model_configs has {} entries; allowed: at most {}",
+                                        configs.size(), kMostTold));
+  }
+  ToldModels told;
+  for (const v1::ModelConfig& one : configs) {
+    if (one.config_json().size() > kMaxSentConfigBytes) {
+      return invalid_argument(fmt::format(
+          "the config_json of model \"{}\" has {} bytes; allowed: at most {}",
+          spec::shortened(one.model(), 200), one.config_json().size(), kMaxSentConfigBytes));
+    }
+    auto config = parse_model_config(one.config_json());
+    if (config.ok()) told[one.model()] = std::make_shared<const ModelConfig>(*std::move(config));
+  }
+  return told;
+}
 
 std::shared_ptr<const ModelConfig> ModelConfigs::known(const std::string& model) {
   const MutexLock lock(mutex_);

@@ -1,4 +1,4 @@
-// What the models that the coordinator keeps are made of.
+// What models are made of: those that the coordinator keeps, and those that clients tell it of.
 #pragma once
 
 #include <map>
@@ -9,8 +9,16 @@
 #include "common/thread_annotations.h"
 #include "coordinator/store/blobs.h"
 #include "coordinator/store/reader.h"
+#include "prefixmem/v1/job_service.pb.h"
 
 namespace prefixmem {
+
+// By the names that specs have for them.
+using ToldModels = std::map<std::string, std::shared_ptr<const ModelConfig>>;
+
+// Without those of a family that is not known. INVALID_ARGUMENT where there are too many or one is
+// too long.
+Result<ToldModels> told_models(const google::protobuf::RepeatedPtrField<v1::ModelConfig>& configs);
 
 // Thread-safe; may read from a store on another host. Reads each model once, or a few times at
 // once.

@@ -74,10 +74,10 @@ void Coordinator::advance_sweeps() {
     }
     if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
     if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
+    predict_memory(step.begun, config_.scheduler, sweep.told, models_);
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));
   }
   if (begun.empty()) return;
-  predict_memory(begun, config_.scheduler, models_);
   const Status status = insert(begun, {});
   if (!status.ok()) spdlog::error("sweeps: {}", status.message());
 }

@@ -74,7 +74,8 @@ grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* cal
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
-    return context_.coordinator.submit(spec, request->idempotency_key(), tenant);
+    PM_ASSIGN(const ToldModels told, told_models(request->model_configs()));
+    return context_.coordinator.submit(spec, request->idempotency_key(), tenant, told);
   });
 }
 
@@ -85,7 +86,8 @@ grpc::ServerUnaryReactor* JobService::CheckJob(grpc::CallbackServerContext* call
     PM_TRY(Coordinator::check_key(request->idempotency_key()));
     PM_ASSIGN(const JobSpec spec, spec_of(*request, context_.limits.limits()));
     PM_ASSIGN(const std::string tenant, tenant_of(*call, context_.tokens));
-    return context_.coordinator.check_job(spec, request->idempotency_key(), tenant,
+    PM_ASSIGN(const ToldModels told, told_models(request->model_configs()));
+    return context_.coordinator.check_job(spec, request->idempotency_key(), tenant, told,
                                           request->memory());
   });
 }

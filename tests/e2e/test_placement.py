@@ -55,6 +55,8 @@ def test_ranks_hold_the_slots_of_the_memory_that_they_need(lab, cluster):
     assert refused.code == 15, refused
     assert "a rank needs 0.39 GiB" in refused.err, refused
     assert "the largest worker has 0.29 GiB; no setting" in refused.err, refused
+    told = cluster.pmt("submit", spec, "--set", f"model={lab.model}")
+    assert told.err == refused.err, "of a model on the workers, by the client's own config.json"
 
     cluster.start_worker(memory="600MB")
     first, second = submit(cluster, spec), submit(cluster, spec, "--set", "name=second")

@@ -39,15 +39,20 @@ def submitted(service):
 def test_files_of_a_spec_become_content(client, service, stored, rows):
     model = rows.parent / "m"
     model.mkdir()
-    for file in ("config.json", "model.safetensors"):
-        (model / file).touch()
-    client.submit({"model": "m", "data": {"train": "train.jsonl", "eval": "train.jsonl"}})
+    (model / "config.json").write_text('{"model_type": "llama"}')
+    (model / "model.safetensors").touch()
+    spec = {"model": "m", "data": {"train": "train.jsonl", "eval": "train.jsonl"}}
+    client.submit(spec)
     content_name = f"content://{DIGEST}/train.jsonl"
     assert submitted(service) == {
         "model": str(model),
         "data": {"train": content_name, "eval": content_name},
     }
     assert stored.whole == {DIGEST: ROWS}
+    told = [(one.model, one.config_json) for one in service.requests[-1].model_configs]
+    assert told == [(str(model), '{"model_type": "llama"}')]
+    client.submit(spec, upload=False)
+    assert not service.requests[-1].model_configs
 
 
 @pytest.mark.parametrize(

@@ -180,5 +180,25 @@ TEST_F(UploadTest, RowsAreNoFolder) {
                           "\", a folder; allowed: a file\n");
 }
 
+TEST_F(UploadTest, TellsWhatModelsOfThisHostAreMadeOf) {
+  write_model("m");
+  pmt.write("m/config.json", R"({"model_type": "llama"})");
+  write_model("latin1");
+  pmt.write("latin1/config.json", "{\"a\": \"\xe9\"}");
+  pmt.write("q/one.gguf", "");
+  const std::string spec =
+      "model: m\ndata: {train: train.jsonl}\nsweep: {grid: {model: [m, q, latin1, "
+      "\"models://kept\"]}}";
+  EXPECT_EQ(submit(spec).code, 0);
+  const auto& told = pmt.service.submitted.back().model_configs();
+  ASSERT_EQ(told.size(), 1) << "once, and of what has one";
+  EXPECT_EQ(told[0].model(), pmt.path("m").string());
+  EXPECT_EQ(told[0].config_json(), R"({"model_type": "llama"})");
+  ASSERT_THAT(pmt.service.checked, SizeIs(1));
+  EXPECT_EQ(pmt.service.checked[0].model_configs_size(), 1) << "before rows are sent, too";
+  EXPECT_EQ(submit(spec, {"--no-upload"}).code, 0);
+  EXPECT_EQ(pmt.service.submitted.back().model_configs_size(), 0);
+}
+
 }  // namespace
 }  // namespace prefixmem::client

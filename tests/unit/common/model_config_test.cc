@@ -304,6 +304,7 @@ TEST(Config, RefusesBadValuesByName) {
                       {{"vocab_size", 1.5}},
                       {{"layer_types", {"full_attention"}}},
                       {{"head_dim", 7}},
+                      {{"head_dim", 4098}},
                       {{"num_key_value_heads", 3}},
                       {{"rope_scaling", 4}}};
   for (const json& change : bad) {
@@ -312,6 +313,10 @@ TEST(Config, RefusesBadValuesByName) {
   }
   EXPECT_THAT(refusal(llama(), {{"num_attention_heads", 7}, {"num_key_value_heads", 7}}),
               HasSubstr("hidden_size is 64; allowed: a multiple of num_attention_heads"));
+  EXPECT_THAT(
+      refusal(llama(),
+              {{"num_attention_heads", 1}, {"num_key_value_heads", 1}, {"hidden_size", 1 << 24}}),
+      HasSubstr("num_attention_heads is 1; allowed: so many that each has at most 4096"));
 }
 
 TEST(Config, RefusesTextThatIsNoConfig) {

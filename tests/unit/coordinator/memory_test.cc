@@ -47,6 +47,12 @@ class JobMemoryTest : public CoordinatorTest {
   Status submit_with_model(const std::string& name, const std::string& more = "") {
     return coordinator().submit(spec_of(name, more), "").status();
   }
+  static ToldModels told_of(const std::string& model) {
+    google::protobuf::RepeatedPtrField<v1::ModelConfig> configs;
+    configs.Add()->set_model(model);
+    configs.Mutable(0)->set_config_json(kConfig);
+    return told_models(configs).value();
+  }
   v1::Worker seen(const std::string& id) {
     for (const v1::Worker& worker : coordinator().workers()) {
       if (worker.id() == id) return worker;
@@ -144,8 +150,47 @@ TEST_F(JobMemoryTest, NoneIsRefusedWhereLargerWorkersMayCome) {
   EXPECT_TRUE(submit_with_model("b").ok()) << "a batch system may bring one";
 }
 
-TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByItToo) {
-  const auto sweep = parse_job_spec(R"(
+TEST_F(JobMemoryTest, AModelOnWorkersIsPlacedByWhatTheClientTellsOfIt) {
+  offer("w", 64 * kGiB);
+  ASSERT_TRUE(submit_with_model("kept").ok());
+  const JobSpec wanted = spec("a");
+  const ToldModels told = told_of(wanted.model);
+  ASSERT_TRUE(coordinator().submit(wanted, "", auth::kDefaultTenant, told).ok());
+  EXPECT_EQ(job("a").memory().SerializeAsString(), job("kept").memory().SerializeAsString());
+  const auto checked = coordinator().check_job(wanted, "", auth::kDefaultTenant, told, true);
+  ASSERT_TRUE(checked.ok());
+  EXPECT_EQ(checked->memory_size(), 1);
+  submit("b");
+  EXPECT_FALSE(job("b").has_memory()) << "nobody told of it with this submission";
+}
+
+TEST_F(JobMemoryTest, OneThatTheClientTellsOfIsRefusedWithWhatWouldFit) {
+  offer("w", 8 * kGiB);
+  JobSpec large = spec("a");
+  large.train.micro_batch_tokens = 65536;
+  large.train.global_batch_size = 64;
+  const auto refused =
+      coordinator().submit(large, "", auth::kDefaultTenant, told_of(large.model)).status();
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.message(), HasSubstr("it fits with train.activation_checkpointing: auto"));
+}
+
+TEST_F(JobMemoryTest, WhatIsToldIsBounded) {
+  google::protobuf::RepeatedPtrField<v1::ModelConfig> configs;
+  configs.Add()->set_config_json("no JSON");
+  EXPECT_TRUE(told_models(configs)->empty());
+  configs.Add()->set_config_json(std::string((1 << 20) + 1, ' '));
+  configs.Mutable(1)->set_model("/m");
+  EXPECT_EQ(told_models(configs).status().message(),
+            "the config_json of model \"/m\" has 1048577 bytes; allowed: at most 1048576");
+  configs.Clear();
+  for (int i = 0; i < 101; ++i) configs.Add();
+  EXPECT_EQ(told_models(configs).status().message(),
+            "model_configs has 101 entries; allowed: at most 100");
+}
+
+// One trial after the other.
+constexpr const char* kSearch = R"(
 name: s
 model: job://model
 data: {train: t, eval: e}
@@ -156,7 +201,23 @@ sweep:
   max_concurrent: 1
   goal: {metric: loss, mode: min}
   space: {train.weight_decay: {type: uniform, low: 0.1, high: 0.2}}
-)");
+)";
+
+TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByWhatWasToldToo) {
+  auto sweep = parse_job_spec(kSearch);
+  ASSERT_TRUE(sweep.ok()) << sweep.status().message();
+  sweep->model = "/m";
+  ASSERT_TRUE(coordinator().submit(*sweep, "", auth::kDefaultTenant, told_of("/m")).ok());
+  offer("w", 64 * kGiB);
+  coordinator().tick();
+  ASSERT_TRUE(ended("w", "s-1/1", "OK").ok());
+  pass(Millis(200));
+  EXPECT_TRUE(job("s-1").has_memory());
+  EXPECT_TRUE(job("s-2").has_memory());
+}
+
+TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByItToo) {
+  const auto sweep = parse_job_spec(kSearch);
   ASSERT_TRUE(sweep.ok()) << sweep.status().message();
   ASSERT_TRUE(coordinator().submit(*sweep, "").ok());
   restart();

@@ -22,7 +22,7 @@ from prefixmem.client.events import Event
 from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
-from prefixmem.client.submission import named_files, renamed, text_of
+from prefixmem.client.submission import model_configs, named_files, renamed, text_of
 
 Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
 JobName = Job | str  # a job, its id, or its name where only one job has it
@@ -81,8 +81,11 @@ class Client:
         if isinstance(spec, job_pb2.JobSpec):
             request.spec.CopyFrom(spec)
         else:
-            text = text_of(spec)
-            request.yaml = self._uploaded(text, key) if upload else text
+            request.yaml = text_of(spec)
+            if upload:
+                for model, config in model_configs(request.yaml).items():
+                    request.model_configs.add(model=model, config_json=config)
+                request.yaml = self._uploaded(request)
         for delay in _SUBMIT_RETRY_DELAYS:
             try:
                 return self._submit(request)
@@ -210,14 +213,19 @@ class Client:
         """The id of a job that is there; names and prefixes are asked for."""
         return job.id if isinstance(job, Job) else self.get(job).id
 
-    def _uploaded(self, text: str, key: str) -> str:
-        files = named_files(text)
+    def _uploaded(self, submitted: job_service_pb2.SubmitJobRequest) -> str:
+        """Its spec with content in the place of files."""
+        files = named_files(submitted.yaml)
         if not files:
-            return text
-        request = job_service_pb2.CheckJobRequest(yaml=text, idempotency_key=key)
+            return submitted.yaml
+        request = job_service_pb2.CheckJobRequest(
+            yaml=submitted.yaml,
+            idempotency_key=submitted.idempotency_key,
+            model_configs=submitted.model_configs,
+        )
         with contextlib.suppress(Unimplemented):  # by an older one, which looks at it later
             self._channel.call("CheckJob", request)
-        return renamed(text, {path: self.upload(path) for path in files})
+        return renamed(submitted.yaml, {path: self.upload(path) for path in files})
 
     def _submit(self, request: job_service_pb2.SubmitJobRequest) -> list[Job]:
         return list(map(values.job_of, self._channel.call("SubmitJob", request).jobs))

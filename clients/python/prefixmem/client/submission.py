@@ -9,6 +9,7 @@ content, once the coordinator has said that it takes the spec. Benchmarks are lo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -31,6 +32,8 @@ PATHS = (
 )
 MODEL = "model"
 CONFIG, GGUF = "config.json", ".gguf"
+MOST_CONFIGS, MOST_BYTES_OF_A_CONFIG = 100, 1 << 20  # that the coordinator takes
+MOST_BYTES_OF_CONFIGS = 2 << 20  # that every coordinator takes in a call
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FOLDERS = (MODEL, "method.init")  # may be folders
 BLOCKS = (
@@ -80,6 +83,27 @@ def named_files(text: str) -> list[str]:
 
     replaced(text, look)
     return list(found)
+
+
+def model_configs(text: str) -> dict[str, str]:
+    """{path: text of its config.json} of models on this host that have a readable one."""
+    paths: dict[str, None] = {}
+
+    def look(key: str, path: str) -> str:
+        if key == MODEL and SCHEME not in path:
+            paths[path] = None
+        return path
+
+    replaced(text, look)
+    found, left = {}, MOST_BYTES_OF_CONFIGS
+    for path in list(paths)[:MOST_CONFIGS]:
+        file = pathlib.Path(path, CONFIG)
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            size = file.stat().st_size
+            if size <= min(MOST_BYTES_OF_A_CONFIG, left):
+                found[path] = file.read_text(encoding="utf-8")
+                left -= size
+    return found
 
 
 def renamed(text: str, names: Mapping[str, str]) -> str:
