@@ -66,12 +66,18 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   return "pmt: " + printable(error.what()) + " (see pmt" + command + " --help)\n";
 }
 
+// Those may be wanted as Markdown and CSV.
+bool prints_results(const CLI::App& command) {
+  const CLI::Option* results = command.get_option_no_throw("--results");
+  return command.get_name() == "results" || (results != nullptr && results->count() > 0);
+}
+
 Result<int> run_command(const std::vector<Command>& commands, Session& session) {
   try {
     for (const Command& command : commands) {
       if (!command.app->parsed()) continue;
       const bool plain = session.form == Form::kTable || session.json();
-      if (plain || command.app->get_name() == "results") return command.run(session);
+      if (plain || prints_results(*command.app)) return command.run(session);
       return invalid_argument("--output of pmt " + command.app->get_name() +
                               " is neither table nor json; allowed: table, json");
     }

@@ -38,12 +38,11 @@ struct Stream {
 
 class EventFeed::Streams {
  public:
-  Streams(Server& server, const std::vector<std::string>& job_ids, FeedOptions options)
-      : server_(server), options_(options), streams_(job_ids.size()) {
-    for (size_t i = 0; i < job_ids.size(); ++i) {
-      streams_[i].job = job_ids[i];
-      open(streams_[i]);
-    }
+  Streams(Server& server, FeedOptions options) : server_(server), options_(options) {}
+
+  void add(const std::string& job_id) {
+    streams_.emplace_back().job = job_id;
+    open(streams_.back());
   }
 
   ~Streams() {
@@ -181,9 +180,11 @@ class EventFeed::Streams {
   MonotonicTime last_failure_;
 };
 
-EventFeed::EventFeed(Server& server, const std::vector<std::string>& job_ids, FeedOptions options)
-    : streams_(std::make_unique<Streams>(server, job_ids, options)) {}
+EventFeed::EventFeed(Server& server, FeedOptions options)
+    : streams_(std::make_unique<Streams>(server, options)) {}
 EventFeed::~EventFeed() = default;
+
+void EventFeed::add(const std::string& job_id) { streams_->add(job_id); }
 
 FeedItem EventFeed::next(std::chrono::system_clock::time_point deadline) {
   return streams_->next(deadline);

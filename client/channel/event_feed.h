@@ -7,7 +7,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "client/channel/server.h"
 #include "common/backoff.h"
@@ -37,12 +36,16 @@ struct FeedItem {
 // One thread at a time. `server` must outlive it.
 class EventFeed {
  public:
-  EventFeed(Server& server, const std::vector<std::string>& job_ids, FeedOptions options);
+  EventFeed(Server& server, FeedOptions options);
   ~EventFeed();  // ends all streams
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
 
-  // Waits for the next thing until `deadline`. After kDone or kFailed there is nothing more.
+  // From the job's first event on.
+  void add(const std::string& job_id);
+
+  // Waits for the next thing until `deadline`. After kFailed there is nothing more, after kDone
+  // what add() brings.
   FeedItem next(std::chrono::system_clock::time_point deadline);
 
  private:

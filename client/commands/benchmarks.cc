@@ -17,7 +17,6 @@ using spec::Tree;
 struct BenchmarksOptions {
   BenchmarkOptions places;
   std::string name;
-  std::string mirror;
 };
 
 std::string rows_text(const std::optional<Split>& split) { return split ? whole(split->rows) : ""; }
@@ -109,12 +108,10 @@ Result<int> prepare_benchmarks(const BenchmarksOptions& options, Session& sessio
   PM_ASSIGN(const Registry registry, options.places.open(session));
   PM_ASSIGN(const auto found, registry.find(options.name));
   const auto data = options.places.data_folder(session);
-  const auto mirror = options.mirror.empty() ? "" : session.env.working_folder / options.mirror;
-  const Download get = [](const std::string& url) { return download(url); };
   Json all = Json::array();
   Table table({{"benchmark"}, {"split"}, {"rows", Align::kRight}, {"file"}, {"from"}});
   for (const Benchmark* benchmark : found) {
-    PM_ASSIGN(const auto files, prepare_benchmark(*benchmark, data, mirror, get));
+    PM_ASSIGN(const auto files, options.places.prepare(*benchmark, session));
     all.push_back(json_of(*benchmark, data));
     for (const PreparedFile& one : files) {
       table.add({benchmark->name, one.split, whole(one.rows), one.file.string(), one.from});
@@ -131,8 +128,7 @@ Command add_benchmarks(CLI::App& app) {
   CLI::App* command = app.add_subcommand("benchmarks", "List, show and prepare benchmarks");
   command->require_subcommand(1);
   add_benchmark_options(*command, options->places);
-  command->add_option("--mirror", options->mirror, "Folder of files that is tried first by prepare")
-      ->envname("PREFIXMEM_DATA");
+  add_mirror_option(*command, options->places);
   CLI::App* list = command->add_subcommand("list", "List the benchmarks of the registry");
   CLI::App* show = command->add_subcommand("show", "Show a benchmark, or all tasks of a suite");
   CLI::App* prepare = command->add_subcommand("prepare", "Fetch and check its files");

@@ -40,6 +40,22 @@ class JsonLines final : public Display {
   Session& session_;
 };
 
+class Notes final : public Display {
+ public:
+  explicit Notes(Session& session) : session_(session) {}
+
+  Status event(const v1::JobEvent& event, const JobView& view) override {
+    if (event.has_state() && has_ended(event.state().state())) {
+      session_.note(event_line(event, view));
+    }
+    return {};
+  }
+  void away(const Status& why) override { session_.note(why.message() + "; waiting for it"); }
+
+ private:
+  Session& session_;
+};
+
 class Bars final : public Display {
  public:
   explicit Bars(Session& session) : session_(session) {}
@@ -51,6 +67,10 @@ class Bars final : public Display {
   }
   void away(const Status& why) override {
     away_ = why.message() + "; waiting for it";
+    want_paint();
+  }
+  void back() override {
+    away_.clear();
     want_paint();
   }
 
@@ -93,6 +113,10 @@ std::unique_ptr<Display> make_display(Session& session) {
   if (session.json()) return std::make_unique<JsonLines>(session);
   if (session.env.terminal()) return std::make_unique<Bars>(session);
   return std::make_unique<Lines>(session);
+}
+
+std::unique_ptr<Display> make_note_display(Session& session) {
+  return std::make_unique<Notes>(session);
 }
 
 }  // namespace prefixmem::client

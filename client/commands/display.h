@@ -18,6 +18,8 @@ class Display {
   // `view` is the job after the event.
   virtual Status event(const v1::JobEvent& event, const JobView& view) = 0;
   virtual void away(const Status& why) = 0;
+  // The coordinator answers again; an event says so, too.
+  virtual void back() {}
 
   // When it wants to be repainted next; Time::max(): not before the next event.
   virtual Time repaint_time() const { return Time::max(); }
@@ -28,5 +30,7 @@ class Display {
 
 // By the session: JSON lines, bars on a terminal, otherwise lines.
 std::unique_ptr<Display> make_display(Session& session);
+// A note at each job's end, and nothing on the output.
+std::unique_ptr<Display> make_note_display(Session& session);
 
 }  // namespace prefixmem::client

@@ -1,4 +1,4 @@
-#include "client/render/results.h"
+#include "client/commands/results.h"
 
 #include <CLI/CLI.hpp>
 #include <set>
@@ -7,19 +7,12 @@
 #include "client/commands/lookup.h"
 #include "client/exit_codes.h"
 #include "client/render/json.h"
+#include "client/render/results.h"
 #include "client/render/sweep_answer.h"
 #include "client/render/sweep_results.h"
 
 namespace prefixmem::client {
 namespace {
-
-struct ResultsOptions {
-  std::vector<std::string> jobs;
-  bool by_job = false;
-  bool by_setting = false;
-  bool by_method = false;
-  std::string baseline;
-};
 
 // "<job>/adapter": the folders of the store that hold the job's adapter files.
 std::string adapter_place(const std::string& job, const v1::ListArtifactsResponse& artifacts) {
@@ -77,7 +70,9 @@ Result<int> by_job(const ResultsOptions& options, Server& server, Session& sessi
   return kExitDone;
 }
 
-Result<int> results(const ResultsOptions& options, Session& session) {
+}  // namespace
+
+Result<int> print_results(const ResultsOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   if (options.jobs.size() == 1 && !options.by_job) {
     PM_ASSIGN(const Named named, find_named(*server, options.jobs.front()));
@@ -89,8 +84,6 @@ Result<int> results(const ResultsOptions& options, Session& session) {
   }
   return by_job(options, *server, session);
 }
-
-}  // namespace
 
 Command add_results(CLI::App& app) {
   auto options = std::make_shared<ResultsOptions>();
@@ -111,7 +104,7 @@ Command add_results(CLI::App& app) {
   by_setting->excludes(by_method);
   command->add_option("--baseline", options->baseline,
                       "Of a sweep: method that the others are compared with; default: the first");
-  return {command, [options](Session& session) { return results(*options, session); }};
+  return {command, [options](Session& session) { return print_results(*options, session); }};
 }
 
 }  // namespace prefixmem::client

@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "client/commands/commands.h"
+#include "client/commands/results.h"
 #include "client/commands/spec_file.h"
 #include "client/commands/watch.h"
 #include "client/exit_codes.h"
@@ -20,6 +22,7 @@ struct SubmitOptions {
   std::string idempotency_key;
   bool no_upload = false;
   bool watch = false;
+  bool results = false;
 };
 
 Result<v1::SubmitJobRequest> make_request(const SubmitOptions& options, Session& session) {
@@ -52,8 +55,34 @@ void note_shared_name(const v1::SubmitJobResponse& response, Server& server, Ses
                "\" too: call this one by its id");
 }
 
+WatchedJobs watched_of(const v1::SubmitJobResponse& response) {
+  WatchedJobs watched{{response.jobs().begin(), response.jobs().end()}, {}};
+  if (!response.sweep_id().empty()) watched.sweeps.push_back(response.sweep_id());
+  return watched;
+}
+
+// Only results go to the output.
+Result<int> wait_for_results(const v1::SubmitJobResponse& response, Session& session) {
+  const std::string& sweep = response.sweep_id();
+  const std::string id = sweep.empty() ? response.jobs(0).id() : sweep;
+  session.note("submitted " + id);
+  PM_ASSIGN(const int code, watch_jobs(watched_of(response), session, *make_note_display(session)));
+  const auto printed = print_results({.jobs = {id}}, session);
+  if (!printed.ok()) return printed.status().with_context("pmt results " + id);
+  return code;
+}
+
+// Jobs by themselves have no such form, which is better said before they have trained.
+Status check_form(const SubmitOptions& options, const std::string& yaml, const Session& session) {
+  if (!options.results || session.form != Form::kCsv) return {};
+  PM_ASSIGN(const spec::Tree spec, spec::parse_tree(yaml));
+  if (spec.find("sweep") != nullptr) return {};
+  return invalid_argument("--output is csv; allowed by job: table, json, markdown");
+}
+
 Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_ASSIGN(v1::SubmitJobRequest request, make_request(options, session));
+  PM_TRY(check_form(options, request.yaml(), session));
   PM_ASSIGN(Server * server, session.server());
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
@@ -69,11 +98,12 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
         request.idempotency_key());
   }
   PM_TRY(response.status());
+  if (options.results) return wait_for_results(*response, session);
   PM_ASSIGN(const auto text, text_of(*response, session.json(), options.watch));
   PM_TRY(session.print(text));
   note_shared_name(*response, *server, session);
   if (!options.watch) return kExitDone;
-  return watch_jobs({response->jobs().begin(), response->jobs().end()}, session);
+  return watch_jobs(watched_of(*response), session, *make_display(session));
 }
 
 }  // namespace
@@ -94,7 +124,15 @@ Command add_submit(CLI::App& app) {
           ""));
   command->add_flag("--no-upload", options->no_upload,
                     "Send no files: the workers are to have them at the same paths");
-  command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
+  auto* const watch = command->add_flag("--watch", options->watch, "Then do as `pmt watch` does");
+  command
+      ->add_flag(
+          "--results", options->results,
+          "Then wait for the end, which stderr tells of each job, and do as `pmt results` does")
+      ->excludes(watch);
+  command->add_flag("--prepare", options->spec.places.fetch,
+                    "Fetch the benchmarks that it names where they are not prepared");
+  add_mirror_option(*command, options->spec.places);
   return {command, [options](Session& session) { return submit(*options, session); }};
 }
 

@@ -56,6 +56,7 @@ JobView view_of(const v1::Job& job) {
   JobView view;
   view.id = job.id();
   view.name = job.name();
+  view.sweep_id = job.sweep_id();
   view.eval_every = job.spec().train().eval_every();
   return view;
 }

@@ -11,6 +11,7 @@ namespace prefixmem::client {
 struct JobView {
   std::string id;
   std::string name;
+  std::string sweep_id;  // that it is a trial of; empty: none
   v1::JobState state = v1::JOB_STATE_QUEUED;
   std::string reason;
   int attempt = 0;

@@ -167,12 +167,15 @@ std::string answer_markdown(const v1::SweepResults& results) {
 }
 
 std::string answer_csv(const v1::SweepAnswer& answer) {
-  const auto paths = paths_of(answer);
+  constexpr size_t kColumnsBeforeSettings = 8, kFrontColumns = 3;
+  auto paths = paths_of(answer);
+  for (const v1::ParetoPoint& point : answer.pareto()) add_paths(point.setting(), paths);
   std::vector<std::string> titles = {"method", "trained_on", "tested_on", "metric",
                                      "mean",   "sd",         "seeds",     "validation_mean"};
   titles.insert(titles.end(), paths.begin(), paths.end());
-  for (const char* title : {"tokens", "seconds", "device_seconds", "best_job_id", "baseline",
-                            "pairs", "mean_difference", "p_value"}) {
+  for (const char* title :
+       {"tokens", "seconds", "device_seconds", "best_job_id", "baseline", "pairs",
+        "mean_difference", "p_value", "in_distribution", "out_of_distribution", "on_front"}) {
     titles.emplace_back(title);
   }
   std::string text = csv_line(titles);
@@ -210,11 +213,22 @@ std::string answer_csv(const v1::SweepAnswer& answer) {
     if (!row.has_against_baseline()) continue;
     const v1::PairedComparison& against = row.against_baseline();
     std::vector<std::string> cells = {row.method(), "all", "all"};
-    cells.resize(titles.size() - 4);
+    cells.resize(titles.size() - kFrontColumns - 4);
     cells.push_back(answer.baseline());
     cells.push_back(std::to_string(against.pairs()));
     cells.push_back(spec::number_text(against.mean_difference()));
     cells.push_back(spec::number_text(against.p_value()));
+    cells.resize(titles.size());
+    text += csv_line(cells);
+  }
+  for (const v1::ParetoPoint& point : answer.pareto()) {
+    std::vector<std::string> cells = {point.method(), point.trained_on()};
+    cells.resize(kColumnsBeforeSettings);
+    for (const std::string& path : paths) cells.push_back(value_at(point.setting(), path));
+    cells.resize(titles.size() - kFrontColumns);
+    cells.push_back(spec::number_text(point.in_distribution()));
+    cells.push_back(spec::number_text(point.out_of_distribution()));
+    cells.emplace_back(point.on_front() ? "true" : "false");
     text += csv_line(cells);
   }
   return text;

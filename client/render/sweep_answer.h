@@ -21,7 +21,8 @@ Table pareto_table(const v1::SweepAnswer& answer);
 // All of that for people: text, or Markdown.
 std::string answer_text(const v1::SweepResults& results);
 std::string answer_markdown(const v1::SweepResults& results);
-// A line for each method and benchmark, then for each suite, with whole numbers.
+// A line for each method and benchmark, each suite and each comparison with the baseline, then for
+// each point in and out of distribution; unrounded.
 std::string answer_csv(const v1::SweepAnswer& answer);
 
 }  // namespace prefixmem::client

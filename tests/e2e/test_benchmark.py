@@ -12,7 +12,6 @@ import tiny
 import yaml
 from browser import Tab, chromium
 from jobs import show, submit, succeeded
-from programs import eventually
 
 ROWS = list(tiny.labelled_rows())
 
@@ -159,9 +158,9 @@ def test_a_sweep_compares_methods_on_benchmarks(lab, service, places):
     submitted = service.pmt("submit", spec, "-o", "json", *places)
     assert submitted.code == 0, submitted
     sweep = submitted.json["sweep_id"]
-    ended = lambda: service.pmt("sweeps", "-o", "json").json["sweeps"][0]  # noqa: E731
-    eventually(lambda: ended()["state"] != "SWEEP_STATE_RUNNING", 240, "the sweep is over")
-    assert ended()["reason"] == "all 8 trials were begun", ended()
+    assert service.pmt("watch", sweep, seconds=240).code == 0
+    (ended,) = (s for s in service.pmt("sweeps", "-o", "json").json["sweeps"] if s["id"] == sweep)
+    assert ended["reason"] == "all 8 trials were begun", ended
     jobs = service.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"]
     searched = [job["spec"] for job in jobs if not job["trial"]["test"]]
     assert {spec["benchmark"] for spec in searched} == {"pair/two"}
@@ -210,12 +209,16 @@ def test_the_pareto_front_of_a_sweep(lab, service, places):
             }
         },
     )
-    submitted = service.pmt("submit", spec, "-o", "json", *places)
-    assert submitted.code == 0, submitted
-    sweep = submitted.json["sweep_id"]
-    assert service.pmt("watch", sweep).code == 0
+    done = service.pmt("submit", spec, "--results", "-o", "csv", *places)
+    assert done.code == 0, done
+    sweep = service.pmt("sweeps", "-o", "json").json["sweeps"][0]["id"]
+    assert f"submitted {sweep}" in done.err and done.err.count("succeeded") == 4, done
     points = service.pmt("results", sweep, "-o", "json").json["answer"]["pareto"]
     assert len(points) == 2 and any(point["on_front"] for point in points), points
+    rows = [row for row in csv.DictReader(io.StringIO(done.out)) if row["on_front"]]
+    assert [(float(row["in_distribution"]), row["on_front"] == "true") for row in rows] == [
+        (point["in_distribution"], bool(point["on_front"])) for point in points
+    ]
     with page_of(service, sweep) as tab:
         dots, front = tab.chart("pareto", "chart.data.datasets.map((set) => set.data)")
         both = [(point["in_distribution"], point["out_of_distribution"]) for point in points]

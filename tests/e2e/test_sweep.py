@@ -7,7 +7,7 @@ import io
 import itertools
 
 from conftest import COORDINATOR
-from jobs import log_lines, show
+from jobs import log_lines, number, show
 from programs import eventually
 
 TRIALS = 10
@@ -25,24 +25,28 @@ def ended(cluster):
     return trials["succeeded"] + trials["cancelled"]
 
 
-def test_a_search_whose_coordinator_is_killed(lab, cluster):
+def test_a_search_whose_coordinator_is_killed(lab, cluster, tmp_path):
     cluster.start_coordinator(**COORDINATOR)
     cluster.start_worker()
     submitted = cluster.pmt("submit", lab.search(TRIALS, max_concurrent=2), "-o", "json")
     assert submitted.code == 0, submitted
     sweep = submitted.json["sweep_id"]
     assert len(submitted.json["jobs"]) == 2, "max_concurrent"
-    for done in (2, 5):
-        eventually(lambda done=done: ended(cluster) >= done, LIMIT, f"{done} trials have ended")
-        cluster.coordinator.kill()
-        cluster.restart_coordinator()
-    eventually(lambda: the_sweep(cluster)["state"] != "SWEEP_STATE_RUNNING", LIMIT, "it is over")
+    with cluster.watch(sweep, LIMIT) as watch:
+        for done in (2, 5):
+            eventually(lambda done=done: ended(cluster) >= done, LIMIT, f"{done} trials have ended")
+            cluster.coordinator.kill()
+            cluster.restart_coordinator()
+        code, events, errors = watch.finish()
+    assert code == 0, f"none failed, and those that it stops count for nothing: {errors}"
 
     found = the_sweep(cluster)
     assert found["state"] == "SWEEP_STATE_FINISHED", found
     assert found["reason"] == f"all {TRIALS} trials were begun"
     jobs = cluster.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"][::-1]
     assert [job["trial"]["number"] for job in jobs] == list(range(1, TRIALS + 1))
+    assert {e["job_id"] for e in events} == {job["id"] for job in jobs}, "each from its first event"
+    assert sum(number(e) == 1 for e in events) == TRIALS
     assert len({job["trial"]["setting"]["train.learning_rate"] for job in jobs}) == TRIALS
     stopped = [job for job in jobs if job["state"] == "JOB_STATE_CANCELLED"]
     finished = [job for job in jobs if job["state"] == "JOB_STATE_SUCCEEDED"]
@@ -56,7 +60,12 @@ def test_a_search_whose_coordinator_is_killed(lab, cluster):
     assert len(rows) == TRIALS
     means = [float(row["mean"]) for row in rows if row["mean"]]
     assert means == sorted(means) and len(means) == len(finished)
-    assert rows[0]["best_job_id"] in {job["id"] for job in finished}
+    best = rows[0]["best_job_id"]
+    assert best in {job["id"] for job in finished}
+    assert cluster.pmt("download", best, "--out", tmp_path / "best").code == 0
+    assert (tmp_path / "best" / "adapter" / "adapter_model.safetensors").is_file()
+    verified = cluster.pmt("verify", tmp_path / "best")
+    assert verified.code == 0 and verified.out.startswith("APPLIED"), verified
 
 
 def learning_rate(job):

@@ -109,6 +109,23 @@ TEST_F(Benchmarks, ASettingMayNameOne) {
   EXPECT_THAT(pmt.service.submitted.at(0).yaml(), HasSubstr("{name: suite/two, data: {"));
 }
 
+TEST_F(Benchmarks, SubmitPreparesThemWhereAskedTo) {
+  pmt.write("job.yaml", "model: root://m\nbenchmark: tiny\n");
+  const auto submit = [&] {
+    return run({"submit", "job.yaml", "--no-upload", "--prepare", "--mirror", "mirror"});
+  };
+  const Outcome done = submit();
+  EXPECT_EQ(done.code, 0) << done.err;
+  for (const std::string file : {"train.jsonl", "test.jsonl"}) {
+    EXPECT_THAT(done.err, HasSubstr("pmt: fetched " + pmt.path("data/tiny/" + file).string() +
+                                    " from " + pmt.path("mirror/tiny/" + file).string() + "\n"));
+  }
+  EXPECT_EQ(submit().err, "") << "there already";
+  EXPECT_EQ(pmt.service.submitted.size(), 2U);
+  pmt.write("job.yaml", "model: root://m\nbenchmark: none\n");
+  EXPECT_EQ(submit().code, 12);
+}
+
 TEST_F(Benchmarks, OnlyASpecThatNamesOneNeedsARegistry) {
   pmt.write("job.yaml", "model: root://m\n");
   EXPECT_EQ(pmt.run({"submit", "job.yaml", "--registry", "none"}).code, 0);

@@ -158,9 +158,22 @@ grpc::Status FakeService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
 
 grpc::Status FakeService::GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request,
                                    v1::Sweep* response) {
+  const std::lock_guard lock(mutex_);
+  if (!sweep_failures.empty()) {
+    const grpc::Status failure = sweep_failures.front();
+    sweep_failures.pop_front();
+    if (!failure.ok()) return failure;
+  }
+  if (!due_.empty() && --late <= 0) {
+    jobs.insert(jobs.begin(), due_.front());
+    due_.pop_front();
+    late = 1;
+  }
   for (const v1::Sweep& sweep : sweeps) {
     if (sweep.id() != request->sweep() && sweep.name() != request->sweep()) continue;
     *response = sweep;
+    const bool over = begins_after.empty() && due_.empty();
+    if (!over) response->set_state(v1::SWEEP_STATE_RUNNING);
     return grpc::Status::OK;
   }
   const auto found = sweep_results.find(request->sweep());
@@ -220,9 +233,22 @@ grpc::Status FakeService::WatchJob(grpc::ServerContext*, const v1::WatchJobReque
   for (const v1::JobEvent& event : events[request->job()]) {
     if (event.number() < from) continue;
     if (left && (*left)-- == 0) return away();
+    // Before the last event of this job, after which a client may ask.
+    if (event.number() == std::ssize(events[request->job()])) begin_after(request->job());
     writer->Write(event);
   }
   return left ? away() : grpc::Status::OK;
+}
+
+void FakeService::begin_after(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  auto next = begins_after.extract(job);
+  if (!next) return;
+  if (late > 0) {
+    due_.push_back(next.mapped());
+  } else {
+    jobs.insert(jobs.begin(), next.mapped());
+  }
 }
 
 grpc::Status FakeService::StreamLogs(grpc::ServerContext*, const v1::StreamLogsRequest* request,

@@ -43,8 +43,12 @@ class FakeService final : public v1::JobService::Service {
   std::string asked_baseline;                             // of the last results of a sweep
   size_t largest_page = 1000;
   std::map<std::string, std::vector<v1::JobEvent>> events;
-  std::deque<size_t> breaks;  // the next watch streams fail after so many events each
-  bool forgetful = false;     // watch streams begin one event too early
+  // A trial that begins once the events of this one have been sent; its sweep runs until then.
+  std::map<std::string, v1::Job> begins_after;
+  int late = 0;                             // calls of GetSweep until it does
+  std::deque<grpc::Status> sweep_failures;  // what the next calls of GetSweep end with
+  std::deque<size_t> breaks;                // the next watch streams fail after so many events each
+  bool forgetful = false;                   // watch streams begin one event too early
   Script<v1::LogLine> logs;
   std::map<std::string, std::vector<v1::Artifact>> artifacts;         // by job id
   std::map<std::string, Script<v1::DownloadArtifactResponse>> files;  // by path
@@ -110,6 +114,9 @@ class FakeService final : public v1::JobService::Service {
   grpc::Status SetTenant(grpc::ServerContext*, const v1::SetTenantRequest* request,
                          v1::Tenant* response) override;
 
+  void begin_after(const std::string& job);
+
+  std::deque<v1::Job> due_;  // that begin late
   grpc::Status change_worker(const std::string& id, const std::string& state, v1::Worker* response);
   grpc::Status refusal(const std::string& method) const;
   std::optional<v1::Job> find(const std::string& id_or_name) const;

@@ -135,5 +135,32 @@ TEST_F(Submit, WatchesWhereAskedTo) {
   EXPECT_EQ(lines[7]["state"]["reason"], "no model");
 }
 
+TEST_F(Submit, WaitsForResultsWhereAskedTo) {
+  v1::Job job = make_job("job-1", "banking", v1::JOB_STATE_SUCCEEDED);
+  pmt.service.jobs = {job};
+  pmt.service.events["job-1"] = events_of("job-1", v1::JOB_STATE_SUCCEEDED);
+  const Outcome done = pmt.run({"submit", "specs/job.yaml", "--results"});
+  EXPECT_EQ(done.code, 0);
+  EXPECT_EQ(done.out, pmt.run({"results", "job-1"}).out) << "and nothing else";
+  EXPECT_EQ(done.err, "pmt: submitted job-1\npmt: 00:00:07  banking  succeeded\n");
+}
+
+TEST_F(Submit, WaitsForTheResultsOfASweep) {
+  for (const char* id : {"job-1", "job-2"}) {
+    pmt.service.events[id] = events_of(id, v1::JOB_STATE_SUCCEEDED);
+  }
+  pmt.service.sweep_results["sweep-1"].mutable_answer()->set_baseline("lora");
+  const Outcome done = pmt.run({"submit", "specs/job.yaml", "--set",
+                                "sweep.grid={train.seed: [1, 2]}", "--results", "-o", "markdown"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, pmt.run({"results", "sweep-1", "-o", "markdown"}).out);
+  EXPECT_NE(done.out, "");
+  EXPECT_EQ(pmt.run({"submit", "specs/job.yaml", "--results", "--watch"}).code, 2);
+  const size_t before = pmt.service.submitted.size();
+  EXPECT_EQ(pmt.run({"submit", "specs/job.yaml", "--results", "-o", "csv"}).err,
+            "pmt: --output is csv; allowed by job: table, json, markdown\n");
+  EXPECT_EQ(pmt.service.submitted.size(), before) << "not only once it has trained";
+}
+
 }  // namespace
 }  // namespace prefixmem::client

@@ -128,19 +128,23 @@ TEST_F(SweepAnswer, TheSameNumbersStandInEveryForm) {
   EXPECT_THAT(out({"-o", "markdown"}),
               HasSubstr("| prefix_memory (feature_map: gelu) | 50.0% ± 1.0% | 75.0% ± 2.0% | "
                         "62.5% ± 1.5% | +25.0% | 0.003906 (10 pairs) | 2.00k | 1m00s | 30.0s |\n"));
+  EXPECT_THAT(out({"-o", "markdown"}),
+              HasSubstr("| lora | bbh/x | train.learning_rate 0.001 | 50.0% | 12.5% | yes |\n"));
   EXPECT_EQ(
       out({"-o", "csv"}),
       "method,trained_on,tested_on,metric,mean,sd,seeds,validation_mean,train.learning_rate,"
-      "tokens,seconds,device_seconds,best_job_id,baseline,pairs,mean_difference,p_value\n"
-      "none,bbh/x,bbh/x,accuracy,0.25,,1,,,1000,0,0,job-accuracy,,,,\n"
-      "none,bbh/y,bbh/y,exact_match,0.5,,1,,,1000,0,0,job-exact_match,,,,\n"
-      "none,bbh,bbh,mean of 2 tasks,0.375,,,,,,,,,,,,\n"
+      "tokens,seconds,device_seconds,best_job_id,baseline,pairs,mean_difference,p_value,"
+      "in_distribution,out_of_distribution,on_front\n"
+      "none,bbh/x,bbh/x,accuracy,0.25,,1,,,1000,0,0,job-accuracy,,,,,,,\n"
+      "none,bbh/y,bbh/y,exact_match,0.5,,1,,,1000,0,0,job-exact_match,,,,,,,\n"
+      "none,bbh,bbh,mean of 2 tasks,0.375,,,,,,,,,,,,,,,\n"
       "prefix_memory (feature_map: gelu),bbh/x,bbh/x,accuracy,0.5,0.01,5,0.6,0.001,1000,0,0,"
-      "job-accuracy,,,,\n"
+      "job-accuracy,,,,,,,\n"
       "prefix_memory (feature_map: gelu),bbh/y,bbh/y,exact_match,0.75,0.02,5,0.85,0.01,1000,0,"
-      "0,job-exact_match,,,,\n"
-      "prefix_memory (feature_map: gelu),bbh,bbh,mean of 2 tasks,0.625,0.015,,,,,,,,,,,\n"
-      "prefix_memory (feature_map: gelu),all,all,,,,,,,,,,,none,10,0.25,0.00390625\n");
+      "0,job-exact_match,,,,,,,\n"
+      "prefix_memory (feature_map: gelu),bbh,bbh,mean of 2 tasks,0.625,0.015,,,,,,,,,,,,,,\n"
+      "prefix_memory (feature_map: gelu),all,all,,,,,,,,,,,none,10,0.25,0.00390625,,,\n"
+      "lora,bbh/x,,,,,,,0.001,,,,,,,,,0.5,0.125,true\n");
   const auto json = pmt.run({"results", "sweep-1", "-o", "json"}).json();
   EXPECT_EQ(json["answer"]["methods"][1]["against_baseline"]["p_value"], 0.00390625);
 }

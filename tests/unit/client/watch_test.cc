@@ -11,6 +11,8 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
+const grpc::Status kAway(grpc::StatusCode::UNAVAILABLE, "restarting");
+
 class Watch : public testing::Test {
  protected:
   // One job, or the newest trial of a sweep, with its events.
@@ -20,6 +22,21 @@ class Watch : public testing::Test {
     job.set_sweep_id("sweep-1");
     pmt.service.jobs.insert(pmt.service.jobs.begin(), job);
     pmt.service.events[id] = events_of(id, end, reason);
+  }
+
+  v1::Sweep& add_sweep(v1::SweepState end = v1::SWEEP_STATE_FINISHED) {
+    v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
+    sweep.set_id("sweep-1");
+    sweep.set_name("rates");
+    sweep.set_state(end);
+    return sweep;
+  }
+
+  // Its search begins the newest of them as soon as the one before has ended.
+  void begins_after(const std::string& id, const std::string& before) {
+    pmt.service.begins_after[before] = pmt.service.jobs[0];
+    ASSERT_EQ(pmt.service.jobs[0].id(), id);
+    pmt.service.jobs.erase(pmt.service.jobs.begin());
   }
 
   std::vector<int> numbers_of(const std::vector<nlohmann::json>& events, const std::string& job) {
@@ -133,10 +150,83 @@ TEST_F(Watch, NamesAJobThatIsNotThere) {
 
 TEST_F(Watch, ASweepGoesByItsNameToo) {
   add_job("job-1", "memory", v1::JOB_STATE_SUCCEEDED);
-  v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
-  sweep.set_id("sweep-1");
-  sweep.set_name("rates");
+  add_sweep();
   EXPECT_EQ(numbers_of(pmt.run({"watch", "rates", "-o", "json"}).json_lines(), "job-1"), all_);
+}
+
+class WatchedSearch : public Watch {
+ protected:
+  // Of three trials, two of which are stopped.
+  WatchedSearch() {
+    add_sweep();
+    add_job("job-1", "a", v1::JOB_STATE_SUCCEEDED);
+    add_job("job-2", "b", v1::JOB_STATE_CANCELLED, kStopped);
+    begins_after("job-2", "job-1");
+    add_job("job-3", "c", v1::JOB_STATE_CANCELLED, kStopped);
+    begins_after("job-3", "job-2");
+  }
+  void expect_all(const Outcome& done) {
+    EXPECT_EQ(done.code, 0) << "those that a search stops count for nothing: " << done.err;
+    for (const char* id : {"job-1", "job-2", "job-3"}) {
+      EXPECT_EQ(numbers_of(done.json_lines(), id), all_) << id;
+    }
+  }
+
+  static constexpr const char* kStopped =
+      "stopped by its sweep: loss 2 is not among the best 1 of 3";
+};
+
+TEST_F(WatchedSearch, IsFollowedToItsEnd) { expect_all(pmt.run({"watch", "rates", "-o", "json"})); }
+
+TEST_F(WatchedSearch, MayTakeItsTimeForTheNextTrial) {
+  pmt.service.late = 2;
+  expect_all(pmt.run({"watch", "rates", "-o", "json"}));
+}
+
+TEST_F(WatchedSearch, IsFollowedOverACoordinatorThatIsAway) {
+  pmt.service.late = 1;
+  pmt.service.sweep_failures = {grpc::Status::OK, kAway, kAway, grpc::Status::OK, kAway};
+  const Outcome done = pmt.run({"watch", "rates", "-o", "json"});
+  expect_all(done);
+  EXPECT_THAT(done.err, HasSubstr("restarting"));
+  EXPECT_TRUE(pmt.service.sweep_failures.empty());
+}
+
+TEST_F(WatchedSearch, IsLeftWhereTheCoordinatorStaysAway) {
+  pmt.service.sweep_failures = std::deque<grpc::Status>(10000, kAway);
+  pmt.service.sweep_failures.front() = grpc::Status::OK;  // its name is known
+  pmt.feed.patience = Millis(20);
+  EXPECT_EQ(pmt.run({"watch", "rates"}).code, 16);
+}
+
+TEST_F(Watch, ATrialByItsNameIsNoSearch) {
+  add_job("job-1", "a", v1::JOB_STATE_SUCCEEDED);
+  add_sweep();
+  add_job("job-2", "b", v1::JOB_STATE_SUCCEEDED);
+  begins_after("job-2", "job-1");
+  EXPECT_TRUE(numbers_of(pmt.run({"watch", "a", "-o", "json"}).json_lines(), "job-2").empty());
+}
+
+TEST_F(Watch, ASearchThatIsGivenUpHasFailed) {
+  add_job("job-1", "a", v1::JOB_STATE_SUCCEEDED);
+  add_sweep(v1::SWEEP_STATE_FAILED).set_reason("job job-1 has no checkpoint");
+  const Outcome done = pmt.run({"watch", "rates"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(done.err, "pmt: sweep-1 failed: job job-1 has no checkpoint\n");
+}
+
+TEST_F(Watch, ASearchThatSomebodyEndsIsCancelled) {
+  add_job("job-1", "a", v1::JOB_STATE_SUCCEEDED);
+  add_sweep(v1::SWEEP_STATE_CANCELLED).set_reason("cancelled by a client");
+  const Outcome done = pmt.run({"watch", "rates"});
+  EXPECT_EQ(done.code, 3);
+  EXPECT_EQ(done.err, "pmt: sweep-1 was cancelled: cancelled by a client\n");
+}
+
+TEST_F(Watch, ATrialThatSomebodyEndsIsCancelled) {
+  add_job("job-1", "a", v1::JOB_STATE_CANCELLED, "cancelled by a client");
+  add_sweep();
+  EXPECT_EQ(pmt.run({"watch", "rates"}).code, 3);
 }
 
 TEST_F(Watch, OnATerminalIsABarAJob) {
