@@ -26,13 +26,21 @@ def get(address, path="/metrics", token="", ca=None):
 
 
 class Prometheus:
-    """Scrapes the programs of a cluster and evaluates the rules every second, on a free port."""
+    """Scrapes the programs of a cluster and evaluates the rules every second, on a free port.
 
-    def __init__(self, cluster, folder):
+    With `token` where the coordinator asks for one, over TLS from whom `ca` signed.
+    """
+
+    def __init__(self, cluster, folder, token="", ca=None):
         self.folder = folder
         shutil.copytree(DEPLOYED, folder, dirs_exist_ok=True)
         config = yaml.safe_load((folder / "prometheus.yml").read_text())
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        for scraped in config["scrape_configs"]:
+            if token and scraped["job_name"] == "prefixmem-coordinator":
+                scraped["authorization"] = {"credentials": token}
+            if ca:
+                scraped |= {"scheme": "https", "tls_config": {"ca_file": str(ca)}}
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         self.targets = {
             "coordinator": [cluster.coordinator.ready["http"]],
@@ -83,3 +91,8 @@ class Prometheus:
 
     def query(self, expression):
         return self.ask("query", query=expression)["result"]
+
+    def alerts(self, name):
+        """[(pending or firing, labels)]"""
+        alerts = self.ask("alerts")["alerts"]
+        return [(a["state"], a["labels"]) for a in alerts if a["labels"]["alertname"] == name]

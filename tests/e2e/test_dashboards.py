@@ -19,8 +19,8 @@ RULES = [
     for group in yaml.safe_load(file.read_text())["groups"]
     for rule in group["rules"]
 ]
-# Without a rank that hangs (test_hang.py has one), without TLS (test_security.py) and without Slurm
-# (test_slurm.py).
+# Without a rank that hangs, TLS and Slurm: test_hang.py, test_security.py and test_slurm.py have
+# Prometheus read them.
 NOT_HERE = {
     "prefixmem_job_hanging_rank",
     "prefixmem_certificate_expiry_timestamp_seconds",

@@ -10,7 +10,7 @@ import pytest
 from jobs import at_step, losses, show, submit, trainer_event
 from processes import descendants
 from programs import eventually
-from prometheus import get
+from prometheus import Prometheus, get
 
 SECONDS = 60  # by then it is named
 STEPS = 1500
@@ -50,7 +50,13 @@ def log_with(words):
     return lambda e: (log := trainer_event(e, "log")) and words in log["message"]
 
 
-def test_rank_host_and_call_are_named(service, stopped_rank):
+@pytest.fixture
+def prometheus(service, tmp_path):
+    with Prometheus(service, tmp_path / "prometheus") as running:
+        yield running
+
+
+def test_rank_host_and_call_are_named(service, prometheus, stopped_rank):
     job, watch, pid = stopped_rank
     log = trainer_event(watch.until(log_with("keeps the others waiting")), "log")
     assert (log["rank"], log["level"]) == (1, "warning")
@@ -65,11 +71,23 @@ def test_rank_host_and_call_are_named(service, stopped_rank):
     address = service.workers[0].ready["metrics"]
     series = f'prefixmem_job_hanging_rank{{call="all_reduce",host="{socket.gethostname()}",'
     assert f'{series}job="{job}",' in get(address)
+    (state, labels), *others = eventually(
+        lambda: prometheus.alerts("PrefixmemAllReduceStall"), SECONDS, "the alert fires"
+    )
+    assert (state, labels["job"], labels["rank"], labels["call"], others) == (
+        "firing",
+        job,
+        "1",
+        "all_reduce",
+        [],
+    )
 
     os.kill(pid, signal.SIGCONT)
     watch.until(log_with("the ranks go on"))
     watch.until(lambda e: trainer_event(e, "step"))
     eventually(lambda: series not in get(address), 10, "the series goes with the hang")
+    stall = lambda: prometheus.alerts("PrefixmemAllReduceStall")  # noqa: E731
+    eventually(lambda: not stall(), 30, "and the alert with the series")
 
 
 def test_the_gang_of_a_rank_that_stays_stopped_is_restarted(lab, service):

@@ -2,7 +2,9 @@
 which have nothing in common but a network and the coordinator. Model and rows lie with the client
 alone, and what a worker keeps no other sees."""
 
+import datetime
 import os
+import re
 import signal
 
 import pytest
@@ -17,6 +19,7 @@ from jobs import (
     show,
     submit,
     succeeded,
+    trainer_event,
 )
 from network import Network, ProgramOnHost, missing
 from processes import alive, descendants
@@ -25,6 +28,7 @@ from programs import eventually
 STEPS, EVERY = 120, 20
 OFFICE = "office"  # where the coordinator and the client are
 MODEL = "models://model"
+NAMED_WITHIN = datetime.timedelta(seconds=60)  # a rank that the others wait for
 
 LACK = missing()
 pytestmark = pytest.mark.skipif(bool(LACK), reason=f"no network namespaces here: {LACK}")
@@ -239,11 +243,17 @@ def test_a_stopped_rank_on_another_host(hosts, job_spec, undisturbed, tmp_path):
         below = descendants(hosts.by_host[member].pid)
         (rank,) = [p for p in below if p.command.startswith("pmt-trainer")]
         os.kill(rank.pid, signal.SIGSTOP)
+        stopped = datetime.datetime.now(datetime.UTC)
         code, events, errors = watch.finish()
     assert code == 0, f"{errors}\n{show(hosts, job)}"
     assert show(hosts, job)["attempt"] == 2
-    named = f"rank 1 on host {member} "
-    assert any(named in line for line in log_lines(events)), log_lines(events)
+    waiting = (
+        rf"rank 1 on host {member} keeps the others waiting, who have been in \w+ \(call \d+\)"
+    )
+    logs = [(event, trainer_event(event, "log")) for event in events]
+    named = [event for event, log in logs if log and re.match(waiting, log["message"])]
+    assert named, log_lines(events)
+    assert datetime.datetime.fromisoformat(named[0]["time"]) - stopped < NAMED_WITHIN
     assert not alive(rank)
     same(hosts, job, undisturbed, tmp_path / "stopped")
 

@@ -116,6 +116,18 @@ def test_what_a_memory_does_to_attention(memory_job, service, tmp_path):
     assert "no rows are given; allowed: --spec" in refused.err
 
 
+def test_what_a_prefix_does_to_attention(lab, service):
+    method = {"type": "prefix_tuning", "num_virtual_tokens": 4}
+    job = submit(service, lab.spec("prefix", method=method, train__max_steps=2))
+    succeeded(service, job)
+    done = service.pmt("diagnose", job, "--rows", 3, "-o", "json")
+    assert done.code == 0, done
+    assert (done.json["method"], done.json["prefix_length"]) == ("prefix_tuning", 4)
+    for layer in done.json["layers"]:
+        assert all(0 < alpha < 1 for alpha in layer["prefix_mass_by_position"])
+        assert all(0 < head["effective_rank"] <= 4 for head in layer["terms"][0]["heads"])
+
+
 def test_a_prefix_memory_is_verified_but_not_merged(memory_job, service, tmp_path):
     adapter = downloaded(service, memory_job, tmp_path / "job")
     assert said(service.pmt("verify", adapter)) == (0, "APPLIED")

@@ -15,7 +15,7 @@ from conftest import COORDINATOR, REPO
 from jobs import submit, succeeded
 from playwright.sync_api import expect
 from programs import StartError, eventually
-from prometheus import get
+from prometheus import Prometheus, get
 
 CERTIFICATES = REPO / "tests" / "certificates.sh"
 UNIT = REPO / "deploy" / "systemd" / "pmt-worker.service"
@@ -210,7 +210,7 @@ def test_the_pages_ask_for_the_same_tokens(secured, lab):
     assert line["who"]["name"] == "alice" and line["code"] == "OK"
 
 
-def test_metrics_say_when_certificates_expire(secured):
+def test_metrics_say_when_certificates_expire(secured, tmp_path):
     worker = secured.cluster.start_worker(
         tls_ca=secured.ports.ca, **secured.hosts.issue("worker-1")
     )
@@ -222,6 +222,15 @@ def test_metrics_say_when_certificates_expire(secured):
         "--tls-cert": expiry(secured.hosts.folder / "worker-1.crt"),
         "--tls-ca": expiry(secured.ports.ca),
     }
+    with Prometheus(secured.cluster, tmp_path / "prometheus", secured.root) as prometheus:
+        expiring = lambda: prometheus.alerts("PrefixmemCertificateExpires")  # noqa: E731
+        eventually(lambda: len(expiring()) == 4, 30, "an alert for each: a day is left")
+        assert {(one["instance"], one["option"]) for _, one in expiring()} == {
+            (secured.cluster.coordinator.ready["http"], "--tls-cert"),
+            (secured.cluster.coordinator.ready["http"], "--tls-client-ca"),
+            (worker.ready["metrics"], "--tls-cert"),
+            (worker.ready["metrics"], "--tls-ca"),
+        }
     (secured.ports.folder / "server.crt").write_text("no certificate")
     told = exported_expiries(secured.cluster.coordinator.ready["http"], secured.root)
     assert told["--tls-cert"] == 0
@@ -236,6 +245,8 @@ def test_page_and_metrics_speak_tls(cluster, tmp_path):
         assert family in get(address, ca=ports.ca)
         with pytest.raises(OSError):
             get(address)
+    with Prometheus(cluster, tmp_path / "prometheus", ca=ports.ca) as prometheus:
+        eventually(lambda: len(prometheus.query("up == 1")) == 2, 30, "Prometheus reads both")
     ports.issue("worker-1")
     replaced = (ports.folder / "worker-1.crt").read_text()
     assert ssl.get_server_certificate(addresses[1].rsplit(":", 1)) == replaced

@@ -20,6 +20,7 @@ from jobs import (
     worker_states,
 )
 from programs import build_folder, eventually
+from prometheus import Prometheus
 from slurm import Slurm, free_ports
 
 STEPS, EVERY = 600, 50
@@ -147,7 +148,15 @@ def test_another_coordinator_process_finds_its_allocations(lab, slurm, cluster):
     await_release(cluster, slurm)
 
 
-def test_a_controller_that_is_away(lab, slurm, cluster):
+@pytest.fixture
+def prometheus(cluster, tmp_path):
+    with Prometheus(cluster, tmp_path / "prometheus") as running:
+        yield running
+
+
+def test_a_controller_that_is_away(lab, slurm, cluster, prometheus):
+    up = lambda: [row["value"][1] for row in prometheus.query("prefixmem_provisioner_up")]  # noqa: E731
+    eventually(lambda: up() == ["1"], 60, "Prometheus reads that it is there")
     slurm.stop("slurmctld")
     job = submit(cluster, lab.spec("patient"))
     eventually(
@@ -156,8 +165,12 @@ def test_a_controller_that_is_away(lab, slurm, cluster):
         "it is noticed",
     )
     assert metric(cluster, "prefixmem_provisioner_up") == 0
+    alerts = lambda: prometheus.alerts("PrefixmemProvisionerDown")  # noqa: E731
+    eventually(alerts, 30, "the alert is on its way")
+    assert up() == ["0"]
     assert "provisioner: squeue ended with code 1" in cluster.coordinator.tail()
     assert "no worker" in show(cluster, job)["reason"]
     slurm.start_controller()
     succeeded(cluster, job)
+    eventually(lambda: up() == ["1"] and not alerts(), 60, "Prometheus reads that it is back")
     await_release(cluster, slurm)
