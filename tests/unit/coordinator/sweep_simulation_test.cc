@@ -1,16 +1,13 @@
 // Searches on simulated workers whose trials have learning curves known in advance.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
 
 #include "coordinator/sweep/decide.h"
-#include "coordinator/sweep/draws.h"
 #include "coordinator/sweep/halving.h"
 #include "coordinator/sweep/pbt.h"
-#include "coordinator/sweep/samplers.h"
+#include "tests/unit/coordinator/sweep_curves.h"
 #include "tests/unit/coordinator/sweep_plans.h"
 
 namespace prefixmem::sweep {
@@ -20,51 +17,6 @@ constexpr int kWorkers = 8;
 constexpr int64_t kSteps = 81;
 constexpr int kTrials = 200;
 constexpr int kSeeds = 20;
-
-// 200 settings, the first three kinds of space as a grid.
-const std::string kGridSpace =
-    "space: {method: [lora, prefix_memory],"
-    " train.learning_rate: [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1],"
-    " train.warmup_steps: [0, 5, 10, 15, 20], train.global_batch_size: [4, 32]}";
-const std::string kSpace =
-    "space: {method: [lora, prefix_memory],"
-    " train.learning_rate: {type: log_uniform, low: 1e-5, high: 3e-1},"
-    " train.warmup_steps: {type: int, low: 0, high: 20},"
-    " train.global_batch_size: {type: int, low: 4, high: 32, log: true}}";
-
-// What members of a population may take over from each other with.
-const std::string kPopulationSpace =
-    "space: {train.learning_rate: {type: log_uniform, low: 1e-5, high: 3e-1},"
-    " train.warmup_steps: {type: int, low: 0, high: 20}}";
-
-// The accuracy that a trial comes to in the end.
-double quality(const Setting& given) {
-  Setting setting = given;
-  setting.insert({{"method", "lora"}, {"train.global_batch_size", "8"}});
-  const auto number = [&](const char* path) { return std::stod(setting.at(path)); };
-  const bool lora = setting.at("method") == "lora";
-  const double rate = std::log10(number("train.learning_rate")) - (lora ? -3.2 : -2.1);
-  const double warmup = (number("train.warmup_steps") - 8) / 20;
-  const double batch = std::log2(number("train.global_batch_size")) - 3;
-  return (lora ? 0.80 : 0.84) - 0.08 * rate * rate - 0.05 * warmup * warmup - 0.01 * batch * batch;
-}
-
-// Worse settings are visibly worse early on, but not surely: the noise falls as training goes on.
-double accuracy(const Setting& setting, int64_t step, Draws& noise) {
-  const auto done = static_cast<double>(step) / kSteps;
-  return quality(setting) * (1 - 0.6 * std::exp(-6 * done)) + 0.02 * (1 - done) * noise.normal();
-}
-
-// What every setting of the space is worth: the quality that only a twentieth exceeds.
-double top_twentieth(const Plan& plan) {
-  std::vector<double> all;
-  for (int i = 1; i <= 10000; ++i) {
-    Draws draws(99, i);
-    all.push_back(quality(random_setting(plan, draws)));
-  }
-  std::sort(all.begin(), all.end(), std::greater<>());
-  return all[all.size() / 20];
-}
 
 struct Outcome {
   int64_t steps = 0;        // of all trials
@@ -113,7 +65,7 @@ class Cluster {
     const Plan& plan = plan_.searches.front().plan;
     const int64_t last = last_step(plan, running.candidate).value_or(kSteps);
     outcome_.steps += 1;
-    running.reports.push_back({at, accuracy(running.setting, at, noise_)});
+    running.reports.push_back({at, accuracy(running.setting, at, kSteps, noise_)});
     record_.put(plan_, running);
     const auto verdict = judge(plan_, record_, running);
     if (verdict) running.rungs = verdict->rungs;
