@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 
 namespace prefixmem {
@@ -21,6 +22,8 @@ uint64_t secure_random_bits() {
   }
   return bits;
 }
+
+double random_share() { return std::ldexp(static_cast<double>(secure_random_bits() >> 11), -53); }
 
 std::string new_id(std::string_view prefix, const RandomBits& random) {
   std::string id(prefix);

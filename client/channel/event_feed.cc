@@ -16,8 +16,6 @@ namespace {
 // coordinator is back; longer than any back-off and dialling take together.
 constexpr Millis kQuietEndsOutage{60000};
 
-double random_share() { return static_cast<double>(secure_random_bits() >> 11) * 0x1p-53; }
-
 // One job's stream. Exactly one operation is under way until it is closed; its tag is the object.
 struct Stream {
   enum class Step { kOpening, kReading, kFinishing, kWaiting, kClosed };

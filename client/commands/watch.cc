@@ -72,7 +72,8 @@ class Watch {
       if (item.kind == FeedItem::Kind::kEvent) PM_TRY(show(item.event));
       if (item.kind == FeedItem::Kind::kDone) {
         if (!sweeps_.any_goes_on()) return end();
-        ask_by(std::chrono::system_clock::now() + backoff_delay(kAskAgain, rounds_, share()));
+        ask_by(std::chrono::system_clock::now() +
+               backoff_delay(kAskAgain, rounds_, random_share()));
         wait_until(std::min(display_.repaint_time(), asks_at_));
       }
       if (std::chrono::system_clock::now() >= asks_at_) PM_TRY(ask());
@@ -132,11 +133,9 @@ class Watch {
       display_.away(why);
     }
     if (now - *away_since_ > session_.env.feed.patience) return why;
-    ask_by(now + backoff_delay(session_.env.feed.backoff, rounds_++, share()));
+    ask_by(now + backoff_delay(session_.env.feed.backoff, rounds_++, random_share()));
     return {};
   }
-
-  static double share() { return static_cast<double>(secure_random_bits() >> 11) * 0x1p-53; }
 
   Result<int> end() {
     PM_TRY(display_.finish(views_.all()));

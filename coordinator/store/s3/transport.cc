@@ -269,9 +269,8 @@ Result<Answer> Transport::send(const Request& request) {
 }
 
 bool Transport::pause(int retry) {
-  const double random = std::ldexp(static_cast<double>(secure_random_bits() >> 11), -53);
   const auto until =
-      std::chrono::steady_clock::now() + backoff_delay(options_.pauses, retry, random);
+      std::chrono::steady_clock::now() + backoff_delay(options_.pauses, retry, random_share());
   const MutexLock lock(mutex_);
   while (!stopped_ && changed_.wait_until(mutex_, until)) {
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/guarded.h"
+#include "common/id.h"
 #include "common/log.h"
 #include "common/proto/status_grpc.h"
 #include "prefixmem/v1/worker_service.grpc.pb.h"

@@ -1,14 +1,11 @@
 #include "worker/agent/transfer/retry.h"
 
-#include <cmath>
 #include <condition_variable>
 #include <mutex>
 
 #include "common/id.h"
 
 namespace prefixmem::agent {
-
-double random_share() { return std::ldexp(static_cast<double>(secure_random_bits() >> 11), -53); }
 
 bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& stop) {
   std::mutex mutex;

@@ -14,9 +14,6 @@ namespace prefixmem::agent {
 Status retry_while_unavailable(const BackoffPolicy& policy, const std::stop_token& stop,
                                const std::function<Status()>& attempt);
 
-// A random number in [0, 1) for backoff_delay.
-double random_share();
-
 // Waits; false where `stop` was raised before the end.
 bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& stop);
 
