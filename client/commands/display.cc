@@ -13,36 +13,39 @@ namespace {
 
 constexpr Millis kPaintEvery{100};
 
-class Lines final : public Display {
+// What is written stays; an outage is a note.
+class Written : public Display {
  public:
-  explicit Lines(Session& session) : session_(session) {}
+  explicit Written(Session& session) : session_(session) {}
+
+  void away(const Status& why) override { session_.note(why.message() + "; waiting for it"); }
+
+ protected:
+  Session& session_;
+};
+
+class Lines final : public Written {
+ public:
+  using Written::Written;
 
   Status event(const v1::JobEvent& event, const JobView& view) override {
     return session_.print(event_line(event, view) + "\n");
   }
-  void away(const Status& why) override { session_.note(why.message() + "; waiting for it"); }
-
- private:
-  Session& session_;
 };
 
-class JsonLines final : public Display {
+class JsonLines final : public Written {
  public:
-  explicit JsonLines(Session& session) : session_(session) {}
+  using Written::Written;
 
   Status event(const v1::JobEvent& event, const JobView&) override {
     PM_ASSIGN(const std::string line, json_line(event));
     return session_.print(line);
   }
-  void away(const Status& why) override { session_.note(why.message() + "; waiting for it"); }
-
- private:
-  Session& session_;
 };
 
-class Notes final : public Display {
+class Notes final : public Written {
  public:
-  explicit Notes(Session& session) : session_(session) {}
+  using Written::Written;
 
   Status event(const v1::JobEvent& event, const JobView& view) override {
     if (event.has_state() && has_ended(event.state().state())) {
@@ -50,10 +53,6 @@ class Notes final : public Display {
     }
     return {};
   }
-  void away(const Status& why) override { session_.note(why.message() + "; waiting for it"); }
-
- private:
-  Session& session_;
 };
 
 class Bars final : public Display {

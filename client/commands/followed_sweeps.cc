@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <iterator>
 
+#include "common/proto/sweep_state.h"
+
 namespace prefixmem::client {
 namespace {
 
 constexpr int kPageSize = 100;
-constexpr std::string_view kStopped = "stopped by its sweep: ";  // the reason of such a trial
 
 }  // namespace
 
@@ -78,7 +79,7 @@ std::vector<v1::Sweep> FollowedSweeps::not_finished() const {
 
 bool FollowedSweeps::was_stopped_by_search(const JobView& trial) const {
   return sweeps_.contains(trial.sweep_id) && trial.state == v1::JOB_STATE_CANCELLED &&
-         trial.reason.starts_with(kStopped);
+         trial.reason.starts_with(kStoppedBySweep);
 }
 
 }  // namespace prefixmem::client

@@ -54,17 +54,18 @@ Result<v1::ListJobsResponse> list_jobs(Server& server, v1::ListJobsRequest reque
   }
 }
 
-Result<std::vector<v1::Job>> find_jobs(Server& server, const std::vector<std::string>& wanted) {
-  std::vector<v1::Job> jobs;
+Result<NamedJobs> find_jobs(Server& server, const std::vector<std::string>& wanted) {
+  NamedJobs all;
   std::set<std::string> known;
   for (const std::string& name : wanted) {
     PM_ASSIGN(const Named named, find_named(server, name));
+    if (!named.job) all.sweeps.push_back(named.sweep_id);
     PM_ASSIGN(auto found, jobs_of(server, named));
     for (v1::Job& job : found) {
-      if (known.insert(job.id()).second) jobs.push_back(std::move(job));
+      if (known.insert(job.id()).second) all.jobs.push_back(std::move(job));
     }
   }
-  return jobs;
+  return all;
 }
 
 }  // namespace prefixmem::client

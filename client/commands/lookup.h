@@ -19,8 +19,12 @@ struct Named {
 Result<Named> find_named(Server& server, const std::string& id_or_name);
 // The job, or all jobs of the sweep in the order of their submission.
 Result<std::vector<v1::Job>> jobs_of(Server& server, const Named& named);
-// The jobs of all that are named, each once.
-Result<std::vector<v1::Job>> find_jobs(Server& server, const std::vector<std::string>& wanted);
+// Those of several names.
+struct NamedJobs {
+  std::vector<v1::Job> jobs;        // each once
+  std::vector<std::string> sweeps;  // ids of the sweeps among what was named
+};
+Result<NamedJobs> find_jobs(Server& server, const std::vector<std::string>& wanted);
 
 // Every page, up to `limit` jobs (0: all); `next_page_token` of the result says whether more exist.
 Result<v1::ListJobsResponse> list_jobs(Server& server, v1::ListJobsRequest request, int64_t limit);

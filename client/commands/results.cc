@@ -54,12 +54,10 @@ Result<int> of_sweep(const std::string& id, const ResultsOptions& options, Serve
 }
 
 Result<int> by_job(const ResultsOptions& options, Server& server, Session& session) {
-  if (session.form == Form::kCsv) {
-    return invalid_argument("--output is csv; allowed by job: table, json, markdown");
-  }
-  PM_ASSIGN(const auto jobs, find_jobs(server, options.jobs));
+  PM_TRY(check_form_by_job(session));
+  PM_ASSIGN(const NamedJobs named, find_jobs(server, options.jobs));
   std::vector<ResultRow> rows;
-  for (const v1::Job& job : jobs) {
+  for (const v1::Job& job : named.jobs) {
     PM_ASSIGN(const auto artifacts, server.artifacts(job.id()));
     rows.push_back(result_row(job, adapter_place(job.id(), artifacts)));
   }
@@ -71,6 +69,11 @@ Result<int> by_job(const ResultsOptions& options, Server& server, Session& sessi
 }
 
 }  // namespace
+
+Status check_form_by_job(const Session& session) {
+  if (session.form != Form::kCsv) return {};
+  return invalid_argument("--output is csv; allowed by job: table, json, markdown");
+}
 
 Result<int> print_results(const ResultsOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());

@@ -16,6 +16,9 @@ struct ResultsOptions {
   std::string baseline = {};
 };
 
+// INVALID_ARGUMENT where the session's form is CSV, which results by job do not have.
+Status check_form_by_job(const Session& session);
+
 // Prints them in the form of the session.
 Result<int> print_results(const ResultsOptions& options, Session& session);
 

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 
 #include "client/commands/commands.h"
 #include "client/commands/results.h"
@@ -55,8 +54,8 @@ void note_shared_name(const v1::SubmitJobResponse& response, Server& server, Ses
                "\" too: call this one by its id");
 }
 
-WatchedJobs watched_of(const v1::SubmitJobResponse& response) {
-  WatchedJobs watched{{response.jobs().begin(), response.jobs().end()}, {}};
+NamedJobs watched_of(const v1::SubmitJobResponse& response) {
+  NamedJobs watched{{response.jobs().begin(), response.jobs().end()}, {}};
   if (!response.sweep_id().empty()) watched.sweeps.push_back(response.sweep_id());
   return watched;
 }
@@ -72,12 +71,11 @@ Result<int> wait_for_results(const v1::SubmitJobResponse& response, Session& ses
   return code;
 }
 
-// Jobs by themselves have no such form, which is better said before they have trained.
+// What a form is refused for is better said before anything has trained.
 Status check_form(const SubmitOptions& options, const std::string& yaml, const Session& session) {
-  if (!options.results || session.form != Form::kCsv) return {};
+  if (!options.results) return {};
   PM_ASSIGN(const spec::Tree spec, spec::parse_tree(yaml));
-  if (spec.find("sweep") != nullptr) return {};
-  return invalid_argument("--output is csv; allowed by job: table, json, markdown");
+  return spec.find("sweep") == nullptr ? check_form_by_job(session) : Status();
 }
 
 Result<int> submit(const SubmitOptions& options, Session& session) {

@@ -29,10 +29,10 @@ Result<JobTrace> trace_of(Server& server, const v1::Job& job, int64_t now_unix_m
 
 Result<int> trace(const TraceOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const auto jobs, find_jobs(*server, options.jobs));
+  PM_ASSIGN(const NamedJobs named, find_jobs(*server, options.jobs));
   const int64_t now = to_unix_millis(session.env.clock.wall());
   std::vector<JobTrace> traces;
-  for (const v1::Job& job : jobs) {
+  for (const v1::Job& job : named.jobs) {
     PM_ASSIGN(JobTrace one, trace_of(*server, job, now));
     traces.push_back(std::move(one));
   }

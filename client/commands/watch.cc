@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "client/channel/event_feed.h"
 #include "client/commands/commands.h"
 #include "client/commands/followed_sweeps.h"
-#include "client/commands/lookup.h"
 #include "client/exit_codes.h"
 #include "client/render/job_text.h"
 #include "common/id.h"
@@ -54,7 +52,7 @@ class Watch {
  public:
   using Time = Display::Time;
 
-  Watch(Server& server, const WatchedJobs& watched, Session& session, Display& display)
+  Watch(Server& server, const NamedJobs& watched, Session& session, Display& display)
       : session_(session),
         display_(display),
         server_(server),
@@ -163,30 +161,15 @@ class Watch {
   std::optional<Time> away_since_;
 };
 
-// Each job once.
-Result<WatchedJobs> find_watched(Server& server, const std::vector<std::string>& names) {
-  WatchedJobs watched;
-  std::set<std::string> known;
-  for (const std::string& name : names) {
-    PM_ASSIGN(const Named named, find_named(server, name));
-    PM_ASSIGN(auto jobs, jobs_of(server, named));
-    if (!named.job) watched.sweeps.push_back(named.sweep_id);
-    for (v1::Job& job : jobs) {
-      if (known.insert(job.id()).second) watched.jobs.push_back(std::move(job));
-    }
-  }
-  return watched;
-}
-
 Result<int> watch(const WatchOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(const WatchedJobs watched, find_watched(*server, options.jobs));
+  PM_ASSIGN(const NamedJobs watched, find_jobs(*server, options.jobs));
   return watch_jobs(watched, session, *make_display(session));
 }
 
 }  // namespace
 
-Result<int> watch_jobs(const WatchedJobs& watched, Session& session, Display& display) {
+Result<int> watch_jobs(const NamedJobs& watched, Session& session, Display& display) {
   PM_ASSIGN(Server * server, session.server());
   return Watch(*server, watched, session, display).run();
 }

@@ -3,11 +3,15 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "prefixmem/v1/job.pb.h"
 #include "prefixmem/v1/sweep.pb.h"
 
 namespace prefixmem {
+
+// What the reason of a trial begins with that its sweep has stopped.
+inline constexpr std::string_view kStoppedBySweep = "stopped by its sweep: ";
 
 inline bool has_ended(v1::SweepState state) { return state != v1::SWEEP_STATE_RUNNING; }
 

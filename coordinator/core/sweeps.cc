@@ -58,7 +58,7 @@ void Coordinator::judge_trial(LiveJob& job, const v1::TrainerEvent& event) {
   job.record.job.mutable_trial()->mutable_rungs()->Assign(verdict->rungs.begin(),
                                                           verdict->rungs.end());
   note_trial(job);
-  if (verdict->stop) stop_job(job, "stopped by its sweep: " + verdict->reason);
+  if (verdict->stop) stop_job(job, std::string(kStoppedBySweep) + verdict->reason);
 }
 
 // Trials are written together with what they follow from, so that a coordinator that dies at any
@@ -72,7 +72,7 @@ void Coordinator::advance_sweeps() {
     if (const Status named = name_checkpoints(step.begun); !named.ok()) {
       step = {.state = v1::SWEEP_STATE_FAILED, .reason = named.message()};
     }
-    if (step.stop_open) stop_trials(id, "stopped by its sweep: " + *step.stop_open);
+    if (step.stop_open) stop_trials(id, std::string(kStoppedBySweep) + *step.stop_open);
     if (step.state != v1::SWEEP_STATE_RUNNING) end_sweep(sweep, step.state, step.reason);
     predict_memory(step.begun, config_.scheduler, sweep.told, models_);
     std::move(step.begun.begin(), step.begun.end(), std::back_inserter(begun));

@@ -71,9 +71,8 @@ def test_rank_host_and_call_are_named(service, prometheus, stopped_rank):
     address = service.workers[0].ready["metrics"]
     series = f'prefixmem_job_hanging_rank{{call="all_reduce",host="{socket.gethostname()}",'
     assert f'{series}job="{job}",' in get(address)
-    (state, labels), *others = eventually(
-        lambda: prometheus.alerts("PrefixmemAllReduceStall"), SECONDS, "the alert fires"
-    )
+    stall = lambda: prometheus.alerts("PrefixmemAllReduceStall")  # noqa: E731
+    (state, labels), *others = eventually(stall, SECONDS, "the alert fires")
     assert (state, labels["job"], labels["rank"], labels["call"], others) == (
         "firing",
         job,
@@ -86,7 +85,6 @@ def test_rank_host_and_call_are_named(service, prometheus, stopped_rank):
     watch.until(log_with("the ranks go on"))
     watch.until(lambda e: trainer_event(e, "step"))
     eventually(lambda: series not in get(address), 10, "the series goes with the hang")
-    stall = lambda: prometheus.alerts("PrefixmemAllReduceStall")  # noqa: E731
     eventually(lambda: not stall(), 30, "and the alert with the series")
 
 
