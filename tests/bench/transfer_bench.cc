@@ -23,8 +23,8 @@ Status send(const Transfer& transfer) {
 }
 
 Status fetch(const Transfer& transfer) {
-  PM_ASSIGN(auto channel, agent::dial(transfer.coordinator, {}));
-  const auto source = agent::make_grpc_content_source(std::move(channel));
+  PM_ASSIGN(const auto dialler, agent::Dialler::make(transfer.coordinator, {}));
+  const auto source = agent::make_grpc_content_source([&] { return dialler->current(); });
   return source->fetch(transfer.sha256, transfer.file, [](int64_t) { return Status(); }, {});
 }
 

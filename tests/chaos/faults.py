@@ -11,7 +11,10 @@ from typing import NamedTuple
 from stage import LEASE_SECONDS, alive, eventually
 
 GONE_SECONDS = 10  # a gang whose agent is dead, a coordinator whose disk is full
+PARTING_SECONDS = 60  # for a worker to notice that the coordinator is gone, or back
+HOUR_SECONDS = 3_600
 DAY_SECONDS = 86_400
+DIALLED_IN_VAIN, REGISTERED = "; again in ", "registered as "  # in a worker's log
 
 
 class NoTarget(Exception):
@@ -147,6 +150,23 @@ def set_clock(stage, random):
     some(random, list(stage.clocks.values())).set(random.randint(-DAY_SECONDS, DAY_SECONDS))
 
 
+def set_clock_back_and_kill_coordinator(stage, random):
+    """Of a worker, which has to find the new coordinator although what waits for a time of day
+    waits for hours."""
+    worker = some(random, stage.workers)
+    clock = stage.clocks[worker]
+    clock.set(clock.seconds - random.randint(HOUR_SECONDS, DAY_SECONDS))
+
+    def times(words):
+        return worker.log.read_text().count(words)
+
+    dialled, registered = times(DIALLED_IN_VAIN), times(REGISTERED)
+    stage.coordinator.kill()
+    eventually(lambda: times(DIALLED_IN_VAIN) > dialled + 1, PARTING_SECONDS, "dials in vain")
+    stage.restart_coordinator()
+    eventually(lambda: times(REGISTERED) > registered, PARTING_SECONDS, "a worker is back")
+
+
 def set_clock_and_kill_coordinator(stage, random):
     stage.clocks[stage.coordinator].set(random.randint(-DAY_SECONDS, DAY_SECONDS))
     kill_coordinator(stage, random)
@@ -173,6 +193,10 @@ ALL = [
     Fault("connections break", break_connections),
     Fault(f"a worker is cut off for {LEASE_SECONDS + 2} s, longer than its lease", cut_worker_off),
     Fault("a program's clock is set, by up to a day", set_clock),
+    Fault(
+        "a worker's clock is set back, by up to a day, and the coordinator killed",
+        set_clock_back_and_kill_coordinator,
+    ),
     Fault(
         "the coordinator's clock is set, by up to a day, and it is killed",
         set_clock_and_kill_coordinator,

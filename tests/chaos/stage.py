@@ -63,6 +63,7 @@ class WallClock:
 
     def set(self, seconds):
         """So far from the true one; in place, since it is mapped."""
+        self.seconds = seconds
         with self.file.open("r+b" if self.file.exists() else "wb") as file:
             file.write(struct.pack("=q", seconds))
 

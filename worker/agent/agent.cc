@@ -99,7 +99,7 @@ struct Agent::State {
   std::unique_ptr<JobMetrics> job_metrics;
   std::unique_ptr<WorkerMetrics> worker_metrics;
   std::unique_ptr<Launcher> launcher;
-  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<Dialler> dialler;
   std::unique_ptr<ArtifactStore> store;
   std::unique_ptr<ContentSource> content;
   std::unique_ptr<ContentCache> cache;
@@ -168,7 +168,8 @@ Result<std::optional<JobUser>> Agent::State::choose_job_user(const TrainerProgra
 
 Status Agent::State::wire(AttemptOptions attempts) {
   PM_ASSIGN(launcher, make_launcher(attempts.job_user));
-  PM_ASSIGN(channel, dial(options.coordinator, options.tls));
+  PM_ASSIGN(dialler, Dialler::make(options.coordinator, options.tls));
+  const ChannelSource channel = [this] { return dialler->current(); };
   store = make_grpc_artifact_store(channel);
   content = make_grpc_content_source(channel);
   PM_ASSIGN(cache, ContentCache::open(
@@ -203,7 +204,7 @@ Result<HttpServer::Answer> Agent::State::metrics() const {
 }
 
 void Agent::State::serve() {
-  const ConnectionWorld world{channel, card, *roster, *worker_metrics, clock, options.backoff};
+  const ConnectionWorld world{*dialler, card, *roster, *worker_metrics, clock, options.backoff};
   failure = guarded([&] {
     keep_connected(world, stop.get_token());
     return Status();

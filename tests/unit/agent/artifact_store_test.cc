@@ -30,8 +30,9 @@ class ArtifactStoreTest : public testing::Test {
   const TempFolder folder_;
   const std::filesystem::path file_ = folder_.path() / "checkpoints" / "step-5";
   FakeCoordinator coordinator_;
+  const std::unique_ptr<Dialler> dialler_ = *Dialler::make(coordinator_.address(), {});
   const std::unique_ptr<ArtifactStore> store_ =
-      make_grpc_artifact_store(*dial(coordinator_.address(), {}));
+      make_grpc_artifact_store([this] { return dialler_->current(); });
 };
 
 TEST_F(ArtifactStoreTest, SendsAFileInChunksAfterWhatItIs) {
@@ -93,6 +94,16 @@ TEST_F(ArtifactStoreTest, ACoordinatorThatBreaksOffIsAway) {
   EXPECT_EQ(upload().code(), Code::kUnavailable);
   coordinator_.stop();
   EXPECT_EQ(upload().code(), Code::kUnavailable);
+}
+
+// The channel before it does not try again within a second.
+TEST_F(ArtifactStoreTest, WhatIsDialledAnewIsUsedAtOnce) {
+  ASSERT_TRUE(write_file_atomic(file_, "x").ok());
+  coordinator_.stop();
+  EXPECT_EQ(upload().code(), Code::kUnavailable);
+  coordinator_.start();
+  dialler_->dial();
+  EXPECT_TRUE(upload().ok());
 }
 
 TEST_F(ArtifactStoreTest, AStopIsACancel) {

@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 
+#include "common/fd.h"
 #include "tests/unit/agent/agent_world.h"
 #include "tests/unit/agent/fake_coordinator.h"
 #include "tests/unit/agent/throwing_log.h"
@@ -34,9 +37,9 @@ class ConnectionTest : public AgentWorldTest {
     roster_ = std::make_unique<Roster>(world_with(std::move(options)));
     const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9", "slurm:7"};
     stream_ = std::thread([this, card, &clock] {
-      keep_connected({*dial(coordinator_.address(), {}), card, *roster_, metrics_, clock,
-                      BackoffPolicy{Millis(1), Millis(5), 2, 0}},
-                     stop_.get_token());
+      keep_connected(
+          {*dialler_, card, *roster_, metrics_, clock, BackoffPolicy{Millis(1), Millis(5), 2, 0}},
+          stop_.get_token());
     });
   }
   void disconnect() {
@@ -73,6 +76,7 @@ class ConnectionTest : public AgentWorldTest {
   std::optional<ThrowingLog> log_;  // outlives everything that logs
   const v1::AttemptId kId = attempt_id("job-a", 1);
   FakeCoordinator coordinator_;
+  std::unique_ptr<Dialler> dialler_ = *Dialler::make(coordinator_.address(), {});
   WorkerMetrics metrics_{registry_, "w", 4};
   std::unique_ptr<Roster> roster_;
   std::stop_source stop_;
@@ -277,6 +281,23 @@ TEST_F(ConnectionTest, WhatTheWriterThrowsBreaksTheStream) {
   coordinator_.welcome();
   coordinator_.next([](const auto& m) { return m.has_heartbeat(); });
   disconnect();
+}
+
+TEST_F(ConnectionTest, LeavesWhileItDialsOneThatNeverAnswers) {
+  const Fd silent(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t size = sizeof address;
+  auto* const plain = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(silent.get(), plain, size), 0);
+  ASSERT_EQ(listen(silent.get(), 1), 0);
+  ASSERT_EQ(getsockname(silent.get(), plain, &size), 0);
+  dialler_ = *Dialler::make("127.0.0.1:" + std::to_string(ntohs(address.sin_port)), {});
+  connect();
+  const Fd dialled(accept(silent.get(), nullptr, nullptr));
+  ASSERT_TRUE(dialled.valid());
+  const MonotonicTime before = real_clock().monotonic();
+  disconnect();
+  EXPECT_LT(real_clock().monotonic() - before, Millis(5000)) << "a dial may take twice as long";
 }
 
 TEST_F(ConnectionTest, WaitsForACoordinatorThatIsNotThereYet) {

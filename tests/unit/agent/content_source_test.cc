@@ -29,8 +29,9 @@ class ContentSourceTest : public testing::Test {
   const TempFolder folder_;
   const std::filesystem::path file_ = folder_.path() / "part";
   FakeCoordinator coordinator_;
+  const std::unique_ptr<Dialler> dialler_ = *Dialler::make(coordinator_.address(), {});
   const std::unique_ptr<ContentSource> source_ =
-      make_grpc_content_source(*dial(coordinator_.address(), {}));
+      make_grpc_content_source([this] { return dialler_->current(); });
   std::vector<int64_t> announced_;
   Status refusal_;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <semaphore>
 #include <thread>
 #include <utility>
@@ -20,24 +21,26 @@
 namespace prefixmem::agent {
 namespace {
 
-constexpr Millis kPatienceForRegistered{10000};
+constexpr Millis kPatienceForRegistered{20000};  // dialling included
 constexpr Millis kPatienceForGoodbye{2000};
 constexpr Millis kShortestBeat{100};
 constexpr Millis kLongestBeat{60000};
 
-// One stream, from dialling to its break. The calling thread writes, another reads; what one of
-// them throws breaks the stream.
+// One stream, from dialling to its break. The calling thread writes once the worker is registered,
+// another registers it and reads; what one of them throws breaks the stream.
 class Session {
  public:
-  Session(const ConnectionWorld& world, v1::WorkerService::Stub& stub) : world_(world) {
-    stream_ = stub.Connect(&context_);
+  explicit Session(const ConnectionWorld& world)
+      : world_(world), stub_(v1::WorkerService::NewStub(world.dialler.dial())) {
+    context_.set_initial_metadata_corked(true);  // else it waits here until it is connected
+    stream_ = stub_->Connect(&context_);
   }
 
   Status run(const std::stop_token& stop) {
     const std::stop_callback end(stop, [this] { leave(); });
     Status heard;
     std::thread reader([&] {
-      heard = guarded([this] { return read(); });
+      heard = guarded([this] { return register_and_read(); });
       if (!heard.ok()) context_.TryCancel();
       broken_ = true;
       world_.roster.bell().ring();
@@ -71,8 +74,6 @@ class Session {
 
   // Until the stream breaks, which is no failure of its own.
   Status write() {
-    if (!say(register_message(world_.card, world_.roster.known(), world_.roster.members())))
-      return {};
     const MonotonicTime patience_ends = now() + kPatienceForRegistered;
     next_beat_ = now();
     while (!broken_) {
@@ -111,7 +112,9 @@ class Session {
     return true;
   }
 
-  Status read() {
+  Status register_and_read() {
+    if (!say(register_message(world_.card, world_.roster.known(), world_.roster.members())))
+      return {};
     Message message;
     while (stream_->Read(&message)) obey(message);
     return {};
@@ -163,6 +166,7 @@ class Session {
   static MonotonicTime now() { return real_clock().monotonic(); }
 
   const ConnectionWorld& world_;
+  const std::unique_ptr<v1::WorkerService::Stub> stub_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, Message>> stream_;
   std::atomic<bool> registered_ = false, broken_ = false, leaving_ = false;
@@ -177,10 +181,9 @@ class Session {
 }  // namespace
 
 void keep_connected(const ConnectionWorld& world, const std::stop_token& stop) {
-  const auto stub = v1::WorkerService::NewStub(world.channel);
   bool registered_before = false;
   for (int failures = 0; !stop.stop_requested();) {
-    Session session(world, *stub);
+    Session session(world);
     const Status status = session.run(stop);
     if (stop.stop_requested()) return;
     if (session.was_registered()) {

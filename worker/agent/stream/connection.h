@@ -1,7 +1,6 @@
 // The worker's one stream to the coordinator, dialled again whenever it breaks.
 #pragma once
 
-#include <memory>
 #include <stop_token>
 
 #include "common/backoff.h"
@@ -9,17 +8,14 @@
 #include "common/status.h"
 #include "worker/agent/attempt/roster.h"
 #include "worker/agent/exporter/worker_metrics.h"
+#include "worker/agent/stream/channel.h"
 #include "worker/agent/stream/messages.h"
-
-namespace grpc {
-class Channel;
-}
 
 namespace prefixmem::agent {
 
 // What a connection works on; outlives it.
 struct ConnectionWorld {
-  std::shared_ptr<grpc::Channel> channel;
+  Dialler& dialler;
   WorkerCard card;
   Roster& roster;
   WorkerMetrics& metrics;

@@ -10,10 +10,7 @@
 #include "common/clock.h"
 #include "common/status.h"
 #include "worker/agent/attempt/assignment.h"
-
-namespace grpc {
-class Channel;
-}
+#include "worker/agent/transfer/channel_source.h"
 
 namespace prefixmem::agent {
 
@@ -35,6 +32,6 @@ class ArtifactStore {
 };
 
 // Over WorkerService, in chunks of at most 1 MiB.
-std::unique_ptr<ArtifactStore> make_grpc_artifact_store(std::shared_ptr<grpc::Channel> channel);
+std::unique_ptr<ArtifactStore> make_grpc_artifact_store(ChannelSource channel);
 
 }  // namespace prefixmem::agent

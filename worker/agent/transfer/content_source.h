@@ -9,10 +9,7 @@
 #include <string>
 
 #include "common/status.h"
-
-namespace grpc {
-class Channel;
-}
+#include "worker/agent/transfer/channel_source.h"
 
 namespace prefixmem::agent {
 
@@ -33,6 +30,6 @@ class ContentSource {
 };
 
 // Over WorkerService.
-std::unique_ptr<ContentSource> make_grpc_content_source(std::shared_ptr<grpc::Channel> channel);
+std::unique_ptr<ContentSource> make_grpc_content_source(ChannelSource channel);
 
 }  // namespace prefixmem::agent

@@ -57,8 +57,7 @@ v1::UploadArtifactRequest header_of(const AttemptKey& key, const Artifact& artif
 
 class GrpcArtifactStore final : public ArtifactStore {
  public:
-  explicit GrpcArtifactStore(std::shared_ptr<grpc::Channel> channel)
-      : stub_(v1::WorkerService::NewStub(std::move(channel))) {}
+  explicit GrpcArtifactStore(ChannelSource channel) : channel_(std::move(channel)) {}
 
   // The open descriptor keeps the bytes while the trainer prunes or replaces the file.
   Status upload(const AttemptKey& key, Artifact artifact, const fs::path& folder,
@@ -91,7 +90,8 @@ class GrpcArtifactStore final : public ArtifactStore {
               std::stop_token stop) {
     TransferCall call(transfer_limit(bytes), std::move(stop));
     v1::UploadArtifactResponse response;
-    const auto writer = stub_->UploadArtifact(call.context(), &response);
+    const auto service = stub();
+    const auto writer = service->UploadArtifact(call.context(), &response);
     Status read;
     if (writer->Write(header)) {
       read = each_chunk(fd, file, bytes, [&](const std::string& chunk) {
@@ -114,7 +114,8 @@ class GrpcArtifactStore final : public ArtifactStore {
     v1::FetchArtifactRequest request;
     request.set_job_id(job_id);
     request.set_sha256(artifact.sha256);
-    const auto reader = stub_->FetchArtifact(call.context(), request);
+    const auto service = stub();
+    const auto reader = service->FetchArtifact(call.context(), request);
     v1::FetchArtifactResponse response;
     Sha256 digest;
     Status written;
@@ -130,12 +131,16 @@ class GrpcArtifactStore final : public ArtifactStore {
     return data_loss("the bytes received do not have the sha256 " + artifact.sha256);
   }
 
-  const std::unique_ptr<v1::WorkerService::Stub> stub_;
+  std::unique_ptr<v1::WorkerService::Stub> stub() const {
+    return v1::WorkerService::NewStub(channel_());
+  }
+
+  const ChannelSource channel_;
 };
 
 }  // namespace
 
-std::unique_ptr<ArtifactStore> make_grpc_artifact_store(std::shared_ptr<grpc::Channel> channel) {
+std::unique_ptr<ArtifactStore> make_grpc_artifact_store(ChannelSource channel) {
   return std::make_unique<GrpcArtifactStore>(std::move(channel));
 }
 

@@ -58,8 +58,7 @@ class PartialFile {
 
 class GrpcContentSource final : public ContentSource {
  public:
-  explicit GrpcContentSource(std::shared_ptr<grpc::Channel> channel)
-      : stub_(v1::WorkerService::NewStub(std::move(channel))) {}
+  explicit GrpcContentSource(ChannelSource channel) : channel_(std::move(channel)) {}
 
   Status fetch(const std::string& sha256, const fs::path& path, const Admit& admit,
                std::stop_token stop) override {
@@ -80,7 +79,8 @@ class GrpcContentSource final : public ContentSource {
     v1::FetchContentRequest request;
     request.set_sha256(sha256);
     request.set_offset(file.bytes());
-    const auto reader = stub_->FetchContent(call.context(), request);
+    const auto service = stub();
+    const auto reader = service->FetchContent(call.context(), request);
     v1::FetchContentResponse response;
     int64_t announced = -1;
     Status taken;
@@ -101,12 +101,16 @@ class GrpcContentSource final : public ContentSource {
                        std::to_string(announced) + " bytes");
   }
 
-  const std::unique_ptr<v1::WorkerService::Stub> stub_;
+  std::unique_ptr<v1::WorkerService::Stub> stub() const {
+    return v1::WorkerService::NewStub(channel_());
+  }
+
+  const ChannelSource channel_;
 };
 
 }  // namespace
 
-std::unique_ptr<ContentSource> make_grpc_content_source(std::shared_ptr<grpc::Channel> channel) {
+std::unique_ptr<ContentSource> make_grpc_content_source(ChannelSource channel) {
   return std::make_unique<GrpcContentSource>(std::move(channel));
 }
 
