@@ -31,7 +31,7 @@ bool alive(pid_t pid) {
 
 class GangTest : public testing::Test {
  protected:
-  GangTest() { limits_.start = limits_.failure = limits_.silence = kNever; }
+  GangTest() { limits_.start = limits_.failure = limits_.silence = limits_.standstill = kNever; }
 
   GangEnd run(const std::string& body) {
     GangPlan plan;
@@ -215,6 +215,36 @@ TEST_F(GangTest, ARankAloneIsAskedAsWell) {
   const GangEnd end = run("rank = Rank(); wait_for_signals()");
   EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
   EXPECT_THAT(explain_end(end).message(), testing::StartsWith("rank 0 on host here"));
+}
+
+TEST_F(GangTest, AProcessThatIsStoppedBeforeItIsARankEndsTheGang) {
+  limits_.look = Millis(20);
+  limits_.standstill = Millis(1000);
+  const GangEnd end = run(R"(
+if os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)
+Rank(); wait_for_signals()
+)");
+  EXPECT_EQ(explain_end(end).code(), Code::kUnavailable);
+  EXPECT_THAT(explain_end(end).message(),
+              testing::MatchesRegex("process [0-9]+ has been stopped by a signal for 1 s"));
+}
+
+TEST_F(GangTest, OneThatGoesOnInTimeDoesNot) {
+  limits_.look = Millis(20);
+  limits_.standstill = Millis(1000);
+  const GangEnd end = run(R"(
+child = os.fork()
+if child == 0:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(1)
+    os._exit(0)
+rank = Rank()
+os.waitpid(child, os.WUNTRACED)
+time.sleep(0.2)
+os.kill(child, signal.SIGCONT)
+os.waitpid(child, 0)
+)");
+  EXPECT_TRUE(end.trouble.ok()) << end.trouble.message();
 }
 
 TEST_F(GangTest, MpirunThatStaysAfterItsRanksIsKilled) {

@@ -45,7 +45,7 @@ class Member::Daemon final : private LineServer::Listener {
 
  private:
   Status watch(LineServer& ranks, Child& child, Family& family) {
-    const Millis pause = member_.world_.gang.limits.look;
+    const GangLimits& limits = member_.world_.gang.limits;
     MonotonicTime next_look = real_clock().monotonic();
     while (!member_.stopping() && !child.ended()) {
       std::vector<pollfd> polled = {{member_.woken_.get(), POLLIN, 0}};
@@ -63,7 +63,9 @@ class Member::Daemon final : private LineServer::Listener {
       }
       if (real_clock().monotonic() < next_look) continue;
       family.look();
-      next_look = real_clock().monotonic() + pause;
+      PM_TRY(family.none_stopped_for(limits.standstill, limits.look)
+                 .with_context("worker " + member_.assignment_.here().worker));
+      next_look = real_clock().monotonic() + limits.look;
     }
     return {};
   }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "common/fd.h"
 
@@ -50,6 +52,26 @@ void Family::look() {
     for (auto child = begin; child != end; ++child) members.push_back(child->second);
   }
   known_ = std::move(found);
+  note_stopped();
+}
+
+void Family::note_stopped() {
+  const auto before = std::exchange(stopped_, {});
+  for (const Process& process : live_) {
+    if (!process.stopped()) continue;
+    const auto times = before.find(process.pid);
+    stopped_[process.pid] = times == before.end() ? 1 : times->second + 1;
+  }
+}
+
+// Counted, for a time without looks, in which this process stood still too, says nothing.
+Status Family::none_stopped_for(Millis span, Millis pause) const {
+  for (const auto& [pid, looks] : stopped_) {
+    if (looks <= span / pause) continue;
+    return unavailable("process " + std::to_string(pid) + " has been stopped by a signal for " +
+                       std::to_string(std::lround(to_seconds(span))) + " s");
+  }
+  return {};
 }
 
 int64_t Family::largest_resident_bytes() const {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/status.h"
 #include "worker/agent/gang/launcher.h"
 #include "worker/agent/gang/process_table.h"
 
@@ -33,6 +34,9 @@ class Family {
   // Live members as of the last look.
   bool empty() const { return live_.empty(); }
   int64_t largest_resident_bytes() const;
+  // UNAVAILABLE where the last looks, as many as are made in `span` with `pause` between them, have
+  // all found the same one stopped by a signal.
+  Status none_stopped_for(Millis span, Millis pause) const;
 
   // Kills all members and those that they start meanwhile, until none lives: true; or until
   // `limit` has passed.
@@ -41,6 +45,7 @@ class Family {
  private:
   bool is_seed(const Process& process) const;
   bool is_nameless(const Process& process) const;
+  void note_stopped();
   void wait_for_one(Millis limit) const;
 
   const pid_t root_;
@@ -48,6 +53,7 @@ class Family {
   Launcher& launcher_;
   std::map<pid_t, uint64_t> known_;  // pid to start time
   std::vector<Process> live_;
+  std::map<pid_t, int> stopped_;  // in how many looks on end
 };
 
 }  // namespace prefixmem::agent

@@ -82,6 +82,9 @@ class Gang final : private EventServer::Listener {
     family_->look();
     memory_at_look_ = world_.memory();
     next_look_ = now() + world_.limits.look;
+    if (!end_.trouble.ok()) return;
+    end_.trouble = family_->none_stopped_for(world_.limits.standstill, world_.limits.look);
+    if (!end_.trouble.ok()) return;
     if (left_at_ && now() - *left_at_ >= world_.limits.failure) {
       end_.trouble =
           unavailable("mpirun has not ended within " +

@@ -43,6 +43,10 @@ struct GangLimits {
   // Without an answer from a rank, whose thread for that waits for nobody: the rank is stopped, or
   // its host does not let it run. The gang is ended, UNAVAILABLE.
   Millis silence{40000};
+  // For a process of the gang that a signal has stopped: mpirun, or one that is not yet a rank,
+  // which nobody asks. The gang is ended, UNAVAILABLE. Longer than `silence`, whose message tells
+  // more.
+  Millis standstill{50000};
 };
 
 // What a gang needs of the world; outlives it.

@@ -17,6 +17,7 @@ struct Process {
   int64_t resident_bytes = 0;
 
   bool dead() const { return state == 'Z' || state == 'X'; }
+  bool stopped() const { return state == 'T'; }  // by a signal
 };
 
 // Those that vanish meanwhile are left out.
