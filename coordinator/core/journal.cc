@@ -30,13 +30,20 @@ void Journal::write(store::Transaction& transaction, Live& live) {
 }
 
 void Journal::write_sweeps(store::Transaction& transaction, const Live& live) {
-  for (const std::string& id : added_sweeps_) transaction.insert_sweep(live.sweeps.at(id).shown);
+  for (const std::string& id : added_sweeps_) {
+    const LiveSweep& sweep = live.sweeps.at(id);
+    transaction.insert_sweep(sweep.shown);
+    for (const auto& [name, model] : sweep.told) transaction.add_told_model(id, model->sent);
+  }
   const std::set<std::string> added(added_sweeps_.begin(), added_sweeps_.end());
   sweeps_.insert(added.begin(), added.end());
   for (const std::string& id : sweeps_) {
     const v1::Sweep& shown = live.sweeps.at(id).shown;
     if (!added.contains(id)) transaction.update_sweep(shown);
-    if (has_ended(shown.state())) ended_sweeps_.push_back(id);
+    if (has_ended(shown.state())) {
+      transaction.drop_told_models(id);
+      ended_sweeps_.push_back(id);
+    }
     news_.insert(id);
   }
 }

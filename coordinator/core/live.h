@@ -55,7 +55,7 @@ struct LiveSweep {
   JobSpec spec = {};
   sweep::SweepPlan plan = {};
   sweep::Record record = {};           // of all its trials, ended ones too
-  ToldModels told = {};                // with its submission; none after a restart
+  ToldModels told = {};                // with its submission
   std::vector<std::string> jobs = {};  // ids of its trials, by number
   bool changed = true;                 // since `advance` last looked at it
 

@@ -25,7 +25,8 @@ std::shared_ptr<const ModelConfig> find_model(const std::string& name, const Tol
                                               ModelConfigs& models) {
   if (auto known = models.known(name)) return known;
   const auto found = told.find(name);
-  return found == told.end() ? nullptr : found->second;
+  if (found == told.end()) return nullptr;
+  return {found->second, &found->second->config};
 }
 
 void predict_memory(std::vector<LiveJob>& jobs, const scheduler::Config& config,

@@ -47,7 +47,8 @@ Result<ToldModels> told_models(const google::protobuf::RepeatedPtrField<v1::Mode
           spec::shortened(one.model(), 200), one.config_json().size(), kMaxSentConfigBytes));
     }
     auto config = parse_model_config(one.config_json());
-    if (config.ok()) told[one.model()] = std::make_shared<const ModelConfig>(*std::move(config));
+    if (!config.ok()) continue;
+    told[one.model()] = std::make_shared<const ToldModel>(ToldModel{one, *std::move(config)});
   }
   return told;
 }

@@ -13,8 +13,13 @@
 
 namespace prefixmem {
 
+struct ToldModel {
+  v1::ModelConfig sent;
+  ModelConfig config;  // what that says
+};
+
 // By the names that specs have for them.
-using ToldModels = std::map<std::string, std::shared_ptr<const ModelConfig>>;
+using ToldModels = std::map<std::string, std::shared_ptr<const ToldModel>>;
 
 // Without those of a family that is not known. INVALID_ARGUMENT where there are too many or one is
 // too long.

@@ -24,6 +24,8 @@ Status Coordinator::load_sweeps() {
     PM_ASSIGN(const auto jobs, reader().trials(id));
     PM_ASSIGN(LiveSweep sweep, restored_sweep(std::move(stored), jobs));
     models_.of(sweep.shown.spec().model());  // for the trials to come, which are not to wait for it
+    PM_ASSIGN(const auto told, reader().told_models(id));
+    PM_ASSIGN(sweep.told, told_models({told.begin(), told.end()}));
     live_.sweeps.insert_or_assign(id, std::move(sweep));
   }
   return {};

@@ -157,6 +157,10 @@ Result<std::vector<v1::Sweep>> Reader::unfinished_sweeps() {
                              static_cast<int>(v1::SWEEP_STATE_RUNNING));
 }
 
+Result<std::vector<v1::ModelConfig>> Reader::told_models(const std::string& sweep_id) {
+  return messages<v1::ModelConfig>("SELECT body FROM told_models WHERE sweep_id = ?", sweep_id);
+}
+
 Result<std::vector<v1::Job>> Reader::trials(const std::string& sweep_id) {
   return messages<v1::Job>("SELECT body FROM jobs WHERE sweep_id = ? ORDER BY seq", sweep_id);
 }

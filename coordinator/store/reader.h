@@ -93,6 +93,7 @@ class Reader {
   Result<int64_t> last_seq();                          // that a job was ever given; 0: none was
   Result<std::vector<JobRecord>> unfinished_jobs();    // in the order submitted
   Result<std::vector<v1::Sweep>> unfinished_sweeps();  // likewise, without counts
+  Result<std::vector<v1::ModelConfig>> told_models(const std::string& sweep_id);
   Result<std::optional<AttemptRecord>> attempt(const std::string& job_id, int attempt);
   Result<std::vector<v1::Worker>> workers();  // by id
 

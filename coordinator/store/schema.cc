@@ -157,10 +157,20 @@ CREATE TRIGGER artifact_dropped AFTER DELETE ON artifacts BEGIN
 END;
 )sql";
 
+// What clients tell of models that are paths on workers, for trials that a search begins later.
+constexpr const char* kVersion11 = R"sql(
+CREATE TABLE told_models (
+  sweep_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (sweep_id, model)
+) WITHOUT ROWID;
+)sql";
+
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {
-    kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
+    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
+    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

@@ -255,6 +255,15 @@ void Transaction::insert_sweep(const v1::Sweep& sweep) {
       static_cast<int>(sweep.state()), Blob{sweep.SerializeAsString()});
 }
 
+void Transaction::add_told_model(const std::string& sweep_id, const v1::ModelConfig& model) {
+  run("INSERT INTO told_models (sweep_id, model, body) VALUES (?, ?, ?)", sweep_id, model.model(),
+      Blob{model.SerializeAsString()});
+}
+
+void Transaction::drop_told_models(const std::string& sweep_id) {
+  run("DELETE FROM told_models WHERE sweep_id = ?", sweep_id);
+}
+
 void Transaction::update_sweep(const v1::Sweep& sweep) {
   run("UPDATE sweeps SET state = ?, body = ? WHERE id = ?", static_cast<int>(sweep.state()),
       Blob{sweep.SerializeAsString()}, sweep.id());

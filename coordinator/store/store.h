@@ -101,6 +101,8 @@ class Transaction {
   void insert_model(const v1::Model& model);
   void drop_model(const std::string& name);
   void insert_sweep(const v1::Sweep& sweep);
+  void add_told_model(const std::string& sweep_id, const v1::ModelConfig& model);
+  void drop_told_models(const std::string& sweep_id);
   void update_sweep(const v1::Sweep& sweep);
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);

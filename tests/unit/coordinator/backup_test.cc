@@ -249,7 +249,8 @@ TEST_F(RestoredBackup, OfAnOlderVersionIsBroughtUp) {
                     ->execute("DROP TRIGGER artifact_added; DROP TRIGGER artifact_dropped;"
                               " ALTER TABLE jobs DROP COLUMN tenant;"
                               " ALTER TABLE artifacts DROP COLUMN bytes; DROP TABLE tenants;"
-                              " DROP TABLE contents; DROP TABLE models; PRAGMA user_version = 8;")
+                              " DROP TABLE contents; DROP TABLE models; DROP TABLE told_models;"
+                              " PRAGMA user_version = 8;")
                     .ok());
     ASSERT_TRUE(database->execute("PRAGMA journal_mode = DELETE;").ok());
   }

@@ -214,6 +214,18 @@ TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByWhatWasToldToo) {
   pass(Millis(200));
   EXPECT_TRUE(job("s-1").has_memory());
   EXPECT_TRUE(job("s-2").has_memory());
+  restart();
+  offer("w", 64 * kGiB);
+  coordinator().tick();
+  ASSERT_TRUE(ended("w", "s-2/1", "OK").ok());
+  pass(Millis(200));
+  EXPECT_TRUE(job("s-3").has_memory()) << "though the coordinator has been started anew";
+  const std::string sweep_id = job("s-3").sweep_id();
+  EXPECT_EQ(coordinator().reader().told_models(sweep_id)->size(), 1u);
+  coordinator().tick();
+  ASSERT_TRUE(ended("w", "s-3/1", "OK").ok());
+  pass(Millis(200));
+  EXPECT_TRUE(coordinator().reader().told_models(sweep_id)->empty()) << "no trial comes any more";
 }
 
 TEST_F(JobMemoryTest, TrialsThatASearchBeginsLaterArePlacedByItToo) {

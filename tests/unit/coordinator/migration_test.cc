@@ -219,6 +219,9 @@ TEST_P(Migration, TakesWhatIsNew) {
   Transaction transaction(*store_);
   transaction.insert_job(job);
   transaction.insert_sweep(sweep);
+  v1::ModelConfig told;
+  told.set_model("/m");
+  transaction.add_told_model("sweep-2", told);
   transaction.put_token({"other", {}});
   transaction.add_content({std::string(64, 'd'), 5, {}});
   v1::Model model;
@@ -231,6 +234,7 @@ TEST_P(Migration, TakesWhatIsNew) {
   EXPECT_EQ(reader().unfinished_jobs()->back().furthest_step, 9);
   EXPECT_EQ(reader().unfinished_jobs()->back().bank_limit, 4);
   EXPECT_TRUE(reader().sweep("sweep-2")->has_value());
+  EXPECT_EQ(reader().told_models("sweep-2")->at(0).model(), "/m");
   EXPECT_EQ(*reader().content_bytes(std::string(64, 'd')), 5);
   EXPECT_TRUE(reader().model("new")->has_value());
   const auto tenants = *reader().tenants();

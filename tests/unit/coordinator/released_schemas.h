@@ -156,10 +156,20 @@ CREATE TRIGGER artifact_dropped AFTER DELETE ON artifacts BEGIN
 END;
 )sql";
 
+// What clients tell of models that are paths on workers, for trials that a search begins later.
+inline constexpr const char* kReleased11 = R"sql(
+CREATE TABLE told_models (
+  sweep_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (sweep_id, model)
+) WITHOUT ROWID;
+)sql";
+
 // One script a version; each goes on from the one before it.
-inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2, kReleased3, kReleased4,
-                                                kReleased5, kReleased6, kReleased7, kReleased8,
-                                                kReleased9, kReleased10};
+inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2,  kReleased3, kReleased4,
+                                                kReleased5, kReleased6,  kReleased7, kReleased8,
+                                                kReleased9, kReleased10, kReleased11};
 static_assert(kReleasedSchemas.size() == kSchemaVersion,
               "add the new version's script here, never change an older one");
 
