@@ -3,11 +3,16 @@
 # a whole CUDA toolkit that nobody needs here.
 add_library(prefixmem_torch INTERFACE)
 add_library(torch::torch ALIAS prefixmem_torch)
+# Whether it has a part for CUDA, which worker/trainer/collective/cuda.cc loads by name.
+set(PREFIXMEM_HAVE_CUDA OFF)
 
 if(Torch_DIR)
   find_package(Torch REQUIRED)
   target_link_libraries(prefixmem_torch INTERFACE ${TORCH_LIBRARIES})
   target_link_options(prefixmem_torch INTERFACE -fopenmp)
+  if(TARGET torch_cuda)
+    set(PREFIXMEM_HAVE_CUDA ON)
+  endif()
   return()
 endif()
 
@@ -28,11 +33,11 @@ set(rpaths ${torch_lib} ${nvidia_libs})
 foreach(dir ${rpaths})
   target_link_options(prefixmem_torch INTERFACE -Wl,-rpath,${dir} -Wl,-rpath-link,${dir})
 endforeach()
-set(torch_libraries torch torch_cpu c10)
 if(EXISTS ${torch_lib}/libtorch_cuda.so)
-  list(APPEND torch_libraries torch_cuda c10_cuda)
+  set(PREFIXMEM_HAVE_CUDA ON)
 endif()
-foreach(lib ${torch_libraries})
+# libtorch.so would bring the part for CUDA.
+foreach(lib torch_cpu c10)
   target_link_libraries(prefixmem_torch INTERFACE ${torch_lib}/lib${lib}.so)
 endforeach()
 # The OpenMP that LibTorch itself runs on, so that there is one pool of threads.

@@ -1,6 +1,5 @@
 // On a GPU: the same numbers as on the CPU. PREFIXMEM_TEST_MODEL names a model folder (run.sh).
 #include <gtest/gtest.h>
-#include <torch/cuda.h>
 #include <torch/utils.h>
 
 #include <cstdlib>
@@ -8,6 +7,7 @@
 #include "tests/unit/trainer/sft_task.h"
 #include "worker/trainer/adapters/adapter.h"
 #include "worker/trainer/collective/backends.h"
+#include "worker/trainer/collective/cuda.h"
 #include "worker/trainer/data/pack.h"
 #include "worker/trainer/model/decoder.h"
 #include "worker/trainer/train/trainer.h"
@@ -52,7 +52,15 @@ struct Side {
 const torch::Device kCpu(torch::kCPU);
 const torch::Device kGpu(torch::kCUDA, 0);
 
-TEST(Cuda, ADeviceIsThere) { ASSERT_TRUE(torch::cuda::is_available()); }
+// Before any test asks LibTorch of CUDA.
+class Gpus : public ::testing::Environment {
+  void SetUp() override {
+    const auto gpus = count_gpus();
+    ASSERT_TRUE(gpus.ok()) << gpus.status().message();
+    ASSERT_GT(*gpus, 0);
+  }
+};
+const auto* const kGpus = ::testing::AddGlobalTestEnvironment(new Gpus);
 
 TEST(Cuda, ForwardEqualsCpu) {
   Side cpu(kCpu, PrefixMemoryMethod{}), gpu(kGpu, PrefixMemoryMethod{});

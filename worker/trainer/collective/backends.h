@@ -18,12 +18,9 @@ std::unique_ptr<Collective> make_single_collective(torch::Device device);
 Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
                                                         const CollectiveOptions& options);
 // Sums tensors with NCCL on the device's current stream and all else through `host`, whose deadline
-// covers every call. FAILED_PRECONDITION where this build has no NCCL.
+// covers every call. FAILED_PRECONDITION where this build or machine has no NCCL.
 Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
                                                          torch::Device device);
-
-// The GPU's model name; "" where this build has no CUDA.
-std::string gpu_name(torch::Device device);
 
 // INTERNAL unless the tensor is contiguous on `device`, fp32 or int64.
 Status check_summable(const torch::Tensor& tensor, torch::Device device);

@@ -1,6 +1,5 @@
-#include <torch/cuda.h>
-
 #include "worker/trainer/collective/backends.h"
+#include "worker/trainer/collective/cuda.h"
 
 namespace prefixmem::trainer {
 namespace {
@@ -8,7 +7,7 @@ namespace {
 // Local ranks take the GPUs in turn.
 Result<torch::Device> pick_device(Device wanted, int local_rank) {
   if (wanted == Device::kCpu) return torch::Device(torch::kCPU);
-  const auto gpus = static_cast<unsigned char>(torch::cuda::device_count());
+  PM_ASSIGN(const int gpus, count_gpus());
   if (gpus > 0) return torch::Device("cuda:" + std::to_string(local_rank % gpus));
   if (wanted == Device::kAuto) return torch::Device(torch::kCPU);
   return failed_precondition(

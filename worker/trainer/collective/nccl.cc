@@ -1,49 +1,42 @@
-#include <c10/cuda/CUDAStream.h>
-#include <cuda_runtime_api.h>
-#include <nccl.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
 
 #include <cstring>
 
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/collective/call_board.h"
+#include "worker/trainer/collective/nccl_library.h"
 
 namespace prefixmem::trainer {
 namespace {
 
-// Only a peer or a link that is away is worth a retry.
-Status nccl_status(ncclResult_t code, const char* operation) {
-  if (code == ncclSuccess) return {};
-  const bool away = code == ncclRemoteError || code == ncclSystemError;
-  return {away ? Code::kUnavailable : Code::kInternal,
-          std::string("collective: nccl ") + operation + " failed: " + ncclGetErrorString(code)};
+template <typename Function>
+Status find(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  if (function != nullptr) return {};
+  return failed_precondition(std::string("collective: NCCL lacks ") + name);
 }
 
-Status cuda_status(cudaError_t code, const char* operation) {
-  if (code == cudaSuccess) return {};
-  const bool memory = code == cudaErrorMemoryAllocation;
-  return {memory ? Code::kResourceExhausted : Code::kInternal,
-          std::string("collective: cuda ") + operation + " failed: " + cudaGetErrorString(code)};
-}
-
+// CUDA's own failures are LibTorch's exceptions.
 class NcclCollective final : public Collective {
  public:
-  NcclCollective(std::unique_ptr<Collective> host, torch::Device device)
-      : host_(std::move(host)), device_(device) {}
+  NcclCollective(const NcclLibrary& nccl, std::unique_ptr<Collective> host, torch::Device device)
+      : nccl_(nccl), host_(std::move(host)), device_(device) {}
   ~NcclCollective() override {
     const CallBoard::Call call(call_board(), "nccl destroy");
-    if (communicator_ != nullptr) ncclCommDestroy(communicator_);
+    if (communicator_ != nullptr) nccl_.comm_destroy(communicator_);
   }
 
   // Collective: every rank calls it once.
   Status start() {
     ncclUniqueId id{};
-    if (rank() == 0) PM_TRY(nccl_status(ncclGetUniqueId(&id), "id"));
+    if (rank() == 0) PM_TRY(status(nccl_.get_unique_id(&id), "id"));
     std::string bytes(reinterpret_cast<const char*>(&id), sizeof id);
     PM_TRY(host_->broadcast(bytes));
     std::memcpy(&id, bytes.data(), sizeof id);
-    PM_TRY(cuda_status(cudaSetDevice(device_.index()), "set device"));
+    gpu_.setDevice(device_);
     const CallBoard::Call call(call_board(), "nccl init");
-    return nccl_status(ncclCommInitRank(&communicator_, size(), id, rank()), "init");
+    return status(nccl_.comm_init_rank(&communicator_, size(), id, rank()), "init");
   }
 
   int rank() const override { return host_->rank(); }
@@ -56,33 +49,37 @@ class NcclCollective final : public Collective {
   Status all_reduce_sum(torch::Tensor& tensor) override {
     PM_TRY(check_summable(tensor, device_));
     const CallBoard::Call call(call_board(), "nccl all_reduce");
-    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+    const c10::Stream stream = gpu_.getStream(device_);
     void* const data = tensor.mutable_data_ptr();
     const auto type = tensor.scalar_type() == torch::kInt64 ? ncclInt64 : ncclFloat32;
-    PM_TRY(
-        nccl_status(ncclAllReduce(data, data, tensor.numel(), type, ncclSum, communicator_, stream),
-                    "all_reduce"));
-    return cuda_status(cudaStreamSynchronize(stream), "all_reduce");
+    PM_TRY(status(
+        nccl_.all_reduce(data, data, tensor.numel(), type, ncclSum, communicator_, handle(stream)),
+        "all_reduce"));
+    gpu_.synchronizeStream(stream);
+    return {};
   }
   Status reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& part) override {
     PM_TRY(check_scatterable(tensor, part, size(), device_));
     const CallBoard::Call call(call_board(), "nccl reduce_scatter");
-    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
-    PM_TRY(nccl_status(ncclReduceScatter(tensor.data_ptr<float>(), part.data_ptr<float>(),
-                                         part.numel(), ncclFloat32, ncclSum, communicator_, stream),
-                       "reduce_scatter"));
-    return cuda_status(cudaStreamSynchronize(stream), "reduce_scatter");
+    const c10::Stream stream = gpu_.getStream(device_);
+    PM_TRY(
+        status(nccl_.reduce_scatter(tensor.data_ptr<float>(), part.data_ptr<float>(), part.numel(),
+                                    ncclFloat32, ncclSum, communicator_, handle(stream)),
+               "reduce_scatter"));
+    gpu_.synchronizeStream(stream);
+    return {};
   }
   Status all_gather(torch::Tensor& tensor) override {
     PM_TRY(check_gatherable(tensor, size(), device_));
     const CallBoard::Call call(call_board(), "nccl all_gather");
-    const cudaStream_t stream = c10::cuda::getCurrentCUDAStream(device_.index()).stream();
+    const c10::Stream stream = gpu_.getStream(device_);
     const size_t bytes = tensor.nbytes() / static_cast<size_t>(size());
     char* const data = static_cast<char*>(tensor.mutable_data_ptr());
-    PM_TRY(nccl_status(
-        ncclAllGather(data + bytes * rank(), data, bytes, ncclUint8, communicator_, stream),
-        "all_gather"));
-    return cuda_status(cudaStreamSynchronize(stream), "all_gather");
+    PM_TRY(status(nccl_.all_gather(data + bytes * rank(), data, bytes, ncclUint8, communicator_,
+                                   handle(stream)),
+                  "all_gather"));
+    gpu_.synchronizeStream(stream);
+    return {};
   }
   Status all_reduce_sum(std::span<double> values) override { return host_->all_reduce_sum(values); }
   Status broadcast(std::string& bytes) override { return host_->broadcast(bytes); }
@@ -93,6 +90,20 @@ class NcclCollective final : public Collective {
   void abort(int exit_code) override { host_->abort(exit_code); }
 
  private:
+  // Only a peer or a link that is away is worth a retry.
+  Status status(ncclResult_t code, const char* operation) const {
+    if (code == ncclSuccess) return {};
+    const bool away = code == ncclRemoteError || code == ncclSystemError;
+    return {
+        away ? Code::kUnavailable : Code::kInternal,
+        std::string("collective: nccl ") + operation + " failed: " + nccl_.get_error_string(code)};
+  }
+  cudaStream_t handle(const c10::Stream& stream) const {
+    return static_cast<cudaStream_t>(gpu_.getStreamNativeHandle(stream));
+  }
+
+  const NcclLibrary nccl_;
+  const c10::impl::VirtualGuardImpl gpu_{c10::kCUDA};
   const std::unique_ptr<Collective> host_;
   const torch::Device device_;
   ncclComm_t communicator_ = nullptr;
@@ -100,15 +111,29 @@ class NcclCollective final : public Collective {
 
 }  // namespace
 
-std::string gpu_name(torch::Device device) {
-  cudaDeviceProp properties{};
-  if (cudaGetDeviceProperties(&properties, device.index()) != cudaSuccess) return "unknown GPU";
-  return properties.name;
+Result<NcclLibrary> NcclLibrary::load() {
+  void* const library = dlopen("libnccl.so.2", RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr) {
+    return failed_precondition(std::string("collective: NCCL does not load: ") + dlerror());
+  }
+  NcclLibrary nccl;
+  PM_TRY(find(library, "ncclGetErrorString", nccl.get_error_string));
+  PM_TRY(find(library, "ncclGetUniqueId", nccl.get_unique_id));
+  PM_TRY(find(library, "ncclCommInitRank", nccl.comm_init_rank));
+  PM_TRY(find(library, "ncclCommDestroy", nccl.comm_destroy));
+  PM_TRY(find(library, "ncclAllReduce", nccl.all_reduce));
+  PM_TRY(find(library, "ncclReduceScatter", nccl.reduce_scatter));
+  PM_TRY(find(library, "ncclAllGather", nccl.all_gather));
+  return nccl;
 }
 
 Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective> host,
                                                          torch::Device device) {
-  auto collective = std::make_unique<NcclCollective>(std::move(host), device);
+  const auto nccl = NcclLibrary::load();
+  Status loaded = nccl.status();
+  PM_TRY(agree(*host, loaded));
+  PM_TRY(loaded);
+  auto collective = std::make_unique<NcclCollective>(*nccl, std::move(host), device);
   PM_TRY(collective->start());
   return std::unique_ptr<Collective>(std::move(collective));
 }

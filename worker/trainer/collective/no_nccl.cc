@@ -3,8 +3,6 @@
 
 namespace prefixmem::trainer {
 
-std::string gpu_name(torch::Device) { return ""; }
-
 Result<std::unique_ptr<Collective>> make_nccl_collective(std::unique_ptr<Collective>,
                                                          torch::Device) {
   return failed_precondition(

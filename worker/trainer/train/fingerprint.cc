@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "worker/trainer/collective/backends.h"
+#include "worker/trainer/collective/cuda.h"
 
 namespace prefixmem::trainer {
 namespace {
