@@ -71,8 +71,9 @@ Status Coordinator::load() {
 Status Coordinator::make_durable(int64_t batch) {
   Result<std::set<std::string>> news = std::set<std::string>();
   {
+    const auto turn = turns_.take(batch);
+    if (!turn) return {};
     const MutexLock writing(write_mutex_);
-    if (batch <= written_) return {};
     news = write_notes();
   }
   if (news.ok()) subscriptions_.notify(*news);
@@ -100,11 +101,13 @@ Result<std::set<std::string>> Coordinator::write_notes() {
     notes.write(*transaction, live_);
   }
   PM_TRY(commit(*transaction, begin, notes.events()));
-  written_ = notes.number();
   notes.deliver();
-  const MutexLock lock(mutex_);
-  notes.settle(live_);
-  files_moved_ |= notes.has_files();
+  {
+    const MutexLock lock(mutex_);
+    notes.settle(live_);
+    files_moved_ |= notes.has_files();
+  }
+  turns_.wrote(notes.number());
   return notes.news();
 }
 

@@ -20,6 +20,7 @@
 #include "common/status.h"
 #include "common/thread_annotations.h"
 #include "coordinator/auth/token_book.h"
+#include "coordinator/core/commit_turns.h"
 #include "coordinator/core/journal.h"
 #include "coordinator/core/live.h"
 #include "coordinator/core/model_configs.h"
@@ -360,10 +361,11 @@ class Coordinator {
   Subscriptions subscriptions_;  // likewise
   auth::TokenBook tokens_;       // likewise
 
+  CommitTurns turns_;  // taken before both that follow
+
   // Who holds it may write to the store; nothing is written meanwhile that it does not write. Taken
   // before the other.
   Mutex write_mutex_;
-  int64_t written_ PM_GUARDED_BY(write_mutex_) = 0;  // the newest batch that is durable
   MonotonicTime next_content_sweep_ PM_GUARDED_BY(write_mutex_){};
 
   Mutex mutex_;

@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "coordinator/core/commit_turns.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -125,6 +126,47 @@ TEST_F(GroupCommitTest, AFailedWriteIsToldToAllThatItWasFor) {
   EXPECT_TRUE(first_.get().ok()) << "it was durable";
   EXPECT_EQ(store_failures_.size(), 1u);
   EXPECT_EQ(coordinator().reader().list({}, 100)->jobs.size(), 1u);
+}
+
+class CommitTurnsTest : public testing::Test {
+ protected:
+  // Whether it gets a turn, which it gives back at once.
+  std::future<bool> ask_for(int64_t batch) {
+    return std::async(std::launch::async, [this, batch] {
+      const auto turn = turns_.take(batch);
+      if (turn) turns_.wrote(batch);
+      return turn.has_value();
+    });
+  }
+  CommitTurns turns_;
+};
+
+TEST_F(CommitTurnsTest, WhatAnotherHasWrittenNeedsNoTurn) {
+  auto turn = turns_.take(1);
+  ASSERT_TRUE(turn);
+  auto waits = ask_for(1);
+  turns_.wrote(1);
+  EXPECT_FALSE(waits.get()) << "and that before the turn has ended";
+  turn.reset();
+  EXPECT_FALSE(turns_.take(1));
+}
+
+TEST_F(CommitTurnsTest, OneWhoseBatchIsNotWrittenTakesTheNext) {
+  auto turn = turns_.take(1);
+  auto waits = ask_for(1);
+  turn.reset();  // nothing was written
+  EXPECT_TRUE(waits.get());
+}
+
+TEST_F(CommitTurnsTest, OfAllWhoWaitOneWritesForAll) {
+  auto turn = turns_.take(1);
+  std::vector<std::future<bool>> waiting;
+  for (int i = 0; i < 8; ++i) waiting.push_back(ask_for(2));
+  turns_.wrote(1);
+  turn.reset();
+  int written = 0;
+  for (auto& one : waiting) written += one.get() ? 1 : 0;
+  EXPECT_EQ(written, 1);
 }
 
 }  // namespace
