@@ -90,9 +90,11 @@ Status copy_checked(const fs::path& from, const std::string& sha256, const fs::p
 }
 
 Result<std::set<std::string>> named_blobs(const fs::path& folder) {
-  PM_ASSIGN(auto database, store::Database::open(folder / "coordinator.db"));
+  const fs::path file = folder / "coordinator.db";
+  PM_ASSIGN(auto database, store::Database::open(file));
   PM_TRY(store::prepare_schema(database));  // an older version's has not every list of blobs
-  return store::Reader(std::move(database)).digests();
+  PM_ASSIGN(const auto reader, store::Reader::open(file));
+  return reader->digests();
 }
 
 Status copy_blobs(const fs::path& backup, const fs::path& folder) {

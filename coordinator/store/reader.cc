@@ -41,11 +41,39 @@ auto page_filler(std::vector<Message>& page, int64_t& next_seq, int limit, const
 
 }  // namespace
 
+Reader::Reader(std::vector<Database> connections) : connections_(std::move(connections)) {
+  for (Database& connection : connections_) free_.push_back(&connection);
+}
+
+Result<std::unique_ptr<Reader>> Reader::open(const std::filesystem::path& file, int connections) {
+  std::vector<Database> opened;
+  for (int i = 0; i < connections; ++i) {
+    PM_ASSIGN(Database database, Database::open(file, /*read_only=*/true));
+    opened.push_back(std::move(database));
+  }
+  return std::unique_ptr<Reader>(new Reader(std::move(opened)));
+}
+
+Reader::Lease::Lease(Reader& reader) : reader_(reader) {
+  const MutexLock lock(reader_.mutex_);
+  while (reader_.free_.empty()) reader_.freed_.wait(reader_.mutex_);
+  database_ = reader_.free_.back();
+  reader_.free_.pop_back();
+}
+
+Reader::Lease::~Lease() {
+  {
+    const MutexLock lock(reader_.mutex_);
+    reader_.free_.push_back(database_);
+  }
+  reader_.freed_.notify_one();
+}
+
 template <class Message, class... Values>
 Result<std::vector<Message>> Reader::messages(std::string_view sql, const Values&... values) {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::vector<Message> found;
-  PM_TRY(database_.query([&](const Row& row) { return parse(row, 0, found.emplace_back()); }, sql,
+  PM_TRY(database->query([&](const Row& row) { return parse(row, 0, found.emplace_back()); }, sql,
                          values...));
   return found;
 }
@@ -62,9 +90,9 @@ Result<std::optional<v1::Job>> Reader::job(const std::string& id) {
 }
 
 Result<std::vector<std::string>> Reader::ids_named(const std::string& name, int limit) {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::vector<std::string> ids;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         ids.push_back(row.text(0));
         return Status();
@@ -79,8 +107,8 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
   int64_t states = 0;
   for (const v1::JobState state : filter.states) states |= int64_t{1} << state;
   JobPage page;
-  const MutexLock lock(mutex_);
-  PM_TRY(database_.query(
+  const Lease database(*this);
+  PM_TRY(database->query(
       page_filler(page.jobs, page.next_seq, limit, [](v1::Job& job) { job.clear_stderr_tail(); }),
       "SELECT seq, body FROM jobs"
       " WHERE (?1 = 0 OR seq < ?1) AND (?2 = 0 OR (?2 >> state) & 1)"
@@ -97,8 +125,8 @@ Result<JobPage> Reader::list(const JobFilter& filter, int limit) {
 
 Result<JobPage> Reader::newest_unfinished(int limit) {
   JobPage page;
-  const MutexLock lock(mutex_);
-  PM_TRY(database_.query(
+  const Lease database(*this);
+  PM_TRY(database->query(
       page_filler(page.jobs, page.next_seq, limit, [](v1::Job& job) { job.clear_stderr_tail(); }),
       "SELECT seq, body FROM jobs WHERE state IN (?, ?, ?) ORDER BY seq DESC LIMIT ?",
       static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
@@ -112,8 +140,8 @@ Status Reader::count_trials(std::vector<v1::Sweep>& sweeps) {
   for (v1::Sweep& sweep : sweeps) counts[sweep.id()] = sweep.mutable_trials();
   nlohmann::json ids = nlohmann::json::array();
   for (const auto& [id, trials] : counts) ids.push_back(id);
-  const MutexLock lock(mutex_);
-  return database_.query(
+  const Lease database(*this);
+  return database->query(
       [&](const Row& row) {
         add_to(*counts.at(row.text(0)), static_cast<v1::JobState>(row.integer(1)),
                static_cast<int>(row.integer(2)));
@@ -142,8 +170,8 @@ Result<std::vector<v1::Sweep>> Reader::sweeps_named(const std::string& name) {
 Result<SweepPage> Reader::sweeps(int64_t before_seq, int limit) {
   SweepPage page;
   {
-    const MutexLock lock(mutex_);
-    PM_TRY(database_.query(
+    const Lease database(*this);
+    PM_TRY(database->query(
         page_filler(page.sweeps, page.next_seq, limit, [](v1::Sweep&) {}),
         "SELECT seq, body FROM sweeps WHERE (?1 = 0 OR seq < ?1) ORDER BY seq DESC LIMIT ?2",
         before_seq, limit + 1));
@@ -166,9 +194,9 @@ Result<std::vector<v1::Job>> Reader::trials(const std::string& sweep_id) {
 }
 
 Result<Reader::Counts> Reader::count_by_state() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   Counts counts;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         counts[static_cast<v1::JobState>(row.integer(0))] = row.integer(1);
         return Status();
@@ -178,9 +206,9 @@ Result<Reader::Counts> Reader::count_by_state() {
 }
 
 Result<std::map<std::string, Reader::Counts>> Reader::count_by_sweep() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::map<std::string, Counts> counts;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         counts[row.text(0)][static_cast<v1::JobState>(row.integer(1))] = row.integer(2);
         return Status();
@@ -246,9 +274,9 @@ Result<std::optional<v1::Artifact>> Reader::same_artifact(const std::string& job
 }
 
 Result<std::optional<int64_t>> Reader::content_bytes(const std::string& sha256) {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::optional<int64_t> bytes;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         bytes = row.integer(0);
         return Status();
@@ -266,9 +294,9 @@ Result<std::optional<v1::Model>> Reader::model(const std::string& name) {
 }
 
 Result<std::set<std::string>> Reader::digests() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::set<std::string> digests;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         digests.insert(row.text(0));
         return Status();
@@ -278,9 +306,9 @@ Result<std::set<std::string>> Reader::digests() {
 }
 
 Result<std::optional<Submission>> Reader::submission(const std::string& idempotency_key) {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::optional<Submission> found;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         found = Submission{row.text(0), row.text(1), row.text(2), row.text(3)};
         return Status();
@@ -292,9 +320,9 @@ Result<std::optional<Submission>> Reader::submission(const std::string& idempote
 }
 
 Result<int64_t> Reader::last_seq() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   int64_t seq = 0;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         seq = row.integer(0);
         return Status();
@@ -304,9 +332,9 @@ Result<int64_t> Reader::last_seq() {
 }
 
 Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::vector<JobRecord> records;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         JobRecord& record = records.emplace_back();
         record.seq = row.integer(0);
@@ -329,9 +357,9 @@ Result<std::vector<JobRecord>> Reader::unfinished_jobs() {
 }
 
 Result<std::optional<AttemptRecord>> Reader::attempt(const std::string& job_id, int attempt) {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::optional<AttemptRecord> found;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         found = AttemptRecord{job_id,      attempt,        row.text(0),
                               row.text(1), row.integer(2), from_unix_millis(row.integer(3))};
@@ -351,9 +379,9 @@ Result<std::vector<v1::Worker>> Reader::workers() {
 }
 
 Result<std::vector<TenantRecord>> Reader::tenants() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::vector<TenantRecord> found;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         TenantRecord& record = found.emplace_back();
         record.stored_bytes = row.integer(1);
@@ -368,9 +396,9 @@ Result<std::vector<TenantRecord>> Reader::tenants() {
 }
 
 Result<std::vector<auth::TokenRecord>> Reader::tokens() {
-  const MutexLock lock(mutex_);
+  const Lease database(*this);
   std::vector<auth::TokenRecord> found;
-  PM_TRY(database_.query(
+  PM_TRY(database->query(
       [&](const Row& row) {
         found.emplace_back().sha256 = row.text(0);
         return parse(row, 1, found.back().token);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,7 +39,9 @@ struct SweepPage {
 
 class Reader {
  public:
-  explicit Reader(Database database) : database_(std::move(database)) {}
+  // As many calls at a time as there are connections; others wait.
+  static Result<std::unique_ptr<Reader>> open(const std::filesystem::path& file,
+                                              int connections = 1);
 
   Result<std::optional<v1::Job>> job(const std::string& id);
   // Ids of the jobs of that name, newest first, at most `limit`.
@@ -104,16 +108,32 @@ class Reader {
   static constexpr size_t kPageBytes = size_t{2} << 20;
 
  private:
-  Status count_trials(std::vector<v1::Sweep>& sweeps) PM_EXCLUDES(mutex_);
-  template <class Message, class... Values>
-  Result<std::vector<Message>> messages(std::string_view sql, const Values&... values)
-      PM_EXCLUDES(mutex_);
-  template <class Message, class... Values>
-  Result<std::optional<Message>> one(std::string_view sql, const Values&... values)
-      PM_EXCLUDES(mutex_);
+  explicit Reader(std::vector<Database> connections);
 
+  // A connection for the length of a call, which takes no second one.
+  class Lease {
+   public:
+    explicit Lease(Reader& reader) PM_EXCLUDES(reader.mutex_);
+    ~Lease();
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Database* operator->() const { return database_; }
+
+   private:
+    Reader& reader_;
+    Database* database_;
+  };
+
+  Status count_trials(std::vector<v1::Sweep>& sweeps);
+  template <class Message, class... Values>
+  Result<std::vector<Message>> messages(std::string_view sql, const Values&... values);
+  template <class Message, class... Values>
+  Result<std::optional<Message>> one(std::string_view sql, const Values&... values);
+
+  std::vector<Database> connections_;  // constant after construction
   Mutex mutex_;
-  Database database_ PM_GUARDED_BY(mutex_);
+  CondVar freed_;
+  std::vector<Database*> free_ PM_GUARDED_BY(mutex_);  // the one used last at the back
 };
 
 }  // namespace prefixmem::store

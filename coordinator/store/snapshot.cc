@@ -21,8 +21,8 @@ int64_t Snapshot::copied_pages() const { return copy_->pages() - copy_->remainin
 int64_t Snapshot::pages() const { return copy_->pages(); }
 
 Result<std::set<std::string>> Snapshot::blobs() const {
-  PM_ASSIGN(Database database, Database::open(file_, /*read_only=*/true));
-  return Reader(std::move(database)).digests();
+  PM_ASSIGN(const auto reader, Reader::open(file_));
+  return reader->digests();
 }
 
 }  // namespace prefixmem::store

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+
 #include "tests/unit/coordinator/records.h"
 
 namespace prefixmem::store {
@@ -45,6 +48,26 @@ TEST_F(ReaderTest, WhatIsNotThereIsAbsent) {
   EXPECT_TRUE(reader().unfinished_jobs()->empty());
   EXPECT_TRUE(reader().count_by_state()->empty());
   EXPECT_TRUE(reader().trials("sweep-1")->empty());
+}
+
+// More at a time than there are connections.
+TEST_F(ReaderTest, EveryCallSeesWhatWasCommittedBeforeIt) {
+  std::atomic<int64_t> committed = 0;
+  std::vector<std::future<bool>> readers;
+  for (int i = 0; i < 8; ++i) {
+    readers.push_back(std::async(std::launch::async, [&] {
+      for (int64_t before = 0; before < 200; before = committed) {
+        const auto found = reader().events("job-1", 1, 1000);
+        if (!found.ok() || static_cast<int64_t>(found->size()) < before) return false;
+      }
+      return true;
+    }));
+  }
+  for (int64_t number = 1; number <= 200; ++number) {
+    EXPECT_TRUE(write([&](Transaction& t) { t.add_event(event("job-1", number)); }).ok());
+    committed = number;
+  }
+  for (auto& all_seen : readers) EXPECT_TRUE(all_seen.get());
 }
 
 TEST_F(ReaderTest, AJobRecordComesBackAsItWasLastWritten) {
