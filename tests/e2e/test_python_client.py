@@ -95,6 +95,22 @@ def test_a_sweep_as_a_mapping(lab, client):
     assert [row["label.sweep.train.seed"] for row in rows] == ["1", "2"]
 
 
+def test_a_search_to_its_end(lab, client):
+    spec = json.loads(lab.spec("search", train__max_steps=2, train__eval_every=1).read_text())
+    spec["sweep"] = {
+        "search": "random",
+        "budget": {"trials": 3},
+        "max_concurrent": 1,
+        "space": {"train.weight_decay": {"type": "uniform", "low": 0.1, "high": 0.2}},
+    }
+    (first,) = client.submit(spec)
+    sweep = client.wait_sweep(first.sweep_id)
+    assert (sweep.state, sweep.trials.succeeded, sweep.trials.open) == ("finished", 3, 0), sweep
+    assert len(client.results("search")) == 3
+    with pytest.raises(api.FailedPrecondition, match="has already ended: finished"):
+        client.cancel_sweep("search")
+
+
 def test_a_job_as_its_own_spec(lab, client):
     """What comes back as a dict goes in again."""
     (job,) = client.submit(lab.spec("again", train__max_steps=1))

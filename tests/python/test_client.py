@@ -1,7 +1,9 @@
 """The client against a service that answers and refuses as a test wants."""
 
 import datetime
+import itertools
 
+import fake_service
 import grpc
 import pytest
 from fake_service import Refusal, refuse, story
@@ -212,6 +214,68 @@ def test_results_of_a_sweep_by_its_name(service, client):
     assert service.requests[-1].sweep_id == "sweep-x"
     with pytest.raises(api.NotFound, match='no job or sweep has the id or name "ratez"'):
         client.results("ratez")
+
+
+def sweep(state, **trials):
+    value = sweep_pb2.SweepState.Value(f"SWEEP_STATE_{state}")
+    counts = sweep_pb2.TrialCounts(**trials)
+    return sweep_pb2.Sweep(id="sweep-x", name="rates", state=value, trials=counts)
+
+
+def test_a_sweep_as_values(service, client):
+    message = sweep("CANCELLED", running=1, succeeded=2)
+    message.reason = "cancelled by a client"
+    message.create_time.FromSeconds(60)
+    message.spec.name = "rates"
+    service.answers["CancelSweep"] = lambda _: message
+    shown = client.cancel_sweep("rates")
+    assert service.requests[0].sweep == "rates"
+    assert (shown.id, shown.name, shown.state) == ("sweep-x", "rates", api.SweepState.CANCELLED)
+    assert (shown.reason, shown.trials.succeeded) == ("cancelled by a client", 2)
+    assert shown.create_time == datetime.datetime(1970, 1, 1, 0, 1, tzinfo=datetime.UTC)
+    assert (shown.end_time, shown.spec["name"]) == (None, "rates")
+    assert not shown.is_over, "a trial has not left yet"
+
+
+def test_waiting_for_a_search(service, client, monkeypatch):
+    """Its trials begin one after the other; between two there is none for a moment."""
+    monkeypatch.setattr("prefixmem.client.client._BETWEEN_TRIALS", 0.01)
+    looks = iter(
+        [
+            sweep("RUNNING", running=1),
+            sweep("RUNNING", running=1),
+            sweep("RUNNING", succeeded=1),
+            sweep("RUNNING", succeeded=1, running=1),
+            sweep("FINISHED", succeeded=2),
+        ]
+    )
+    opened = iter([[job(1)], [], [job(2)]])
+    ids = []
+
+    def watched(request):
+        ids.append(request.job)
+        return [fake_service.state(1, "SUCCEEDED", request.job)]
+
+    service.answers |= {
+        "GetSweep": lambda _: next(looks),
+        "ListJobs": lambda _: job_service_pb2.ListJobsResponse(jobs=next(opened)),
+        "WatchJob": watched,
+        "GetJob": lambda request: job_pb2.Job(id=request.job, state=4),
+    }
+    done = client.wait_sweep("rates")
+    assert (done.state, done.trials.succeeded, ids) == ("finished", 2, ["job-1", "job-2"])
+
+
+def test_waiting_for_a_sweep_over_an_outage(service, client):
+    times = itertools.count()
+
+    def away_at_second(_):
+        if next(times) == 1:
+            refuse(grpc.StatusCode.UNAVAILABLE, "gone")
+        return sweep("FINISHED", succeeded=2)
+
+    service.answers["GetSweep"] = away_at_second
+    assert client.wait_sweep("sweep-x").is_over
 
 
 def test_names_of_methods():

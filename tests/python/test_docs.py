@@ -11,7 +11,7 @@ import prefixmem
 import pytest
 import stored_files
 import test_probe
-from prefixmem._proto import job_pb2, job_service_pb2
+from prefixmem._proto import job_pb2, job_service_pb2, sweep_pb2
 from transformers import AutoModelForCausalLM
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
@@ -48,6 +48,7 @@ def address():
     answers = {
         "SubmitJob": lambda _: job_service_pb2.SubmitJobResponse(jobs=[job]),
         "GetJob": lambda _: job,
+        "GetSweep": lambda _: sweep_pb2.Sweep(id="sweep-a", state=2),
         "ListJobs": lambda _: job_service_pb2.ListJobsResponse(jobs=[job]),
         "WatchJob": lambda _: fake_service.story(),
         "StreamLogs": lambda _: [job_service_pb2.LogLine(rank=1, message="rank 1 is ready")],

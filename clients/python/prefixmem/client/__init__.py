@@ -29,6 +29,7 @@ from prefixmem.client.events import (
 from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Quota, Score, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results
+from prefixmem.client.sweeps import Sweep, SweepState, TrialCounts
 from prefixmem.client.watch import Patience
 
 __all__ = [
@@ -60,8 +61,11 @@ __all__ = [
     "ServiceError",
     "StateEvent",
     "StepEvent",
+    "Sweep",
+    "SweepState",
     "Tenant",
     "TimedOut",
+    "TrialCounts",
     "Unavailable",
     "Unimplemented",
     "Worker",

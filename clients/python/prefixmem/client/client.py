@@ -23,13 +23,17 @@ from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
 from prefixmem.client.submission import model_configs, named_files, renamed, text_of
+from prefixmem.client.sweeps import Sweep, sweep_of
 
 Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
 JobName = Job | str  # a job, its id, or its name where only one job has it
+SweepName = Sweep | str  # likewise
 
 _PAGE = 500
 _SUBMIT_RETRY_DELAYS = (0.2, 0.4, 0.8)  # seconds
 _SWEEP = "sweep-"
+_OPEN = [state for state in JobState if not state.is_final]
+_BETWEEN_TRIALS = 0.5  # seconds in which a search may begin the next
 
 
 class Client:
@@ -138,6 +142,11 @@ class Client:
         request = job_service_pb2.CancelJobRequest(job=_id(job))
         return values.job_of(self._channel.call("CancelJob", request))
 
+    def cancel_sweep(self, sweep: SweepName) -> Sweep:
+        """Ends a sweep and asks its trials to stop; FailedPrecondition where it has ended."""
+        request = job_service_pb2.CancelSweepRequest(sweep=_id(sweep))
+        return sweep_of(self._channel.call("CancelSweep", request))
+
     def watch(self, job: JobName, *, from_number: int = 1) -> Iterator[Event]:
         """Each event once and in order, the past ones first, until the job has ended.
 
@@ -161,6 +170,33 @@ class Client:
         for event in self.watch(job):
             job = event.job_id
         return self.get(job)
+
+    def sweep(self, sweep: SweepName) -> Sweep:
+        """A sweep as it is now, by its id, or its name where only one sweep has it."""
+        request = job_service_pb2.GetSweepRequest(sweep=_id(sweep))
+        return sweep_of(self._channel.call("GetSweep", request))
+
+    def wait_sweep(self, sweep: SweepName) -> Sweep:
+        """The sweep once it and all its trials have ended, however they ended.
+
+        A search begins trials as others end; these are waited for, too. Survives a coordinator that
+        goes away and comes back within `patience`.
+        """
+        sweep_id = self.sweep(sweep).id
+        outage = streams.Outage(self._patience.away)
+        while True:
+            try:
+                now = self.sweep(sweep_id)
+                outage.over()
+                if now.is_over:
+                    return now
+                trials = self.jobs(sweep_id=sweep_id, states=_OPEN)
+                if trials:
+                    self.wait(trials[-1])  # the oldest
+                else:
+                    time.sleep(_BETWEEN_TRIALS)
+            except Unavailable as failure:
+                outage.wait(failure)
 
     def results(self, of: JobName | Iterable[JobName] | Mapping[str, str] | None = None) -> Results:
         """A row for each job: of a job, a sweep, several of them, or all with these labels."""
@@ -256,5 +292,5 @@ class Client:
         return self.jobs(sweep_id=sweep.id)[::-1]
 
 
-def _id(job: JobName) -> str:
-    return job.id if isinstance(job, Job) else job
+def _id(of: JobName | SweepName) -> str:
+    return of if isinstance(of, str) else of.id

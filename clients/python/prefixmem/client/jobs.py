@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefixmem._proto import job_pb2
-from prefixmem.client.messages import plain, time_of
+from prefixmem.client.messages import plain, same
 
 
 class JobState(enum.StrEnum):
@@ -137,7 +137,7 @@ class Tenant:
 
 def job_of(message: Any) -> Job:
     return Job(
-        **_same(Job, message, without=("state", "progress", "spec")),
+        **same(Job, message, without=("state", "progress", "spec")),
         state=JobState.of(message.state),
         progress=_progress_of(message.progress),
         spec=plain(message.spec),
@@ -145,27 +145,27 @@ def job_of(message: Any) -> Job:
 
 
 def score_of(message: Any) -> Score:
-    return Score(**_same(Score, message))
+    return Score(**same(Score, message))
 
 
 def artifact_of(message: Any) -> Artifact:
-    return Artifact(**_same(Artifact, message))
+    return Artifact(**same(Artifact, message))
 
 
 def worker_of(message: Any) -> Worker:
     lists = ("device_names", "job_ids")
-    values = _same(Worker, message, without=lists)
+    values = same(Worker, message, without=lists)
     return Worker(**values, **{name: tuple(getattr(message, name)) for name in lists})
 
 
 def tenant_of(message: Any) -> Tenant:
     quota = {name: _optional(message.quota, name) for name in Quota.__dataclass_fields__}
-    return Tenant(**_same(Tenant, message, without=("quota",)), quota=Quota(**quota))
+    return Tenant(**same(Tenant, message, without=("quota",)), quota=Quota(**quota))
 
 
 def _progress_of(message: Any) -> Progress:
     return Progress(
-        **_same(Progress, message, without=("eta_seconds", "evals")),
+        **same(Progress, message, without=("eta_seconds", "evals")),
         eta_seconds=_optional(message, "eta_seconds"),
         evals=tuple(map(score_of, message.evals)),
     )
@@ -173,10 +173,3 @@ def _progress_of(message: Any) -> Progress:
 
 def _optional(message: Any, field: str) -> Any:
     return getattr(message, field) if message.HasField(field) else None
-
-
-def _same(cls: type, message: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields that a dataclass and a message have under one name."""
-    names = [name for name in cls.__dataclass_fields__ if name not in without]
-    times = {name for name in names if name.endswith("_time")}
-    return {n: time_of(message, n) if n in times else getattr(message, n) for n in names}

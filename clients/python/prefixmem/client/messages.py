@@ -18,6 +18,13 @@ def time_of(message: Any, field: str) -> datetime.datetime | None:
     return stamp.ToDatetime(tzinfo=datetime.UTC)
 
 
+def same(cls: type, message: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that a dataclass and a message have under one name."""
+    names = [name for name in cls.__dataclass_fields__ if name not in without]
+    times = {name for name in names if name.endswith("_time")}
+    return {n: time_of(message, n) if n in times else getattr(message, n) for n in names}
+
+
 def plain(message: Any) -> dict[str, Any]:
     """A JobSpec as the dict that its YAML would give; what is absent is left out."""
     result: dict[str, Any] = {}
