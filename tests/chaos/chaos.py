@@ -181,12 +181,16 @@ class Chaos:
         return told
 
     def check_failures(self, shown):
+        """Each is of the fault in whose time it was told, or of the one before, whose recovery is
+        that of jobs which trained: another may end a little later."""
         ends = [wound.failures for wound in self.wounds[1:]] + [len(self.ledger.failed)]
-        for wound, end in zip(self.wounds, ends, strict=True):
-            wound.failed = self.ledger.failed[wound.failures : end]
-            for job in wound.failed:
+        earlier = [None, *self.wounds[:-1]]
+        for before, wound, end in zip(earlier, self.wounds, ends, strict=True):
+            for job in self.ledger.failed[wound.failures : end]:
                 code, reason = shown[job]["failure_code"], shown[job]["reason"]
-                assert code in wound.fault.ends, f"{wound.fault.name}: {job}: {code}: {reason}"
+                of = next((one for one in (wound, before) if one and code in one.fault.ends), None)
+                assert of, f"{wound.fault.name}: {job}: {code}: {reason}"
+                of.failed.append(job)
 
 
 def steps_lost(wound, job, told):
