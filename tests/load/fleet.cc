@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -20,6 +21,17 @@ using std::chrono::steady_clock;
 
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kPace = std::chrono::milliseconds(5);
+
+// The next time of one that comes every `interval`. A beat that was late leaves the others where
+// they were: workers that were held up together would beat together from then on, as no real ones
+// do.
+SteadyTime after(SteadyTime due, SteadyTime::duration interval, SteadyTime now) {
+  return due + interval * (1 + std::max<int64_t>(0, (now - due) / interval));
+}
+
+SteadyTime::duration part(SteadyTime::duration whole, double share) {
+  return std::chrono::duration_cast<SteadyTime::duration>(whole * share);
+}
 
 v1::TrainerEvent phase() {
   v1::TrainerEvent event;
@@ -52,16 +64,18 @@ v1::TrainerEvent result(int64_t steps) {
 class SimulatedWorker final
     : public grpc::ClientBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage> {
  public:
-  // A job may end with every `steps`th event, of which `phase` count as told.
+  // A job may end with every `steps`th event, of which `phase` count as told. `place`: of the
+  // worker among all, from 0 to 1, by which its beats fall between theirs.
   SimulatedWorker(std::string id, const std::shared_ptr<grpc::Channel>& channel, int steps,
-                  int phase, SteadyTime first_event, FleetRecord& record)
+                  int phase, double place, SteadyTime::duration interval, FleetRecord& record)
       : id_(std::move(id)),
         stub_(v1::WorkerService::NewStub(channel)),
         steps_(steps),
         record_(record),
         beats_(phase),
-        next_event_(first_event),
-        next_heartbeat_(first_event) {
+        interval_(interval),
+        next_event_(steady_clock::now() + part(interval, place)),
+        next_heartbeat_(steady_clock::now() + part(kHeartbeat, place)) {
     stub_->async()->Connect(&context_, this);
     v1::WorkerMessage message;
     v1::Register& card = *message.mutable_register_();
@@ -82,18 +96,18 @@ class SimulatedWorker final
   }
 
   // Tells what is due.
-  void beat(SteadyTime now, SteadyTime::duration interval) {
+  void beat(SteadyTime now) {
     const std::lock_guard lock(mutex_);
     if (done_) return;
     if (now >= next_heartbeat_) {
-      next_heartbeat_ = now + kHeartbeat;
+      next_heartbeat_ = after(next_heartbeat_, kHeartbeat, now);
       v1::WorkerMessage message;
       *message.mutable_heartbeat()->mutable_time() = to_timestamp(real_clock().wall());
       if (job_) *message.mutable_heartbeat()->add_running() = *job_;
       push(std::move(message));
     }
     if (now < next_event_) return;
-    next_event_ = std::max(next_event_ + interval, now);
+    next_event_ = after(next_event_, interval_, now);
     const bool may_end = ++beats_ % steps_ == 0;
     if (!job_ || finished_) return;
     tell(step(++step_, steps_));
@@ -200,6 +214,7 @@ class SimulatedWorker final
   int64_t told_ = 0;  // events of the attempt
   int step_ = 0, beats_;
   bool finished_ = false;
+  const SteadyTime::duration interval_;
   SteadyTime next_event_, next_heartbeat_;
 };
 
@@ -207,16 +222,15 @@ Fleet::Fleet(const FleetOptions& options,
              const std::function<std::shared_ptr<grpc::Channel>()>& dial, FleetRecord& record) {
   const auto interval = std::chrono::duration_cast<steady_clock::duration>(
       std::chrono::duration<double>(options.workers / options.events_per_second));
-  const SteadyTime start = steady_clock::now();
   for (int i = 0; i < options.workers; ++i) {
-    const SteadyTime first = start + interval * i / options.workers;
     workers_.push_back(std::make_unique<SimulatedWorker>(
-        fmt::format("load-{:04}", i), dial(), options.steps, i % options.steps, first, record));
+        fmt::format("load-{:04}", i), dial(), options.steps, i % options.steps,
+        static_cast<double>(i) / options.workers, interval, record));
   }
-  pacer_ = std::jthread([this, interval](const std::stop_token& stop) {
+  pacer_ = std::jthread([this](const std::stop_token& stop) {
     for (SteadyTime now = steady_clock::now(); !stop.stop_requested(); now += kPace) {
       std::this_thread::sleep_until(now);
-      for (const auto& worker : workers_) worker->beat(steady_clock::now(), interval);
+      for (const auto& worker : workers_) worker->beat(steady_clock::now());
     }
   });
 }
