@@ -10,13 +10,14 @@
 namespace prefixmem::memory {
 namespace {
 
-constexpr Count kProgramBytes = 380 << 20;  // code, and what libraries hold
-constexpr Count kWordBytes = 440;           // of the tokenizer, for each word of the vocabulary
-constexpr Count kBlockElements = 1 << 24;   // logits at once, ops/token_log_probs
-constexpr Count kLabelsAtOnce = 64;         // and of ops/cpu/vocabulary
-constexpr Count kShareWords = 1 << 13;      // rows of the head of one of its tasks
-constexpr Count kBucketValues = 1 << 23;    // train/sharded_optimizer
-constexpr Count kExactBytes = 24;           // a value of collective/exact_sum
+constexpr Count kProgramBytes = 150 << 20;      // code, and what libraries hold
+constexpr Count kCudaProgramBytes = 230 << 20;  // of the host, for CUDA's, where they are loaded
+constexpr Count kWordBytes = 440;               // of the tokenizer, for each word of the vocabulary
+constexpr Count kBlockElements = 1 << 24;       // logits at once, ops/token_log_probs
+constexpr Count kLabelsAtOnce = 64;             // and of ops/cpu/vocabulary
+constexpr Count kShareWords = 1 << 13;          // rows of the head of one of its tasks
+constexpr Count kBucketValues = 1 << 23;        // train/sharded_optimizer
+constexpr Count kExactBytes = 24;               // a value of collective/exact_sum
 
 struct Job {
   const JobSpec& spec;
@@ -163,7 +164,9 @@ Result<Estimate> estimate(const JobSpec& spec, const ModelConfig& model, const P
   const Moment fullest = fullest_moment(job, kept.layers, recomputed);
   const Count cache = trained == 0 ? cache_bytes(job) : 0;
   Estimate result;
-  result.program = whole(kProgramBytes + kWordBytes * static_cast<Count>(model.vocab_size));
+  const Count libraries =
+      kProgramBytes + (spec.resources.device == Device::kCuda ? kCudaProgramBytes : 0);
+  result.program = whole(libraries + kWordBytes * static_cast<Count>(model.vocab_size));
   result.weights = whole(weight_values(model) * width);
   result.activations = whole(fullest.kept + kept.of_token * job.tokens + cache);
   result.working = whole(fullest.working);

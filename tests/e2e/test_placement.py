@@ -42,7 +42,7 @@ def test_a_job_too_large_says_why_it_waits(lab, service):
 
 def test_ranks_hold_the_slots_of_the_memory_that_they_need(lab, cluster):
     cluster.start_coordinator(**COORDINATOR)
-    cluster.start_worker(memory="300MB")
+    cluster.start_worker(memory="130MB")
     assert cluster.pmt("models", "add", lab.model).code == 0
     spec = lab.spec(
         "needy",
@@ -53,12 +53,12 @@ def test_ranks_hold_the_slots_of_the_memory_that_they_need(lab, cluster):
     )
     refused = cluster.pmt("submit", spec)
     assert refused.code == 15, refused
-    assert "a rank needs 0.39 GiB" in refused.err, refused
-    assert "the largest worker has 0.29 GiB; no setting" in refused.err, refused
+    assert "a rank needs 0.17 GiB" in refused.err, refused
+    assert "the largest worker has 0.13 GiB; no setting" in refused.err, refused
     told = cluster.pmt("submit", spec, "--set", f"model={lab.model}")
     assert told.err == refused.err, "of a model on the workers, by the client's own config.json"
 
-    cluster.start_worker(memory="600MB")
+    cluster.start_worker(memory="300MB")
     first, second = submit(cluster, spec), submit(cluster, spec, "--set", "name=second")
     with cluster.watch(first) as watch:
         watch.until(at_step(1))
@@ -67,7 +67,7 @@ def test_ranks_hold_the_slots_of_the_memory_that_they_need(lab, cluster):
         used = [w["used_slots"] for w in cluster.pmt("workers", "-o", "json").json["workers"]]
         assert sorted(used) == [0, 2]
         assert (
-            "waits for 2 slots of one worker to be free: it needs 0.39 GiB"
+            "waits for 2 slots of one worker to be free: it needs 0.17 GiB"
             in (show(cluster, second)["reason"])
         )
         # The trainer keeps to what those slots have, of a host that has more.

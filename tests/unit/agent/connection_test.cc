@@ -285,7 +285,9 @@ TEST_F(ConnectionTest, WhatTheWriterThrowsBreaksTheStream) {
 
 TEST_F(ConnectionTest, LeavesWhileItDialsOneThatNeverAnswers) {
   const Fd silent(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr = {htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
   auto* const plain = reinterpret_cast<sockaddr*>(&address);
   ASSERT_EQ(bind(silent.get(), plain, size), 0);
