@@ -30,13 +30,13 @@ std::shared_ptr<grpc::Channel> Dialler::dial() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
   arguments.SetMaxReceiveMessageSize(16 << 20);
   auto channel = grpc::CreateCustomChannel(coordinator_, credentials_, arguments);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   current_ = channel;
   return channel;
 }
 
 std::shared_ptr<grpc::Channel> Dialler::current() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return current_;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "common/status.h"
+#include "common/thread_annotations.h"
 #include "common/tls/files.h"
 
 namespace grpc {
@@ -37,8 +37,8 @@ class Dialler {
 
   const std::string coordinator_;
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<grpc::Channel> current_;
+  mutable Mutex mutex_;
+  std::shared_ptr<grpc::Channel> current_ PM_GUARDED_BY(mutex_);
 };
 
 }  // namespace prefixmem::agent

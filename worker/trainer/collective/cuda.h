@@ -1,5 +1,5 @@
-// LibTorch's part for GPUs, which a rank loads that may have one: a rank on CPUs starts in half the
-// time and takes a third of the memory without.
+// LibTorch's part for GPUs, which a rank loads that may have one: without it, a rank on CPUs takes
+// 350 MB less and a third less time to start.
 #pragma once
 
 #include <torch/types.h>
