@@ -33,12 +33,14 @@ class Tab:
         self.page = browser.new_page(**options)
         self.page.set_default_timeout(PATIENCE)
         self.errors = []
+        self.meant = None  # words of errors that the test itself has made, whenever they are told
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "console",
-            lambda message: self.errors.append(message.text) if message.type == "error" else None,
-        )
+        self.page.on("console", self.hear)
         self.page.goto(address)
+
+    def hear(self, message):
+        if message.type == "error" and not (self.meant and self.meant in message.text):
+            self.errors.append(message.text)
 
     def __getattr__(self, name):
         return getattr(self.page, name)

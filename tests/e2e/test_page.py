@@ -404,11 +404,11 @@ def test_spectra_of_the_methods(service, compared, open_tab, tmp_path):
 
 def test_a_spectrum_that_does_not_come(service, compared, open_tab):
     tab = open_tab("about:blank")
+    tab.meant = "status of 503"
     tab.route("**/artifacts", lambda route: route.fulfill(status=503, body="the store is away\n"))
     tab.goto(f"{service.page}/sweeps/{compared[0]}")
     expect(tab.locator("#problem")).to_have_text("the store is away")
     expect(tab.locator("#settings tbody tr")).to_have_count(3)
-    tab.errors.clear()  # the browser's own notes of the 503
 
 
 def test_a_population_grows_from_its_best(lab, service, open_tab):
@@ -473,8 +473,9 @@ def test_what_is_not_there(service, open_tab):
         "sweeps/nobody": 'no sweep has the id or name "nobody"',
         "jobs/nobody": 'no job has the id or name "nobody"',
     }.items():
-        tab = open_tab(f"{service.page}/{path}")
+        tab = open_tab("about:blank")
+        tab.meant = "status of 404"
+        tab.goto(f"{service.page}/{path}")
         expect(tab.locator("#problem")).to_have_text(sentence)
-        tab.errors.clear()  # the browser's own note of the 404
     tab = open_tab(f"{service.page}/workers/nobody")
     expect(tab.locator("#unknown")).to_contain_text("No worker has the id nobody")

@@ -76,7 +76,7 @@ TEST_P(SabotageTest, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(
     Mistakes, SabotageTest,
-    testing::Values(Mistake{Sabotage::kDiskLies, "was promised and is not there"},
+    testing::Values(Mistake{Sabotage::kDiskLies, "submission key-"},
                     Mistake{Sabotage::kAgentTellsNothingAgain, "has not come to its end"},
                     Mistake{Sabotage::kAgentSkipsAnEvent, "that its attempt"},
                     Mistake{Sabotage::kAgentGoesOn, "which is not current"},
