@@ -4,7 +4,6 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -22,11 +21,11 @@ using std::chrono::steady_clock;
 constexpr auto kHeartbeat = std::chrono::seconds(2);
 constexpr auto kPace = std::chrono::milliseconds(5);
 
-// The next time of one that comes every `interval`. A beat that was late leaves the others where
-// they were: workers that were held up together would beat together from then on, as no real ones
-// do.
+// The next time of one that comes every `interval` and is due. A beat that was late leaves the
+// others where they were: workers that were held up together would beat together from then on, as
+// no real ones do.
 SteadyTime after(SteadyTime due, SteadyTime::duration interval, SteadyTime now) {
-  return due + interval * (1 + std::max<int64_t>(0, (now - due) / interval));
+  return due + interval * (1 + (now - due) / interval);
 }
 
 SteadyTime::duration part(SteadyTime::duration whole, double share) {

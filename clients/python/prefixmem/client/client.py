@@ -190,9 +190,9 @@ class Client:
                 outage.over()
                 if now.is_over:
                     return now
-                trials = self.jobs(sweep_id=sweep_id, states=_OPEN)
-                if trials:
-                    self.wait(trials[-1])  # the oldest
+                newest = self.jobs(sweep_id=sweep_id, states=_OPEN, limit=1)
+                if newest:
+                    self.wait(newest[0])
                 else:
                     time.sleep(_BETWEEN_TRIALS)
             except Unavailable as failure:
