@@ -3,6 +3,24 @@
 enable_testing()
 find_package(GTest REQUIRED)
 
+# A test that is skipped fails its program, unless its reason begins with what this host lacks, in
+# brackets: GTEST_SKIP() << "(root) …".
+set(PREFIXMEM_BAD_SKIP ": Skipped\n[^(]")
+
+# pytest_test(NAME ARGUMENT …): an entry of pytest's, in which no test is skipped for a reason that
+# tests/run_pytest.py does not know.
+function(pytest_test name)
+  set(venv ${CMAKE_SOURCE_DIR}/.deps/venv)
+  if(PREFIXMEM_VENV)
+    set(venv ${PREFIXMEM_VENV})
+  endif()
+  add_test(NAME ${name}
+           COMMAND ${venv}/bin/python ${CMAKE_SOURCE_DIR}/tests/run_pytest.py -q -p no:cacheprovider
+                   ${ARGN})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "PREFIXMEM_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
 # precompile_torch(NAME): LibTorch's headers, parsed once for all programs that call this. The library
 # cannot lend its own: it is compiled with -fPIC, a program with -fPIE.
 function(precompile_torch name)
@@ -30,5 +48,6 @@ function(prefixmem_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300
+                       FAIL_REGULAR_EXPRESSION "${PREFIXMEM_BAD_SKIP}")
 endfunction()

@@ -1,6 +1,5 @@
 """Token ids, texts and chats equal those of transformers, for every model folder at hand."""
 
-import os
 import pathlib
 import random
 import shutil
@@ -8,6 +7,7 @@ import subprocess
 import sys
 
 import chats
+import models
 import pytest
 import tokenizer_folders
 import transformers
@@ -67,10 +67,7 @@ def gemma3(folder):
 
 
 def stories260k(_):
-    shared = os.environ.get("PREFIXMEM_SHARED")
-    if shared is None or not (pathlib.Path(shared) / "models" / "stories260k").is_dir():
-        pytest.skip("PREFIXMEM_SHARED names no folder with models/stories260k.")
-    return pathlib.Path(shared) / "models" / "stories260k"
+    return models.stories260k()
 
 
 FOLDERS = {

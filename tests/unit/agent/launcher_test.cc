@@ -64,7 +64,7 @@ TEST_F(LauncherTest, HandsOnNoVariableThatMayBeASecret) {
 }
 
 TEST_F(LauncherTest, AJobRunsAsItsAccountAndDiesWithItsStarter) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "(root) only root becomes somebody else";
   const auto nobody = find_job_user("nobody");
   ASSERT_TRUE(nobody.ok()) << nobody.status().message();
   const auto launcher = std::move(*make_launcher(*nobody));
@@ -83,13 +83,13 @@ TEST_F(LauncherTest, AJobRunsAsItsAccountAndDiesWithItsStarter) {
 }
 
 TEST(JobUser, IsAnAccountOfThisHost) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "(root) only root becomes somebody else";
   EXPECT_EQ(find_job_user("no-such-account").status().message(),
             "--job-user is no-such-account; allowed: an account of this host");
 }
 
 TEST(JobUser, IsGivenFilesButNotWhatTheyLinkTo) {
-  if (geteuid() != 0) GTEST_SKIP() << "only root becomes somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "(root) only root becomes somebody else";
   const JobUser nobody = *find_job_user("nobody");
   const TempFolder temp, elsewhere;
   const auto secret = elsewhere.path() / "secret";

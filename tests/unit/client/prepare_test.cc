@@ -147,7 +147,7 @@ TEST(ShippedRegistry, IsWholeAndHasTheMirrorsRows) {
     EXPECT_TRUE(registry->find(name).ok()) << name;
   }
   const char* mirror = std::getenv("PREFIXMEM_DATA");
-  if (mirror == nullptr) GTEST_SKIP() << "PREFIXMEM_DATA names no mirror of the data";
+  if (mirror == nullptr) GTEST_SKIP() << "(PREFIXMEM_DATA) it names no mirror of the data";
   const TempFolder folder;
   for (const Benchmark& benchmark : registry->benchmarks()) {
     const auto files = prepare_benchmark(benchmark, folder.path(), mirror, [](const std::string&) {
