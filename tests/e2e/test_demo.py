@@ -15,6 +15,7 @@ from programs import die_with_parent, eventually
 
 INTENTS = REPO / "tests" / "data" / "intents"
 JOBS = ("demo-base", "demo-prefix-memory", "demo-lora")
+RANKS = 2  # of a gang
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,23 @@ def until_watching(process):
     return "".join(lines)
 
 
+def running(program, processes):
+    return [p for p in processes if p.command.partition(" ")[0].endswith(program)]
+
+
+def until_training(process):
+    """Every process below the demo's once a gang is there."""
+
+    def family():
+        found = descendants(process.pid)
+        return found if len(running("pmt-trainer", found)) >= RANKS else None
+
+    return eventually(family, 60, "no gang is there")
+
+
 def test_table_and_adapters(started, tmp_path):
     text = until_watching(started)
-    family = descendants(started.pid)
+    family = until_training(started)
     text += started.communicate(timeout=240)[0]
     assert started.returncode == 0, text
     eventually(lambda: not [p for p in family if alive(p)], 10, "processes stay")
@@ -71,8 +86,8 @@ def test_table_and_adapters(started, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(started, number):
     text = until_watching(started)
-    family = descendants(started.pid)
-    assert sum("pmt-worker" in p.command for p in family) == 2, text
+    family = until_training(started)
+    assert len(running("pmt-worker", family)) >= 2, text
     started.send_signal(number)
     started.communicate(timeout=60)
     assert started.returncode == 128 + number
