@@ -1,6 +1,7 @@
 """The same job: equal losses however it is cut, equal bits wherever it is stopped."""
 
 import json
+import math
 import os
 import pathlib
 import signal
@@ -8,10 +9,10 @@ import subprocess
 import time
 
 import pytest
-from conftest import adapter_bytes, losses, metrics
+from conftest import Agent, adapter_bytes, losses, metrics
 
 METHODS = [{"type": "prefix_memory"}, {"type": "lora", "r": 4, "alpha": 8}, {"type": "full"}]
-FAILED_PRECONDITION = 13
+FAILED_PRECONDITION, CANCELLED = 13, 17
 # Adam's first steps blow up the rounding of gradients near zero, of which a whole model has many.
 RATES = {"full": 2e-3}
 
@@ -88,41 +89,59 @@ def ranks_of(process):
     return [int(pid) for pid in children] or [process.pid]
 
 
+class SignallingAgent(Agent):
+    """Signals to every rank as soon as one has told a step from that on."""
+
+    def __init__(self, path, ranks, step, number):
+        self.ranks, self.step, self.number = ranks, step, number
+        super().__init__(path)
+
+    def take(self, line, connection):
+        super().take(line, connection)
+        pids = [line["hello"]["pid"] for line in list(self.lines) if "hello" in line]
+        if len(pids) == self.ranks and line.get("step", {}).get("step", 0) >= self.step:
+            self.step = math.inf  # once
+            for pid in pids:
+                os.kill(pid, self.number)
+
+
 @pytest.mark.parametrize(
     "method, ranks, dtype",
-    [(METHODS[0], 1, "fp32"), (METHODS[1], 2, "fp32"), (METHODS[2], 2, "bf16")],
-    ids=["alone", "gang", "sharded"],
+    [
+        (METHODS[0], 1, "fp32"),
+        (METHODS[1], 2, "fp32"),
+        (METHODS[0], 2, "bf16"),
+        (METHODS[2], 2, "bf16"),
+    ],
+    ids=["alone", "gang", "bf16", "sharded"],
 )
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
 def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dtype):
+    steps = 60
     changes = {
         "method": method,
         "train__dtype": dtype,
-        "train__max_steps": 40,
+        "train__max_steps": steps,
         "train__checkpoint_every": 1,
-        "train__eval_every": 10,
+        "train__eval_every": 20,
         "train__max_grad_norm": 1.0,
     }
     whole = workspace.train("whole", ranks=ranks, **changes)
     spec = workspace.spec("stopped", **changes)
     out = workspace.folder / "out-stopped"
-    stops = 0
     for step in (1, 7, 19):
+        agent = SignallingAgent(workspace.folder / f"s{step}", ranks, step, getattr(signal, how))
         process = subprocess.Popen(
-            workspace.command(spec, out, ranks, ["--resume"]), stderr=subprocess.PIPE, text=True
+            workspace.command(spec, out, ranks, ["--resume", "--events", agent.path]),
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        wait_for_step(out, step, process)
-        for pid in ranks_of(process):
-            os.kill(pid, getattr(signal, how))
         errors = process.communicate(timeout=60)[1]
-        if how == "SIGTERM":
-            assert process.returncode in (0, 17), errors
-            stops += process.returncode == 17
-        else:
-            stops += process.returncode != 0
-    assert stops > 0
+        agent.close()
+        assert process.returncode != 0, "it was not stopped"
+        assert how == "SIGKILL" or process.returncode == CANCELLED, errors
     workspace.run(spec, out, ranks, ["--resume"])
-    assert [m["step"] for m in metrics(out)] == list(range(1, 41))
+    assert [m["step"] for m in metrics(out)] == list(range(1, steps + 1))
     assert losses(out) == losses(whole)
     assert adapter_bytes(out) == adapter_bytes(whole)
     assert accuracies(out) == accuracies(whole)
