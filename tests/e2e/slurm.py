@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pwd
+import re
 import secrets
 import shutil
 import socket
@@ -135,6 +136,13 @@ class Slurm:
         done = self.ask("squeue", "--noheader", "--format=%i|%T")
         assert done.returncode == 0, done.stderr
         return dict(line.split("|") for line in done.stdout.splitlines())
+
+    def most_at_once(self):
+        """Of all jobs, from their submission to their end; Slurm knows of the last five minutes."""
+        done = self.ask("scontrol", "--oneliner", "show", "jobs")
+        assert done.returncode == 0, done.stderr
+        spans = re.findall(r" SubmitTime=(\S+) .* EndTime=(\S+)", done.stdout)
+        return max(sum(first <= at < last for first, last in spans) for at, _ in spans)
 
     def cancel(self, job):
         done = self.ask("scancel", job)

@@ -28,8 +28,8 @@ STEPS, EVERY = 600, 50
 
 @pytest.fixture
 def slurm(monkeypatch):
-    """With room for two workers of two slots."""
-    with Slurm(cpus=4) as slurm:
+    """With room for three workers of two slots."""
+    with Slurm(cpus=6) as slurm:
         monkeypatch.setenv("SLURM_CONF", slurm.variables["SLURM_CONF"])
         monkeypatch.setenv("PATH", f"{build_folder() / 'bin'}{os.pathsep}{os.environ['PATH']}")
         yield slurm
@@ -98,12 +98,13 @@ def test_from_a_job_to_an_allocation_and_back(lab, slurm, cluster):
     await_release(cluster, slurm)
     assert list(slurm.folder.glob("pmt-worker-*.log")), "the worker's own words are kept"
 
-    # Two at once, no more, and none for what cannot run there.
+    # Two at once, though Slurm had room for more, and none for what cannot run there.
     jobs = [submit(cluster, lab.spec(f"of-many-{i}")) for i in range(3)]
     beyond = submit(cluster, lab.spec("beyond", resources__device="cuda"))
     for job in jobs:
         succeeded(cluster, job)
     await_release(cluster, slurm)
+    assert slurm.most_at_once() == 2
     assert state(cluster, beyond) == "queued"
 
 
