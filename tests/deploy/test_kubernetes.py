@@ -90,6 +90,15 @@ def test_what_kubernetes_would_not_know_is_refused(tmp_path, right, wrong, sente
     assert sentence in done.stderr
 
 
+@pytest.mark.parametrize("file", ["coordinator.yaml", "workers.yaml", "network.yaml"])
+def test_a_base_without_one_of_its_files_is_refused(tmp_path, file):
+    shutil.copytree(FOLDER / "base", tmp_path / "base")
+    (tmp_path / "base" / file).unlink()
+    done = decode(tmp_path / "base")
+    assert done.returncode == 1
+    assert file in done.stderr
+
+
 def test_the_example_is_the_base_and_both_components():
     kinds = sorted((o["kind"], o["metadata"]["name"]) for o in EXAMPLE)
     base = sorted((o["kind"], o["metadata"]["name"]) for o in BASE)
@@ -146,6 +155,28 @@ def test_names_lead_to_what_they_mean(objects):
         assert {e["port"] for e in monitor["spec"]["endpoints"]} <= {
             p["name"] for p in service["spec"]["ports"]
         }
+
+
+@EVERY
+def test_a_network_policy_confines_each_pod(objects):
+    policies = {p["metadata"]["name"]: p["spec"] for p in named(objects, "NetworkPolicy")}
+    for stateful_set in named(objects, "StatefulSet"):
+        policy = policies[stateful_set["metadata"]["name"]]
+        labels = stateful_set["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+        assert sorted(policy["policyTypes"]) == ["Egress", "Ingress"]
+    assert "egress" not in policies["pmt-coordinator"], "it dials nobody"
+
+
+@EVERY
+def test_workers_are_on_hosts_of_their_own_where_there_are_enough(objects):
+    template = find(objects, "StatefulSet", "pmt-worker")["spec"]["template"]
+    rules = template["spec"]["affinity"]["podAntiAffinity"]
+    (preferred,) = rules["preferredDuringSchedulingIgnoredDuringExecution"]
+    term = preferred["podAffinityTerm"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    chosen, labels = term["labelSelector"]["matchLabels"], template["metadata"]["labels"]
+    assert chosen and chosen.items() <= labels.items()
 
 
 @EVERY
