@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "tests/unit/agent/fake_content.h"
+#include "tests/unit/common/full_disk.h"
 #include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem::agent {
@@ -175,6 +176,22 @@ TEST_F(ContentCacheTest, WhatDoesNotFitAtAllThrowsNothingOut) {
   get(a);
   EXPECT_EQ(refusal(source_.add("big", "eleven bytes")).code(), Code::kResourceExhausted);
   EXPECT_TRUE(cache_->has(a));
+}
+
+TEST_F(ContentCacheTest, ADiskThatFillsInAFolderGetsItsRoomBack) {
+  open(8);
+  const auto name = source_.add_folder("m", {{"a", "1111"}, {"b", "2222"}});
+  const size_t list =
+      print_folder_list({{"a", 4, sha256_hex("1111")}, {"b", 4, sha256_hex("2222")}}).size();
+  {
+    const FullDisk disk(list + 6);
+    const Status status = refusal(name);
+    EXPECT_EQ(status.code(), Code::kResourceExhausted);
+    EXPECT_THAT(status.message(), HasSubstr("No space left on device"));
+  }
+  EXPECT_EQ(source_.fetched().size(), 3u) << "b was on its way";
+  EXPECT_TRUE(is_tidy());
+  EXPECT_EQ(*read_file(get(name).path / "b"), "2222");
 }
 
 TEST_F(ContentCacheTest, ARestartKeepsWholeEntriesAndTheirOrder) {

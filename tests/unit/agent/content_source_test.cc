@@ -5,6 +5,7 @@
 
 #include "common/files.h"
 #include "tests/unit/agent/fake_coordinator.h"
+#include "tests/unit/common/full_disk.h"
 #include "tests/unit/common/temp_folder.h"
 #include "worker/agent/stream/channel.h"
 
@@ -54,6 +55,19 @@ TEST_F(ContentSourceTest, GoesOnWhereItBrokeOff) {
   ASSERT_TRUE(fetch().ok());
   EXPECT_EQ(*read_file(file_), "abcdef");
   EXPECT_THAT(coordinator_.offsets, ElementsAre(0, 3));
+}
+
+TEST_F(ContentSourceTest, GoesOnOnceAFullDiskHasRoom) {
+  coordinator_.stored = "abcdef";
+  {
+    const FullDisk disk(2);
+    const Status status = fetch();
+    EXPECT_EQ(status.code(), Code::kResourceExhausted);
+    EXPECT_THAT(status.message(), HasSubstr("part: No space left on device"));
+  }
+  EXPECT_EQ(*read_file(file_), "ab");
+  ASSERT_TRUE(fetch().ok());
+  EXPECT_EQ(*read_file(file_), "abcdef");
 }
 
 TEST_F(ContentSourceTest, OneThatEndsTooEarlyMayBeTriedAgain) {

@@ -8,6 +8,7 @@
 #include "common/files.h"
 #include "common/sha256.h"
 #include "coordinator/store/s3/s3_blobs.h"
+#include "tests/unit/common/full_disk.h"
 #include "tests/unit/common/temp_folder.h"
 #include "tests/unit/coordinator/s3_server.h"
 
@@ -190,6 +191,20 @@ TEST_F(DirectoryBlobsTest, WhatTheDiskDoesNotTakeIsToBeTriedAgain) {
   EXPECT_EQ(blobs_->begin().status().code(), Code::kUnavailable);
 }
 
+TEST_P(BlobsTest, WhatADiskThatFillsHasTakenGoesAgain) {
+  const auto writer = blobs_->begin();
+  ASSERT_TRUE(writer.ok());
+  {
+    const FullDisk disk(5);
+    const Status status = (*writer)->write(kContent);
+    EXPECT_EQ(status.code(), Code::kUnavailable);
+    EXPECT_TRUE(status.message().starts_with("the store takes no file: ")) << status.message();
+    EXPECT_TRUE(status.message().ends_with(": No space left on device")) << status.message();
+  }
+  expect_files(0);
+  EXPECT_TRUE(add(kContent, kDigest).ok());
+}
+
 TEST_P(BlobsTest, TheSameContentTwiceIsOneBlob) {
   ASSERT_TRUE(add(kContent, kDigest).ok());
   auto reader = blobs_->read(kDigest);
@@ -305,6 +320,19 @@ TEST_P(ResumedBlobsTest, WrongContentLeavesNothingToGoOnFrom) {
   ASSERT_TRUE((*writer)->write("something else of it").ok());
   EXPECT_EQ((*writer)->finish(kDigest).code(), Code::kDataLoss);
   expect_files(0);
+}
+
+TEST_P(ResumedBlobsTest, ADiskThatFillsLeavesNothingToGoOnFrom) {
+  ASSERT_TRUE(write(0, kContent.substr(0, 4)).ok());
+  {
+    const FullDisk disk(5);
+    const Status status = write(4, kContent.substr(4));
+    EXPECT_EQ(status.code(), Code::kResourceExhausted) << "whoever goes on with it is told";
+    EXPECT_TRUE(status.message().ends_with(": No space left on device")) << status.message();
+  }
+  EXPECT_EQ(*blobs_->unfinished(kDigest), 0);
+  expect_files(0);
+  EXPECT_TRUE(write(0, kContent).ok());
 }
 
 TEST_P(ResumedBlobsTest, OldPartsAreDroppedUnlessTheyAreWritten) {
