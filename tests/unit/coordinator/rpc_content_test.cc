@@ -38,6 +38,33 @@ class RpcContent : public ServedTest {
   }
   grpc::Status upload(const std::string& bytes) { return upload(header(bytes), {bytes}); }
 
+  // One that goes on until its writer is done.
+  struct Upload {
+    const std::unique_ptr<grpc::ClientContext> context = call();
+    v1::UploadContentResponse response;
+    std::unique_ptr<grpc::ClientWriter<v1::UploadContentRequest>> writer;
+  };
+  // Returns when the first of its bytes have come.
+  void begin(Upload& upload, const std::string& bytes, const std::string& first) {
+    upload.writer = content_->UploadContent(upload.context.get(), &upload.response);
+    v1::UploadContentRequest request;
+    *request.mutable_header() = header(bytes);
+    ASSERT_TRUE(upload.writer->Write(request));
+    request.set_chunk(first);
+    ASSERT_TRUE(upload.writer->Write(request));
+    const std::string there = "part " + std::to_string(first.size());
+    await([&] { return text_of(state(bytes)) == there; }, "the upload did not begin");
+  }
+
+  template <class Condition>
+  static void await(const Condition& condition, const char* otherwise) {
+    const auto deadline = std::chrono::steady_clock::now() + TestWorker::kPatience;
+    while (!condition()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << otherwise;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));  // calls are limited
+    }
+  }
+
   v1::ContentState state(const std::string& bytes) {
     v1::StatContentRequest request;
     request.add_sha256(sha256_hex(bytes));
@@ -148,9 +175,15 @@ TEST_F(RpcContent, OffsetsThatAreNotThereAreRefused) {
 TEST_F(RpcContent, DamagedUploadsLeaveNothing) {
   auto wrong = header("abc");
   wrong.set_sha256(sha256_hex("abd"));
-  EXPECT_EQ(upload(wrong, {"abc"}).error_code(), StatusCode::DATA_LOSS);
+  const auto other = upload(wrong, {"abc"});
+  EXPECT_EQ(other.error_code(), StatusCode::DATA_LOSS);
+  EXPECT_EQ(other.error_message(), "content of 3 bytes has sha256 " + sha256_hex("abc") +
+                                       ", announced was " + sha256_hex("abd"));
   EXPECT_EQ(text_of(state("abd")), "part 0");
-  EXPECT_EQ(upload(header("abc"), {"ab", "cd"}).error_code(), StatusCode::DATA_LOSS);
+  const auto longer = upload(header("abc"), {"ab", "cd"});
+  EXPECT_EQ(longer.error_code(), StatusCode::DATA_LOSS);
+  EXPECT_EQ(longer.error_message(),
+            "content " + sha256_hex("abc") + " has more than the announced 3 bytes");
   EXPECT_EQ(text_of(state("abc")), "part 0");
   EXPECT_TRUE(std::filesystem::is_empty(options_.data_dir / "blobs" / "unfinished"));
 }
@@ -162,24 +195,51 @@ TEST_F(RpcContent, WhatIsThereIsNotTakenAgain) {
 
 TEST_F(RpcContent, OneUploadOfAContentAtATime) {
   const std::string bytes = "some rows";
-  const auto context = call();
-  v1::UploadContentResponse response;
-  const auto writer = content_->UploadContent(context.get(), &response);
-  v1::UploadContentRequest request;
-  *request.mutable_header() = header(bytes);
-  ASSERT_TRUE(writer->Write(request));
-  request.set_chunk("some");
-  ASSERT_TRUE(writer->Write(request));
-  const auto deadline = std::chrono::steady_clock::now() + TestWorker::kPatience;
-  while (text_of(state(bytes)) != "part 4") {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the first upload did not begin";
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // calls are limited
-  }
+  Upload first;
+  begin(first, bytes, "some");
   const grpc::Status second = upload(header(bytes), {"some"});
   EXPECT_EQ(second.error_code(), StatusCode::UNAVAILABLE);
   EXPECT_THAT(second.error_message(), HasSubstr("is being uploaded by another call"));
-  context->TryCancel();
-  EXPECT_FALSE(writer->Finish().ok());
+  first.context->TryCancel();
+  EXPECT_FALSE(first.writer->Finish().ok());
+}
+
+// An hour passes when it is told to; content that nothing names goes after one.
+class RpcContentSweep : public RpcContent {
+ protected:
+  void SetUp() override {
+    clock_ = &hours_;
+    options_.keep_content_hours = 1;
+    RpcContent::SetUp();
+  }
+  void TearDown() override { service_.reset(); }
+
+  FakeClock hours_;
+};
+
+TEST_F(RpcContentSweep, TakesNothingOfAnUploadUnderWay) {
+  const std::string bytes = "some rows";
+  Upload under_way;
+  begin(under_way, bytes, "some");
+  const auto part = options_.data_dir / "blobs" / "unfinished" / (sha256_hex(bytes) + ".part");
+  std::filesystem::last_write_time(
+      part, std::filesystem::file_time_type::clock::now() - std::chrono::hours(25));
+  // When the second has gone, the sweep that took the first is over.
+  for (const char* unused : {"first", "second"}) {
+    ASSERT_TRUE(upload(unused).ok());
+    hours_.advance(std::chrono::hours(2));
+    await([&] { return !download(sha256_hex(unused), 0).ok(); }, "nothing was swept");
+  }
+  EXPECT_EQ(text_of(state(bytes)), "part 4");
+  v1::UploadContentRequest request;
+  request.set_chunk(" rows");
+  EXPECT_TRUE(under_way.writer->Write(request));
+  under_way.writer->WritesDone();
+  const auto sent = under_way.writer->Finish();
+  EXPECT_TRUE(sent.ok()) << sent.error_message();
+  std::string received;
+  EXPECT_TRUE(download(sha256_hex(bytes), 0, &received).ok());
+  EXPECT_EQ(received, bytes);
 }
 
 TEST_F(RpcContent, HeadersAreChecked) {

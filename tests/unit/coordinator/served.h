@@ -101,7 +101,7 @@ class ServedTest : public testing::Test {
   void start() {
     options_.data_dir = folder_.path() / "data";
     options_.listen = options_.http = "127.0.0.1:0";
-    auto started = Service::start(options_);
+    auto started = Service::start(options_, *clock_);
     ASSERT_TRUE(started.ok()) << started.status().message();
     service_ = std::move(started).value();
     channel_ = grpc::CreateChannel(service_->grpc_address(), credentials_);
@@ -139,6 +139,7 @@ class ServedTest : public testing::Test {
   }
 
   const TempFolder folder_;
+  const Clock* clock_ = &real_clock();  // outlives the service
   ServiceOptions options_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_ = grpc::InsecureChannelCredentials();
   std::unique_ptr<Service> service_;
