@@ -2,11 +2,15 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
+#include "common/content/content_name.h"
 #include "common/files.h"
 #include "common/sha256.h"
+#include "coordinator/auth/policy.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
+#include "prefixmem/v1/content_service.grpc.pb.h"
 #include "tests/unit/coordinator/served.h"
 
 namespace prefixmem {
@@ -24,6 +28,21 @@ class Audit : public ServedTest {
     std::istringstream text(*read_file(options_.data_dir / "audit.jsonl"));
     for (std::string line; std::getline(text, line);) found.push_back(Json::parse(line));
     return found;
+  }
+
+  // The file result.json, which holds "{}".
+  grpc::Status upload_result(const v1::AttemptId& attempt) {
+    v1::UploadHeader header;
+    *header.mutable_id() = attempt;
+    auto* artifact = header.mutable_artifact();
+    artifact->set_path("result.json");
+    artifact->set_kind("result");
+    artifact->set_bytes(2);
+    artifact->set_sha256(sha256_hex("{}"));
+    artifact->set_attempt(attempt.attempt());
+    v1::UploadArtifactResponse response;
+    const auto context = call();
+    return send_file(*workers_->UploadArtifact(context.get(), &response), header, {"{}"});
   }
 };
 
@@ -61,20 +80,7 @@ TEST_F(Audit, AWorkerAndItsFilesAreWritten) {
   worker.register_as("w");
   const auto attempt = worker.assignment().id();
   ASSERT_EQ(attempt.job_id(), id);
-  v1::UploadArtifactResponse response;
-  const auto context = call();
-  const auto writer = workers_->UploadArtifact(context.get(), &response);
-  v1::UploadArtifactRequest header, chunk;
-  *header.mutable_header()->mutable_id() = attempt;
-  auto* artifact = header.mutable_header()->mutable_artifact();
-  artifact->set_path("result.json");
-  artifact->set_kind("result");
-  artifact->set_bytes(2);
-  artifact->set_sha256(sha256_hex("{}"));
-  artifact->set_attempt(attempt.attempt());
-  chunk.set_chunk("{}");
-  ASSERT_TRUE(writer->Write(header) && writer->Write(chunk) && writer->WritesDone());
-  const auto status = writer->Finish();
+  const auto status = upload_result(attempt);
   ASSERT_TRUE(status.ok()) << status.error_message();
   const auto written = lines();
   ASSERT_EQ(written.size(), 3u);
@@ -100,6 +106,149 @@ TEST_F(Audit, ASecretIsNotWritten) {
       written[0]["what"],
       Json({{"name", "alice"}, {"role", "viewer"}, {"days", 1}, {"token", made.token().id()}}));
   EXPECT_THAT(written[0].dump(), testing::Not(HasSubstr(made.secret().substr(4))));
+}
+
+// Makes calls that change something, and notes what their lines are to say.
+class AuditOfChanges : public Audit {
+ protected:
+  void expect(const std::string& method, const Json& what) {
+    expected_.emplace_back("prefixmem.v1." + method, what);
+  }
+
+  template <class Stub, class Request, class Response>
+  static Response ask(Stub& stub,
+                      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                      const Request& request) {
+    Response response;
+    const auto status = (stub.*method)(call().get(), request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+
+  void change_jobs(TestWorker& worker) {
+    const std::string id = submit_one();
+    expect("JobService/SubmitJob", {{"idempotency_key", ""}, {"job", id}});
+    worker.register_as("w");
+    const auto attempt = worker.assignment().id();
+    expect("WorkerService/Connect", {{"worker", "w"}, {"host", ""}});
+    EXPECT_TRUE(upload_result(attempt).ok());
+    expect("WorkerService/UploadArtifact",
+           {{"job", id}, {"attempt", 1}, {"path", "result.json"}, {"sha256", sha256_hex("{}")}});
+    v1::CancelJobRequest cancel;
+    cancel.set_job("a");
+    ask(*jobs_, &v1::JobService::Stub::CancelJob, cancel);
+    expect("JobService/CancelJob", {{"job", id}});
+  }
+
+  void change_sweeps() {
+    v1::SubmitJobResponse made;
+    const auto status = submit(
+        "{name: s, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, sweep: {grid: "
+        "{train.seed: [1, 2]}}}",
+        made);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    expect("JobService/SubmitJob", {{"idempotency_key", ""}, {"sweep", made.sweep_id()}});
+    v1::CancelSweepRequest cancel;
+    cancel.set_sweep(made.sweep_id());
+    ask(*jobs_, &v1::JobService::Stub::CancelSweep, cancel);
+    expect("JobService/CancelSweep", {{"sweep", made.sweep_id()}});
+  }
+
+  void change_workers() {
+    v1::CordonWorkerRequest cordon;
+    cordon.set_worker("w");
+    ask(*jobs_, &v1::JobService::Stub::CordonWorker, cordon);
+    expect("JobService/CordonWorker", {{"worker", "w"}});
+    v1::UncordonWorkerRequest uncordon;
+    uncordon.set_worker("w");
+    ask(*jobs_, &v1::JobService::Stub::UncordonWorker, uncordon);
+    expect("JobService/UncordonWorker", {{"worker", "w"}});
+    v1::DrainWorkerRequest drain;
+    drain.set_worker("w");
+    ask(*jobs_, &v1::JobService::Stub::DrainWorker, drain);
+    expect("JobService/DrainWorker", {{"worker", "w"}});
+  }
+
+  void change_users() {
+    const auto admin = v1::AdminService::NewStub(channel_);
+    v1::SetTenantRequest tenant;
+    tenant.set_tenant("vision");
+    tenant.set_weight(2);
+    tenant.mutable_quota()->set_queued_jobs(3);
+    ask(*jobs_, &v1::JobService::Stub::SetTenant, tenant);
+    expect("JobService/SetTenant", {{"tenant", "vision"}, {"weight", 2}, {"queued_jobs", 3}});
+    v1::CreateTokenRequest create;
+    create.set_name("alice");
+    create.set_role(v1::ROLE_SUBMITTER);
+    create.set_days(1);
+    create.set_tenant("vision");
+    const auto made = ask(*admin, &v1::AdminService::Stub::CreateToken, create);
+    const std::string& token = made.token().id();
+    expect("AdminService/CreateToken", {{"name", "alice"},
+                                        {"role", "submitter"},
+                                        {"days", 1},
+                                        {"tenant", "vision"},
+                                        {"token", token}});
+    v1::RevokeTokenRequest revoke;
+    revoke.set_token(token);
+    ask(*admin, &v1::AdminService::Stub::RevokeToken, revoke);
+    expect("AdminService/RevokeToken", {{"token", token}, {"name", "alice"}});
+  }
+
+  void change_content() {
+    const auto contents = v1::ContentService::NewStub(channel_);
+    v1::ContentHeader header;
+    header.set_sha256(sha256_hex("GGUF"));
+    header.set_bytes(4);
+    v1::UploadContentResponse response;
+    const auto context = call();
+    EXPECT_TRUE(
+        send_file(*contents->UploadContent(context.get(), &response), header, {"GGUF"}).ok());
+    expect("ContentService/UploadContent", {{"sha256", header.sha256()}, {"bytes", 4}});
+    const std::string content = to_string({header.sha256(), "tiny.gguf"});
+    v1::AddModelRequest add;
+    add.set_name("tiny");
+    add.set_content(content);
+    ask(*contents, &v1::ContentService::Stub::AddModel, add);
+    expect("ContentService/AddModel", {{"model", "tiny"}, {"content", content}});
+    v1::RemoveModelRequest remove;
+    remove.set_name("tiny");
+    ask(*contents, &v1::ContentService::Stub::RemoveModel, remove);
+    expect("ContentService/RemoveModel", {{"model", "tiny"}, {"content", content}});
+  }
+
+  void back_up() {
+    const auto context = call();
+    const auto reader = v1::AdminService::NewStub(channel_)->BackUp(context.get(), {});
+    v1::BackUpEnd end;
+    for (v1::BackUpResponse part; reader->Read(&part);) end = part.end();
+    EXPECT_TRUE(reader->Finish().ok());
+    expect("AdminService/BackUp", {{"known", 0}, {"files", end.files()}});
+  }
+
+  std::vector<std::pair<std::string, Json>> expected_;  // method and what it changed, in order
+};
+
+TEST_F(AuditOfChanges, EachHasALineThatSaysWhatItChanged) {
+  TestWorker worker(channel_);
+  change_jobs(worker);
+  change_sweeps();
+  change_workers();
+  change_users();
+  change_content();
+  back_up();
+  std::vector<std::pair<std::string, Json>> said;
+  std::set<std::string> methods;
+  for (const Json& line : lines()) {
+    EXPECT_EQ(line["code"], "OK") << line;
+    const auto method = line["method"].get<std::string>();
+    said.emplace_back(method, line["what"]);
+    methods.insert(method);
+  }
+  EXPECT_EQ(said, expected_);
+  for (const auth::MethodPolicy& policy : auth::policies()) {
+    EXPECT_EQ(methods.contains(std::string(policy.method)), policy.changes) << policy.method;
+  }
 }
 
 }  // namespace
