@@ -68,6 +68,8 @@ class Migration : public testing::TestWithParam<int> {
           database.run("INSERT INTO models VALUES ('tiny', ?)", Blob{model.SerializeAsString()})
               .ok());
     }
+    if (since(10)) add_tenant(database);
+    if (since(11)) add_told_model(database);
   }
 
   void add_job(Database& database, const std::string& id, v1::JobState state,
@@ -123,6 +125,25 @@ class Migration : public testing::TestWithParam<int> {
     ASSERT_TRUE(database
                     .run("INSERT INTO tokens (sha256, body) VALUES ('digest', ?)",
                          Blob{token.SerializeAsString()})
+                    .ok());
+  }
+
+  static void add_tenant(Database& database) {
+    v1::Tenant tenant;
+    tenant.set_weight(3);
+    tenant.mutable_quota()->set_slots(4);
+    ASSERT_TRUE(database
+                    .run("INSERT INTO tenants VALUES ('vision', 500, 1.5, 2000, ?)",
+                         Blob{tenant.SerializeAsString()})
+                    .ok());
+  }
+
+  static void add_told_model(Database& database) {
+    v1::ModelConfig told;
+    told.set_model("/old");
+    ASSERT_TRUE(database
+                    .run("INSERT INTO told_models VALUES ('sweep-1', '/old', ?)",
+                         Blob{told.SerializeAsString()})
                     .ok());
   }
 
@@ -209,6 +230,26 @@ TEST_P(Migration, KeepsSweepsTokensAndModelsWhereThereWereAny) {
   EXPECT_EQ(reader().models()->size(), since(9) ? 1u : 0u);
 }
 
+TEST_P(Migration, KeepsTenantsAndToldModelsWhereThereWereAny) {
+  open();
+  const auto tenants = *reader().tenants();
+  ASSERT_EQ(tenants.size(), since(10) ? 2u : 1u);
+  EXPECT_EQ(tenants[0].tenant.name(), "default");
+  if (since(10)) {
+    EXPECT_EQ(tenants[1].tenant.name(), "vision");
+    EXPECT_EQ(tenants[1].tenant.weight(), 3);
+    EXPECT_EQ(tenants[1].tenant.quota().slots(), 4);
+    EXPECT_EQ(tenants[1].stored_bytes, 500);
+    EXPECT_EQ(tenants[1].recent_slots, 1.5);
+    EXPECT_EQ(tenants[1].used, from_unix_millis(2 * kSecond));
+  }
+  const auto told = *reader().told_models("sweep-1");
+  ASSERT_EQ(told.size(), since(11) ? 1u : 0u);
+  if (since(11)) {
+    EXPECT_EQ(told[0].model(), "/old");
+  }
+}
+
 TEST_P(Migration, TakesWhatIsNew) {
   open();
   JobRecord job = job_record("job-4");
@@ -238,7 +279,7 @@ TEST_P(Migration, TakesWhatIsNew) {
   EXPECT_EQ(*reader().content_bytes(std::string(64, 'd')), 5);
   EXPECT_TRUE(reader().model("new")->has_value());
   const auto tenants = *reader().tenants();
-  ASSERT_EQ(tenants.size(), 1u);
+  ASSERT_FALSE(tenants.empty());
   EXPECT_EQ(tenants[0].tenant.name(), "default");
   EXPECT_EQ(tenants[0].stored_bytes, 1000);
 }
