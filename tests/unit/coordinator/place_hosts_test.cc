@@ -5,7 +5,7 @@
 #include <random>
 
 #include "coordinator/scheduler/place.h"
-#include "tests/unit/coordinator/scheduler_states.h"
+#include "tests/unit/coordinator/random_states.h"
 
 namespace prefixmem::scheduler {
 namespace {
@@ -153,39 +153,65 @@ TEST(PlaceHosts, TrialsOfASweepHaveGangsOfTheirOwn) {
   EXPECT_THAT(starts_of(place(state)), ElementsAre("x>a", "y>c"));
 }
 
+// Workers that all take work, and jobs for them.
+State any_cluster(unsigned seed) {
+  std::mt19937 random(seed);
+  const auto between = [&](int low, int high) {
+    return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
+  };
+  State state;
+  const int workers = between(1, 5);
+  for (int i = 0; i < workers; ++i) {
+    const std::string id(1, static_cast<char>('a' + i));
+    state.workers.push_back(worker(id, between(1, 4)));
+  }
+  const int jobs = between(1, 8);
+  for (int i = 0; i < jobs; ++i) {
+    state.queue.push_back(job("j" + std::to_string(i), i, between(1, 9)));
+    state.queue.back().priority = between(0, 1);
+  }
+  return state;
+}
+
+// By worker.
+std::map<std::string, int> free_slots(const State& state) {
+  auto used = used_slots(state);
+  std::map<std::string, int> free;
+  for (const Worker& worker : state.workers) free[worker.id] = worker.slots - used[worker.id];
+  return free;
+}
+
+// Slots that are free for it, of one worker or together.
+int room_for(const Job& job, const State& state) {
+  int most = 0, all = 0;
+  for (const auto& [id, slots] : free_slots(state)) {
+    most = std::max(most, slots);
+    all += slots;
+  }
+  return is_wide(state, job) ? all : most;
+}
+
+// The state once those have started that came before the job.
+State after_those_before(const Job& job, const State& state, const Placement& placement) {
+  State then = state;
+  for (const Start& start : placement.starts) {
+    if (before(by_id(state.queue, start.job_ids.front()), job)) apply(start, {}, then);
+  }
+  return then;
+}
+
 // Over many states: no worker is given more than it has, no gang has fewer ranks than it asks for,
 // one that fits a worker is on one, and the first that waits could not have started.
 TEST(PlaceHosts, KeepsItsPromises) {
-  size_t wide = 0;
+  size_t wide = 0, waiting = 0;
   for (unsigned seed = 0; seed < 3000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937 random(seed);
-    const auto between = [&](int low, int high) {
-      return low + static_cast<int>(random() % static_cast<unsigned>(high - low + 1));
-    };
-    State state;
-    std::map<std::string, int> free;
-    int largest = 0;
-    const int workers = between(1, 5);
-    for (int i = 0; i < workers; ++i) {
-      const std::string id(1, static_cast<char>('a' + i));
-      state.workers.push_back(worker(id, between(1, 4)));
-      free[id] = state.workers.back().slots;
-      largest = std::max(largest, free[id]);
-    }
-    const int jobs = between(1, 8);
-    for (int i = 0; i < jobs; ++i) {
-      state.queue.push_back(job("j" + std::to_string(i), i, between(1, 9)));
-      state.queue.back().priority = between(0, 1);
-    }
+    const State state = any_cluster(seed);
     const Placement placement = place(state);
     for (const Start& start : placement.starts) {
-      const auto& started =
-          *std::find_if(state.queue.begin(), state.queue.end(),
-                        [&](const Job& j) { return j.id == start.job_ids.front(); });
-      if (started.ranks <= largest) {
+      const Job& started = by_id(state.queue, start.job_ids.front());
+      if (!is_wide(state, started)) {
         EXPECT_THAT(start.seats, IsEmpty());
-        free[start.worker_id] -= started.ranks;
         continue;
       }
       wide += 1;
@@ -193,15 +219,19 @@ TEST(PlaceHosts, KeepsItsPromises) {
       for (const Seat& seat : start.seats) {
         EXPECT_GE(seat.ranks, 1);
         ranks += seat.ranks;
-        free[seat.worker_id] -= seat.ranks;
       }
       EXPECT_EQ(ranks, started.ranks);
       EXPECT_EQ(start.seats.front().worker_id, start.worker_id);
     }
-    for (const auto& [id, slots] : free) EXPECT_GE(slots, 0) << id;
+    for (const auto& [id, slots] : free_slots(after(state, placement))) EXPECT_GE(slots, 0) << id;
     EXPECT_EQ(placement.starts.size() + placement.waits.size(), state.queue.size());
+    if (placement.waits.empty()) continue;
+    waiting += 1;
+    const Job& first = by_id(state.queue, placement.waits.front().job_id);
+    EXPECT_LT(room_for(first, after_those_before(first, state, placement)), first.ranks);
   }
   EXPECT_GT(wide, 500U) << "too few to say much";
+  EXPECT_GT(waiting, 500U) << "too few to say much";
 }
 
 }  // namespace

@@ -100,10 +100,10 @@ inline bool could_hold(const Worker& worker, const Job& job) {
   return has_device(worker, job) && slots_needed(worker, job, job.ranks) <= worker.slots;
 }
 
-// Ranks that it could hold with others' help.
-inline int part_of(const Worker& worker, const Job& job) {
+// Ranks that so many of its slots could hold with others' help.
+inline int part_of(const Worker& worker, const Job& job, int slots) {
   int ranks = 0;
-  while (slots_needed(worker, job, ranks + 1) <= worker.slots) ++ranks;
+  while (slots_needed(worker, job, ranks + 1) <= slots) ++ranks;
   return ranks;
 }
 
@@ -184,7 +184,8 @@ bool together_hold(const State& state, const Job& job, Counts counts) {
   std::map<Device, int> ranks;
   for (const Worker& worker : state.workers) {
     if (worker.lost || !counts(worker) || !has_device(worker, job)) continue;
-    ranks[job.device == Device::kCpu ? Device::kCpu : worker.device] += part_of(worker, job);
+    ranks[job.device == Device::kCpu ? Device::kCpu : worker.device] +=
+        part_of(worker, job, worker.slots);
   }
   return std::any_of(ranks.begin(), ranks.end(),
                      [&](const auto& entry) { return entry.second >= job.ranks; });
