@@ -8,6 +8,7 @@
 #include <set>
 
 #include "coordinator/scheduler/place.h"
+#include "tests/unit/coordinator/endless_queue.h"
 #include "tests/unit/coordinator/random_states.h"
 
 namespace prefixmem::scheduler {
@@ -278,6 +279,31 @@ TEST(PlaceSimulation, NothingStarves) {
   }
   EXPECT_GT(backfilled, 100u);
   EXPECT_GT(preempted, 100u);
+}
+
+// Those of its priority and of a lower one never end.
+TEST(PlaceSimulation, AJobStartsInTimeWhileOthersKeepComing) {
+  size_t promised = 0, ahead = 0, spread = 0, left = 0;
+  for (unsigned seed = 0; seed < 60 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    EndlessQueue queue(seed, {});
+    for (int round = 0; round < 300; ++round) {
+      while (queue.waiting([](const Job& job) { return job.priority == 0; }) < 6) {
+        queue.submit_promised(0);
+      }
+      while (queue.waiting([](const Job& job) { return job.priority < 0; }) < 3) queue.submit(-1);
+      queue.place(kConfig);
+      queue.pass_a_round();
+    }
+    promised += queue.promised;
+    ahead += queue.ahead;
+    spread += queue.spread;
+    left += queue.left;
+  }
+  EXPECT_GT(promised, 1000u);
+  EXPECT_GT(ahead, 100u);
+  EXPECT_GT(spread, 100u);
+  EXPECT_GT(left, 100u);
 }
 
 // A waiting job that could run on a worker is passed there by none behind it, but those that say

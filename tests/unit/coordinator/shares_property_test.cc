@@ -6,6 +6,7 @@
 #include <random>
 
 #include "coordinator/scheduler/place.h"
+#include "tests/unit/coordinator/endless_queue.h"
 #include "tests/unit/coordinator/random_states.h"
 
 namespace prefixmem::scheduler {
@@ -222,6 +223,36 @@ TEST(SharesSimulation, NothingStarves) {
     ASSERT_EQ(finished, submitted);
   }
   EXPECT_GT(at_quota, 1000u);
+}
+
+// Others, of whatever weight, always want more. It has no load, so only jobs that came before its
+// own are ever looked at first.
+TEST(SharesSimulation, WhoAsksForOneJobAtATimeGetsItInTimeWhileOthersKeepComing) {
+  size_t promised = 0;
+  for (unsigned seed = 0; seed < 60 && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    std::vector<Tenant> tenants;
+    for (const char* name : kTenants) {
+      tenants.push_back({.name = name, .weight = 1 + random.below(3)});
+    }
+    EndlessQueue queue(seed, tenants);
+    for (int round = 0; round < 300; ++round) {
+      for (const char* name : {"a", "b"}) {
+        while (queue.waiting([&](const Job& job) { return job.tenant == name; }) < 5) {
+          queue.submit(0, name);
+        }
+      }
+      const auto is_his = [](const Job& job) { return job.tenant == "c"; };
+      if (queue.waiting(is_his) == 0 && held_slots(queue.state())["c"] == 0) {
+        queue.submit_promised(0, "c");
+      }
+      queue.place(kConfig);
+      queue.pass_a_round();
+    }
+    promised += queue.promised;
+  }
+  EXPECT_GT(promised, 200u);
 }
 
 // Two tenants that always want more, whatever the widths and lengths of their jobs, hold slots in
