@@ -27,10 +27,19 @@ struct Options {
   double seconds = 30;
 };
 
-std::shared_ptr<grpc::Channel> dial(const std::string& server) {
-  grpc::ChannelArguments arguments;
+std::shared_ptr<grpc::Channel> dial(const std::string& server,
+                                    grpc::ChannelArguments arguments = {}) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+// One whose streams take in next to nothing that is not read: all events of a job are fewer bytes
+// than what gRPC takes in otherwise, and no write would ever wait for a watcher that is stuck.
+std::shared_ptr<grpc::Channel> dial_narrowly(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // or the window would grow
+  return dial(server, arguments);
 }
 
 nlohmann::ordered_json json_of(const LatencySummary& summary) {
@@ -43,7 +52,7 @@ nlohmann::ordered_json json_of(const LatencySummary& summary) {
 int run(const Options& options) {
   const auto connect = [&] { return dial(options.server); };
   FleetRecord record;
-  Watchers watchers(connect(), options.watchers, options.stuck);
+  Watchers watchers(connect(), options.watchers, dial_narrowly(options.server), options.stuck);
   record.on_assigned = [&](const std::string& job) { watchers.watch(job); };
   const Fleet fleet(options.fleet, connect, record);
   Submitters submitters(options.clients, connect, [&] { return record.assigned.load(); });

@@ -58,8 +58,12 @@ class Watcher final : public grpc::ClientReadReactor<v1::JobEvent> {
   int64_t last_ = 0;
 };
 
-Watchers::Watchers(const std::shared_ptr<grpc::Channel>& channel, int most, int stuck)
-    : stub_(v1::JobService::NewStub(channel)), most_(static_cast<size_t>(most)), stuck_(stuck) {}
+Watchers::Watchers(const std::shared_ptr<grpc::Channel>& channel, int most,
+                   const std::shared_ptr<grpc::Channel>& stuck_channel, int stuck)
+    : stub_(v1::JobService::NewStub(channel)),
+      stuck_stub_(v1::JobService::NewStub(stuck_channel)),
+      most_(static_cast<size_t>(most)),
+      stuck_(stuck) {}
 
 Watchers::~Watchers() {
   std::unique_lock lock(mutex_);
@@ -71,10 +75,11 @@ Watchers::~Watchers() {
 void Watchers::watch(const std::string& job_id) {
   const std::lock_guard lock(mutex_);
   if (stopping_ || open_.size() >= most_) return;
-  auto* watcher = new Watcher(*this, stuck_ > 0);
-  if (stuck_ > 0) --stuck_;
+  const bool stuck = stuck_ > 0;
+  auto* watcher = new Watcher(*this, stuck);
+  if (stuck) --stuck_;
   open_.insert(watcher);
-  watcher->start(*stub_, job_id);
+  watcher->start(stuck ? *stuck_stub_ : *stub_, job_id);
 }
 
 void Watchers::closed(Watcher& watcher) {

@@ -21,8 +21,10 @@ class Watcher;
 // Thread-safe.
 class Watchers {
  public:
-  // At most `most` streams at once, of which the first `stuck` stop reading after one event.
-  Watchers(const std::shared_ptr<grpc::Channel>& channel, int most, int stuck);
+  // At most `most` streams at once, of which the first `stuck`, over a channel of their own, stop
+  // reading after one event.
+  Watchers(const std::shared_ptr<grpc::Channel>& channel, int most,
+           const std::shared_ptr<grpc::Channel>& stuck_channel, int stuck);
   ~Watchers();
   Watchers(const Watchers&) = delete;
   Watchers& operator=(const Watchers&) = delete;
@@ -38,7 +40,7 @@ class Watchers {
   friend class Watcher;
   void closed(Watcher& watcher);
 
-  const std::unique_ptr<v1::JobService::Stub> stub_;
+  const std::unique_ptr<v1::JobService::Stub> stub_, stuck_stub_;
   const size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;

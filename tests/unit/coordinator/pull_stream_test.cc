@@ -22,17 +22,35 @@ class SilentSource final : public Source<v1::JobEvent> {
   std::atomic<int>& pulls_;
 };
 
+// Has something to say whenever it is asked.
+class TalkingSource final : public Source<v1::JobEvent> {
+ public:
+  explicit TalkingSource(std::atomic<int>& pulls) : pulls_(pulls) {}
+  Result<Pulled<v1::JobEvent>> pull() override {
+    ++pulls_;
+    return Pulled<v1::JobEvent>{.message = v1::JobEvent()};
+  }
+
+ private:
+  std::atomic<int>& pulls_;
+};
+
 class PullStreamTest : public testing::Test {
  protected:
   using Stream = PullStream<v1::JobEvent>;
 
-  void TearDown() override { end(); }
+  void TearDown() override { end(stream_); }
   // As gRPC does when a call is over.
-  void end() {
-    if (!stream_) return;
-    grpc::internal::ServerReactor& reactor = *stream_;
+  static void end(std::shared_ptr<Stream>& stream) {
+    if (!stream) return;
+    grpc::internal::ServerReactor& reactor = *stream;
     reactor.OnDone();
-    stream_.reset();
+    stream.reset();
+  }
+  // As gRPC does when a message is on its way.
+  static void end_write(Stream& stream) {
+    grpc::ServerWriteReactor<v1::JobEvent>& reactor = stream;
+    reactor.OnWriteDone(true);
   }
 
   std::atomic<int> pulls_ = 0;
@@ -66,7 +84,7 @@ TEST_F(PullStreamTest, AQueuedWakeDoesNotKeepAnEndedStream) {
     WorkQueue queue(1);
     queue.post([&] { gate.get_future().wait(); });
     stream_->wake_on(queue);
-    end();
+    end(stream_);
     gate.set_value();
   }
   EXPECT_EQ(pulls_, 0);
@@ -83,6 +101,29 @@ TEST_F(PullStreamTest, OneThatMayWaitIsPulledOnTheQueueAlone) {
     gate.set_value();
   }
   EXPECT_GE(pulls_, 1);
+}
+
+// No call is bound to these, so a write ends only when the test says so.
+TEST_F(PullStreamTest, OneWhoseWriteIsBlockedIsNotPulledAndHoldsUpNoOther) {
+  std::atomic<int> blocked_pulls = 0, pulls = 0;
+  auto blocked = Stream::make(std::make_unique<TalkingSource>(blocked_pulls));
+  auto other = Stream::make(std::make_unique<TalkingSource>(pulls));
+  blocked->begin();
+  other->begin();
+  {
+    WorkQueue queue(1);
+    for (int i = 0; i < 100; ++i) {
+      blocked->wake_on(queue);
+      other->wake_on(queue);
+      end_write(*other);
+    }
+  }
+  EXPECT_EQ(blocked_pulls, 1);
+  EXPECT_EQ(pulls, 101);
+  end_write(*blocked);
+  EXPECT_EQ(blocked_pulls, 2) << "it goes on where it was";
+  end(blocked);
+  end(other);
 }
 
 }  // namespace

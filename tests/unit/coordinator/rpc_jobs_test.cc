@@ -188,6 +188,30 @@ TEST_F(RpcJobs, AWatchThatIsCancelledEnds) {
   EXPECT_EQ(events->Finish().error_code(), StatusCode::CANCELLED);
 }
 
+TEST_F(RpcJobs, AWatcherThatStopsReadingHoldsUpNoOtherAndMissesNothing) {
+  grpc::ChannelArguments narrow;  // so that it takes in no event that is not read
+  narrow.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 16);
+  narrow.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  const auto jobs = v1::JobService::NewStub(
+      grpc::CreateCustomChannel(service_->grpc_address(), credentials_, narrow));
+  v1::WatchJobRequest request;
+  request.set_job(submit_one());
+  const auto stuck_context = call(), context = call();
+  const Watch stuck = jobs->WatchJob(stuck_context.get(), request);
+  v1::JobEvent event;
+  ASSERT_TRUE(stuck->Read(&event));
+  const Watch other = watch(*context, request.job());
+  finish(request.job());
+  int64_t last = 0;
+  while (other->Read(&event)) EXPECT_EQ(event.number(), ++last);
+  EXPECT_TRUE(other->Finish().ok());
+  EXPECT_GT(last, 3);
+  int64_t late = 1;
+  while (stuck->Read(&event)) EXPECT_EQ(event.number(), ++late);
+  EXPECT_TRUE(stuck->Finish().ok());
+  EXPECT_EQ(late, last);
+}
+
 TEST_F(RpcJobs, WatchersHearThatTheServiceEnds) {
   grpc::ClientContext context;
   const Watch events = watch(context, submit_one());
