@@ -152,6 +152,20 @@ TEST_F(EventServerTest, AStrangerWithoutAHelloIsNoRank) {
   EXPECT_THAT(diary_.entries[0], HasSubstr("warning"));
 }
 
+TEST_F(EventServerTest, ANumberThatIsTooLargeIsNoOtherRankNorProcess) {
+  const Rank rank(socket_);
+  rank.say("{\"hello\":{\"rank\":4294967297}}\n");
+  rank.say("{\"hello\":{\"rank\":1,\"pid\":4294967297}}\n");
+  rank.say(R"({"call":{"name":"barrier","number":18446744073709551615,"seconds":2}})");
+  rank.say("\n");
+  serve();
+  ASSERT_EQ(diary_.entries.size(), 3u);
+  EXPECT_THAT(diary_.entries[0], HasSubstr("warning"));
+  EXPECT_EQ(diary_.entries[1], "+1");
+  EXPECT_EQ(diary_.last_home.pid, 0);
+  EXPECT_THAT(diary_.entries[2], HasSubstr("warning"));
+}
+
 TEST_F(EventServerTest, TheListenersFailureEndsTheCall) {
   const Rank rank(socket_);
   rank.say(kLog + "\n" + kLog + "\n");

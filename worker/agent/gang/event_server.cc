@@ -1,6 +1,8 @@
 #include "worker/agent/gang/event_server.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -16,28 +18,34 @@ json body_of(const std::string& line, const char* key) {
   return object[key].is_object() ? object[key] : json();
 }
 
-// {"call": {"name": "all_reduce", "number": 12, "seconds": 3.5}}
-std::optional<RankCall> call_of(const std::string& line) {
-  const json call = body_of(line, "call");
-  const bool whole = call.is_object() && call.contains("name") && call["name"].is_string() &&
-                     call.contains("number") && call["number"].is_number_unsigned() &&
-                     call.contains("seconds") && call["seconds"].is_number();
-  if (!whole) return std::nullopt;
-  return RankCall{call["name"].get<std::string>(), call["number"].get<int64_t>(),
-                  call["seconds"].get<double>()};
+// A whole number of at least 0 that the type holds; none: there is no such.
+template <class Number>
+std::optional<Number> number_of(const json& body, const char* key) {
+  if (!body.is_object() || !body.contains(key) || !body[key].is_number_unsigned()) {
+    return std::nullopt;
+  }
+  const auto number = body[key].get<uint64_t>();
+  if (number > static_cast<uint64_t>(std::numeric_limits<Number>::max())) return std::nullopt;
+  return static_cast<Number>(number);
 }
 
 }  // namespace
 
+std::optional<RankCall> call_of(const std::string& line) {
+  const json call = body_of(line, "call");
+  const auto number = number_of<int64_t>(call, "number");
+  const bool whole = number && call.contains("name") && call["name"].is_string() &&
+                     call.contains("seconds") && call["seconds"].is_number();
+  if (!whole) return std::nullopt;
+  return RankCall{call["name"].get<std::string>(), *number, call["seconds"].get<double>()};
+}
+
 std::optional<Hello> hello_of(const std::string& line) {
   const json body = body_of(line, "hello");
-  if (!body.is_object() || !body.contains("rank") || !body["rank"].is_number_unsigned()) {
-    return std::nullopt;
-  }
-  Hello hello{.rank = body["rank"].get<int>(), .home = {}};
-  if (body.contains("pid") && body["pid"].is_number_unsigned()) {
-    hello.home.pid = body["pid"].get<pid_t>();
-  }
+  const auto rank = number_of<int>(body, "rank");
+  if (!rank) return std::nullopt;
+  Hello hello{.rank = *rank, .home = {}};
+  hello.home.pid = number_of<pid_t>(body, "pid").value_or(0);
   if (body.contains("host") && body["host"].is_string()) hello.home.host = body["host"];
   return hello;
 }

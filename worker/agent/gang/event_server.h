@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,5 +70,7 @@ struct Hello {
 // such.
 std::optional<Hello> hello_of(const std::string& line);
 std::string to_line(const Hello& hello);
+// {"call": {"name": "all_reduce", "number": 12, "seconds": 3.5}}; none: the line is no such.
+std::optional<RankCall> call_of(const std::string& line);
 
 }  // namespace prefixmem::agent
