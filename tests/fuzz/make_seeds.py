@@ -347,6 +347,10 @@ def write_events():
         "wide_step": {"step": {"step": 2**63}},
         "long_type": {"a" + "é" * 60: {}},
         "long_value": {"phase": {"phase": "é" * 60}},
+        "hello": {"hello": {"rank": 1, "pid": 123, "host": "a"}},
+        "wide_hello": {"hello": {"rank": 2**32 + 1, "pid": 2**32 - 1}},
+        "call": {"call": {"name": "all_reduce", "number": 12, "seconds": 3.5}},
+        "wide_call": {"call": {"name": "é", "number": 2**64 - 1, "seconds": 1e300}},
     }
     for name, line in lines.items():
         write("event", name, json.dumps(line, ensure_ascii=False))
