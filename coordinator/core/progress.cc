@@ -1,11 +1,20 @@
 #include "coordinator/core/progress.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 
 #include "common/proto/timestamps.h"
 
 namespace prefixmem {
 namespace {
+
+// No further than the type goes: workers may say any number.
+int64_t sum_of(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return b < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+}
 
 void apply(const v1::PhaseEvent& phase, v1::JobProgress& progress) {
   progress.set_phase(phase.phase());
@@ -22,14 +31,15 @@ void apply(const v1::StepEvent& step, store::JobRecord& record) {
   progress.set_loss(step.loss());
   if (step.step() > record.furthest_step) {
     record.furthest_step = step.step();
-    progress.set_tokens(progress.tokens() + step.tokens());
+    progress.set_tokens(sum_of(progress.tokens(), step.tokens()));
   }
   if (step.step_seconds() > 0) {
     progress.set_tokens_per_second(static_cast<double>(step.tokens()) / step.step_seconds());
   }
   record.steps_timed += 1;
   record.step_seconds += step.step_seconds();
-  const auto left = static_cast<double>(std::max<int64_t>(step.total_steps() - step.step(), 0));
+  const double left =
+      std::max(static_cast<double>(step.total_steps()) - static_cast<double>(step.step()), 0.0);
   progress.set_eta_seconds(left * record.step_seconds / static_cast<double>(record.steps_timed));
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/proto/timestamps.h"
 #include "tests/unit/coordinator/service.h"
 
@@ -65,6 +67,17 @@ TEST_F(ProgressTest, AStepBringsItsFigures) {
   EXPECT_EQ(progress.tokens(), 100);
   EXPECT_EQ(progress.tokens_per_second(), 200);
   EXPECT_EQ(progress.eta_seconds(), 3);
+}
+
+TEST_F(ProgressTest, TheLargestNumbersAreCountedAsFarAsTheyGo) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  v1::TrainerEvent event = step_event(1, kMost);
+  event.mutable_step()->set_tokens(kMost);
+  EXPECT_EQ(after(event).tokens(), kMost);
+  event.mutable_step()->set_step(2);
+  EXPECT_EQ(after(event).tokens(), kMost);
+  event.mutable_step()->set_step(-kMost);
+  EXPECT_GT(after(event).eta_seconds(), 0);
 }
 
 TEST_F(ProgressTest, TheRemainingTimeFollowsTheMeanOfAllSteps) {
