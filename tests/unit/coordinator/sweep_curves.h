@@ -57,4 +57,13 @@ inline double top_twentieth(const Plan& plan) {
   return all[all.size() / 20];
 }
 
+// The setting of a grid that is worth most.
+inline Setting best_of_grid(const Plan& plan) {
+  Setting best = grid_setting(plan, 0).value();
+  for (int64_t i = 1; const auto setting = grid_setting(plan, i); ++i) {
+    if (quality(*setting) > quality(best)) best = *setting;
+  }
+  return best;
+}
+
 }  // namespace prefixmem::sweep

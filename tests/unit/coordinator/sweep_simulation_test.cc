@@ -17,11 +17,15 @@ constexpr int kWorkers = 8;
 constexpr int64_t kSteps = 81;
 constexpr int kTrials = 200;
 constexpr int kSeeds = 20;
+constexpr int kLostByEarlyStops = 6;  // of the best trials, at most
 
 struct Outcome {
   int64_t steps = 0;        // of all trials
   int64_t time_to_top = 0;  // when the first trial of the top twentieth has finished
   double best = 0;          // quality of the trial that the search ends with
+  Setting setting;          // of that trial
+  int64_t better = 0;       // trials that would have come to more, had they gone on
+  int64_t passed_over = 0;  // those of them that have finished
   int trials = 0;
 };
 
@@ -82,8 +86,15 @@ class Cluster {
   void finish() {
     const History& history = record_.history(0);
     const auto best = best_candidate(plan_.searches.front().plan, history);
-    outcome_.best = best ? quality(history.trials[static_cast<size_t>(*best - 1)].setting) : 0;
     outcome_.trials = static_cast<int>(record_.runs().size());
+    if (!best) return;
+    outcome_.setting = history.trials[static_cast<size_t>(*best - 1)].setting;
+    outcome_.best = quality(outcome_.setting);
+    for (const Trial& trial : history.trials) {
+      if (quality(trial.setting) <= outcome_.best) continue;
+      outcome_.better += 1;
+      if (trial.state == TrialState::kFinished) outcome_.passed_over += 1;
+    }
   }
 
   const SweepPlan plan_;
@@ -118,8 +129,15 @@ TEST(SweepSimulation, EverySearchEndsInTheTopTwentieth) {
       EXPECT_EQ(outcome.trials, kTrials);
       EXPECT_GE(outcome.best, top_twentieth(plan.searches.front().plan))
           << kind << ", seed " << seed;
+      EXPECT_EQ(outcome.passed_over, 0) << "a whole trial ends without noise";
+      EXPECT_LE(outcome.better, kLostByEarlyStops) << kind << ", seed " << seed;
     }
   }
+}
+
+TEST(SweepSimulation, TheGridFindsItsBestSetting) {
+  const SweepPlan plan = search("grid", 0);
+  EXPECT_EQ(Cluster(plan).run().setting, best_of_grid(plan.searches.front().plan));
 }
 
 TEST(SweepSimulation, AshaSpendsUnderAThirdOfTheGridsSteps) {
