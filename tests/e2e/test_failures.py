@@ -4,7 +4,10 @@ import shutil
 
 import pytest
 import tiny
+from conftest import COORDINATOR
 from jobs import show, submit
+from programs import eventually
+from prometheus import Prometheus
 
 FAILED, INVALID_ARGUMENT, NOT_FOUND = 1, 11, 12
 
@@ -58,10 +61,16 @@ def test_a_truncated_safetensors_file(lab, service):
     assert code == "DATA_LOSS" and str(weights) in sentence
 
 
-def test_a_loss_that_is_not_a_number(lab, service):
-    code, sentence = failure(service, lab.spec("nan", method="lora", train__learning_rate=1e30))
-    assert code == "FAILED_PRECONDITION"
-    assert "at step" in sentence and "lower train.learning_rate" in sentence
+def test_a_loss_that_is_not_a_number(lab, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()  # unlike that of `service` it keeps a job's series for minutes
+    with Prometheus(cluster, tmp_path) as prometheus:
+        code, sentence = failure(cluster, lab.spec("nan", method="lora", train__learning_rate=1e30))
+        assert code == "FAILED_PRECONDITION"
+        assert "at step" in sentence and "lower train.learning_rate" in sentence
+        not_finite = lambda: prometheus.alerts("PrefixmemLossNotFinite")  # noqa: E731
+        ((state, labels),) = eventually(not_finite, 30, "the alert fires")
+        assert (state, labels["name"]) == ("firing", "nan")
 
 
 def prompts(lab, name, rows):

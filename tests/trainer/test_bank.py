@@ -157,6 +157,8 @@ def test_one_that_diverges_ends_alone(workspace, ranks):
     failures = [line for line in agent.lines if "failure" in line]
     assert [line["trial"] for line in failures] == [1]
     assert failures[0]["failure"]["code"] == "FAILED_PRECONDITION"
+    told = [line["step"] for line in agent.lines if line.get("trial") == 1 and "step" in line]
+    assert [step["step"] for step in told] == [1, 2] and told[1]["loss"] == "nan"
     assert result(bank.outs[1])["status"] == "FAILED_PRECONDITION"
     assert_same_bits(bank.outs[0], alone[0])
     assert_same_bits(bank.outs[2], alone[1])

@@ -8,15 +8,15 @@ import socket
 import subprocess
 
 import pytest
-from conftest import TRAINER, Agent, losses
+from conftest import TRAINER, Agent, losses, metrics
 
 INVALID, NOT_FOUND, PRECONDITION, DATA_LOSS, UNAVAILABLE, CANCELLED = 11, 12, 13, 14, 16, 17
 
 
-def failure(workspace, code, ranks=1, **changes):
+def failure(workspace, code, ranks=1, extra=(), **changes):
     """The sentence that the run ends with; the run must end with `code`."""
     spec = workspace.spec("failing", **changes)
-    errors = workspace.run(spec, workspace.folder / "out-failing", ranks=ranks, code=code)
+    errors = workspace.run(spec, workspace.folder / "out-failing", ranks, extra, code)
     lines = [line for line in errors.splitlines() if line.startswith("pmt-trainer: ")]
     assert len(lines) == 1, errors
     return lines[0].removeprefix("pmt-trainer: ")
@@ -40,10 +40,17 @@ def test_truncated_safetensors(workspace, ranks):
 
 def test_loss_that_is_not_a_number(workspace, ranks):
     changes = {"method": "lora", "train__learning_rate": 1e30, "train__warmup_steps": 0}
-    sentence = failure(workspace, PRECONDITION, ranks, **changes)
-    assert "is nan at step 2" in sentence and "lower train.learning_rate" in sentence
-    result = json.loads((workspace.folder / "out-failing" / "result.json").read_text())
+    agent = Agent(workspace.folder / "s")
+    sentence = failure(workspace, PRECONDITION, ranks, ["--events", agent.path], **changes)
+    agent.close()
+    assert sentence.startswith("loss is nan at step 2") and "lower train.learning_rate" in sentence
+    out = workspace.folder / "out-failing"
+    result = json.loads((out / "result.json").read_text())
     assert result["status"] == "FAILED_PRECONDITION" and result["message"] == sentence
+    # The step is told, for an alert, but has not been taken.
+    told = [line["step"] for line in agent.lines if "step" in line]
+    assert [(step["step"], step["loss"]) for step in told] == [(1, losses(out)[0]), (2, "nan")]
+    assert [step["step"] for step in metrics(out)] == [1]
 
 
 def test_no_label_token(workspace, ranks):
