@@ -55,13 +55,13 @@ class Lab:
         file.write_text(json.dumps(spec))
         return file
 
-    def over_rates(self, name, lowest, sweep, **more):
-        """Writes the spec of a sweep over learning rates, of 9 steps a trial."""
+    def over_rates(self, name, lowest, sweep, steps=9, **more):
+        """Writes the spec of a sweep over learning rates, of so many steps a trial."""
         rates = {"type": "log_uniform", "low": lowest, "high": 1e-1}
         return self.spec(
             name,
             method={"type": "lora", "r": 2},
-            train__max_steps=9,
+            train__max_steps=steps,
             train__learning_rate=None,
             resources__ranks=1,
             eval__mode="loss",
@@ -69,14 +69,15 @@ class Lab:
             **more,
         )
 
-    def search(self, trials, max_concurrent):
+    def search(self, trials, max_concurrent, seed=0, **more):
         """Writes the spec of a search over learning rates, which stops the worse trials."""
         sweep = {
             "search": {"type": "asha", "reduction_factor": 3},
             "budget": {"trials": trials},
             "max_concurrent": max_concurrent,
+            "seed": seed,
         }
-        return self.over_rates("search", 1e-6, sweep, train__eval_every=1)
+        return self.over_rates("search", 1e-6, sweep, train__eval_every=1, **more)
 
     def population(self, members):
         """Writes the spec of a population over learning rates, of three generations."""

@@ -7,7 +7,7 @@ import io
 import itertools
 
 from conftest import COORDINATOR
-from jobs import log_lines, number, show
+from jobs import gangs, log_lines, number, show
 from programs import eventually
 
 TRIALS = 10
@@ -66,6 +66,26 @@ def test_a_search_whose_coordinator_is_killed(lab, cluster, tmp_path):
     assert (tmp_path / "best" / "adapter" / "adapter_model.safetensors").is_file()
     verified = cluster.pmt("verify", tmp_path / "best")
     assert verified.code == 0 and verified.out.startswith("APPLIED"), verified
+
+
+def test_the_next_trial_takes_a_stopped_ones_place_in_its_gang(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker(slots=1)
+    # With this seed the first is the best, and trains until the test is over.
+    spec = lab.search(3, max_concurrent=2, seed=3, steps=1_000_000)
+    submitted = cluster.pmt("submit", spec, "-o", "json")
+    assert submitted.code == 0, submitted
+
+    def the_third():
+        sweep = submitted.json["sweep_id"]
+        jobs = cluster.pmt("list", "--sweep", sweep, "-o", "json").json["jobs"][::-1]
+        return jobs if len(jobs) == 3 and "step" in jobs[2].get("progress", {}) else None
+
+    jobs = eventually(the_third, LIMIT, "the third trial trains")
+    assert [job["state"] for job in jobs[:2]] == ["JOB_STATE_RUNNING", "JOB_STATE_CANCELLED"]
+    assert jobs[1]["reason"].startswith("stopped by its sweep: loss ")
+    assert len(gangs(cluster, [job["id"] for job in jobs])) == 1
+    assert jobs[0]["attempt"] == 1, "it was not disturbed"
 
 
 def learning_rate(job):
