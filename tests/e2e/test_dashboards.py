@@ -19,12 +19,13 @@ RULES = [
     for group in yaml.safe_load(file.read_text())["groups"]
     for rule in group["rules"]
 ]
-# Without a rank that hangs, TLS and Slurm: test_hang.py, test_security.py and test_slurm.py have
-# Prometheus read them.
+# Without a rank that hangs, TLS, Slurm and a lost worker: test_hang.py, test_security.py and
+# test_slurm.py have Prometheus read theirs, test_worker_lost.py reads its own.
 NOT_HERE = {
     "prefixmem_job_hanging_rank",
     "prefixmem_certificate_expiry_timestamp_seconds",
     "prefixmem_provisioner_up",
+    'prefixmem_worker_info{state="lost"}',
 }
 SECONDS = 45
 
@@ -74,9 +75,11 @@ def queries():
                 yield f"{file.stem}: {panel['title']}", expression
 
 
-def metrics_of(expression):
-    """The series that an expression asks for, by name."""
-    return set(re.findall(r"\b(?:\w+:)?prefixmem_\w+(?::\w+)?|\bup\b", expression))
+def selectors_of(expression):
+    """What an expression asks for: names of series, with conditions on their labels."""
+    return set(
+        re.findall(r"(?:\b(?:\w+:)?prefixmem_\w+(?::\w+)?|\bup\b)(?:\{.*?\})?", expression)
+    )
 
 
 def first_empty(prometheus, wanted):
@@ -108,10 +111,11 @@ def test_every_panels_query_returns_series(prometheus):
 
 def test_every_rules_series_are_there(prometheus):
     wanted = {
-        name: name
+        selector: selector
         for rule in RULES
-        for name in {rule.get("record", "up"), *metrics_of(rule["expr"])} - NOT_HERE
+        for selector in {rule.get("record", "up"), *selectors_of(rule["expr"])} - NOT_HERE
     }
+    assert 'prefixmem_jobs_ended_total{state="failed"}' in wanted
     assert first_empty(prometheus, wanted) == {}
 
 
@@ -138,3 +142,5 @@ def test_no_alert_fires_and_every_rule_is_sound(prometheus):
     assert [(r["name"], r["lastError"]) for r in rules if r["health"] != "ok"] == []
     # One that watches progress is pending until a counter has two samples.
     eventually(lambda: not prometheus.ask("alerts")["alerts"], SECONDS, "no alert is even pending")
+    fired = prometheus.query('last_over_time(ALERTS{alertstate="firing"}[1h])')
+    assert [row["metric"] for row in fired] == [], "nor has one fired since the beginning"

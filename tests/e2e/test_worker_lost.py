@@ -1,6 +1,7 @@
 """A worker dies or is stopped: its job goes on from the checkpoint on another, to the same bits."""
 
 import json
+import re
 
 import pytest
 from conftest import COORDINATOR
@@ -17,6 +18,7 @@ from jobs import (
 )
 from processes import alive, descendants
 from programs import eventually
+from prometheus import get
 
 STEPS, EVERY = 600, 50
 
@@ -51,6 +53,9 @@ def test_a_killed_worker(job_spec, cluster, tmp_path):
         cluster.start_worker()
         code, events, errors = watch.finish()
     assert code == 0, errors
+    text = get(cluster.coordinator.ready["http"])
+    lost = r'^prefixmem_worker_info\{(?=.*state="lost").*\} 1$'
+    assert len(re.findall(lost, text, re.M)) == 1, "what an alert asks for"
 
     again = [e for e in events if e.get("attempt") == 2]
     resumed = [line for line in log_lines(again) if "resuming after step" in line]
