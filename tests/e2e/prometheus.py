@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import shutil
 import ssl
 import subprocess
@@ -13,6 +14,21 @@ from processes import listening_port
 from programs import die_with_parent, eventually
 
 DEPLOYED = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+DASHBOARDS = sorted((DEPLOYED.parent / "grafana" / "dashboards").glob("*.json"))
+
+
+def panel_queries():
+    """(where, expression) of every panel, its variables filled in as `All`."""
+    for file in DASHBOARDS:
+        for panel in json.loads(file.read_text())["panels"]:
+            for target in panel["targets"]:
+                expression = re.sub(r'"\$\w+"', '".*"', target["expr"])
+                yield f"{file.stem}: {panel['title']}", expression
+
+
+def without_zero(expression):
+    """Leaves out what answers where there are no series, so that their lack is seen."""
+    return expression.strip().removesuffix("or vector(0)")
 
 
 def get(address, path="/metrics", token="", ca=None):

@@ -1,18 +1,18 @@
 """Every query of the dashboards and the rules, asked of a real Prometheus beside a real sweep."""
 
 import json
+import math
 import pathlib
 import re
 
 import pytest
 import yaml
 from cluster import Cluster
-from conftest import COORDINATOR, REPO
+from conftest import COORDINATOR
 from jobs import at_step, submit, submit_all
 from programs import eventually
-from prometheus import DEPLOYED, Prometheus
+from prometheus import DASHBOARDS, DEPLOYED, Prometheus, panel_queries, without_zero
 
-DASHBOARDS = sorted((REPO / "deploy" / "grafana" / "dashboards").glob("*.json"))
 RULES = [
     rule
     for file in sorted((DEPLOYED / "rules").glob("*.yml"))
@@ -45,6 +45,8 @@ def prometheus(lab, tmp_path_factory):
         stand_in = pathlib.Path(__file__).with_name("bank_trainer.py")
         cluster.start_worker(slots=3, trainer=stand_in)
         with Prometheus(cluster, tmp_path_factory.mktemp("prometheus")) as running:
+            # What had risen before the first look at it has no rate.
+            eventually(lambda: len(running.query("up == 1")) == 3, SECONDS, "all are scraped")
             gpu = lab.spec("gpu", train__max_steps=9, resources__ranks=3, data__eval=None)
             until_a_step(cluster, submit(cluster, gpu))
             done = submit(cluster, lab.spec("done", train__max_steps=2))
@@ -66,29 +68,24 @@ def label_names(prometheus):
     return [name for name in prometheus.ask("labels") if name.startswith("label_")]
 
 
-def queries():
-    """(where, expression) of every panel, its variables filled in as `All`."""
-    for file in DASHBOARDS:
-        for panel in json.loads(file.read_text())["panels"]:
-            for target in panel["targets"]:
-                expression = re.sub(r'"\$\w+"', '".*"', target["expr"])
-                yield f"{file.stem}: {panel['title']}", expression
-
-
 def selectors_of(expression):
     """What an expression asks for: names of series, with conditions on their labels."""
-    return set(
-        re.findall(r"(?:\b(?:\w+:)?prefixmem_\w+(?::\w+)?|\bup\b)(?:\{.*?\})?", expression)
-    )
+    return set(re.findall(r"(?:\b(?:\w+:)?prefixmem_\w+(?::\w+)?|\bup\b)(?:\{.*?\})?", expression))
+
+
+def answers(prometheus, expression):
+    """Whether some series of it has a number; a quantile over no observation is NaN."""
+    values = [float(row["value"][1]) for row in prometheus.query(expression)]
+    return not all(map(math.isnan, values))
 
 
 def first_empty(prometheus, wanted):
-    """The first of {where: expression} that returns nothing, asked until none does."""
+    """Those of {where: expression} that return nothing, asked until none does."""
     left = dict(wanted)
 
     def all_answer():
         for where, expression in list(left.items()):
-            if prometheus.query(expression):
+            if answers(prometheus, expression):
                 del left[where]
         return not left
 
@@ -101,8 +98,10 @@ def first_empty(prometheus, wanted):
 
 def test_every_panels_query_returns_series(prometheus):
     wanted = {}
-    for where, expression in queries():
+    for where, expression in panel_queries():
         assert "$" not in expression.replace("$label", ""), expression
+        if "prefixmem_job_hanging_rank" not in expression:  # test_hang.py asks it
+            expression = without_zero(expression)
         wanted[f"{where}: {expression}"] = expression.replace("$label", "label_team")
     assert len(wanted) > 60
     assert first_empty(prometheus, wanted) == {}
@@ -116,6 +115,9 @@ def test_every_rules_series_are_there(prometheus):
         for selector in {rule.get("record", "up"), *selectors_of(rule["expr"])} - NOT_HERE
     }
     assert 'prefixmem_jobs_ended_total{state="failed"}' in wanted
+    for rule in RULES:
+        if "record" in rule:
+            wanted[f"{rule['record']} as it is made"] = without_zero(rule["expr"])
     assert first_empty(prometheus, wanted) == {}
 
 

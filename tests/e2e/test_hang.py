@@ -10,7 +10,7 @@ import pytest
 from jobs import at_step, losses, show, submit, trainer_event
 from processes import descendants
 from programs import eventually
-from prometheus import Prometheus, get
+from prometheus import Prometheus, get, panel_queries, without_zero
 
 SECONDS = 60  # by then it is named
 STEPS = 1500
@@ -80,6 +80,10 @@ def test_rank_host_and_call_are_named(service, prometheus, stopped_rank):
         "all_reduce",
         [],
     )
+
+    panel = dict(panel_queries())["job: Ranks that keep others waiting"]
+    (row,) = prometheus.query(without_zero(panel))
+    assert row["value"][1] == "1"
 
     os.kill(pid, signal.SIGCONT)
     watch.until(log_with("the ranks go on"))
