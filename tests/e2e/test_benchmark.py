@@ -10,8 +10,9 @@ import json
 import pytest
 import tiny
 import yaml
-from browser import Tab, chromium
+from browser import PHONE, Tab, chromium
 from jobs import show, submit, succeeded
+from playwright.sync_api import expect
 
 ROWS = list(tiny.labelled_rows())
 
@@ -188,6 +189,7 @@ def test_a_sweep_compares_methods_on_benchmarks(lab, service, places):
     markdown = tables(service.pmt("results", sweep, "-o", "markdown").out)
     with page_of(service, sweep) as tab:
         assert tab.rows("methods") == markdown[0]
+        expect(tab.locator("#chosen")).to_be_visible()
         assert [row[-1] for row in tab.rows("chosen")] == [row[-1] for row in markdown[1]]
         assert tab.locator("#untested").is_hidden() and tab.locator("#pareto").is_hidden()
 
@@ -224,6 +226,7 @@ def test_the_pareto_front_of_a_sweep(lab, service, places):
         both = [(point["in_distribution"], point["out_of_distribution"]) for point in points]
         assert sorted((dot["x"], dot["y"]) for dot in dots) == sorted(both)
         assert len(front) == sum(point["on_front"] for point in points)
+        expect(tab.locator("#pareto")).to_be_visible()
         assert tab.locator("#untested").is_visible()
 
 
@@ -241,11 +244,12 @@ def tables(markdown):
 
 @contextlib.contextmanager
 def page_of(service, sweep):
-    """A tab with an ended sweep's page, in which nothing may go wrong."""
+    """A tab as wide as a phone with an ended sweep's page, in which nothing may go wrong."""
     with chromium() as browser:
-        tab = Tab(browser, f"{service.page}/sweeps/{sweep}")
+        tab = Tab(browser, f"{service.page}/sweeps/{sweep}", viewport=PHONE)
         tab.locator("#methods").wait_for()
         yield tab
+        assert not tab.wider_than_its_window()
         tab.screenshot_as(sweep)
         tab.close()
         assert tab.errors == []

@@ -102,14 +102,22 @@ def test_a_file_is_downloaded_whole(service, running, open_tab):
     assert len(lines) >= 20 and '"loss"' in lines[0]
 
 
+def figure(tab, name):
+    """What the list at the top of a page says beside this name."""
+    return tab.locator("#figures div", has=tab.locator("dt", has_text=name)).locator("dd")
+
+
 def test_the_overview_and_a_worker(service, running, open_tab):
     tab = open_tab(f"{service.page}/")
     expect(tab.locator("#running")).to_contain_text("on-the-page")
     tab.locator("#workers a").click()
-    worker = show(service, running)["worker_id"]
-    expect(tab.locator("h1")).to_have_text(worker)
-    expect(tab.locator("#figures")).to_contain_text("connected")
+    (worker,) = service.pmt("workers", "-o", "json").json["workers"]
+    assert worker["id"] == show(service, running)["worker_id"]
+    expect(tab.locator("h1")).to_have_text(worker["id"])
     expect(tab.locator("#running")).to_contain_text("on-the-page")
+    expect(figure(tab, "state")).to_have_text("connected")
+    expect(figure(tab, "devices")).to_contain_text(worker["device_names"][0])
+    expect(figure(tab, "slots used")).to_have_text("1 / 2")
 
 
 def test_the_overview_tells_who_waits_and_who_trains_together(lab, service, running, open_tab):
@@ -221,6 +229,12 @@ def test_on_a_phone_in_either_mode(service, running, sweep, open_tab, scheme):
             assert axis == tab.evaluate("getComputedStyle(document.body).color")
 
 
+def named(service, name):
+    """Ids of the jobs of that name, the newest first."""
+    jobs = service.pmt("list", "-o", "json").json["jobs"]
+    return [job["id"] for job in jobs if job["name"] == name]
+
+
 def test_cancel_asks_first_and_resubmit_makes_another(lab, service, open_tab):
     job = submit(service, lab.spec("unwanted", train__max_steps=1_000_000, resources__ranks=1))
     tab = open_tab(f"{service.page}/jobs/{job}")
@@ -240,12 +254,22 @@ def test_cancel_asks_first_and_resubmit_makes_another(lab, service, open_tab):
     expect(tab.locator("#state")).to_have_text("cancelled", timeout=LONG)
     expect(tab.locator("#cancel")).to_be_hidden()
     expect(tab.locator("#live")).to_have_text("ended")
-    tab.locator("#resubmit").click()
-    tab.locator("#yes").click()
+    tab.locator("#resubmit").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#question")).to_have_text("Submit the spec of job unwanted again?")
+    expect(tab.locator("#no")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#confirm")).to_be_hidden()
+    expect(tab.locator("#resubmit")).to_be_focused()
+    assert named(service, "unwanted") == [job]
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
     tab.wait_for_url(re.compile(rf"/jobs/(?!{job})"))
     again = tab.url.split("/")[-1]
     expect(tab.locator("#id")).to_have_text(again)
     assert show(service, again)["spec"] == show(service, job)["spec"]
+    assert named(service, "unwanted") == [again, job]
     assert service.pmt("cancel", again).code == 0
 
 
@@ -296,6 +320,19 @@ def test_what_a_job_logs(lab, service, open_tab):
     tab = open_tab(f"{service.page}/jobs/{job}")
     expect(tab.locator("#log")).to_contain_text("layers again", timeout=LONG)
     expect(tab.locator("#live")).to_have_text("ended", timeout=LONG)
+
+
+def test_why_a_job_has_failed(lab, service, open_tab):
+    nan = {"method": "lora", "train__learning_rate": 1e30, "resources__ranks": 1}
+    job = submit(service, lab.spec("diverges", **nan))
+    tab = open_tab(f"{service.page}/jobs/{job}")
+    expect(tab.locator("#state")).to_have_text("failed", timeout=LONG)
+    shown = show(service, job)
+    expect(tab.locator("#reason")).to_have_text(shown["reason"])
+    expect(figure(tab, "failure")).to_have_text("FAILED_PRECONDITION")
+    expect(tab.locator("#stderr")).to_be_visible()
+    assert "lower train.learning_rate" in shown["stderr_tail"]
+    expect(tab.locator("#stderr")).to_have_text(shown["stderr_tail"])
 
 
 @pytest.fixture

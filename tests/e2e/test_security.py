@@ -10,7 +10,7 @@ import ssl
 import subprocess
 
 import pytest
-from browser import Tab, chromium
+from browser import PHONE, Tab, chromium
 from conftest import COORDINATOR, REPO
 from jobs import submit, succeeded
 from playwright.sync_api import expect
@@ -190,8 +190,9 @@ def test_the_pages_ask_for_the_same_tokens(secured, lab):
     job = submit(cluster, lab.spec("on-the-page"))
     token = cluster.variables["PREFIXMEM_TOKEN"]
     with chromium() as browser:
-        tab = Tab(browser, f"{cluster.page}/jobs/{job}")
+        tab = Tab(browser, f"{cluster.page}/jobs/{job}", viewport=PHONE)
         expect(tab.locator("h1")).to_have_text("Sign in")
+        assert not tab.wider_than_its_window()
         tab.locator("#token").fill("pmt_wrong")
         tab.keyboard.press("Enter")
         expect(tab.locator("#problem")).to_contain_text("That is no token")
