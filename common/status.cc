@@ -78,6 +78,14 @@ Status from_errno(std::string_view what, int error_number) {
           std::string(what) + ": " + std::generic_category().message(error_number)};
 }
 
+bool is_of_full_disk(const Status& status) {
+  if (status.code() != Code::kResourceExhausted) return false;
+  const auto says = [&](int error_number) {
+    return status.message().ends_with(std::generic_category().message(error_number));
+  };
+  return says(ENOSPC) || says(EDQUOT);
+}
+
 int exit_code(const Status& status) {
   return status.ok() ? 0 : kExitBase + static_cast<int>(status.code());
 }

@@ -63,6 +63,9 @@ Status internal_error(std::string message);
 
 // A failing system call: "<what>: <strerror(error_number)>", code chosen from errno.
 Status from_errno(std::string_view what, int error_number);
+// Whether from_errno() made it of a disk that is full, or of a quota of one. Its last words tell,
+// which it keeps from one process to the next.
+bool is_of_full_disk(const Status& status);
 
 // A value or the reason why there is none. Reading the value of a failed Result is a bug (throws
 // std::bad_variant_access).

@@ -62,6 +62,10 @@ Result<std::string> text_of(const v1::ListWorkersResponse& response, bool json) 
 }
 
 Result<int> show(const v1::ListWorkersResponse& response, Session& session) {
+  for (const v1::Worker& worker : response.workers()) {
+    if (worker.unhealthy().empty()) continue;
+    session.note("worker " + worker.id() + " takes no jobs: " + worker.unhealthy());
+  }
   PM_ASSIGN(const std::string text, text_of(response, session.json()));
   PM_TRY(session.print(text));
   return kExitDone;

@@ -246,6 +246,7 @@ void Coordinator::end_attempt(LiveJob& job, const Status& end, const std::string
                            .draining = drains(job.attempt->worker_id),
                            .shared_by = shared ? job.record.job.gang_jobs() : 1};
   auto conclusion = scheduler::conclude(attempt_of(job), how, config_.scheduler);
+  job.avoid = is_of_full_disk(end) ? job.attempt->worker_id : "";
   store::AttemptRecord attempt = live_.displace(job);
   attempt.end = environment_.clock.wall();
   attempt.code = code_name(end.code());

@@ -352,6 +352,7 @@ class Coordinator {
   void on_ended(const std::string& worker_id, const v1::AttemptEnded& ended) PM_REQUIRES(mutex_);
   std::shared_ptr<WorkerLink> link_of(const std::string& worker_id) PM_REQUIRES(mutex_);
   bool drains(const std::string& worker_id) PM_REQUIRES(mutex_);
+  void note_health(LiveWorker& worker, const std::string& unhealthy) PM_REQUIRES(mutex_);
 
   // Constant after construction.
   const CoordinatorConfig config_;

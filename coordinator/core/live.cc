@@ -72,6 +72,7 @@ scheduler::Worker worker_of(const LiveWorker& worker, const Live& live) {
           .connected = worker.link != nullptr,
           .draining = live.leaves(worker),
           .cordoned = worker.info.cordoned(),
+          .unhealthy = !worker.info.unhealthy().empty(),
           .last_heard = worker.last_heard,
           .settled = worker.settled,
           .make = worker.make,
@@ -242,6 +243,7 @@ scheduler::Job waiting(const LiveJob& job) {
   scheduler::Job seen = job_of(job.record);
   seen.bank = bank_of(job.record);
   seen.turn = job.turn;
+  seen.avoid = job.avoid;
   return seen;
 }
 
@@ -266,6 +268,7 @@ std::vector<scheduler::Room> rooms_of(const std::vector<scheduler::Worker>& work
 v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now) {
   v1::Worker view = worker.info;
   view.set_heartbeat_age_seconds(to_seconds(now - worker.last_heard));
+  if (worker.link == nullptr) view.clear_unhealthy();  // nobody knows how it is now
   bool leaving = live.leaves(worker);
   for (const std::string& id : live.on(view.id())) {
     const LiveJob& job = live.jobs.at(id);
@@ -276,6 +279,7 @@ v1::Worker describe(const LiveWorker& worker, Live& live, MonotonicTime now) {
   for (const scheduler::Gang& gang : *gangs) view.set_used_slots(view.used_slots() + gang.slots);
   view.set_gangs(static_cast<int>(gangs->size()));
   if (worker.lost()) return view;
+  if (!view.unhealthy().empty()) view.set_state("unhealthy");
   if (view.cordoned()) view.set_state("cordoned");
   if (worker.link == nullptr) view.set_state("disconnected");
   if (leaving) view.set_state("draining");

@@ -30,6 +30,7 @@ struct LiveJob {
   std::set<std::string> after = {};  // ids of jobs that are to succeed first
   int unwritten_files = 0;  // listed, but not in the store yet: it is not to resume without them
   int64_t turn = 0;         // scheduler::Job::turn; a restart hands them out anew
+  std::string avoid = {};   // scheduler::Job::avoid, which a restart forgets
 };
 
 struct LiveTenant {

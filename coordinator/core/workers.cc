@@ -16,6 +16,7 @@ constexpr size_t kMaxPendingEvents = 2000;  // more are committed at once
 constexpr int kMaxSlots = 4096;
 constexpr int64_t kMaxMemoryBytes = int64_t{1} << 50;
 constexpr int64_t kMaxEventNumber = int64_t{1} << 48;
+constexpr size_t kMaxSentence = 500;        // characters of what a worker says of itself
 constexpr double kMaxAttemptSeconds = 1e9;  // 30 years
 constexpr const char* kNotCurrent = "the attempt is not current any more";
 
@@ -76,6 +77,7 @@ v1::Worker worker_of(const v1::Register& request) {
   worker.set_allocation(request.allocation());
   worker.set_memory_bytes(request.memory_bytes());
   worker.set_gpu_memory_bytes(request.gpu_memory_bytes());
+  worker.set_unhealthy(spec::shortened(request.unhealthy(), kMaxSentence));
   return worker;
 }
 
@@ -198,6 +200,16 @@ bool Coordinator::drains(const std::string& worker_id) {
   return found != live_.workers.end() && found->second.draining;
 }
 
+void Coordinator::note_health(LiveWorker& worker, const std::string& unhealthy) {
+  const std::string said = spec::shortened(unhealthy, kMaxSentence);
+  if (said == worker.info.unhealthy()) return;
+  spdlog::warn("worker {} {}", worker.info.id(),
+               said.empty() ? "takes jobs again" : "takes no further jobs: " + said);
+  worker.info.set_unhealthy(said);
+  journal_.worker_changed(worker.info.id());
+  to_place_ = true;
+}
+
 void Coordinator::disconnect(const std::string& worker_id, const WorkerLink* link) {
   const MutexLock lock(mutex_);
   const auto found = live_.workers.find(worker_id);
@@ -256,6 +268,7 @@ void Coordinator::on_heartbeat(const std::string& worker_id, const v1::Heartbeat
     }
   }
   LiveWorker& worker = live_.workers.at(worker_id);
+  note_health(worker, heartbeat.unhealthy());
   if (!heartbeat.draining() || std::exchange(worker.draining, true)) return;
   spdlog::info("worker {} is shutting down: it takes no further attempts", worker_id);
   for (const std::string& job_id : live_.on(worker_id)) {

@@ -99,7 +99,8 @@ MetricFamily queue_family(const Overview& overview) {
 
 MetricFamily workers_family(const Overview& overview) {
   auto family = gauge("prefixmem_workers", "Workers, by state.");
-  for (const char* state : {"connected", "disconnected", "cordoned", "draining", "lost"}) {
+  for (const char* state :
+       {"connected", "disconnected", "unhealthy", "cordoned", "draining", "lost"}) {
     double count = 0;
     for (const v1::Worker& worker : overview.workers) count += worker.state() == state ? 1 : 0;
     add(family, count, {{"state", state}});

@@ -28,8 +28,9 @@ Conclusion by_cause(const Attempt& attempt, const End& end, const Config& config
   if (status.ok()) return {Outcome::kSucceeded, Code::kOk, "finished"};
   if (!attempt.stop.ok()) return stopped(attempt.stop);
   if (status.code() == Code::kCancelled) return stopped(status);
-  if (end.shared_by > 1) return apart(status, end.shared_by);
-  if (status.code() != Code::kUnavailable) {
+  const bool elsewhere = is_of_full_disk(status);
+  if (end.shared_by > 1 && !elsewhere) return apart(status, end.shared_by);
+  if (status.code() != Code::kUnavailable && !elsewhere) {
     return {Outcome::kFailed, status.code(), status.message()};
   }
   if (end.draining) return moved(status);

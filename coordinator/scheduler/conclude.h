@@ -24,8 +24,9 @@ struct End {
   int shared_by = 1;      // jobs that the gang was started with, where it failed as a whole
 };
 
-// Only UNAVAILABLE is tried again, max_retries times; where its worker shuts down or was asked to
-// let it go, the job moves on and no retry is counted. A gang that failed as a whole may have
+// Only UNAVAILABLE and a worker's full disk, of which others may have room, are tried again,
+// max_retries times; where its worker shuts down or was asked to let it go, the job moves on and no
+// retry is counted. A gang that failed as a whole may have
 // failed for another job's sake, so each goes on apart: alone, or where something ran out with half
 // as many; no retry is counted, as the gangs only get smaller. An attempt that was asked to stop
 // counts as that says however it ended, unless it had finished. What would go on but has no time

@@ -24,6 +24,7 @@ Kind kind_of(const Job& job) {
   kind.bank = job.bank;
   kind.resumes = job.resumes && !job.bank.empty();
   kind.memory = job.memory;
+  kind.avoid = job.avoid;
   return kind;
 }
 

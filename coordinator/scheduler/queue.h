@@ -25,6 +25,7 @@ struct Kind {
   int bank_limit = 0;
   bool resumes = false;  // only where it has a bank
   Memory memory = {};
+  std::string avoid = {};
 
   auto operator<=>(const Kind&) const = default;
 };

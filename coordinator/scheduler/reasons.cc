@@ -11,6 +11,29 @@
 namespace prefixmem::scheduler {
 namespace {
 
+// Workers that take no work, by what keeps them from it.
+struct OutOfService {
+  std::set<std::string_view> away, cordoned, unhealthy;
+
+  void add(const Worker& worker) {
+    const bool here = worker.connected && !worker.draining;
+    auto& ids = worker.cordoned ? cordoned : (here && worker.unhealthy ? unhealthy : away);
+    ids.insert(worker.id);
+  }
+
+  // "; away: a, b; cordoned: c"
+  std::string text() const {
+    std::string all;
+    const auto tell = [&all](const char* what, const std::set<std::string_view>& ids) {
+      if (!ids.empty()) all += fmt::format("; {}: {}", what, fmt::join(ids, ", "));
+    };
+    tell("away", away);
+    tell("cordoned", cordoned);
+    tell("unhealthy", unhealthy);
+    return all;
+  }
+};
+
 // Of workers that have slots enough, but not the memory.
 std::string lacks_memory(const std::vector<Pool>& pools, const Job& job) {
   int ranks = 0;
@@ -76,36 +99,38 @@ std::string never_fits(const std::vector<Room>& rooms, const Job& job) {
 }
 
 std::optional<std::string> none_takes_work(const std::vector<Room>& rooms, const Job& job) {
-  std::set<std::string_view> cordoned;
-  bool away = false;
+  OutOfService out;
   for (const Room& room : rooms) {
     if (!could_ever_hold(room, job)) continue;
     if (takes_work(*room.worker)) return std::nullopt;
-    if (room.worker->cordoned) cordoned.insert(room.worker->id);
-    away |= !room.worker->cordoned;
+    out.add(*room.worker);
   }
-  if (away) return "waits for a worker to reconnect";
-  return fmt::format("every worker that it fits is cordoned ({})", fmt::join(cordoned, ", "));
+  if (!out.away.empty()) return "waits for a worker to reconnect";
+  if (out.unhealthy.empty()) {
+    return fmt::format("every worker that it fits is cordoned ({})", fmt::join(out.cordoned, ", "));
+  }
+  if (out.cordoned.empty()) {
+    return fmt::format("every worker that it fits is unhealthy ({})",
+                       fmt::join(out.unhealthy, ", "));
+  }
+  return "no worker that it fits takes work" + out.text();
 }
 
 std::optional<std::string> too_few_take_work(const Pool& pool, const Job& job) {
   int slots = 0, ranks = 0;
-  std::set<std::string_view> cordoned, away;
+  OutOfService out;
   for (const Room* room : pool) {
     if (takes_work(*room->worker)) {
       slots += room->worker->slots;
       ranks += ranks_for(*room->worker, job, room->worker->slots);
     } else {
-      (room->worker->cordoned ? cordoned : away).insert(room->worker->id);
+      out.add(*room->worker);
     }
   }
   if (ranks >= job.ranks) return std::nullopt;
-  std::string missing;
-  if (!away.empty()) missing = fmt::format("; away: {}", fmt::join(away, ", "));
-  if (!cordoned.empty()) missing += fmt::format("; cordoned: {}", fmt::join(cordoned, ", "));
   const std::string have = ranks < slots ? fmt::format("memory for {}", ranks) : slots_text(slots);
   return fmt::format("needs {}, the workers that take work have {}{}", ranks_text(job.ranks), have,
-                     missing);
+                     out.text());
 }
 
 }  // namespace prefixmem::scheduler

@@ -132,7 +132,7 @@ int ranks_in(const Pool& pool, const Job& job) {
 }
 
 bool takes_work(const Worker& worker) {
-  return worker.connected && !worker.draining && !worker.cordoned;
+  return worker.connected && !worker.draining && !worker.cordoned && !worker.unhealthy;
 }
 
 // A cpu job runs on any worker; only a cuda job is choosy.

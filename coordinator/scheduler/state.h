@@ -42,6 +42,7 @@ struct Worker {
   bool connected = false;       // its stream is open
   bool draining = false;        // it shuts down and takes nothing more
   bool cordoned = false;        // an operator wants nothing more placed on it
+  bool unhealthy = false;       // it says itself that it should be given nothing more for now
   MonotonicTime last_heard{};   // the newest message
   MonotonicTime settled{};      // since when nothing has started or ended there
   std::string make = {};        // its devices' models
@@ -66,7 +67,7 @@ struct Tenant {
   int weight = 1;  // of two that both want more, each holds slots in proportion to it
   std::optional<int> slots = {};  // that its gangs may hold together; none: any number
   double recent_slots = 0;        // that they have held of late, on average
-  int64_t stored_bytes = 0;       // of files of its jobs
+  int64_t stored_bytes = 0;       // of files of its jobs and content that it has sent
   std::optional<int64_t> most_stored_bytes = {};  // at which no more of its jobs start; none: any
 };
 
@@ -87,8 +88,9 @@ struct Job {
   // Jobs with the same one may train in one gang, as a bank: equal in ranks, device and priority.
   // Empty: it has a gang of its own.
   std::string bank = {};
-  bool resumes = false;  // it has been placed before
-  int bank_limit = 0;    // jobs of a gang that it may be in, at most; 0: as many as any
+  bool resumes = false;    // it has been placed before
+  std::string avoid = {};  // the worker whose disk was full for it the last time; empty: none
+  int bank_limit = 0;      // jobs of a gang that it may be in, at most; 0: as many as any
   // When its turn first came, counted up: it started, or has kept workers since. Of its priority it
   // stays before those whose turn comes later, whatever the shares. 0: it has not come.
   int64_t turn = 0;

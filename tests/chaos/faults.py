@@ -24,7 +24,6 @@ class NoTarget(Exception):
 class Fault(NamedTuple):
     name: str
     strike: Callable  # of the stage and a random.Random
-    ends: frozenset = frozenset()  # codes that a job may fail with, as docs/errors.md has it
     needs_disks: bool = False
 
 
@@ -183,12 +182,7 @@ ALL = [
     Fault("the coordinator is killed", kill_coordinator),
     Fault(f"the coordinator is stopped for 1 to {LEASE_SECONDS + 2} s", stop_coordinator),
     Fault("the coordinator's disk is full", fill_coordinators_disk, needs_disks=True),
-    Fault(
-        "a worker's disk is full",
-        fill_workers_disk,
-        frozenset({"RESOURCE_EXHAUSTED"}),
-        needs_disks=True,
-    ),
+    Fault("a worker's disk is full", fill_workers_disk, needs_disks=True),
     Fault("the newest checkpoint is damaged and the worker killed", damage_checkpoint),
     Fault("connections break", break_connections),
     Fault(f"a worker is cut off for {LEASE_SECONDS + 2} s, longer than its lease", cut_worker_off),

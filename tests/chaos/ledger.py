@@ -68,7 +68,6 @@ class Ledger:
         self.stage = stage
         self.jobs = {}  # {id: Told}
         self.open = {}  # of them, those that have not ended
-        self.failed = []  # ids, in the order of their failures
         self.news = 0  # events so far
         self.trouble = None
         self.changed = threading.Condition()
@@ -118,8 +117,6 @@ class Ledger:
         self.news += 1
         if told.ended:
             del self.open[event["job_id"]]
-        if told.state == "failed":
-            self.failed.append(event["job_id"])
 
     def wait(self, condition, seconds, what):
         """Until condition(), which is asked at each event; its value."""

@@ -9,6 +9,7 @@ NOWHERE_ELSE = {
     faults.cut_worker_off,
     faults.damage_checkpoint,
     faults.fill_coordinators_disk,
+    faults.fill_workers_disk,
     faults.set_clock_back_and_kill_coordinator,
     faults.set_clock_and_kill_coordinator,
 }

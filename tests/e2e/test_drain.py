@@ -1,4 +1,5 @@
-"""A drained worker's job goes on elsewhere from its checkpoint, to the same bits."""
+"""Workers out of service: what a drained one ran goes on elsewhere from its checkpoint, to the same
+bits; one whose disk is full is given nothing."""
 
 from conftest import COORDINATOR
 from jobs import (
@@ -59,3 +60,16 @@ def test_drain_and_back(lab, cluster, tmp_path):
     assert cluster.pmt("workers", "uncordon", first).code == 0
     succeeded(cluster, waiting)
     assert show(cluster, waiting)["worker_id"] == first
+
+
+def test_a_worker_whose_disk_is_full_is_given_nothing(lab, cluster):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker(min_free_disk=1 << 60)  # more than any disk has
+    eventually(lambda: set(worker_states(cluster).values()) == {"unhealthy"}, 30, "it says so")
+    listed = cluster.pmt("workers")
+    assert "takes no jobs: its disk has less than 1099511627776 MiB free" in listed.err
+    job = submit(cluster, lab.spec("waits"))
+    assert "every worker that it fits is unhealthy" in show(cluster, job)["reason"]
+    cluster.start_worker()
+    succeeded(cluster, job)
+    assert sorted(worker_states(cluster).values()) == ["connected", "unhealthy"]

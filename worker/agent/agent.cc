@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -88,6 +89,7 @@ struct Agent::State {
   Result<std::optional<JobUser>> choose_job_user(const TrainerPrograms& programs);
   Status wire(AttemptOptions attempts);
   Result<HttpServer::Answer> metrics() const;
+  std::string unhealthy();
   void serve();
 
   const AgentOptions options;
@@ -108,6 +110,7 @@ struct Agent::State {
   std::unique_ptr<HttpServer> metrics_server;
   std::stop_source stop;
   const Fd ended{eventfd(0, EFD_CLOEXEC)};
+  std::atomic<bool> disk_is_full = false;
   std::thread stream;
   Status failure;  // of `stream`; read after its end
 };
@@ -172,9 +175,10 @@ Status Agent::State::wire(AttemptOptions attempts) {
   const ChannelSource channel = [this] { return dialler->current(); };
   store = make_grpc_artifact_store(channel);
   content = make_grpc_content_source(channel);
-  PM_ASSIGN(cache, ContentCache::open(
-                       {work_dir / "content", options.cache_limit_bytes, attempts.transfer_backoff},
-                       *content));
+  ContentCacheOptions kept{work_dir / "content", options.cache_limit_bytes,
+                           attempts.transfer_backoff};
+  kept.reserve_bytes = std::max(kept.reserve_bytes, 2 * options.least_free_bytes);
+  PM_ASSIGN(cache, ContentCache::open(std::move(kept), *content));
   PM_ASSIGN(Roots roots, Roots::parse(options.roots));
   inputs = std::make_unique<Inputs>(*cache, std::move(roots));
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
@@ -203,8 +207,26 @@ Result<HttpServer::Answer> Agent::State::metrics() const {
   return HttpServer::Answer(Page{metrics_page(registry), kPrometheusText});
 }
 
+// The sentence is the same from one beat to the next, however the room changes. Once there is too
+// little there has to be a quarter more.
+std::string Agent::State::unhealthy() {
+  const auto disk = disk_space(work_dir);
+  if (!disk.ok()) return "its disk does not tell how much room it has";
+  const int64_t least = options.least_free_bytes;
+  disk_is_full = disk->free_bytes < (disk_is_full ? least + least / 4 : least);
+  if (!disk_is_full) return {};
+  return "its disk has less than " + std::to_string(options.least_free_bytes >> 20) +
+         " MiB free (--min-free-disk)";
+}
+
 void Agent::State::serve() {
-  const ConnectionWorld world{*dialler, card, *roster, *worker_metrics, clock, options.backoff};
+  const ConnectionWorld world{*dialler,
+                              card,
+                              *roster,
+                              *worker_metrics,
+                              clock,
+                              options.backoff,
+                              [this] { return unhealthy(); }};
   failure = guarded([&] {
     keep_connected(world, stop.get_token());
     return Status();

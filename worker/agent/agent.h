@@ -24,6 +24,7 @@ struct AgentOptions {
   std::string metrics = "127.0.0.1:0";            // where /metrics is served
   bool metrics_tls = false;                       // with the certificate of `tls`
   int64_t cache_limit_bytes = int64_t{64} << 30;  // of content that specs name
+  int64_t least_free_bytes = int64_t{64} << 20;   // of the disk, while jobs are taken
   std::string device = "auto";                    // auto | cpu | cuda
   int threads_per_rank = 0;             // where a spec leaves it open; 0: cores / slots, at least 1
   std::string trainer;                  // empty: pmt-trainer beside this program

@@ -28,6 +28,11 @@ ParsedOptions parse_options(int argc, char** argv) {
                  "bytes or e.g. 200GB; default: 64GiB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
+  app.add_option("--min-free-disk", options.least_free_bytes,
+                 "No job is taken while the disk of the work folder has less than this free, in "
+                 "bytes or e.g. 5GB; default: 64MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber);
   app.add_option("--root", options.roots,
                  "NAME=DIR: specs may name what lies below DIR as root://NAME/PATH, and no other "
                  "path of this host; may be repeated");

@@ -27,6 +27,7 @@ function showWorkers({ workers }) {
   if (worker === undefined) return;
   fillList(element("figures"), [
     ["state", make("strong", worker.state, { class: worker.state })],
+    ...(worker.unhealthy ? [["takes no jobs", worker.unhealthy]] : []),
     ["host", worker.host],
     ...(worker.allocation ? [["allocation", worker.allocation]] : []),
     ["devices", devicesText(worker)],

@@ -38,7 +38,8 @@ class ConnectionTest : public AgentWorldTest {
     const WorkerCard card{"worker-1", "host", "cpu", 4, {"A CPU"}, "127.0.0.1:9", "slurm:7"};
     stream_ = std::thread([this, card, &clock] {
       keep_connected(
-          {*dialler_, card, *roster_, metrics_, clock, BackoffPolicy{Millis(1), Millis(5), 2, 0}},
+          {*dialler_, card, *roster_, metrics_, clock, BackoffPolicy{Millis(1), Millis(5), 2, 0},
+           [this] { return std::string(disk_is_full_ ? "its disk is full" : ""); }},
           stop_.get_token());
     });
   }
@@ -73,6 +74,7 @@ class ConnectionTest : public AgentWorldTest {
   }
   std::string flag_file() const { return (folder_.path() / "go").string(); }
 
+  std::atomic<bool> disk_is_full_ = false;
   std::optional<ThrowingLog> log_;  // outlives everything that logs
   const v1::AttemptId kId = attempt_id("job-a", 1);
   FakeCoordinator coordinator_;
@@ -143,6 +145,22 @@ TEST_F(ConnectionTest, AShutDownIsToldBeforeTheEndsThatItCauses) {
   roster_->shut_down("worker-1 is shutting down");
   EXPECT_TRUE(coordinator_.next(beats_or_ends).heartbeat().draining());
   EXPECT_EQ(coordinator_.next(beats_or_ends).ended().code(), "UNAVAILABLE");
+}
+
+TEST_F(ConnectionTest, AFullDiskIsToldBeforeTheEndsThatItCausesAndAtTheRegistration) {
+  constexpr double kNoFurtherBeat = 60;
+  connect("Rank().log('runs'); wait_for('" + flag_file() + "'); sys.exit(15)");
+  EXPECT_EQ(coordinator_.next_register().unhealthy(), "");
+  coordinator_.welcome({}, kNoFurtherBeat);
+  EXPECT_EQ(coordinator_.next(beats_or_ends).heartbeat().unhealthy(), "");
+  coordinator_.assign(kId);
+  events_until("runs");
+  disk_is_full_ = true;
+  ASSERT_TRUE(write_file_atomic(flag_file(), "").ok());
+  EXPECT_EQ(coordinator_.next(beats_or_ends).heartbeat().unhealthy(), "its disk is full");
+  EXPECT_EQ(coordinator_.next(beats_or_ends).ended().code(), "RESOURCE_EXHAUSTED");
+  coordinator_.hang_up();
+  EXPECT_EQ(coordinator_.next_register().unhealthy(), "its disk is full");
 }
 
 TEST_F(ConnectionTest, AWorkerThatShutsDownSaysSoInEveryBeatAndRefusesAttempts) {

@@ -30,7 +30,7 @@ TEST(Options, TakeEveryFlag) {
              "--threads-per-rank=4", "--trainer=/t", "--mpirun=/m", "--ready-file=/r",
              "--metrics-retention-seconds=5", "--log-level=debug", "--tls-ca=/ca",
              "--tls-cert=/crt", "--tls-key=/key", "--root=a=/r/a", "--root=b=/r/b",
-             "--cache-limit=3GB"})
+             "--cache-limit=3GB", "--min-free-disk=5GB"})
           .options;
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->coordinator, "c:1");
@@ -48,6 +48,7 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options->tls.key, "/key");
   EXPECT_EQ(options->roots, (std::vector<std::string>{"a=/r/a", "b=/r/b"}));
   EXPECT_EQ(options->cache_limit_bytes, int64_t{3} << 30);
+  EXPECT_EQ(options->least_free_bytes, int64_t{5} << 30);
 }
 
 TEST(Options, AWrongLineEndsWithTwoAndNamesTheFlag) {

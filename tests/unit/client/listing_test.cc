@@ -186,6 +186,11 @@ TEST_F(Listing, Workers) {
   EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  2/4       -  cuda"));
   pmt.service.workers.back().set_allocation("slurm:7");
   EXPECT_THAT(pmt.run({"workers"}).out, HasSubstr("  host(slurm:7)  "));
+  pmt.service.workers.back().set_state("unhealthy");
+  pmt.service.workers.back().set_unhealthy("its disk is full");
+  const auto done = pmt.run({"workers"});
+  EXPECT_THAT(done.out, HasSubstr("  unhealthy  "));
+  EXPECT_EQ(done.err, "pmt: worker worker-1 takes no jobs: its disk is full\n");
   pmt.service.workers.clear();
   EXPECT_THAT(pmt.run({"workers"}).err, HasSubstr("no worker is connected"));
   EXPECT_EQ(pmt.run({"workers", "-o", "json"}).json()["workers"].size(), 0u);

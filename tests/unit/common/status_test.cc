@@ -47,5 +47,16 @@ TEST(Status, FromErrno) {
   EXPECT_EQ(from_errno("writing x", ENOSPC).code(), Code::kResourceExhausted);
 }
 
+TEST(Status, AFullDiskIsToldFromWhateverElseRunsOut) {
+  for (const int full : {ENOSPC, EDQUOT}) {
+    const Status told = from_errno("writing x", full).with_context("checkpoint 7");
+    EXPECT_TRUE(is_of_full_disk(told));
+    EXPECT_FALSE(is_of_full_disk(internal_error(told.message())));
+  }
+  EXPECT_FALSE(is_of_full_disk(from_errno("mapping x", ENOMEM)));
+  EXPECT_FALSE(is_of_full_disk(resource_exhausted("the time limit of 2h is used up")));
+  EXPECT_FALSE(is_of_full_disk({}));
+}
+
 }  // namespace
 }  // namespace prefixmem

@@ -49,6 +49,7 @@ TEST(Metrics, EveryStateHasASeries) {
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"disconnected\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"draining\"} 0")));
   EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"lost\"} 0")));
+  EXPECT_THAT(text, HasSubstr(line("prefixmem_workers{state=\"unhealthy\"} 0")));
 }
 
 TEST(Metrics, JobsThatWaitForOthersDoNotWaitToBePlaced) {

@@ -153,6 +153,21 @@ TEST(Place, ACordonedWorkerTakesNothingAndIsNamed) {
   EXPECT_THAT(waits_of(place(state)), ElementsAre("wide: waits for a worker to reconnect"));
 }
 
+TEST(Place, AnUnhealthyWorkerTakesNothingAndIsNamed) {
+  State state{.workers = {worker("v", 4), worker("w", 4), worker("tiny", 1)},
+              .queue = {job("one", 1), job("wide", 2, 4)}};
+  state.workers[0].unhealthy = state.workers[1].unhealthy = true;
+  const Placement placement = place(state);
+  EXPECT_THAT(starts_of(placement), ElementsAre("one>tiny"));
+  EXPECT_THAT(waits_of(placement),
+              ElementsAre("wide: every worker that it fits is unhealthy (v, w)"));
+  state.workers[0].cordoned = true;
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("wide: no worker that it fits takes work; "
+                                                  "cordoned: v; unhealthy: w"));
+  state.workers[1].connected = false;
+  EXPECT_THAT(waits_of(place(state)), ElementsAre("wide: waits for a worker to reconnect"));
+}
+
 TEST(Place, AWorkerThatHasShrunkTakesNothingMore) {
   const State state{.workers = {worker("w", 1)},
                     .queue = {job("j", 2)},

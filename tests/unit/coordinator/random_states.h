@@ -26,7 +26,8 @@ class Random {
 };
 
 inline bool is_open(const Worker& worker) {
-  return worker.connected && !worker.lost && !worker.draining && !worker.cordoned;
+  return worker.connected && !worker.lost && !worker.draining && !worker.cordoned &&
+         !worker.unhealthy;
 }
 
 inline Device any_device(Random& random) {
@@ -42,6 +43,7 @@ inline std::vector<Worker> any_workers(Random& random) {
     one.connected = !one.lost && !random.one_in(5);
     one.draining = random.one_in(8);
     one.cordoned = random.one_in(8);
+    one.unhealthy = random.one_in(8);
     workers.push_back(one);
   }
   return workers;

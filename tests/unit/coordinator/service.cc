@@ -108,6 +108,7 @@ Status CoordinatorTest::connect(const std::string& id, int slots,
   request.set_device(device);
   request.set_allocation(allocations_[id]);
   request.set_memory_bytes(memory_[id]);
+  request.set_unhealthy(unhealthy_[id]);
   for (const std::string& key : running) {
     *request.add_attempts() = attempt(key);
     request.add_attempt_seconds(to_seconds(ages_[key]));
@@ -136,9 +137,10 @@ Status CoordinatorTest::receive(const std::string& id, const v1::WorkerMessage& 
 }
 
 Status CoordinatorTest::heartbeat(const std::string& id, const std::vector<std::string>& running,
-                                  bool draining) {
+                                  bool draining, const std::string& unhealthy) {
   v1::WorkerMessage message;
   message.mutable_heartbeat()->set_draining(draining);
+  message.mutable_heartbeat()->set_unhealthy(unhealthy);
   for (const std::string& key : running) {
     *message.mutable_heartbeat()->add_running() = attempt(key);
   }

@@ -61,7 +61,7 @@ class CoordinatorTest : public testing::Test {
   Status connect_member(const std::string& id, int slots, const std::vector<std::string>& members);
   Status receive(const std::string& id, const v1::WorkerMessage& message);
   Status heartbeat(const std::string& id, const std::vector<std::string>& running = {},
-                   bool draining = false);
+                   bool draining = false, const std::string& unhealthy = "");
   Status events(const std::string& id, const std::string& key, int64_t first,
                 const std::vector<v1::TrainerEvent>& events);
   Status ended(const std::string& id, const std::string& key, const std::string& code,
@@ -88,6 +88,7 @@ class CoordinatorTest : public testing::Test {
   FakeClock clock_;
   std::map<std::string, std::string> allocations_;  // by worker: what it says it runs in
   std::map<std::string, int64_t> memory_;           // by worker: bytes that it offers jobs
+  std::map<std::string, std::string> unhealthy_;    // by worker: why it is, as it registers
   std::map<std::string, Millis> ages_;              // by "a/1": what workers say of their attempts
   Metrics metrics_;
   std::vector<Status> store_failures_;

@@ -131,6 +131,23 @@ TEST(Conclude, OnlyAnUnavailableWorkerIsTriedAgain) {
   EXPECT_EQ(end.reason, "worker w was silent for 16.0 s; retry 1 of 3");
 }
 
+TEST(Conclude, AFullDiskIsTriedAgainAndItsBankTogether) {
+  const Status full(Code::kResourceExhausted, "writing checkpoints/7: No space left on device");
+  const Conclusion end = concluded(retried(0), full);
+  EXPECT_EQ(end.outcome, Outcome::kRetry);
+  EXPECT_EQ(end.reason, full.message() + "; retry 1 of 3");
+  const Conclusion last = concluded(retried(3), full);
+  EXPECT_EQ(last.outcome, Outcome::kFailed);
+  EXPECT_EQ(last.code, Code::kResourceExhausted);
+  const Conclusion shared =
+      conclude(retried(0), {.status = full, .shared_by = 4}, {.max_retries = 3});
+  EXPECT_EQ(shared.outcome, Outcome::kRetry);
+  EXPECT_EQ(shared.bank_limit, 0) << "a smaller gang would have no more room";
+  Attempt attempt = retried(0);
+  attempt.stop = cancelled("cancelled by a client");
+  EXPECT_EQ(concluded(attempt, full).outcome, Outcome::kCancelled);
+}
+
 TEST(Conclude, RetriesAreCounted) {
   const Status lost = unavailable("worker w is gone");
   EXPECT_EQ(concluded(retried(2), lost).reason, "worker w is gone; retry 3 of 3");

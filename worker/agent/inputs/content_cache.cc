@@ -26,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kFolder = ".folder";
-constexpr int64_t kDiskReserveBytes = int64_t{256} << 20;  // for jobs' own files
 
 std::string entry_key(const ContentName& name) {
   return name.folder ? name.sha256 + std::string(kFolder) : name.sha256;
@@ -312,7 +311,7 @@ void ContentCache::unreserve(int64_t bytes) {
 
 Result<std::vector<fs::path>> ContentCache::put_aside(int64_t bytes) {
   PM_ASSIGN(const DiskSpace disk, disk_space(options_.folder));
-  const int64_t free = disk.free_bytes - kDiskReserveBytes - reserved_bytes_;
+  const int64_t free = disk.free_bytes - options_.reserve_bytes - reserved_bytes_;
   int64_t excess = std::max(taken() + bytes - options_.limit_bytes, bytes - free);
   std::vector<std::map<std::string, Entry>::iterator> unused;
   int64_t unused_bytes = 0;
@@ -322,11 +321,11 @@ Result<std::vector<fs::path>> ContentCache::put_aside(int64_t bytes) {
     unused_bytes += at->second.bytes;
   }
   if (excess > unused_bytes) {
-    return resource_exhausted(
+    return from_errno(
         fmt::format("{} bytes do not fit: jobs that run use {} bytes of the worker's cache, whose "
-                    "--cache-limit "
-                    "is {}, and its disk has {} bytes free",
-                    bytes, taken() - unused_bytes, options_.limit_bytes, disk.free_bytes));
+                    "--cache-limit is {}, and its disk has {} bytes free",
+                    bytes, taken() - unused_bytes, options_.limit_bytes, disk.free_bytes),
+        ENOSPC);
   }
   std::sort(unused.begin(), unused.end(),
             [](auto a, auto b) { return a->second.last_use < b->second.last_use; });

@@ -28,6 +28,7 @@ struct ContentCacheOptions {
   std::filesystem::path folder;
   int64_t limit_bytes = 0;  // of all entries together; least recently used ones give way
   BackoffPolicy backoff = {};
+  int64_t reserve_bytes = int64_t{256} << 20;  // of the disk, which it leaves to jobs' own files
 };
 
 // As long as one lives, the content that it is of stays.

@@ -83,10 +83,11 @@ class Session {
         world_.roster.bell().wait_until(patience_ends);
         continue;
       }
-      // Taken before the beat: what a shut-down has caused follows the beat that tells of it.
+      // Taken before the beat: what a shut-down or a full disk has caused follows the beat that
+      // tells of it.
       const bool leaving = leaving_;
       const auto report = world_.roster.next_report();
-      if (!beat_where_due()) return {};
+      if (!beat_where_due(report && std::holds_alternative<AttemptEnd>(report->body))) return {};
       const auto note = world_.roster.next_note();
       if (report && !say(report_message(*report))) return {};
       if (note && !say(note_message(*note))) return {};
@@ -100,21 +101,26 @@ class Session {
     return {};
   }
 
-  bool beat_where_due() {
-    const bool draining = world_.roster.draining();
-    if (now() < next_beat_ && draining == told_draining_) return true;
-    if (!say(heartbeat_message(world_.clock.wall(), world_.roster.running(), draining))) {
+  // An end may be of what makes the worker unhealthy, so that is looked at anew.
+  bool beat_where_due(bool before_end) {
+    Readiness readiness{.draining = world_.roster.draining(), .unhealthy = told_.unhealthy};
+    const bool due = now() >= next_beat_;
+    if (due || before_end) readiness.unhealthy = world_.unhealthy();
+    if (!due && readiness == told_) return true;
+    if (!say(heartbeat_message(world_.clock.wall(), world_.roster.running(), readiness))) {
       return false;
     }
     world_.metrics.count_heartbeat();
-    told_draining_ = draining;
+    told_ = std::move(readiness);
     next_beat_ = now() + beat_.load();
     return true;
   }
 
   Status register_and_read() {
-    if (!say(register_message(world_.card, world_.roster.known(), world_.roster.members())))
+    if (!say(register_message(world_.card, world_.roster.known(), world_.roster.members(),
+                              world_.unhealthy()))) {
       return {};
+    }
     Message message;
     while (stream_->Read(&message)) obey(message);
     return {};
@@ -175,7 +181,7 @@ class Session {
 
   // Writer only.
   MonotonicTime next_beat_;
-  bool told_draining_ = false;
+  Readiness told_;
 };
 
 }  // namespace

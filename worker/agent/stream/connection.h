@@ -1,7 +1,9 @@
 // The worker's one stream to the coordinator, dialled again whenever it breaks.
 #pragma once
 
+#include <functional>
 #include <stop_token>
+#include <string>
 
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -21,6 +23,9 @@ struct ConnectionWorld {
   WorkerMetrics& metrics;
   const Clock& clock;  // for times that are told; waiting is by the machine's
   BackoffPolicy backoff;
+  // Why nothing more should be placed here for now, one sentence; empty: there is no reason. Asked
+  // for each registration and beat, and before an attempt's end is told.
+  std::function<std::string()> unhealthy;
 };
 
 // Registers, beats, tells what the roster has to report and does what it is told; after a break

@@ -94,7 +94,8 @@ Artifact artifact_of(const v1::Artifact& from) {
 
 v1::WorkerMessage register_message(const WorkerCard& card,
                                    const std::map<AttemptKey, Millis>& known,
-                                   const std::vector<AttemptKey>& members) {
+                                   const std::vector<AttemptKey>& members,
+                                   const std::string& unhealthy) {
   v1::WorkerMessage message;
   v1::Register& out = *message.mutable_register_();
   out.set_worker_id(card.id);
@@ -112,15 +113,17 @@ v1::WorkerMessage register_message(const WorkerCard& card,
     out.add_attempt_seconds(to_seconds(age));
   }
   for (const AttemptKey& key : members) set(*out.add_members(), key);
+  out.set_unhealthy(unhealthy);
   return message;
 }
 
 v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
-                                    bool draining) {
+                                    const Readiness& readiness) {
   v1::WorkerMessage message;
   *message.mutable_heartbeat()->mutable_time() = to_timestamp(now);
   for (const AttemptKey& key : running) set(*message.mutable_heartbeat()->add_running(), key);
-  message.mutable_heartbeat()->set_draining(draining);
+  message.mutable_heartbeat()->set_draining(readiness.draining);
+  message.mutable_heartbeat()->set_unhealthy(readiness.unhealthy);
   return message;
 }
 

@@ -25,13 +25,22 @@ struct WorkerCard {
   int64_t gpu_memory = 0;       // of the smallest GPU; 0: none, or not known
 };
 
+// Whether it takes further attempts, as heartbeats tell.
+struct Readiness {
+  bool draining = false;       // it shuts down
+  std::string unhealthy = {};  // why it takes none for now, one sentence; empty: it does
+
+  bool operator==(const Readiness&) const = default;
+};
+
 // `known`: how long each attempt has been here. `members`: attempts of whose gangs this worker is
 // a member.
 v1::WorkerMessage register_message(const WorkerCard& card,
                                    const std::map<AttemptKey, Millis>& known,
-                                   const std::vector<AttemptKey>& members);
+                                   const std::vector<AttemptKey>& members,
+                                   const std::string& unhealthy);
 v1::WorkerMessage heartbeat_message(WallTime now, const std::vector<AttemptKey>& running,
-                                    bool draining);
+                                    const Readiness& readiness);
 v1::WorkerMessage report_message(const AttemptReport& report);
 v1::WorkerMessage note_message(const Note& note);
 

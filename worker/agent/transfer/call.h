@@ -30,6 +30,8 @@ class TransferCall {
   Status result(const grpc::Status& status) const {
     if (stop_.stop_requested()) return cancelled("the transfer was stopped");
     Status known = from_grpc(status);
+    if (is_of_full_disk(known))
+      known = Status(known.code(), known.message() + " (at the coordinator)");
     if (known.code() != Code::kCancelled) return known;
     return unavailable("the coordinator broke the transfer off: " + known.message());
   }

@@ -100,7 +100,7 @@ class Artifact:
 class Worker:
     id: str
     host: str
-    state: str  # connected, disconnected, cordoned, draining or lost
+    state: str  # connected, disconnected, unhealthy, cordoned, draining or lost
     slots: int
     used_slots: int
     device: str
@@ -111,6 +111,7 @@ class Worker:
     metrics_address: str
     cordoned: bool  # nothing more is placed there
     allocation: str  # of a batch system that it runs in, e.g. slurm:1234
+    unhealthy: str  # why it takes no jobs for now, e.g. that its disk is full; empty: it does
 
 
 @dataclass(frozen=True)
