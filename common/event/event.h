@@ -50,7 +50,7 @@ struct EvalEvent {
 // A checkpoint or output file that is complete (synced and renamed). Paths are relative to the
 // attempt's output folder.
 struct ArtifactEvent {
-  enum class Kind { kCheckpoint, kAdapter, kResult, kMetrics };
+  enum class Kind { kCheckpoint, kAdapter, kResult, kMetrics, kBestAdapter };
   Kind kind = Kind::kCheckpoint;
   std::string path;
   int64_t step = 0;

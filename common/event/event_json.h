@@ -41,8 +41,8 @@ template <>
 inline constexpr std::array<std::string_view, 4> kNames<PhaseEvent::Phase> = {
     "loading", "evaluating", "training", "saving"};
 template <>
-inline constexpr std::array<std::string_view, 4> kNames<ArtifactEvent::Kind> = {
-    "checkpoint", "adapter", "result", "metrics"};
+inline constexpr std::array<std::string_view, 5> kNames<ArtifactEvent::Kind> = {
+    "checkpoint", "adapter", "result", "metrics", "best_adapter"};
 template <>
 inline constexpr auto kNames<Code> = kCodeNames;
 

@@ -187,6 +187,8 @@ struct TrainSpec {
   std::optional<Checkpointing> activation_checkpointing = {};
   // Checkpoint of another job, behind whose step this one begins; none: at the beginning.
   std::optional<std::string> continue_from = {};
+  std::optional<int64_t> keep_checkpoints = {};  // newest; none: 2, of a job that has succeeded 1
+  std::optional<bool> keep_best = {};            // the adapter of the best evaluation, too
 };
 
 // ---- eval ---------------------------------------------------------------------------------------

@@ -203,6 +203,15 @@ void describe(V& v, TrainSpec& s) {
       "alone: learning_rate, its ratios, schedule, warmup_steps, max_steps, epochs, "
       "weight_decay, max_grad_norm, micro_batch_tokens, a LoRA's dropout, the numbers of the "
       "objective, and what may differ when a job is resumed.");
+  v.field("keep_checkpoints", s.keep_checkpoints,
+          "How many of its newest checkpoints are kept, also once it has succeeded. Where absent "
+          "two, so that there is one before a damaged one, and one of a job that has succeeded.",
+          between(1, 1000));
+  v.field("keep_best", s.keep_best,
+          "Whether the adapter of the best evaluation so far is kept as well, as "
+          "best_adapter/step-STEP beside adapter, which is that of the last step. Evaluations "
+          "before the first step do not count; of equal ones the first is the best. Needs "
+          "eval_every. Of method full it is a whole model.");
 }
 
 template <class V>

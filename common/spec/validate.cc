@@ -55,6 +55,19 @@ Status check_length(const JobSpec& spec) {
   return {};
 }
 
+Status check_kept(const JobSpec& spec) {
+  if (!spec.train.keep_best.value_or(false)) return {};
+  const std::string given = "train.keep_best is true";
+  if (is_untrained(spec)) {
+    return invalid_argument(given + "; allowed: with a method other than none");
+  }
+  if (spec.train.output == Output::kNone) {
+    return invalid_argument(given + " with train.output none; allowed: with all or adapter");
+  }
+  if (spec.train.eval_every > 0) return {};
+  return invalid_argument(given + " with train.eval_every 0; required: a number of steps");
+}
+
 Status check_ranks(const JobSpec& spec) {
   const int64_t ranks = spec.resources.ranks, least = spec.resources.min_ranks.value_or(ranks);
   if (least > ranks) {
@@ -253,6 +266,7 @@ Status validate(const JobSpec& spec) {
   }
   PM_TRY(check_identity(spec));
   PM_TRY(check_length(spec));
+  PM_TRY(check_kept(spec));
   PM_TRY(check_ranks(spec));
   PM_TRY(check_data(spec));
   PM_TRY(check_objective(spec));

@@ -9,12 +9,20 @@ namespace {
 constexpr int kCheckpointsKept = 2;  // a damaged newest one leaves another to resume from
 constexpr int kCheckpointsOfASuccess = 1;
 
+int checkpoints_kept(const Live& live, const std::string& job_id, int unless_given) {
+  const auto job = live.jobs.find(job_id);
+  if (job == live.jobs.end()) return unless_given;
+  const v1::TrainSpec& train = job->second.record.job.spec().train();
+  return train.has_keep_checkpoints() ? static_cast<int>(train.keep_checkpoints()) : unless_given;
+}
+
 }  // namespace
 
 bool Journal::empty() const {
   return jobs_.empty() && sweeps_.empty() && workers_.empty() && tenants_.empty() &&
          added_jobs_.empty() && added_sweeps_.empty() && content_.empty() && submissions_.empty() &&
-         ended_.empty() && events_.empty() && artifacts_.empty() && messages_.empty();
+         ended_.empty() && events_.empty() && artifacts_.empty() && best_adapters_.empty() &&
+         messages_.empty();
 }
 
 void Journal::write(store::Transaction& transaction, Live& live) {
@@ -77,14 +85,21 @@ void Journal::write_artifacts(store::Transaction& transaction, const Live& live)
   for (const auto& [job_id, artifact] : artifacts_) {
     transaction.add_artifact(job_id, artifact);
     if (artifact.kind() == "checkpoint") {
-      transaction.keep_newest_checkpoints(job_id, kCheckpointsKept);
+      transaction.keep_newest_checkpoints(job_id, checkpoints_kept(live, job_id, kCheckpointsKept));
     } else {
       transaction.keep_newest_version(job_id, artifact.path());
     }
   }
   for (const std::string& id : jobs_) {
-    if (live.jobs.at(id).record.job.state() != v1::JOB_STATE_SUCCEEDED) continue;
-    transaction.keep_newest_checkpoints(id, kCheckpointsOfASuccess);
+    const v1::Job& job = live.jobs.at(id).record.job;
+    if (has_ended(job.state()) && job.spec().train().keep_best()) {
+      transaction.keep_best_adapter(id, job.progress().best_adapter_step());
+    }
+    if (job.state() != v1::JOB_STATE_SUCCEEDED) continue;
+    transaction.keep_newest_checkpoints(id, checkpoints_kept(live, id, kCheckpointsOfASuccess));
+  }
+  for (const auto& [job_id, step] : best_adapters_) {
+    transaction.drop_best_adapters_before(job_id, step);
   }
 }
 

@@ -41,6 +41,11 @@ class Journal {
   void add(const std::string& job_id, v1::Artifact artifact) {
     artifacts_.emplace_back(job_id, std::move(artifact));
   }
+  // All files of the best adapter of that step have come: those that came before are dropped, and
+  // once the job has ended those that came after, which are not whole.
+  void best_adapter_complete(const std::string& job_id, int64_t step) {
+    best_adapters_.emplace_back(job_id, step);
+  }
   // After the commit, in this order; `link` may be null: then nothing is sent.
   void send(std::shared_ptr<WorkerLink> link, v1::CoordinatorMessage message) {
     if (link) messages_.emplace_back(std::move(link), std::move(message));
@@ -48,10 +53,13 @@ class Journal {
 
   bool empty() const;
   // Whether files come or go.
-  bool has_files() const { return !artifacts_.empty() || !ended_.empty(); }
+  bool has_files() const {
+    return !artifacts_.empty() || !ended_.empty() || !best_adapters_.empty();
+  }
   size_t events() const { return events_.size(); }
 
-  // Of a job's checkpoints the newest two are kept, and only the newest once it has succeeded.
+  // Of a job's checkpoints train.keep_checkpoints are kept, without it the newest two, and only the
+  // newest once it has succeeded.
   void write(store::Transaction& transaction, Live& live);
   // All of the following once it is durable. Sends what is to be sent.
   void deliver();
@@ -77,6 +85,7 @@ class Journal {
   std::vector<store::AttemptRecord> ended_;
   std::vector<v1::JobEvent> events_;
   std::vector<std::pair<std::string, v1::Artifact>> artifacts_;
+  std::vector<std::pair<std::string, int64_t>> best_adapters_;  // job and step
   std::vector<std::pair<std::shared_ptr<WorkerLink>, v1::CoordinatorMessage>> messages_;
   // Known once it is written.
   std::vector<std::string> ended_jobs_, ended_sweeps_;

@@ -27,6 +27,20 @@ FolderList made_by(const std::vector<v1::Artifact>& artifacts) {
   return files;
 }
 
+// Of the step whose files have all come, which lie in best_adapter/step-STEP.
+FolderList best_of(const v1::Job& job, const std::vector<v1::Artifact>& artifacts) {
+  FolderList files;
+  for (const v1::Artifact& artifact : artifacts) {
+    if (artifact.kind() != store::kBestAdapter) continue;
+    if (artifact.step() != job.progress().best_adapter_step()) continue;
+    const std::string& path = artifact.path();
+    const size_t inside = path.find('/', path.find('/') + 1);
+    if (inside == std::string::npos) continue;
+    files.push_back({path.substr(inside + 1), artifact.bytes(), artifact.sha256()});
+  }
+  return files;
+}
+
 // Whether the key takes what was made: `model` a whole model, a method's init an adapter.
 Status check_use(std::string_view key, const v1::Job& job, const FolderList& files) {
   const std::string name = fmt::format("job {} ({})", job.id(), job.name());

@@ -1,6 +1,7 @@
 #include "coordinator/rpc/upload.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -16,7 +17,8 @@
 namespace prefixmem::rpc {
 namespace {
 
-constexpr std::array<std::string_view, 4> kKinds = {"checkpoint", "adapter", "result", "metrics"};
+constexpr std::array<std::string_view, 5> kKinds = {"checkpoint", "adapter", "result", "metrics",
+                                                    "best_adapter"};
 
 }  // namespace
 
@@ -27,9 +29,9 @@ Status check_artifact(const v1::Artifact& artifact) {
                     spec::shortened(artifact.path(), 200)));
   }
   if (std::find(kKinds.begin(), kKinds.end(), artifact.kind()) == kKinds.end()) {
-    return invalid_argument(
-        fmt::format("artifact.kind is \"{}\"; allowed: checkpoint, adapter, result or metrics",
-                    spec::shortened(artifact.kind(), 80)));
+    return invalid_argument(fmt::format("artifact.kind is \"{}\"; allowed: one of {}",
+                                        spec::shortened(artifact.kind(), 80),
+                                        fmt::join(kKinds, ", ")));
   }
   if (!is_sha256(artifact.sha256())) {
     return invalid_argument(

@@ -227,6 +227,21 @@ void Transaction::keep_newest_version(const std::string& job_id, const std::stri
       job_id, path);
 }
 
+void Transaction::drop_best_adapters_before(const std::string& job_id, int64_t step) {
+  drop(
+      "DELETE FROM artifacts WHERE job_id = ?1 AND kind = 'best_adapter' AND step <> ?2"
+      " AND version < (SELECT max(version) FROM artifacts"
+      "  WHERE job_id = ?1 AND kind = 'best_adapter' AND step = ?2) RETURNING sha256",
+      job_id, step);
+}
+
+void Transaction::keep_best_adapter(const std::string& job_id, int64_t step) {
+  drop(
+      "DELETE FROM artifacts WHERE job_id = ? AND kind = 'best_adapter' AND step <> ?"
+      " RETURNING sha256",
+      job_id, step);
+}
+
 void Transaction::add_content(const ContentRecord& record) {
   run("INSERT INTO contents (sha256, bytes, use_ms) VALUES (?, ?, ?)"
       " ON CONFLICT DO UPDATE SET use_ms = max(use_ms, excluded.use_ms)",

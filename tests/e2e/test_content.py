@@ -60,6 +60,43 @@ def test_rows_and_adapter_travel(lab, cluster, tmp_path):
     assert rows in kept
 
 
+def test_the_best_adapter_comes_back_and_serves(lab, cluster, tmp_path):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()
+    changes = {
+        "method": {"type": "lora", "r": 2},
+        "train__max_steps": 8,
+        "train__eval_every": 2,
+        "train__keep_best": True,
+        "train__keep_checkpoints": 3,
+        "train__checkpoint_every": 1,
+        "eval__mode": "loss",
+    }
+    job = submit(cluster, lab.spec("best", **changes))
+    succeeded(cluster, job)
+    progress = show(cluster, job)["progress"]
+    losses = [(e["value"], int(e["step"])) for e in progress["evals"]]
+    step = min(losses)[1]
+    assert int(progress["best_adapter_step"]) == step
+    done = cluster.pmt("download", job, "--out", tmp_path / "best")
+    assert done.code == 0, done
+    kept = cluster.pmt("download", job, "--path", "checkpoints", "--out", tmp_path / "kept")
+    assert kept.code == 0 and len(list((tmp_path / "kept" / "checkpoints").iterdir())) == 3, kept
+    folder = tmp_path / "best" / "best_adapter" / f"step-{step:08}"
+    assert {file.name for file in folder.iterdir()} >= {"adapter_config.json", "golden_probe.json"}
+    verified = cluster.pmt("verify", folder)
+    assert verified.code == 0 and "APPLIED" in verified.out, verified
+
+    starts = {"named": "job://best/best", "beside": str(folder)}
+    adapters = []
+    for name, start in starts.items():
+        again = lab.spec(name, **{**changes, "method": {**changes["method"], "init": start}})
+        again = submit(cluster, again, "--no-upload")
+        succeeded(cluster, again)
+        adapters.append(adapter_bytes(cluster, again, tmp_path / name))
+    assert adapters[0] == adapters[1]
+
+
 def test_a_job_goes_on_where_its_files_lie_elsewhere(lab, cluster, tmp_path):
     cluster.start_coordinator(**COORDINATOR)
     first = cluster.start_worker(root=f"lab={lab.folder}")

@@ -339,7 +339,7 @@ pathlib.Path(flag("--out"), "result.json").write_text("{}")
 )");
   roster_->assign(assignment());
   EXPECT_TRUE(finish().status.ok());
-  EXPECT_THAT(said_.front(), HasSubstr("checkpoints/step-1 gave way to a newer checkpoint"));
+  EXPECT_THAT(said_.front(), HasSubstr("checkpoints/step-1 gave way to a newer one"));
 }
 
 TEST_F(RosterTest, AnArtifactOutsideTheOutputIsRefused) {

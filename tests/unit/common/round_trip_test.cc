@@ -215,6 +215,8 @@ class SpecMaker {
     train.checkpoint_every = whole();
     train.output = static_cast<Output>(below(3));
     if (coin()) train.activation_checkpointing = static_cast<Checkpointing>(below(3));
+    if (coin()) train.keep_checkpoints = 1 + below(1000);
+    if (coin()) train.keep_best = false;
     return train;
   }
 

@@ -90,6 +90,84 @@ TEST_F(UploadTest, OfAJobThatFailedTwoStay) {
   EXPECT_EQ(listed(), 2u);
 }
 
+TEST_F(UploadTest, AsManyCheckpointsStayAsTheSpecAsksForAlsoOfASuccess) {
+  ASSERT_TRUE(connect("x", 1).ok());
+  JobSpec three = spec("b");
+  three.train.keep_checkpoints = 3;
+  ASSERT_TRUE(coordinator().submit(three, "").ok());
+  const std::string id = job("b").id();
+  for (const int64_t step : {10, 20, 30, 40}) {
+    ASSERT_TRUE(upload("b/1", step, "of step " + std::to_string(step)).ok());
+  }
+  EXPECT_EQ(coordinator().reader().artifacts(id)->size(), 3u);
+  ASSERT_TRUE(ended("x", "b/1", "OK").ok());
+  EXPECT_EQ(coordinator().reader().artifacts(id)->size(), 3u);
+}
+
+TEST_F(UploadTest, ABestAdapterGivesWayOnceAllFilesOfABetterOneHaveCome) {
+  JobSpec best = spec("best");
+  best.train.keep_best = true;
+  best.train.eval_every = 10;
+  ASSERT_TRUE(connect("x", 1).ok());
+  ASSERT_TRUE(coordinator().submit(best, "").ok());
+  const auto bring = [this](int64_t step, const std::string& name) {
+    v1::Artifact file = checkpoint(step, name + " of step " + std::to_string(step));
+    file.set_kind("best_adapter");
+    file.set_path("best_adapter/step-" + std::to_string(step) + "/" + name);
+    ASSERT_TRUE(coordinator().add_artifact(attempt("best/1"), file).ok());
+  };
+  const auto complete = [this](int64_t number, int64_t step) {
+    v1::TrainerEvent event;
+    event.mutable_artifact()->set_kind("best_adapter");
+    event.mutable_artifact()->set_step(step);
+    ASSERT_TRUE(events("x", "best/1", number, {event}).ok());
+    coordinator().tick();
+  };
+  const auto paths = [this] {
+    std::vector<std::string> paths;
+    const auto all = *coordinator().reader().artifacts(job("best").id());
+    for (const v1::Artifact& file : all) paths.push_back(file.path());
+    return paths;
+  };
+  ASSERT_TRUE(upload("best/1", 10).ok());
+  bring(10, "config");
+  bring(10, "weights");
+  complete(1, 10);
+  bring(20, "config");
+  EXPECT_THAT(paths(), testing::IsSupersetOf(
+                           {"best_adapter/step-10/config", "best_adapter/step-10/weights"}))
+      << "the newer one is not whole";
+  bring(20, "weights");
+  complete(2, 20);
+  const auto only_of_20 = testing::UnorderedElementsAre(testing::_, "best_adapter/step-20/config",
+                                                        "best_adapter/step-20/weights");
+  EXPECT_THAT(paths(), only_of_20) << "and the checkpoint stays";
+  bring(30, "config");
+  ASSERT_TRUE(ended("x", "best/1", "INTERNAL", "it has crashed").ok());
+  EXPECT_THAT(paths(), only_of_20) << "the newer one will not be whole";
+}
+
+// An upload does not wait for the events before it.
+TEST_F(UploadTest, ABestAdapterThatCameAfterOneThatIsToldOfLateStays) {
+  for (const int64_t step : {10, 20}) {
+    v1::Artifact file = checkpoint(step, "weights of step " + std::to_string(step));
+    file.set_kind("best_adapter");
+    file.set_path("best_adapter/step-" + std::to_string(step) + "/weights");
+    ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), file).ok());
+  }
+  std::vector<v1::TrainerEvent> told;
+  for (const int64_t step : {10, 20}) {
+    v1::ArtifactEvent& artifact = *told.emplace_back().mutable_artifact();
+    artifact.set_kind("best_adapter");
+    artifact.set_step(step);
+  }
+  ASSERT_TRUE(events("w", "a/1", 1, told).ok());
+  coordinator().tick();
+  const auto left = *coordinator().reader().artifacts(job("a").id());
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].path(), "best_adapter/step-20/weights");
+}
+
 TEST_F(UploadTest, AJobThatIsNotThereIsRefused) {
   v1::AttemptId id;
   id.set_job_id("job-x");

@@ -93,7 +93,7 @@ TEST_P(CheckpointTest, GoesOnInAnotherGang) {
 TEST_P(CheckpointTest, KeepsItsMetadata) {
   Toy job = toy(), other = toy();
   CheckpointInfo info{7, "AVX512 | 2 ranks", "name: x\n", "abc", {}};
-  info.progress = {100, 1.5, 2.5, 0.1 + 0.2, {{0, "accuracy", 0.25, 40, 1.0}}};
+  info.progress = {100, 1.5, 2.5, 0.1 + 0.2, 3, {{0, "accuracy", 0.25, 40, 1.0}}};
   const std::string bytes = save(job, info);
   ASSERT_TRUE(info_of(bytes).ok()) << info_of(bytes).status().message();
   const CheckpointInfo restored = restore(bytes, other);  // on every rank
@@ -102,6 +102,7 @@ TEST_P(CheckpointTest, KeepsItsMetadata) {
   EXPECT_EQ(restored.spec_yaml, info.spec_yaml);
   EXPECT_EQ(restored.data_digest, "abc");
   EXPECT_EQ(restored.progress.last_loss, 0.1 + 0.2);
+  EXPECT_EQ(restored.progress.first_step, 3);
   ASSERT_EQ(restored.progress.evals.size(), 1U);
   EXPECT_EQ(restored.progress.evals[0].value, 0.25);
 }

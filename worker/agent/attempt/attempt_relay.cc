@@ -91,19 +91,22 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
   if (artifact == nullptr) return std::nullopt;
   const Status earlier = failure();
   const Status status = earlier.ok() ? guarded([&] { return upload(*artifact); }) : earlier;
-  if (status.ok()) return std::nullopt;
+  // Files of a folder that is gone by now were perhaps not all found.
+  const bool whole = artifact->kind != ArtifactEvent::Kind::kBestAdapter || !was_pruned(*artifact);
+  if (status.ok() && whole) return std::nullopt;
   if (was_pruned(*artifact)) {
     return Event(
-        LogEvent{0, "info", artifact->path + " gave way to a newer checkpoint before its upload"});
+        LogEvent{0, "info", artifact->path + " gave way to a newer one before its upload"});
   }
   if (!abandoned()) fail(status);
   return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
 }
 
-// The trainer keeps only its newest checkpoints.
+// The trainer keeps only its newest checkpoints, and one best adapter.
 bool Attempt::was_pruned(const ArtifactEvent& event) const {
+  using Kind = ArtifactEvent::Kind;
   std::error_code error;
-  return event.kind == ArtifactEvent::Kind::kCheckpoint &&
+  return (event.kind == Kind::kCheckpoint || event.kind == Kind::kBestAdapter) &&
          !fs::exists(setup_->folder.out() / event.path, error) && !error;
 }
 

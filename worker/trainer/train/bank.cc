@@ -100,6 +100,7 @@ Status Bank::load(Trial& trial) {
 
 Status Bank::prepare(Trial& trial) {
   PM_ASSIGN(const bool goes_on, trial.loop->prepare());
+  if (trial.loop->is_best()) PM_TRY(save_best(*trial.loop, trial.session));
   if (goes_on) return {};
   PM_TRY(save_outputs(*trial.loop, trial.session));
   end(trial, {});

@@ -39,6 +39,7 @@ ordered_json progress_json(const Progress& progress) {
           {"train_seconds", progress.train_seconds},
           {"wall_seconds", progress.wall_seconds},
           {"last_loss", progress.last_loss},
+          {"first_step", progress.first_step},
           {"evals", evals}};
 }
 
@@ -48,6 +49,7 @@ Result<Progress> progress_from(const ordered_json& object) {
   progress.train_seconds = object.at("train_seconds");
   progress.wall_seconds = object.at("wall_seconds");
   progress.last_loss = object.at("last_loss");
+  progress.first_step = object.value("first_step", int64_t{0});  // older ones do not tell
   for (const ordered_json& e : object.at("evals")) {
     PM_ASSIGN(const Event event, event_from_json(e.dump()));
     progress.evals.push_back(std::get<EvalEvent>(event));

@@ -27,6 +27,7 @@ struct Progress {
   double train_seconds = 0;  // in steps
   double wall_seconds = 0;   // all of it, over every attempt that led here
   double last_loss = 0;
+  int64_t first_step = 0;  // of another job's checkpoint that it went on from
   std::vector<EvalEvent> evals;
 };
 
@@ -57,6 +58,7 @@ Status check_checkpoint_tensors(const SafetensorsFile& file,
 Status restore_checkpoint(const SafetensorsFile* file, CheckpointInfo& info, Optimizer& optimizer,
                           Collective& gang);
 
+std::string step_name(int64_t step);  // "step-00000010"
 std::filesystem::path checkpoint_path(const std::filesystem::path& folder, int64_t step);
 // Complete checkpoint files of a folder, newest first; [] where there is no folder.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);

@@ -9,10 +9,14 @@ namespace prefixmem::trainer {
 
 namespace fs = std::filesystem;
 
+std::string step_name(int64_t step) {
+  char name[32];
+  std::snprintf(name, sizeof name, "step-%08lld", static_cast<long long>(step));
+  return name;
+}
+
 fs::path checkpoint_path(const fs::path& folder, int64_t step) {
-  char name[48];
-  std::snprintf(name, sizeof name, "step-%08lld.safetensors", static_cast<long long>(step));
-  return folder / name;
+  return folder / (step_name(step) + ".safetensors");
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& folder) {

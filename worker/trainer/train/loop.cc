@@ -1,5 +1,8 @@
 #include "worker/trainer/train/loop.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "common/spec/spec_io.h"
 #include "worker/trainer/eval/evaluate.h"
 #include "worker/trainer/train/fingerprint.h"
@@ -9,7 +12,7 @@
 namespace prefixmem::trainer {
 namespace {
 
-constexpr size_t kCheckpointsKept = 2;
+constexpr int64_t kCheckpointsKept = 2;  // a damaged newest one leaves another to resume from
 
 std::filesystem::path checkpoint_folder(const Session& session) {
   return session.files.out / "checkpoints";
@@ -85,7 +88,7 @@ bool TrainingLoop::evaluation_due() const {
     if (done.step == step) return false;
   }
   if (step == total_steps_) return true;
-  if (step == first_step_) return spec.eval.before;
+  if (step == progress_.first_step) return spec.eval.before;
   return spec.train.eval_every > 0 && step % spec.train.eval_every == 0;
 }
 
@@ -115,6 +118,21 @@ Status TrainingLoop::evaluate_now() {
   PM_TRY(event.status());
   progress_.evals.push_back(*event);
   return session_.emit(*event);
+}
+
+// A value that is not finite is no best one, and none that another has to be better than.
+bool TrainingLoop::is_best() const {
+  const auto& evals = progress_.evals;
+  if (!session_.spec.train.keep_best.value_or(false) || !trainer_ || evals.empty()) return false;
+  const EvalEvent& newest = evals.back();
+  const bool trained = newest.step == steps_done() && newest.step != progress_.first_step;
+  if (!trained || !std::isfinite(newest.value)) return false;
+  const bool of_loss = metric_of(session_.spec.eval) == Metric::kLoss;
+  return std::all_of(evals.begin(), evals.end() - 1, [&](const EvalEvent& before) {
+    const bool counts = before.step != progress_.first_step && before.metric == newest.metric &&
+                        std::isfinite(before.value);
+    return !counts || (of_loss ? newest.value < before.value : newest.value > before.value);
+  });
 }
 
 Status TrainingLoop::save_adapter(const std::filesystem::path& folder) {
@@ -165,7 +183,10 @@ Result<ArtifactEvent> TrainingLoop::write_checkpoint_file() {
             trainer::write_checkpoint(path, info, trainer_->optimizer(), *session_.base.gang));
   event.bytes = written.bytes;
   event.state_digest = written.digest;
-  if (session_.leads()) PM_TRY(prune_checkpoints(path.parent_path(), kCheckpointsKept));
+  const int64_t kept = session_.spec.train.keep_checkpoints.value_or(kCheckpointsKept);
+  if (session_.leads()) {
+    PM_TRY(prune_checkpoints(path.parent_path(), static_cast<size_t>(kept)));
+  }
   event.kind = ArtifactEvent::Kind::kCheckpoint;
   event.path = path.lexically_relative(session_.files.out);
   event.step = info.step;
@@ -220,7 +241,7 @@ Status TrainingLoop::resume() {
     checkpointed_step_ = steps_done();
     return session_.emit(LogEvent{0, "info", "resuming after step " + step});
   }
-  first_step_ = steps_done();
+  progress_.first_step = steps_done();
   return session_.emit(LogEvent{0, "info", "going on after step " + step + " of another job"});
 }
 

@@ -35,6 +35,10 @@ class TrainingLoop {
   // but 0.
   Status save_adapter(const std::filesystem::path& folder);
 
+  // Whether train.keep_best asks for what is trained now: the newest evaluation is of this step and
+  // better than those of all steps before.
+  bool is_best() const;
+
   Trainer& trainer() { return *trainer_; }  // none for method none
   int64_t steps_done() const { return trainer_ ? trainer_->steps_done() : 0; }
   const Progress& progress() const { return progress_; }
@@ -63,7 +67,6 @@ class TrainingLoop {
   std::unique_ptr<MetricsFile> metrics_;  // rank 0
   Progress progress_;
   int64_t total_steps_ = 0;
-  int64_t first_step_ = 0;          // of another job's checkpoint
   int64_t checkpointed_step_ = -1;  // of the newest checkpoint that holds all there is to know
   bool training_ = false;           // the phase last told
 };

@@ -18,6 +18,13 @@ namespace {
 
 constexpr const char* kUnfinished = "adapter.unfinished";
 
+Status move(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (!error) return {};
+  return from_errno("renaming " + from.string() + " to " + to.string(), error.value());
+}
+
 nlohmann::ordered_json counts_object(const RowCounts& counts) {
   return {{"total", counts.rows}, {"too_long", counts.too_long}};
 }
@@ -56,7 +63,8 @@ Result<int64_t> sync_files(const fs::path& folder) {
 }
 
 Status prepare_output(const fs::path& out, bool resume) {
-  for (const char* name : {"metrics.jsonl", "checkpoints", "result.json", "adapter"}) {
+  for (const char* name :
+       {"metrics.jsonl", "checkpoints", "result.json", "adapter", "best_adapter"}) {
     if (resume || !fs::exists(out / name) || fs::is_empty(out / name)) continue;
     return failed_precondition("--out " + out.string() + " already holds a run (" + name +
                                "); add --resume to go on with it, or choose another folder");
@@ -67,16 +75,32 @@ Status prepare_output(const fs::path& out, bool resume) {
 Result<fs::path> begin_adapter(const fs::path& out) {
   const fs::path unfinished = out / kUnfinished;
   remove_folder(unfinished);
-  fs::create_directory(unfinished);
+  PM_TRY(make_folders(unfinished));
   return unfinished;
 }
 
-Result<int64_t> publish_adapter(const fs::path& out) {
+Result<int64_t> publish_adapter(const fs::path& out, const std::string& name) {
   PM_ASSIGN(const int64_t bytes, sync_files(out / kUnfinished));
-  remove_folder(out / "adapter");
-  fs::rename(out / kUnfinished, out / "adapter");
+  const fs::path place = out / name;
+  PM_TRY(make_folders(place.parent_path()));
+  remove_folder(place);
+  PM_TRY(move(out / kUnfinished, place));
+  PM_TRY(sync_folder(place.parent_path()));
   PM_TRY(sync_folder(out));
   return bytes;
+}
+
+Status keep_only(const fs::path& out, const std::string& folder, const std::string& name) {
+  std::vector<fs::path> others;
+  for (const auto& entry : fs::directory_iterator(out / folder)) {
+    if (entry.path().filename() != name) others.push_back(entry.path());
+  }
+  for (const auto& other : others) {
+    const fs::path aside = out / kUnfinished;
+    PM_TRY(move(other, aside));
+    remove_folder(aside);
+  }
+  return {};
 }
 
 Status write_result(const fs::path& out, const Status& status, const ResultEvent& result,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "common/event/event.h"
 #include "common/status.h"
@@ -22,10 +23,14 @@ Result<int64_t> sync_files(const std::filesystem::path& folder);
 // set; what a run left that ended before its first step (empty files and folders) is no run.
 Status prepare_output(const std::filesystem::path& out, bool resume);
 
-// DIR/adapter, complete or not there: begun beside it, filled by the adapter, synced and renamed.
+// An adapter, complete or not there: begun beside where it is to be, filled, synced and renamed.
 Result<std::filesystem::path> begin_adapter(
-    const std::filesystem::path& out);                              // the folder to fill
-Result<int64_t> publish_adapter(const std::filesystem::path& out);  // its bytes
+    const std::filesystem::path& out);  // the folder to fill
+// To DIR/`name`, in the place of what is there; its bytes.
+Result<int64_t> publish_adapter(const std::filesystem::path& out, const std::string& name);
+// Removes what lies in DIR/`folder` but `name`; each goes at once, whoever reads it.
+Status keep_only(const std::filesystem::path& out, const std::string& folder,
+                 const std::string& name);
 
 // DIR/result.json: status, message where it failed, ResultEvent's keys, the evaluations, and of the
 // rows how many there were and how many were longer than allowed.

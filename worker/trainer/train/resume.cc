@@ -36,7 +36,9 @@ bool may_change(const std::string& path) {
                                       "train.checkpoint_every",
                                       "train.output",
                                       "train.activation_checkpointing",
-                                      "train.continue_from"};
+                                      "train.continue_from",
+                                      "train.keep_checkpoints",
+                                      "train.keep_best"};
   return std::any_of(std::begin(kKeys), std::end(kKeys), [&](const std::string& key) {
     return path == key || path.starts_with(key + ".");
   });

@@ -1,6 +1,9 @@
 #include "worker/trainer/train/trial_end.h"
 
+#include <functional>
+
 #include "common/files.h"
+#include "common/guarded.h"
 #include "common/spec/enums.h"
 #include "worker/trainer/diagnosis/diagnose.h"
 #include "worker/trainer/diagnosis/diagnosis_json.h"
@@ -38,8 +41,8 @@ Status write_diagnosis(const Session& session, const std::filesystem::path& fold
   return write_file_atomic(folder / "diagnosis.json", diagnosis_json(diagnosis));
 }
 
-// Rank 0.
-Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path& folder) {
+// Rank 0: what proves that the adapter in the folder is applied.
+Status add_probe(Session& session, const std::filesystem::path& folder) {
   GoldenProbe probe;
   Decoder& model = *session.base.model;
   const torch::Tensor& base = session.base.probe();
@@ -49,25 +52,35 @@ Result<int64_t> publish_with_probe(Session& session, const std::filesystem::path
   PM_ASSIGN(probe.adapter_digest, weights_digest(folder));
   probe.sequences =
       probe_of(base, probe_logits(model, adapter, probe_sequences(model.config().vocab_size)));
-  PM_TRY(write_probe(folder, probe));
-  PM_TRY(torch_guarded([&] { return write_diagnosis(session, folder); }));
-  return publish_adapter(session.files.out);
+  return write_probe(folder, probe);
 }
 
-// Collective, as is writing what the ranks share.
+// Writes what the ranks share and has rank 0 `finish` the folder, which gives its bytes.
+// Collective.
+Status save(TrainingLoop& loop, Session& session, ArtifactEvent event,
+            const std::function<Result<int64_t>(const std::filesystem::path&)>& finish) {
+  Result<std::filesystem::path> folder = std::filesystem::path();
+  if (session.leads()) folder = guarded([&] { return begin_adapter(session.files.out); });
+  PM_TRY(session.agree(folder.status()));
+  PM_TRY(session.agree(loop.save_adapter(*folder)));
+  Result<int64_t> bytes = 0;
+  if (session.leads()) bytes = guarded([&] { return finish(*folder); });
+  PM_TRY(session.agree(bytes.status()));
+  event.step = loop.steps_done();
+  event.bytes = *bytes;
+  return session.emit(event);
+}
+
 Status save_adapter(TrainingLoop& loop, Session& session) {
   PhaseEvent phase;
   phase.phase = PhaseEvent::Phase::kSaving;
   PM_TRY(session.emit(phase));
-  Result<std::filesystem::path> folder = std::filesystem::path();
-  if (session.leads()) folder = begin_adapter(session.files.out);
-  PM_TRY(session.agree(folder.status()));
-  PM_TRY(session.agree(loop.save_adapter(*folder)));
-  Result<int64_t> bytes = 0;
-  if (session.leads()) bytes = publish_with_probe(session, *folder);
-  PM_TRY(session.agree(bytes.status()));
-  return session.emit(
-      ArtifactEvent{ArtifactEvent::Kind::kAdapter, "adapter", loop.steps_done(), *bytes, 0});
+  const ArtifactEvent event{ArtifactEvent::Kind::kAdapter, "adapter"};
+  return save(loop, session, event, [&](const auto& folder) -> Result<int64_t> {
+    PM_TRY(add_probe(session, folder));
+    PM_TRY(torch_guarded([&] { return write_diagnosis(session, folder); }));
+    return publish_adapter(session.files.out, event.path);
+  });
 }
 
 Status save_result(const TrainingLoop& loop, const Session& session) {
@@ -82,6 +95,17 @@ Status save_outputs(TrainingLoop& loop, Session& session) {
   const bool saved = session.adapter && session.spec.train.output != Output::kNone;
   if (saved) PM_TRY(save_adapter(loop, session));
   return session.agree(session.leads() ? save_result(loop, session) : Status());
+}
+
+Status save_best(TrainingLoop& loop, Session& session) {
+  const std::string name = step_name(loop.steps_done());
+  const ArtifactEvent event{ArtifactEvent::Kind::kBestAdapter, "best_adapter/" + name};
+  return save(loop, session, event, [&](const auto& folder) -> Result<int64_t> {
+    PM_TRY(add_probe(session, folder));
+    PM_ASSIGN(const int64_t bytes, publish_adapter(session.files.out, event.path));
+    PM_TRY(keep_only(session.files.out, "best_adapter", name));
+    return bytes;
+  });
 }
 
 Status save_failure(const Status& failure, const TrainingLoop& loop, const Session& session) {

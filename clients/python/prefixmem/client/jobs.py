@@ -88,7 +88,7 @@ class Artifact:
     """A file of a job in the coordinator's store."""
 
     path: str  # e.g. adapter/adapter_model.safetensors
-    kind: str  # checkpoint, adapter, result or metrics
+    kind: str  # checkpoint, adapter, result, metrics or best_adapter
     bytes: int
     sha256: str
     attempt: int
