@@ -73,9 +73,14 @@ Status check(const ServiceOptions& options) {
                                       options.bank_limit, kMostJobsOfAGang));
 }
 
-// Says in the log what is open to others than this host, where that was asked for.
+// Says in the log who may come in unasked: others than this host's users only where that was
+// wanted.
 Status check_exposure(const ServiceOptions& options) {
   PM_ASSIGN(const auto sentences, exposures(options));
+  if (sentences.empty() && options.auth == "none") {
+    spdlog::warn(
+        "--auth is none: every user of this host may do anything here; no other host is served");
+  }
   if (sentences.empty()) return {};
   if (!options.insecure) return invalid_argument(sentences.front());
   for (const std::string& sentence : sentences) spdlog::warn("--insecure: {}", sentence);

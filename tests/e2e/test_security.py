@@ -319,6 +319,11 @@ def test_serving_others_without_asking_them_is_refused(cluster):
     assert "--insecure: --listen is 0.0.0.0:0" in cluster.coordinator.tail()
 
 
+def test_a_coordinator_that_asks_nobody_says_so(cluster):
+    cluster.start_coordinator()
+    assert "--auth is none: every user of this host" in cluster.coordinator.tail()
+
+
 def test_a_bad_file_is_named(cluster, tmp_path):
     flags = Authority(tmp_path / "ports").issue("server")
     flags["tls_key"] = pathlib.Path("/nowhere/server.key")
