@@ -48,6 +48,11 @@ std::string state_text(const v1::JobProgress& progress) {
   return fmt::format("step {}, sha256 {}", progress.state_step(), progress.state_digest());
 }
 
+std::string best_text(const v1::JobProgress& progress) {
+  if (progress.best_adapter_step() == 0) return "";
+  return fmt::format("step {}", progress.best_adapter_step());
+}
+
 // Only where the ranks are on several workers.
 std::string hosts_text(const v1::Job& job) {
   std::string text;
@@ -94,6 +99,7 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"time", seconds < 0 ? "" : short_seconds(seconds)},
                  {"progress", progress_text(job)},
                  {"checkpoint", state_text(job.progress())},
+                 {"best adapter", best_text(job.progress())},
                  {"trainable", parameters > 0 ? whole(parameters) : ""}});
 }
 

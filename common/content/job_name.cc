@@ -7,12 +7,15 @@ namespace prefixmem {
 
 bool names_job(std::string_view text) { return text.starts_with(kJobScheme); }
 
-Result<std::string> parse_job_name(std::string_view text) {
-  const std::string_view job =
-      names_job(text) ? text.substr(kJobScheme.size()) : std::string_view();
-  if (spec::is_name(job)) return std::string(job);
+Result<JobName> parse_job_name(std::string_view text) {
+  constexpr std::string_view kBest = "/best";
+  std::string_view job = names_job(text) ? text.substr(kJobScheme.size()) : std::string_view();
+  const bool best = job.ends_with(kBest);
+  if (best) job.remove_suffix(kBest.size());
+  if (spec::is_name(job)) return JobName{std::string(job), best};
   return invalid_argument("\"" + spec::shortened(text, 400) +
-                          "\" names no job; allowed: job://JOB, JOB its id or name");
+                          "\" names no job; allowed: job://JOB or job://JOB/best, JOB its id or "
+                          "name");
 }
 
 }  // namespace prefixmem

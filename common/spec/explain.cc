@@ -101,7 +101,7 @@ constexpr std::string_view kTail = R"(
 Paths of files and folders may also be `content://SHA256/NAME` (a folder with a slash at the end): files that the
 coordinator keeps. `pmt submit` makes these of the local files that a spec names. `root://NAME/PATH` is what lies below a
 folder that each worker has been given under that name, `models://NAME` a model that the coordinator keeps, `job://JOB` what
-a job has trained ([content.md](content.md)).
+a job has trained, `job://JOB/best` that of its best evaluation ([content.md](content.md)).
 
 ## Rules across keys
 

@@ -235,7 +235,7 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   *event.mutable_trainer() = spooled.event();
   add_event(job, std::move(event));
   const v1::ArtifactEvent& artifact = spooled.event().artifact();
-  if (artifact.kind() == "best_adapter") {
+  if (artifact.kind() == store::kBestAdapter) {
     journal_.best_adapter_complete(job.record.job.id(), artifact.step());
   }
   apply_to_progress(spooled.event(), environment_.clock.wall(), job.record);

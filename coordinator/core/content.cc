@@ -42,15 +42,37 @@ Result<v1::StatContentResponse> Coordinator::content_states(
   return states;
 }
 
-Status Coordinator::add_content(const FolderList& files) {
+Result<std::shared_ptr<const void>> Coordinator::reserve(const std::string& tenant, int64_t bytes) {
+  const MutexLock lock(mutex_);
+  PM_TRY(count_stored());
+  const store::TenantRecord& record = live_.tenant(tenant).record;
+  const v1::Quota& quota = record.tenant.quota();
+  const int64_t has = record.stored_bytes + arriving_bytes_[tenant];
+  if (quota.has_stored_bytes() && bytes > quota.stored_bytes() - has) {
+    return resource_exhausted(
+        fmt::format("tenant {} has {} bytes stored or on their way and would send {} more; "
+                    "allowed: {} in all",
+                    tenant, has, bytes, quota.stored_bytes()));
+  }
+  arriving_bytes_[tenant] += bytes;
+  return std::shared_ptr<const void>(this, [this, tenant, bytes](const void*) {
+    const MutexLock relock(mutex_);
+    arriving_bytes_[tenant] -= bytes;
+  });
+}
+
+Status Coordinator::add_content(const FolderList& files, const std::string& tenant) {
   const MutexLock writing(write_mutex_);
   PM_TRY(failure());
   const MonotonicTime begin = environment_.clock.monotonic();
   store::Transaction transaction(environment_.store);
   for (const FolderFile& file : files) {
-    transaction.add_content({file.sha256, file.bytes, environment_.clock.wall()});
+    transaction.add_content({file.sha256, file.bytes, environment_.clock.wall(), tenant});
   }
-  return commit(transaction, begin, 0);
+  PM_TRY(commit(transaction, begin, 0));
+  const MutexLock lock(mutex_);
+  files_moved_ = true;
+  return {};
 }
 
 Status Coordinator::check_inputs(const NamedInputs& inputs) {

@@ -110,8 +110,13 @@ class Coordinator {
   // What of each content is there, whole or of a broken upload. What is there stays for
   // keep_content from now on.
   Result<v1::StatContentResponse> content_states(const std::vector<std::string>& sha256);
-  // Counts blobs that are in the store as content; their paths do not matter. Idempotent.
-  Status add_content(const FolderList& files);
+  // Room in the tenant's quota for content of so many bytes, as long as what it gives lives.
+  // RESOURCE_EXHAUSTED with what the tenant has and what is allowed.
+  Result<std::shared_ptr<const void>> reserve(const std::string& tenant, int64_t bytes);
+  // Counts blobs that are in the store as content, and as the tenant's where they are new; their
+  // paths do not matter. Empty: as nobody's, as what jobs have made is counted with them.
+  // Idempotent.
+  Status add_content(const FolderList& files, const std::string& tenant = "");
   // Content gets a name, or loses it; what AddModel and RemoveModel promise.
   Result<v1::Model> add_model(const v1::AddModelRequest& request);
   Result<v1::Model> remove_model(const std::string& name);
@@ -374,6 +379,7 @@ class Coordinator {
   Journal journal_ PM_GUARDED_BY(mutex_);
   std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
   MonotonicTime usage_saved_ PM_GUARDED_BY(mutex_){};
+  std::map<std::string, int64_t> arriving_bytes_ PM_GUARDED_BY(mutex_);  // of content, by tenant
   bool files_moved_ PM_GUARDED_BY(mutex_) = false;  // since stored bytes were last counted
   MonotonicTime last_tick_ PM_GUARDED_BY(mutex_){};
   bool to_place_ PM_GUARDED_BY(mutex_) = true;  // something has changed since jobs were last placed

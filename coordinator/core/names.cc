@@ -42,14 +42,16 @@ FolderList best_of(const v1::Job& job, const std::vector<v1::Artifact>& artifact
 }
 
 // Whether the key takes what was made: `model` a whole model, a method's init an adapter.
-Status check_use(std::string_view key, const v1::Job& job, const FolderList& files) {
+Status check_use(std::string_view key, const v1::Job& job, bool best, const FolderList& files) {
   const std::string name = fmt::format("job {} ({})", job.id(), job.name());
   if (job.state() != v1::JOB_STATE_SUCCEEDED) {
     return failed_precondition(
         fmt::format("{} is {}; allowed: a job that has succeeded", name, state_name(job.state())));
   }
   if (files.empty()) {
-    return failed_precondition(name + " has trained nothing; allowed: a job whose method trains");
+    return failed_precondition(
+        name + (best ? " has kept no best adapter; allowed: a job with train.keep_best"
+                     : " has trained nothing; allowed: a job whose method trains"));
   }
   const bool whole = check_model_folder({{}, job.name(), true}, files).ok();
   if (key == (whole ? "model" : "method.init")) return {};
@@ -98,16 +100,21 @@ std::string Coordinator::content_of(const v1::Artifact& file) {
 
 // Its files are in the store; what makes a folder of them is their list.
 Result<std::string> Coordinator::content_of_job(std::string_view key, const std::string& text) {
-  PM_ASSIGN(const std::string name, parse_job_name(text));
-  PM_ASSIGN(const v1::Job job, find_job(reader(), name));
+  PM_ASSIGN(const JobName name, parse_job_name(text));
+  PM_ASSIGN(const v1::Job job, find_job(reader(), name.job));
   if (key == "train.continue_from") {
+    if (name.best) {
+      return invalid_argument("it is \"" + text +
+                              "\", an adapter; allowed: job://JOB, whose newest "
+                              "checkpoint training goes on from");
+    }
     PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(job.id()));
     PM_TRY(add_content({{{}, checkpoint.bytes(), checkpoint.sha256()}}));
     return content_of(checkpoint);
   }
   PM_ASSIGN(const auto artifacts, reader().artifacts(job.id()));
-  FolderList files = made_by(artifacts);
-  PM_TRY(check_use(key, job, files));
+  FolderList files = name.best ? best_of(job, artifacts) : made_by(artifacts);
+  PM_TRY(check_use(key, job, name.best, files));
   const std::string list = print_folder_list(files);
   const std::string sha256 = sha256_hex(list);
   PM_ASSIGN(const auto blob, blobs().begin());

@@ -53,6 +53,7 @@ void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
 }
 
 void apply(const v1::ArtifactEvent& artifact, v1::JobProgress& progress) {
+  if (artifact.kind() == store::kBestAdapter) progress.set_best_adapter_step(artifact.step());
   if (artifact.state_digest().empty()) return;
   progress.set_state_step(artifact.step());
   progress.set_state_digest(artifact.state_digest());

@@ -41,6 +41,7 @@ Status Coordinator::drop_unused_content() {
     for (const std::string& sha256 : used) transaction.use_content(sha256, now);
     dropped = transaction.drop_content(now - config_.keep_content);
     committed = transaction.commit();
+    files_moved_ |= dropped > 0;
   }
   PM_TRY(note_commit(committed, begin, 0));
   if (dropped > 0) spdlog::info("dropped {} files of content that nothing named", dropped);

@@ -89,8 +89,8 @@ Status Coordinator::name_checkpoints(std::vector<LiveJob>& begun) {
   for (LiveJob& job : begun) {
     v1::TrainSpec& train = *job.record.job.mutable_spec()->mutable_train();
     if (!names_job(train.continue_from())) continue;
-    PM_ASSIGN(const std::string name, parse_job_name(train.continue_from()));
-    PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(name));
+    PM_ASSIGN(const JobName name, parse_job_name(train.continue_from()));
+    PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(name.job));
     journal_.add(
         store::ContentRecord{checkpoint.sha256(), checkpoint.bytes(), environment_.clock.wall()});
     train.set_continue_from(content_of(checkpoint));

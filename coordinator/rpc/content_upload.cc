@@ -28,6 +28,7 @@ Status ContentUpload::admit(const grpc::CallbackServerContext& call) {
   const std::string caller = caller_name(call, context_.tokens);
   PM_TRY(context_.limits.admit(caller));
   PM_ASSIGN(place_, context_.limits.open_stream(caller));
+  PM_ASSIGN(tenant_, tenant_of(call, context_.tokens));
   return {};
 }
 
@@ -62,6 +63,10 @@ Status ContentUpload::open(const v1::ContentHeader& header) {
   store::Blobs& blobs = context_.coordinator.blobs();
   const auto pin = blobs.pin(header.sha256());
   PM_ASSIGN(const auto there, blobs.size(header.sha256()));
+  PM_ASSIGN(const auto counted, context_.coordinator.reader().content_bytes(header.sha256()));
+  if (!counted) {
+    PM_ASSIGN(quota_place_, context_.coordinator.reserve(tenant_, header.bytes()));
+  }
   if (there == header.bytes()) return answer();
   PM_ASSIGN(blob_, blobs.resume({header.sha256(), header.bytes(), header.offset()}));
   return {};
@@ -90,7 +95,7 @@ Status ContentUpload::complete() {
 }
 
 Status ContentUpload::answer() {
-  PM_TRY(context_.coordinator.add_content({{{}, header_.bytes(), header_.sha256()}}));
+  PM_TRY(context_.coordinator.add_content({{{}, header_.bytes(), header_.sha256()}}, tenant_));
   response_->set_sha256(header_.sha256());
   response_->set_bytes(header_.bytes());
   answered_ = true;

@@ -38,6 +38,8 @@ class ContentUpload final : public grpc::ServerReadReactor<v1::UploadContentRequ
   const std::string digest_;  // of the caller's secret, asked for again with each chunk
   v1::UploadContentResponse* const response_;
   std::shared_ptr<const void> place_;  // among its caller's streams
+  std::string tenant_;                 // of its caller
+  std::shared_ptr<const void> quota_place_;
   v1::UploadContentRequest incoming_;
   v1::ContentHeader header_;
   std::unique_ptr<store::BlobWriter> blob_;  // once the header is there

@@ -40,16 +40,20 @@ struct AttemptRecord {
   std::string message = {};
 };
 
+// Kind of the artifacts of train.keep_best.
+inline constexpr const char* kBestAdapter = "best_adapter";
+
 // A blob that specs may name.
 struct ContentRecord {
   std::string sha256;
   int64_t bytes = 0;
-  WallTime use{};  // when it was last wanted
+  WallTime use{};           // when it was last wanted
+  std::string tenant = {};  // who has sent it first, and has its bytes counted; empty: nobody
 };
 
 struct TenantRecord {
   v1::Tenant tenant;         // name, weight and quota
-  int64_t stored_bytes = 0;  // of files of its jobs
+  int64_t stored_bytes = 0;  // of files of its jobs and of content that it has sent
   double recent_slots = 0;   // that its jobs have held, on average, up to `used`
   WallTime used{};           // 1970: it has held none
 };

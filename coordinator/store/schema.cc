@@ -167,10 +167,22 @@ CREATE TABLE told_models (
 ) WITHOUT ROWID;
 )sql";
 
+// Who has sent content, of whose stored bytes it takes; what was sent before counts for nobody.
+constexpr const char* kVersion12 = R"sql(
+ALTER TABLE contents ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+
+CREATE TRIGGER content_added AFTER INSERT ON contents BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes + NEW.bytes WHERE name = NEW.tenant;
+END;
+CREATE TRIGGER content_dropped AFTER DELETE ON contents BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes - OLD.bytes WHERE name = OLD.tenant;
+END;
+)sql";
+
 // Each brings the tables of the version before to its own.
 constexpr std::array<const char*, kSchemaVersion> kVersions = {
-    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5, kVersion6,
-    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11};
+    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5,  kVersion6,
+    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11, kVersion12};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;

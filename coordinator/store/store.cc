@@ -243,9 +243,9 @@ void Transaction::keep_best_adapter(const std::string& job_id, int64_t step) {
 }
 
 void Transaction::add_content(const ContentRecord& record) {
-  run("INSERT INTO contents (sha256, bytes, use_ms) VALUES (?, ?, ?)"
+  run("INSERT INTO contents (sha256, bytes, use_ms, tenant) VALUES (?, ?, ?, ?)"
       " ON CONFLICT DO UPDATE SET use_ms = max(use_ms, excluded.use_ms)",
-      record.sha256, record.bytes, to_unix_millis(record.use));
+      record.sha256, record.bytes, to_unix_millis(record.use), record.tenant);
 }
 
 void Transaction::use_content(const std::string& sha256, WallTime now) {

@@ -42,9 +42,11 @@ TEST(ContentName, RefusesWhatIsNone) {
 }
 
 TEST(JobName, IsAnIdOrAName) {
-  EXPECT_EQ(*parse_job_name("job://job-0123456789abcdef"), "job-0123456789abcdef");
-  EXPECT_EQ(*parse_job_name("job://first.try-2"), "first.try-2");
-  for (const char* bad : {"/adapter", "job://", "job://a/b", "job://A", "job://.."}) {
+  EXPECT_EQ(*parse_job_name("job://job-0123456789abcdef"), (JobName{"job-0123456789abcdef"}));
+  EXPECT_EQ(*parse_job_name("job://first.try-2"), (JobName{"first.try-2"}));
+  EXPECT_EQ(*parse_job_name("job://first/best"), (JobName{"first", true}));
+  for (const char* bad : {"/adapter", "job://", "job://a/b", "job://A", "job://..", "job:///best",
+                          "job://a/best/", "job://a/best/best"}) {
     const Status status = parse_job_name(bad).status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << bad;
     EXPECT_NE(status.message().find("names no job; allowed: job://JOB"), std::string::npos);

@@ -247,6 +247,7 @@ TEST_F(RestoredBackup, OfAnOlderVersionIsBroughtUp) {
     ASSERT_TRUE(database.ok());
     ASSERT_TRUE(database
                     ->execute("DROP TRIGGER artifact_added; DROP TRIGGER artifact_dropped;"
+                              " DROP TRIGGER content_added; DROP TRIGGER content_dropped;"
                               " ALTER TABLE jobs DROP COLUMN tenant;"
                               " ALTER TABLE artifacts DROP COLUMN bytes; DROP TABLE tenants;"
                               " DROP TABLE contents; DROP TABLE models; DROP TABLE told_models;"

@@ -61,12 +61,13 @@ class ContentRetention : public CoordinatorTest {
   }
 
   // As an upload brings it.
-  std::string add(const std::string& bytes) {
+  std::string add(const std::string& bytes, const std::string& tenant = "") {
     const std::string sha256 = sha256_hex(bytes);
     const auto pin = store().blobs().pin(sha256);
     auto writer = store().blobs().begin();
     EXPECT_TRUE(writer.ok() && (*writer)->write(bytes).ok() && (*writer)->finish(sha256).ok());
-    EXPECT_TRUE(coordinator().add_content({{{}, static_cast<int64_t>(bytes.size()), sha256}}).ok());
+    const FolderList files{{{}, static_cast<int64_t>(bytes.size()), sha256}};
+    EXPECT_TRUE(coordinator().add_content(files, tenant).ok());
     return to_string({sha256, "train.jsonl"});
   }
   std::string add_folder() {
@@ -90,6 +91,20 @@ class ContentRetention : public CoordinatorTest {
       clock_.advance(kHour);
       coordinator().tick();
     }
+  }
+  int64_t stored_by(const std::string& tenant) {
+    const auto tenants = coordinator().tenants();
+    EXPECT_TRUE(tenants.ok());
+    for (const v1::Tenant& one : *tenants) {
+      if (one.name() == tenant) return one.stored_bytes();
+    }
+    return 0;
+  }
+  void set_quota(const std::string& tenant, int64_t stored_bytes) {
+    v1::SetTenantRequest request;
+    request.set_tenant(tenant);
+    request.mutable_quota()->set_stored_bytes(stored_bytes);
+    ASSERT_TRUE(coordinator().set_tenant(request).ok());
   }
   void submit_with(const std::string& name, const std::string& rows) {
     JobSpec wanted = spec(name);
@@ -207,6 +222,37 @@ TEST_F(ContentRetention, AnUploadThatNobodyGoesOnWithIsDropped) {
                                    std::filesystem::file_time_type::clock::now() - 25 * kHour);
   pass_hours(1);
   EXPECT_EQ(*store().blobs().unfinished(sha256_hex("rows")), 0);
+}
+
+TEST_F(ContentRetention, CountsForWhoSentItFirstUntilItGoes) {
+  set_quota("a", 10);
+  set_quota("b", 10);
+  add("rows", "a");
+  add("rows", "b");
+  add("more", "a");
+  EXPECT_EQ(stored_by("a"), 8);
+  EXPECT_EQ(stored_by("b"), 0) << "it is there already";
+  const auto refusal = [this](int64_t bytes) {
+    return coordinator().reserve("a", bytes).status().to_string();
+  };
+  EXPECT_EQ(refusal(3),
+            "RESOURCE_EXHAUSTED: tenant a has 8 bytes stored or on their way and would send 3 "
+            "more; allowed: 10 in all");
+  {
+    const auto arriving = coordinator().reserve("a", 2);
+    EXPECT_TRUE(arriving.ok());
+    EXPECT_EQ(refusal(1),
+              "RESOURCE_EXHAUSTED: tenant a has 10 bytes stored or on their way and would send 1 "
+              "more; allowed: 10 in all");
+  }
+  EXPECT_TRUE(coordinator().reserve("a", 2).ok()) << "the other upload has ended";
+  EXPECT_TRUE(coordinator().reserve("nobodys", 1000).ok()) << "it has no quota";
+  pass_hours(24 * 8);
+  EXPECT_FALSE(there("rows"));
+  EXPECT_EQ(stored_by("a"), 0);
+  EXPECT_TRUE(coordinator().reserve("a", 10).ok());
+  restart();
+  EXPECT_TRUE(coordinator().reserve("a", 10).ok());
 }
 
 }  // namespace

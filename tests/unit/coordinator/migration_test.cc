@@ -61,7 +61,10 @@ class Migration : public testing::TestWithParam<int> {
     if (since(5)) add_sweep(database);
     if (since(8)) add_token(database);
     if (since(9)) {
-      ASSERT_TRUE(database.run("INSERT INTO contents VALUES (?, 4, 0)", std::string(64, 'c')).ok());
+      ASSERT_TRUE(database
+                      .run("INSERT INTO contents (sha256, bytes, use_ms) VALUES (?, 4, 0)",
+                           std::string(64, 'c'))
+                      .ok());
       v1::Model model;
       model.set_name("tiny");
       ASSERT_TRUE(

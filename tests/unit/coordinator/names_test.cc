@@ -20,6 +20,7 @@ class JobNames : public CoordinatorTest {
     submit("a");
   }
   void make(const std::string& path, const std::string& bytes) { bring("a/1", path, bytes); }
+  void make(const v1::Artifact& file, const std::string& bytes) { bring("a/1", file, bytes); }
   void make_adapter() {
     make("adapter/adapter_config.json", "{}");
     make("adapter/adapter_model.safetensors", "weights");
@@ -43,6 +44,38 @@ class JobNames : public CoordinatorTest {
     return coordinator().submit(wanted, "").status();
   }
 };
+
+TEST_F(JobNames, TheBestAdapterIsWhereAnotherJobStarts) {
+  make_adapter();
+  for (const int64_t step : {10, 20}) {
+    v1::Artifact file;
+    file.set_path("best_adapter/step-" + std::to_string(step) + "/adapter_model.safetensors");
+    file.set_kind("best_adapter");
+    file.set_step(step);
+    make(file, "weights of step " + std::to_string(step));
+    if (step > 10) break;  // the second is not whole when the job ends
+    v1::TrainerEvent event;
+    event.mutable_artifact()->set_kind("best_adapter");
+    event.mutable_artifact()->set_step(step);
+    ASSERT_TRUE(events("w", "a/1", 1, {event}).ok());
+    coordinator().tick();
+  }
+  succeed();
+  EXPECT_EQ(job("a").progress().best_adapter_step(), 10);
+  ASSERT_TRUE(start_from("job://a/best").ok());
+  const auto files = content_files(coordinator().reader(), store().blobs(),
+                                   job("b").spec().method().lora().init());
+  ASSERT_TRUE(files.ok()) << files.status().message();
+  EXPECT_EQ(*files,
+            (FolderList{{"adapter_model.safetensors", 18, sha256_hex("weights of step 10")}}));
+}
+
+TEST_F(JobNames, AJobThatKeptNoBestAdapterHasNone) {
+  make_adapter();
+  succeed();
+  EXPECT_THAT(start_from("job://a/best").message(),
+              HasSubstr("(a) has kept no best adapter; allowed: a job with train.keep_best"));
+}
 
 TEST_F(JobNames, AnAdapterIsWhereAnotherJobStarts) {
   make_adapter();

@@ -166,10 +166,22 @@ CREATE TABLE told_models (
 ) WITHOUT ROWID;
 )sql";
 
+// Who has sent content, of whose stored bytes it takes; what was sent before counts for nobody.
+inline constexpr const char* kReleased12 = R"sql(
+ALTER TABLE contents ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+
+CREATE TRIGGER content_added AFTER INSERT ON contents BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes + NEW.bytes WHERE name = NEW.tenant;
+END;
+CREATE TRIGGER content_dropped AFTER DELETE ON contents BEGIN
+  UPDATE tenants SET stored_bytes = stored_bytes - OLD.bytes WHERE name = OLD.tenant;
+END;
+)sql";
+
 // One script a version; each goes on from the one before it.
-inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2,  kReleased3, kReleased4,
-                                                kReleased5, kReleased6,  kReleased7, kReleased8,
-                                                kReleased9, kReleased10, kReleased11};
+inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2,  kReleased3,  kReleased4,
+                                                kReleased5, kReleased6,  kReleased7,  kReleased8,
+                                                kReleased9, kReleased10, kReleased11, kReleased12};
 static_assert(kReleasedSchemas.size() == kSchemaVersion,
               "add the new version's script here, never change an older one");
 

@@ -272,6 +272,23 @@ TEST_F(RpcContent, ContentThatDoesNotFitOnTheDiskIsRefusedAtOnce) {
   EXPECT_THAT(status.error_message(), HasSubstr("do not fit on the coordinator's disk"));
 }
 
+TEST_F(RpcContent, ContentBeyondTheQuotaIsRefusedAtOnce) {
+  v1::SetTenantRequest request;
+  request.set_tenant("default");
+  request.mutable_quota()->set_stored_bytes(5);
+  v1::Tenant tenant;
+  ASSERT_TRUE(jobs_->SetTenant(call().get(), request, &tenant).ok());
+  ASSERT_TRUE(upload("abc").ok());
+  EXPECT_TRUE(upload("abc").ok()) << "it is there";
+  const auto status = upload("defg");
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(
+      status.error_message(),
+      "tenant default has 3 bytes stored or on their way and would send 4 more; allowed: 5 in "
+      "all");
+  EXPECT_EQ(text_of(state("defg")), "part 0");
+}
+
 TEST_F(RpcContent, DownloadsOfWhatIsNotThereAreRefused) {
   EXPECT_EQ(download(sha256_hex("abc"), 0).error_code(), StatusCode::NOT_FOUND);
   EXPECT_EQ(download("abc", 0).error_code(), StatusCode::INVALID_ARGUMENT);

@@ -236,6 +236,10 @@ void CoordinatorTest::bring(const std::string& key, const std::string& path,
   v1::Artifact file;
   file.set_path(path);
   file.set_kind("adapter");
+  bring(key, file, bytes);
+}
+
+void CoordinatorTest::bring(const std::string& key, v1::Artifact file, const std::string& bytes) {
   file.set_bytes(static_cast<int64_t>(bytes.size()));
   file.set_sha256(sha256_hex(bytes));
   const auto writer = store().blobs().begin();

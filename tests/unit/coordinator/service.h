@@ -82,6 +82,8 @@ class CoordinatorTest : public testing::Test {
   Status upload(const std::string& key, int64_t step, const std::string& content = "weights");
   // A file of kind adapter that the attempt brings.
   void bring(const std::string& key, const std::string& path, const std::string& bytes);
+  // Path, kind and step are the file's.
+  void bring(const std::string& key, v1::Artifact file, const std::string& bytes);
 
   store::OpenBlobs open_blobs_ = store::DirectoryBlobs::open;
   CoordinatorConfig config_;
