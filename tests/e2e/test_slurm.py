@@ -24,6 +24,7 @@ from prometheus import Prometheus
 from slurm import Slurm, free_ports
 
 STEPS, EVERY = 600, 50
+pytestmark = pytest.mark.xdist_group("slurm")  # one Slurm at a time
 
 
 @pytest.fixture
