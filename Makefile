@@ -12,7 +12,7 @@ ifneq ($(wildcard ../shared),)
   export PREFIXMEM_SHARED ?= $(abspath ../shared)
 endif
 
-.PHONY: help setup configure build test test-upgrade bundle demo bench chaos fuzz lint format clean clean-all
+.PHONY: help setup configure build test test-upgrade bundle demo bench chaos fuzz sanitize lint format clean clean-all
 .NOTPARALLEL:
 
 help:
@@ -52,11 +52,14 @@ fuzz: setup
 	scripts/setup.sh fuzz
 	tests/fuzz/run.sh
 
+sanitize: setup
+	tests/sanitize.sh $(KIND)
+
 format: setup
 	scripts/format.sh
 
 clean:
-	rm -rf $(BUILD) build-fuzz
+	rm -rf $(BUILD) build-fuzz build-address build-thread
 
 clean-all: clean
 	rm -rf .deps

@@ -10,6 +10,7 @@ make bundle            packages, all that they need and checksums in one file, f
 make bench [MODEL=DIR] benchmarks against Hugging Face PEFT
 make chaos             harm a service that trains for MINUTES (30) and check that nothing is lost
 make fuzz              fuzz each reader of foreign bytes for FUZZ_SECONDS (60); installs clang for it
+make sanitize          unit tests of coordinator and agent under sanitizers (KIND=address or thread)
 make lint              clang-format, clang-tidy, rustfmt, clippy, ruff, proto and shell style
 make format            format every source file in place
 make clean             remove the build folders
