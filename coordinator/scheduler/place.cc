@@ -45,7 +45,8 @@ int allowance(const Room& room, const Job& job, MonotonicTime now) {
 
 auto preference(const Room& room, const Job& job) {
   const Device wanted = job.device == Device::kAuto ? Device::kCuda : job.device;
-  return std::tuple(room.worker->device != wanted, room.free, room.worker->id);
+  return std::tuple(room.worker->id == job.avoid, room.worker->device != wanted, room.free,
+                    room.worker->id);
 }
 
 std::string ahead_of(const Job& keeper) {
@@ -193,6 +194,31 @@ class Placing {
     if (job.turn == 0) placement_.turns.push_back(job.id);
   }
 
+  // Of a job for which those ahead leave no worker to keep: the rooms that it could run in. Where
+  // all of them are of its tenant and came after it, others, each of which keeps one of its workers
+  // in its turn, could keep all of them for ever, so that its turn comes. Only of the first of its
+  // priority, and not behind one that needs the same, for it starts as that one has.
+  void note_passed(const Job& job, const std::vector<const Room*>& kept) {
+    const bool passed = std::all_of(kept.begin(), kept.end(), [&](const Room* room) {
+      return room->keeper->order > job.order && room->keeper->tenant == job.tenant;
+    });
+    if (passed && passed_.insert(job.priority).second) note_turn(job);
+  }
+
+  std::vector<const Room*> rooms_for(const Job& job) const {
+    std::vector<const Room*> rooms;
+    for (const Room& room : rooms_) {
+      if (could_ever_hold(room, job)) rooms.push_back(&room);
+    }
+    return rooms;
+  }
+
+  // Whether nobody who needs the same has waited before, of whatever priority.
+  bool waits_first(const Job& job) {
+    const int ranks = job.is_elastic() ? job.least : job.ranks;
+    return waited_.emplace(job.tenant, ranks, job.most, job.device, job.memory).second;
+  }
+
   // Who joins takes no slot, but has a gang of its tenant last longer.
   bool may_join(const Job& job, const Bar& bar) const {
     return bar.kind == Bar::Kind::kSlots && fits_one_worker(job) && !at_quota_.contains(job.tenant);
@@ -302,16 +328,24 @@ class Placing {
   std::string wait_for_several(const Job& job, const std::vector<Pool>& pools) {
     if (auto reason = lacks_workers(job, pools)) return *std::move(reason);
     std::vector<Room*> own;
+    std::vector<const Room*> kept;
     std::vector<Pool> usable;  // what no job ahead keeps
     for (const Pool& pool : pools) {
       Pool& rest = usable.emplace_back();
       for (const Room* room : pool) {
-        if (room->keeper != nullptr) continue;
+        if (room->keeper != nullptr) {
+          kept.push_back(room);
+          continue;
+        }
         own.push_back(&rooms_[static_cast<size_t>(room - rooms_.data())]);
         if (takes_work(*room->worker)) rest.push_back(room);
       }
     }
-    if (own.empty()) return kBehind;
+    const bool first = waits_first(job);
+    if (own.empty()) {
+      if (first) note_passed(job, kept);
+      return kBehind;
+    }
     shares_.hold(job);
     auto reason = make_room_on_several(job, usable);
     std::optional<MonotonicTime> starts_by;
@@ -467,7 +501,11 @@ class Placing {
     for (Room* room : unkept_) {
       if (could_ever_hold(*room, job)) own.push_back(room);
     }
-    if (own.empty()) return reason_behind(job);
+    const bool first = waits_first(job);
+    if (own.empty()) {
+      if (first) note_passed(job, rooms_for(job));
+      return reason_behind(job);
+    }
     if (auto reason = none_takes_work(rooms_, job)) {
       keep(job, own, std::nullopt);
       return *std::move(reason);
@@ -548,7 +586,10 @@ class Placing {
   Turns turns_;
   Banks banks_;
   const Millis grow_after_;
-  std::deque<Job> sized_;                // of jobs that run on fewer ranks too, as they are placed
+  std::deque<Job> sized_;     // of jobs that run on fewer ranks too, as they are placed
+  std::set<int64_t> passed_;  // priorities of which a job was passed
+  // What those that wait need: tenant, ranks, the most of them, device, memory.
+  std::set<std::tuple<std::string_view, int, int, Device, Memory>> waited_;
   std::set<std::string_view> at_quota_;  // tenants of which a job waits for slots of the quota
   Placement placement_;
 };

@@ -58,10 +58,11 @@ struct Placement {
 // their tenants, those of one tenant in the order submitted (turns.h). A job that would take its
 // tenant beyond its quota of slots waits, and has those of its tenant behind it wait for the quota
 // too, but keeps no worker. Any other starts when all its ranks fit on one connected worker of the
-// right device that is neither draining nor cordoned, and never partly. Among workers that fit, the
-// device wanted comes first (auto: cuda; cpu: cpu), then the one with the fewest slots left. Only a
-// job that is too big for every worker that is here starts on several (pools_of), as few as can
-// hold it now, the one with most of its ranks first; it has a gang of its own.
+// right device that is neither draining nor cordoned nor unhealthy, and never partly. Among workers
+// that fit, the one to be avoided comes last, and the device wanted first (auto: cuda; cpu: cpu),
+// then the one with the fewest slots left. Only a job that is too big for every worker that is here
+// starts on several (pools_of), as few as can hold it now, the one with most of its ranks first; it
+// has a gang of its own.
 //
 // One that does not fit now keeps every worker that it could ever run on and that no job before it
 // keeps, and its slots of the quota where one of them takes work. One that needs several workers
@@ -69,8 +70,10 @@ struct Placement {
 // too few keeps none. A job behind it starts on such a worker only where it does not delay it: it
 // ends, by its time limit, before the one that keeps the worker starts by the limits of what runs,
 // or it takes slots that that one will not need, in whatever order gangs end. A job's turn has come
-// once it has kept workers or started. Of those that ask for the same as one of their tenant that
-// waits, each waits too, without keeping anything.
+// once it has kept workers or started, or once it was the first of its priority to find that jobs
+// of its tenant which came after it keep all that it could, so that none of them is passed for
+// ever. Of those that ask
+// for the same as one of their tenant that waits, each waits too, without keeping anything.
 //
 // One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
 // fewest of them leave (preempt.h), unless what is leaving already makes room enough.

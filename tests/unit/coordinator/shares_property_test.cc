@@ -255,11 +255,11 @@ TEST(SharesSimulation, WhoAsksForOneJobAtATimeGetsItInTimeWhileOthersKeepComing)
   EXPECT_GT(promised, 200u);
 }
 
-// Two tenants that always want more, whatever the widths and lengths of their jobs, hold slots in
-// proportion to their weights, up to the width of a job.
-TEST(SharesSimulation, SlotsGoByWeight) {
+// What tenant b holds over what a does, of three times its weight, where both always want more and
+// a's jobs have up to `widest` ranks.
+double ratio_of_slots(int slots, int widest) {
   Random random(1);
-  State state{.workers = {worker("w", 64)},
+  State state{.workers = {worker("w", slots)},
               .tenants = {{.name = "a", .weight = 1}, {.name = "b", .weight = 3}}};
   std::map<std::string, double> slot_seconds;
   int order = 0;
@@ -272,7 +272,8 @@ TEST(SharesSimulation, SlotsGoByWeight) {
                                          [&](const Job& job) { return job.tenant == name; });
       for (auto i = waiting; i < 40; ++i) {
         ++order;
-        Job one = job("j" + std::to_string(order), order, *name == 'a' ? 1 + random.below(3) : 1);
+        Job one =
+            job("j" + std::to_string(order), order, *name == 'a' ? 1 + random.below(widest) : 1);
         one.tenant = name;
         state.queue.push_back(one);
       }
@@ -280,7 +281,7 @@ TEST(SharesSimulation, SlotsGoByWeight) {
     const Placement placement = place(now, state, kConfig);
     note_turns(placement, state, turns);
     state = after(state, placement, now);
-    for (const auto& [name, slots] : held_slots(state)) slot_seconds[name] += slots;
+    for (const auto& [name, held] : held_slots(state)) slot_seconds[name] += held;
     for (Tenant& tenant : state.tenants) {
       tenant.recent_slots += (held_slots(state)[tenant.name] - tenant.recent_slots) / 100;
     }
@@ -288,7 +289,14 @@ TEST(SharesSimulation, SlotsGoByWeight) {
       return a.job.order % 7 < std::chrono::duration<double>(now - a.began).count();
     });
   }
-  EXPECT_NEAR(slot_seconds["b"] / slot_seconds["a"], 3, 0.15);
+  return slot_seconds["b"] / slot_seconds["a"];
+}
+
+// Two tenants that always want more, whatever the widths and lengths of their jobs, hold slots in
+// proportion to their weights, up to the width of a job.
+TEST(SharesSimulation, SlotsGoByWeight) {
+  EXPECT_NEAR(ratio_of_slots(64, 3), 3, 0.15);
+  for (const int slots : {4, 8, 16}) EXPECT_NEAR(ratio_of_slots(slots, 1), 3, 0.15) << slots;
 }
 
 }  // namespace
