@@ -3,6 +3,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace prefixmem {
 
 google::protobuf::Timestamp to_timestamp(WallTime time) {
@@ -13,8 +15,17 @@ google::protobuf::Timestamp to_timestamp(WallTime time) {
   return timestamp;
 }
 
+google::protobuf::Timestamp bounded(google::protobuf::Timestamp timestamp) {
+  constexpr int64_t kFirst = -62'135'596'800;
+  constexpr int64_t kLast = 253'402'300'799;
+  timestamp.set_seconds(std::clamp(timestamp.seconds(), kFirst, kLast));
+  timestamp.set_nanos(std::clamp(timestamp.nanos(), 0, 999'999'999));
+  return timestamp;
+}
+
 WallTime from_timestamp(const google::protobuf::Timestamp& timestamp) {
-  return from_unix_millis(timestamp.seconds() * 1000 + timestamp.nanos() / 1'000'000);
+  const auto time = bounded(timestamp);
+  return from_unix_millis(time.seconds() * 1000 + time.nanos() / 1'000'000);
 }
 
 std::string utc_text(WallTime time) {

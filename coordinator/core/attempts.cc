@@ -231,7 +231,7 @@ void Coordinator::apply(LiveJob& job, const v1::SpooledEvent& spooled) {
   }
   attempt.last_event += 1;
   v1::JobEvent event;
-  *event.mutable_time() = spooled.time();
+  *event.mutable_time() = bounded(spooled.time());
   *event.mutable_trainer() = spooled.event();
   add_event(job, std::move(event));
   const v1::ArtifactEvent& artifact = spooled.event().artifact();

@@ -40,6 +40,7 @@ class WorkerMessagesTest : public CoordinatorTest {
          {phase_event("training"), step_event(1), large, log_event("hello")}) {
       *events.add_events()->mutable_event() = event;
     }
+    events.mutable_events(0)->mutable_time()->set_seconds(std::numeric_limits<int64_t>::max());
     *messages[2].mutable_heartbeat()->add_running() = id;
     v1::AttemptEnded& ended = *messages[3].mutable_ended();
     *ended.mutable_id() = id;
