@@ -20,7 +20,7 @@ BAR = 4
 
 
 def bench(options):
-    model = models.qwen(options)
+    model = models.ALL["qwen"](options)
     pairs = workloads.preference_pairs(model, PAIRS * options.steps)
     with tempfile.TemporaryDirectory() as folder:
         task = runs.task(

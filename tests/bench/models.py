@@ -1,4 +1,4 @@
-"""The models of the benchmarks: Gemma 3 270M's real weights, and the shape of Qwen2.5-0.5B."""
+"""The models of the benchmarks: Gemma 3 270M with its weights, others of random ones."""
 
 import random_model
 import rows
@@ -9,13 +9,19 @@ def gemma(options):
     return options.model
 
 
-def qwen(options):
-    """Random weights; a tokenizer of the rows that the benchmarks read."""
-    texts = [row["text"] for row in rows.read(workloads.data_folder("banking77") / "train.jsonl")]
-    pairs = rows.read(workloads.data_folder("preference") / "train.jsonl")
-    return random_model.write(
-        options.out / "qwen2.5-0.5b-shape", [*texts, *(pair["chosen"] for pair in pairs)]
-    )
+def random_weights(family, name):
+    """With a tokenizer of the rows that the benchmarks read."""
+
+    def model(options):
+        folder = workloads.data_folder("banking77")
+        texts = [row["text"] for row in rows.read(folder / "train.jsonl")]
+        return random_model.write(family, options.out / name, [*texts, *workloads.long_texts()])
+
+    return model
 
 
-ALL = {"gemma": gemma, "qwen": qwen}
+ALL = {
+    "gemma": gemma,
+    "qwen": random_weights("qwen2", "qwen2.5-0.5b-shape"),
+    "llama": random_weights("llama", "llama-160m-shape"),
+}

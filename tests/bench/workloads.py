@@ -76,6 +76,11 @@ def listed_rows(model, number, own=53):
     return [filled(LISTED, every[i], labels) for i in chosen]
 
 
+def long_texts():
+    """Answers to preference pairs."""
+    return [row["chosen"] for row in rows.read(data_folder("preference") / "train.jsonl")]
+
+
 def preference_pairs(model, number, prompt=200, answer=40):
     """Pairs of real answers, cut to these numbers of tokens."""
     counter, pairs = Counter(model), []
