@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import select
 import signal
 import socket
@@ -10,7 +12,9 @@ import subprocess
 import pytest
 from conftest import TRAINER, Agent, losses, metrics
 
-INVALID, NOT_FOUND, PRECONDITION, DATA_LOSS, UNAVAILABLE, CANCELLED = 11, 12, 13, 14, 16, 17
+INVALID, NOT_FOUND, PRECONDITION, DATA_LOSS, EXHAUSTED = 11, 12, 13, 14, 15
+UNAVAILABLE, CANCELLED = 16, 17
+ADDRESSES = 5 * 2**28  # bytes; more than the program maps, less than with that job's activations
 
 
 def failure(workspace, code, ranks=1, extra=(), **changes):
@@ -51,6 +55,38 @@ def test_loss_that_is_not_a_number(workspace, ranks):
     told = [line["step"] for line in agent.lines if "step" in line]
     assert [(step["step"], step["loss"]) for step in told] == [(1, losses(out)[0]), (2, "nan")]
     assert [step["step"] for step in metrics(out)] == [1]
+
+
+def test_out_of_memory(workspace):
+    texts = (f"{i}: where is my card? " * 4 for i in range(10000, 15000))
+    rows = [{"prompt": text, "completion": "card"} for text in texts]
+    workspace.write_rows(workspace.data, rows)
+    spec = workspace.spec(
+        "large",
+        method="full",  # which keeps more for its backward pass
+        data={"train": str(workspace.data)},
+        eval=None,
+        train__max_steps=1,
+        train__global_batch_size=len(rows),
+        train__micro_batch_tokens=10**9,
+    )
+    command = workspace.command(spec, workspace.folder / "out-large")
+    limit = (ADDRESSES, ADDRESSES)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+    )
+    assert done.returncode == EXHAUSTED, done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("pmt-trainer: "))
+    said = re.fullmatch(
+        r"pmt-trainer: out of memory \(.*tried to allocate (\d+) bytes.*; this rank had (\d+) MiB "
+        r"at its fullest\); lower train.micro_batch_tokens .*",
+        line,
+    )
+    assert said, line
+    assert int(said[1]) > 2**20 and int(said[2]) > 200
 
 
 def test_no_label_token(workspace, ranks):

@@ -63,6 +63,10 @@ TEST(ExplainEnd, AKillForMemoryNamesTheRemedy) {
   const Status status = explain_end(end);
   EXPECT_EQ(status.code(), Code::kResourceExhausted);
   EXPECT_THAT(status.message(), HasSubstr("train.micro_batch_tokens"));
+  end.largest_bytes = int64_t{1234} << 20;
+  EXPECT_THAT(explain_end(end).message(),
+              HasSubstr("because the host ran out of memory, of which its largest process held "
+                        "1234 MiB; lower train.micro_batch_tokens"));
 }
 
 TEST(ExplainEnd, AFailureThatFollowsALossIsOnlyItsConsequence) {

@@ -199,6 +199,7 @@ class Gang final : private EventServer::Listener {
     if (gone || mpirun_->ended()) end_.exit = world_.launcher.wait(mpirun_->pid());
     end_.memory_ran_out =
         memory_ran_out(memory_at_start_, memory_at_look_, largest, world_.memory());
+    end_.largest_bytes = largest;
   }
 
   // With every writer gone, both kinds of stream come to their ends, unless somebody outside the

@@ -37,9 +37,13 @@ Status explain_signal(const GangEnd& end, int signal) {
   }
   const std::string what = who + " was killed by " + signal_text(signal);
   if (signal == SIGKILL && end.memory_ran_out) {
-    return resource_exhausted(what +
-                              " because the host ran out of memory; lower "
-                              "train.micro_batch_tokens or resources.ranks");
+    std::string held;
+    if (end.largest_bytes > 0) {
+      held =
+          ", of which its largest process held " + std::to_string(end.largest_bytes >> 20) + " MiB";
+    }
+    return resource_exhausted(what + " because the host ran out of memory" + held +
+                              "; lower train.micro_batch_tokens or resources.ranks");
   }
   if (is_from_outside(signal)) return unavailable(what + ", which somebody on its host sent");
   const std::string words = last_words(end.output);

@@ -20,6 +20,7 @@ struct GangEnd {
   bool failed_before_loss = false;      // `failure` came while every rank was still there
   bool killed_here = false;             // mpirun still ran when the agent killed the gang
   bool memory_ran_out = false;
+  int64_t largest_bytes = 0;       // that one of its processes held when they were looked at last
   std::string hang;                // who kept the others waiting when it ended; empty: nobody
   std::deque<std::string> output;  // last lines of stderr
   std::string output_tail;         // the same as text
