@@ -13,6 +13,7 @@ inline constexpr std::string_view kJobScheme = "job://";
 
 // Whether `text` is meant as one.
 bool names_job(std::string_view text);
+
 struct JobName {
   std::string job;    // its id or name
   bool best = false;  // the adapter of its best evaluation

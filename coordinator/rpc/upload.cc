@@ -1,14 +1,13 @@
 #include "coordinator/rpc/upload.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "common/content/folder_list.h"
+#include "common/event/event_json.h"
 #include "common/guarded.h"
 #include "common/proto/status_grpc.h"
 #include "common/sha256.h"
@@ -17,8 +16,7 @@
 namespace prefixmem::rpc {
 namespace {
 
-constexpr std::array<std::string_view, 5> kKinds = {"checkpoint", "adapter", "result", "metrics",
-                                                    "best_adapter"};
+constexpr const auto& kKinds = event::kNames<ArtifactEvent::Kind>;
 
 }  // namespace
 
@@ -31,7 +29,7 @@ Status check_artifact(const v1::Artifact& artifact) {
   if (std::find(kKinds.begin(), kKinds.end(), artifact.kind()) == kKinds.end()) {
     return invalid_argument(fmt::format("artifact.kind is \"{}\"; allowed: one of {}",
                                         spec::shortened(artifact.kind(), 80),
-                                        fmt::join(kKinds, ", ")));
+                                        event::all_names<ArtifactEvent::Kind>()));
   }
   if (!is_sha256(artifact.sha256())) {
     return invalid_argument(

@@ -26,11 +26,10 @@ struct End {
 
 // Only UNAVAILABLE and a worker's full disk, of which others may have room, are tried again,
 // max_retries times; where its worker shuts down or was asked to let it go, the job moves on and no
-// retry is counted. A gang that failed as a whole may have
-// failed for another job's sake, so each goes on apart: alone, or where something ran out with half
-// as many; no retry is counted, as the gangs only get smaller. An attempt that was asked to stop
-// counts as that says however it ended, unless it had finished. What would go on but has no time
-// left has timed out. Pure.
+// retry is counted. A gang that failed as a whole may have failed for another job's sake, so each
+// goes on apart: alone, or where something ran out with half as many; no retry is counted, as the
+// gangs only get smaller. An attempt that was asked to stop counts as that says however it ended,
+// unless it had finished. What would go on but has no time left has timed out. Pure.
 Conclusion conclude(const Attempt& attempt, const End& end, const Config& config);
 
 // What a job whose time limit is used up ends with.

@@ -72,8 +72,8 @@ struct Placement {
 // or it takes slots that that one will not need, in whatever order gangs end. A job's turn has come
 // once it has kept workers or started, or once it was the first of its priority to find that jobs
 // of its tenant which came after it keep all that it could, so that none of them is passed for
-// ever. Of those that ask
-// for the same as one of their tenant that waits, each waits too, without keeping anything.
+// ever. Of those that ask for the same as one of their tenant that waits, each waits too, without
+// keeping anything.
 //
 // One that keeps workers on which gangs of strictly lower priority hold what it lacks has the
 // fewest of them leave (preempt.h), unless what is leaving already makes room enough.

@@ -89,8 +89,8 @@ class Transaction {
   // Drops the job's older checkpoints, all but `count`, by step, then version; or the older
   // versions of a path, by attempt, step, then version: one that comes late again, when a newer one
   // has taken its place, does not take the newer one's; or best adapters of other steps, all or
-  // those that came before that step's. A blob
-  // that nothing names afterwards is removed after the commit.
+  // those that came before that step's. A blob that nothing names afterwards is removed after the
+  // commit.
   void keep_newest_checkpoints(const std::string& job_id, int count);
   void keep_newest_version(const std::string& job_id, const std::string& path);
   void drop_best_adapters_before(const std::string& job_id, int64_t step);

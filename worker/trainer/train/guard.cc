@@ -14,8 +14,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 Status out_of_memory(const std::string& detail) {
   return resource_exhausted("out of memory (" + detail +
                             "); lower train.micro_batch_tokens or resources.ranks, set "
-                            "train.activation_checkpointing "
-                            "auto, or use train.dtype bf16");
+                            "train.activation_checkpointing auto, or use train.dtype bf16");
 }
 
 // What the exception has freed on its way is in it.
