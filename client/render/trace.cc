@@ -122,7 +122,7 @@ class Life {
 
   void close_to(int depth) {
     while (static_cast<int>(open_.size()) > depth) {
-      open_.back().end = now_;
+      open_.back().end = now_ = after(open_.back().begin);
       done_.push_back(std::move(open_.back()));
       open_.pop_back();
     }
@@ -132,9 +132,13 @@ class Life {
   // What has just ended and took so long.
   void add(const std::string& name, double seconds, json args) {
     const int64_t begin = std::max({now_ - micros(seconds), last_end_, open_.back().begin});
+    now_ = after(begin);
     done_.push_back({name, 3, false, begin, now_, std::move(args)});
     last_end_ = now_;
   }
+
+  // Two spans of one time that had no duration would be shown as one within the other.
+  int64_t after(int64_t begin) const { return std::max(now_, begin + 1); }
 
   void mark(const std::string& name, json args) {
     done_.push_back({name, static_cast<int>(open_.size()), true, now_, now_, std::move(args)});
@@ -147,9 +151,16 @@ class Life {
   std::vector<Span> done_;
 };
 
+// On tracks of their own: Perfetto shows what begins with a mark, on the same track, as inside it.
+constexpr int kSpans = 1, kMarks = 2;
+
 json event_of(const Span& span, int64_t pid, int64_t origin) {
-  json event = {{"name", span.name},         {"cat", "job"},     {"pid", pid}, {"tid", 1},
-                {"ts", span.begin - origin}, {"args", span.args}};
+  json event = {{"name", span.name},
+                {"cat", "job"},
+                {"pid", pid},
+                {"tid", span.instant ? kMarks : kSpans},
+                {"ts", span.begin - origin},
+                {"args", span.args}};
   if (span.instant) {
     event["ph"] = "i";
     event["s"] = "t";
@@ -160,12 +171,9 @@ json event_of(const Span& span, int64_t pid, int64_t origin) {
   return event;
 }
 
-json name_of(const v1::Job& job, int64_t pid) {
-  return {{"name", "process_name"},
-          {"ph", "M"},
-          {"pid", pid},
-          {"tid", 1},
-          {"args", {{"name", job.name() + " (" + job.id() + ")"}}}};
+// Of a process (of whichever track) or of a track.
+json name_of(const char* what, const std::string& name, int64_t pid, int tid) {
+  return {{"name", what}, {"ph", "M"}, {"pid", pid}, {"tid", tid}, {"args", {{"name", name}}}};
 }
 
 }  // namespace
@@ -185,7 +193,10 @@ std::string trace_json(const std::vector<JobTrace>& jobs) {
   json events = json::array();
   int64_t pid = 0;
   for (const JobTrace& trace : jobs) {
-    events.push_back(name_of(trace.job, ++pid));
+    const std::string job = trace.job.name() + " (" + trace.job.id() + ")";
+    events.push_back(name_of("process_name", job, ++pid, kSpans));
+    events.push_back(name_of("thread_name", "life", pid, kSpans));
+    events.push_back(name_of("thread_name", "marks", pid, kMarks));
     for (const Span& span : trace.spans) events.push_back(event_of(span, pid, origin));
   }
   return json{{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}.dump(

@@ -156,6 +156,23 @@ TEST(Trace, WhatTookLongBeginsWhereWhatWasBeforeEnds) {
   }
 }
 
+TEST(Trace, WhatTookNoTimeIsBesideWhatWasBeforeIt) {
+  History job;
+  job.start();
+  job.phase("saving");
+  job.checkpoint(1, 0);
+  job.checkpoint(2, 0);
+  const auto spans = job.spans();
+  EXPECT_THAT(faults_of(spans), IsEmpty());
+  std::vector<const Span*> saved;
+  for (const Span& span : spans) {
+    if (span.name == "checkpoint") saved.push_back(&span);
+  }
+  ASSERT_EQ(saved.size(), 2);
+  EXPECT_LT(saved[0]->begin, saved[0]->end);
+  EXPECT_LE(saved[0]->end, saved[1]->begin);
+}
+
 TEST(Trace, AnotherHostsClockDoesNotBreakTheNesting) {
   History job;
   job.start();
@@ -218,12 +235,18 @@ TEST(Trace, TheJsonHoldsAProcessForEachJob) {
   const auto& events = json["traceEvents"];
   EXPECT_EQ(events[0]["ph"], "M");
   EXPECT_EQ(events[0]["args"]["name"], "n (job-1)");
-  EXPECT_EQ(events[1]["name"], "n");
-  EXPECT_EQ(events[1]["ph"], "X");
-  EXPECT_EQ(events[1]["ts"], 0);
-  EXPECT_EQ(events[1]["dur"], 12 * kSecond);
-  EXPECT_EQ(events[1]["pid"], 1);
-  EXPECT_EQ(events[2]["ph"], "i");
+  for (const int track : {1, 2}) {
+    EXPECT_EQ(events[track]["name"], "thread_name");
+    EXPECT_EQ(events[track]["tid"], track);
+  }
+  EXPECT_EQ(events[3]["name"], "n");
+  EXPECT_EQ(events[3]["ph"], "X");
+  EXPECT_EQ(events[3]["ts"], 0);
+  EXPECT_EQ(events[3]["dur"], 12 * kSecond);
+  EXPECT_EQ(events[3]["pid"], 1);
+  EXPECT_EQ(events[3]["tid"], 1);
+  EXPECT_EQ(events[4]["ph"], "i");
+  EXPECT_EQ(events[4]["tid"], 2);
   const auto& late = events.back();
   EXPECT_EQ(late["pid"], 2);
   EXPECT_EQ(late["ts"], 2 * kSecond);
