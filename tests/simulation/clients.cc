@@ -10,24 +10,36 @@ namespace {
 const std::vector<std::string> kTenants = {"default", "a", "b"};
 constexpr int64_t kMostRanks = 3;
 
-constexpr const char* kJob =
-    "name: a\nmodel: /m\ndata: {train: rows.jsonl, eval: rows.jsonl}\ntrain: {max_steps: 9, "
-    "eval_every: 1}\n";
+constexpr const char* kJob = "name: a\nmodel: /m\ntrain: {max_steps: 9, eval_every: 1}\n";
+constexpr const char* kData = "data: {train: rows.jsonl, eval: rows.jsonl}\n";
+constexpr const char* kHeldOut =
+    "data: {train: rows.jsonl, eval: rows.jsonl, holdout: {rows: 2}}\n";
 constexpr const char* kGrid = "sweep: {grid: {train.learning_rate: [1e-4, 1e-3, 1e-2, 1e-1]}}\n";
 
-std::string search(const char* kind) {
+std::string search(const char* kind, int settings = 5, const char* more_keys = "",
+                   const char* values = "{type: uniform, low: 0, high: 1}") {
   return fmt::format(
-      "sweep: {{search: {}, goal: {{metric: loss, mode: min}}, budget: {{trials: 5}}, seed: 3,"
-      " max_concurrent: 2, space: {{train.weight_decay: {{type: uniform, low: 0, high: 1}}}}}}\n",
-      kind);
+      "sweep: {{search: {}, goal: {{metric: loss, mode: min}}, budget: {{trials: {}}}, seed: 3,"
+      " max_concurrent: 2, space: {{train.weight_decay: {}}}, {}}}\n",
+      kind, settings, values, more_keys);
 }
+
+constexpr const char* kTested = "test: {seeds: 2}, seeds: 2";
+constexpr const char* kTunedOnOne =
+    "grid: {train.learning_rate: [1e-3, 1e-2]}, tune_on: {train.learning_rate: [1e-3]}, "
+    "test: {seeds: 2}";
+constexpr const char* kTunedOnBoth =
+    "grid: {train.learning_rate: [1e-3, 1e-2]}, tune_on: {train.learning_rate: [1e-3, 1e-2]}, "
+    "test: {seeds: 1}";
 
 // Parsed once: a scenario changes only what it draws.
 const JobSpec& parsed(const std::string& sweep) {
   static std::map<std::string, JobSpec> known;
   const auto found = known.find(sweep);
   if (found != known.end()) return found->second;
-  return known[sweep] = parse_job_spec(kJob + sweep).value();
+  const bool tested = sweep.find("test:") != std::string::npos;
+  return known[sweep] =
+             parse_job_spec(kJob + std::string(tested ? kHeldOut : kData) + sweep).value();
 }
 
 }  // namespace
@@ -41,7 +53,12 @@ JobSpec Clients::draw_spec(const std::string& name) {
       "",
       kGrid,
       search("random"),
+      search("random", 3, kTested),
+      search("random", 3, kTunedOnOne),
+      search("grid", 5, "", "{type: choice, values: [0, 0.1, 0.2]}"),
+      search("tpe", 4, kTunedOnBoth),
       search("{type: asha, min_steps: 1, reduction_factor: 2}"),
+      search("{type: hyperband, min_steps: 1, reduction_factor: 2}", 4, "seeds: 2"),
       search("{type: pbt, interval: 4}")};
   Random& random = world_.random;
   JobSpec spec = parsed(random.pick(kSweeps));

@@ -3,11 +3,16 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <tuple>
 
 #include "common/proto/job_state.h"
 #include "common/proto/ranks.h"
+#include "common/proto/spec_proto.h"
 #include "tests/simulation/attempt.h"
 
 namespace prefixmem::simulation {
@@ -46,12 +51,51 @@ int fewest_ranks(const v1::Job& job) {
   return static_cast<int>(prefixmem::fewest_ranks(job.spec().resources()));
 }
 
-// Of a search that nothing cuts short; a population has as many in each generation.
-int64_t trials_of(const v1::JobSpec& spec) {
+// Settings of a search that nothing cuts short; a population has as many in each generation.
+int64_t settings_of(const v1::JobSpec& spec) {
   const v1::SweepSpec& asked = spec.sweep();
+  int64_t values = 1;  // of a grid's space
+  for (const auto& [path, axis] : asked.space()) values *= axis.choice().values().values_size();
+  if (asked.search().has_grid()) return std::min(asked.budget().trials(), values);
   if (!asked.search().has_pbt()) return asked.budget().trials();
   const int64_t interval = asked.search().pbt().interval();
   return asked.budget().trials() * ((spec.train().max_steps() + interval - 1) / interval);
+}
+
+// At most, in all searches.
+int64_t trials_of(const v1::JobSpec& spec, const sweep::SweepPlan& plan) {
+  int64_t trials = 0;
+  for (const sweep::Search& search : plan.searches) {
+    trials += settings_of(spec) * static_cast<int64_t>(search.tried.size());
+    trials += static_cast<int64_t>(search.tested.size());
+  }
+  return trials;
+}
+
+bool succeeded(const v1::Job& job) { return job.state() == v1::JOB_STATE_SUCCEEDED; }
+
+// The newest value that a trial has reported; what it reports is to be small.
+double loss_of(const v1::Job& trial) {
+  const auto& evals = trial.progress().evals();
+  const auto newest = std::max_element(
+      evals.begin(), evals.end(), [](const auto& a, const auto& b) { return a.step() < b.step(); });
+  return newest == evals.end() ? std::numeric_limits<double>::quiet_NaN() : newest->value();
+}
+
+// Of trials of one setting: the mean over combinations of the means over seeds of those that have
+// succeeded; none where a combination has none.
+std::optional<double> mean_loss(const std::vector<const v1::Job*>& trials) {
+  std::map<int, std::vector<double>> losses;  // by combination
+  for (const v1::Job* trial : trials) {
+    std::vector<double>& there = losses[trial->trial().combination()];
+    if (succeeded(*trial)) there.push_back(loss_of(*trial));
+  }
+  double sum = 0;
+  for (const auto& [combination, values] : losses) {
+    if (values.empty()) return std::nullopt;
+    sum += std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  }
+  return sum / static_cast<double>(losses.size());
 }
 
 v1::Quota quota_of(const Live& live, const std::string& tenant) {
@@ -250,7 +294,7 @@ void Invariants::check_sweeps(const Live& live) {
     }
     if (!sweep.is_search()) continue;
     const SweepSpec& asked = sweep.plan.sweep;
-    const int64_t most = trials_of(sweep.shown.spec());
+    const int64_t most = trials_of(sweep.shown.spec(), sweep.plan);
     if (open > asked.max_concurrent || number > most) {
       world_.broken("{} has begun {} trials of {}, {} of at most {} are open", id, number, most,
                     open, asked.max_concurrent);
@@ -578,32 +622,74 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
   }
 }
 
-// No trial is lost, repeated or forgotten.
+// No trial is lost or repeated.
 void Invariants::check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader) {
   if (sweep.state() == v1::SWEEP_STATE_RUNNING) {
     return world_.broken("{} has not ended: {}", sweep.id(), sweep.reason());
   }
-  const v1::SweepSpec& asked = sweep.spec().sweep();
-  std::set<int> candidates;
+  std::set<std::tuple<int, int, int, bool>> jobs;
   int number = 0;
   const auto trials = must(reader.trials(sweep.id()), world_, "trials");
-  for (const v1::Job& trial : trials) {
-    check_parent(trial, trials);
-    if (trial.trial().number() != ++number) {
-      world_.broken("{} has trial {} as its {}th", sweep.id(), trial.trial().number(), number);
+  for (const v1::Job& job : trials) {
+    check_parent(job, trials);
+    const v1::Trial& trial = job.trial();
+    if (trial.number() != ++number) {
+      world_.broken("{} has trial {} as its {}th", sweep.id(), trial.number(), number);
     }
-    const int candidate = trial.trial().candidate();
-    if (candidate > 0 && !candidates.insert(candidate).second) {
-      world_.broken("{} tries setting {} twice", sweep.id(), candidate);
+    const std::tuple key(trial.candidate(), trial.combination(), trial.seed_index(), trial.test());
+    if (trial.candidate() > 0 && !jobs.insert(key).second) {
+      world_.broken("{} tries setting {} twice", sweep.id(), trial.candidate());
     }
   }
-  const bool died_out = sweep.reason().find("no member of a population") != std::string::npos;
-  const bool whole = sweep.state() == v1::SWEEP_STATE_FINISHED && !died_out &&
+  const bool whole = sweep.state() == v1::SWEEP_STATE_FINISHED &&
+                     sweep.reason().find("no member of a population") == std::string::npos &&
                      !world_.ledger.sweeps[sweep.id()].cancel_asked;
-  const int64_t most = trials_of(sweep.spec());
-  if (whole && !asked.space().empty() && number != most) {
-    world_.broken("{} has finished after {} of {} trials: {}", sweep.id(), number, most,
+  if (!whole || sweep.spec().sweep().space().empty()) return;
+  const auto plan = sweep::plan_of(job_spec_from_proto(sweep.spec()).value()).value();
+  for (size_t i = 0; i < plan.searches.size(); ++i) {
+    std::vector<const v1::Job*> its;
+    for (const v1::Job& job : trials) {
+      if (plan.search_of.at(job.trial().combination()) == i) its.push_back(&job);
+    }
+    check_whole_search(sweep, plan.searches[i], its);
+  }
+}
+
+// Nor forgotten: of each search every setting is there, in all its jobs, and what it has found is
+// tested.
+void Invariants::check_whole_search(const v1::Sweep& sweep, const sweep::Search& search,
+                                    const std::vector<const v1::Job*>& trials) {
+  std::map<int, std::vector<const v1::Job*>> tries;
+  std::vector<const v1::Job*> tests;
+  for (const v1::Job* job : trials) {
+    (job->trial().test() ? tests : tries[job->trial().candidate()]).push_back(job);
+  }
+  const int64_t settings = settings_of(sweep.spec());
+  if (static_cast<int64_t>(tries.size()) != settings) {
+    world_.broken("{} has finished after {} of {} settings: {}", sweep.id(), tries.size(), settings,
                   sweep.reason());
+  }
+  std::optional<double> least;
+  for (const auto& [candidate, jobs] : tries) {
+    const bool dropped = search.plan.stops_early() && !succeeded(*jobs.front());
+    const size_t expected = dropped ? 1 : search.tried.size();
+    if (jobs.size() != expected) {
+      world_.broken("{} has {} of {} trials of setting {}", sweep.id(), jobs.size(), expected,
+                    candidate);
+    }
+    const auto loss = mean_loss(jobs);
+    if (loss && (!least || *loss < *least)) least = loss;
+  }
+  const size_t expected = least ? search.tested.size() : 0;
+  if (tests.size() != expected) {
+    world_.broken("{} has {} of {} tests", sweep.id(), tests.size(), expected);
+  }
+  for (const v1::Job* test : tests) {
+    const auto loss = mean_loss(tries[test->trial().candidate()]);
+    if (!loss || *loss > *least + 1e-12) {
+      world_.broken("{} tests setting {}, of loss {}, the least is {}", sweep.id(),
+                    test->trial().candidate(), loss.value_or(NAN), *least);
+    }
   }
 }
 

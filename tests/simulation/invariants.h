@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/core/coordinator.h"
+#include "coordinator/sweep/plan.h"
 #include "tests/simulation/world.h"
 
 namespace prefixmem::simulation {
@@ -52,6 +53,8 @@ class Invariants {
   void check_cause(const v1::Job& job, int retries);
   void check_files(const v1::Job& job, Coordinator& coordinator);
   void check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader);
+  void check_whole_search(const v1::Sweep& sweep, const sweep::Search& search,
+                          const std::vector<const v1::Job*>& trials);
   void check_parent(const v1::Job& trial, const std::vector<v1::Job>& trials);
 
   World& world_;

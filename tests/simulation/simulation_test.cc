@@ -62,9 +62,9 @@ struct Mistake {
 
 class SabotageTest : public SimulationTest, public testing::WithParamInterface<Mistake> {};
 
-// A disk that lies mostly leaves a store that does not open, and in one of a hundred a lost
+// A disk that lies mostly leaves a store that does not open, and in one of fifty a lost
 // promise.
-constexpr uint64_t kSeeds = 200;
+constexpr uint64_t kSeeds = 300;
 
 TEST_P(SabotageTest, IsFound) {
   Options options{.sabotage = GetParam().sabotage, .folder = Scratch::folder()};
