@@ -60,7 +60,7 @@ Environment process_environment() {
           shipped_registry(),
           cache_folder(),
           token_of_environment(),
-          hub_of_environment(cache_folder())};
+          hub_of_environment()};
 }
 
 Result<std::string> Session::token() const {

@@ -11,8 +11,8 @@
 
 #include "client/channel/event_feed.h"
 #include "client/channel/server.h"
-#include "client/hub/hub.h"
 #include "common/clock.h"
+#include "common/hub/hub.h"
 #include "common/status.h"
 
 namespace prefixmem::client {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <stop_token>
 
 namespace prefixmem {
 
@@ -24,5 +25,8 @@ inline std::chrono::milliseconds backoff_delay(const BackoffPolicy& policy, int 
       static_cast<double>(policy.first.count()) * std::pow(policy.factor, std::max(retry, 0)));
   return std::chrono::milliseconds(std::llround(full * (1 - policy.jitter * (1 - random))));
 }
+
+// Waits; false where `stop` was raised before the end.
+bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& stop);
 
 }  // namespace prefixmem

@@ -15,7 +15,7 @@ using SplitRows = std::map<const Split*, std::string>;
 
 // Of the splits of a benchmark that are parts of the file at `url`.
 Result<SplitRows> rows_at(const Benchmark& benchmark, const std::string& url,
-                          const Download& download) {
+                          const web::Download& download) {
   std::vector<const Split*> splits;
   for (const auto& [name, split] : benchmark.splits()) {
     if (split->url == url) splits.push_back(split);
@@ -35,7 +35,7 @@ Result<SplitRows> rows_at(const Benchmark& benchmark, const std::string& url,
 // Downloads of one benchmark, each made once.
 class Originals {
  public:
-  explicit Originals(const Download& download) : download_(download) {}
+  explicit Originals(const web::Download& download) : download_(download) {}
 
   Result<std::string> rows(const Benchmark& benchmark, const Split& split) {
     if (split.url.empty()) {
@@ -49,7 +49,7 @@ class Originals {
   }
 
  private:
-  const Download& download_;
+  const web::Download& download_;
   std::map<std::string, Result<SplitRows>> files_;
 };
 
@@ -95,7 +95,7 @@ fs::path prepared_path(const fs::path& data, const Benchmark& benchmark, const S
 
 Result<std::vector<PreparedFile>> prepare_benchmark(const Benchmark& benchmark,
                                                     const fs::path& data, const fs::path& mirror,
-                                                    const Download& download) {
+                                                    const web::Download& download) {
   Originals originals(download);
   std::vector<PreparedFile> files;
   for (const auto& [name, split] : benchmark.splits()) {

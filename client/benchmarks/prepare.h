@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "client/benchmarks/benchmark.h"
-#include "client/web/download.h"
 #include "common/status.h"
+#include "common/web/download.h"
 
 namespace prefixmem::client {
 
@@ -32,7 +32,7 @@ std::filesystem::path prepared_path(const std::filesystem::path& data, const Ben
 Result<std::vector<PreparedFile>> prepare_benchmark(const Benchmark& benchmark,
                                                     const std::filesystem::path& data,
                                                     const std::filesystem::path& mirror,
-                                                    const Download& download);
+                                                    const web::Download& download);
 
 // FAILED_PRECONDITION, saying how to prepare it, where a file is missing or not the registry's.
 Status check_prepared(const Benchmark& benchmark, const std::filesystem::path& data);

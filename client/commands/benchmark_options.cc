@@ -38,7 +38,7 @@ Result<std::vector<PreparedFile>> BenchmarkOptions::prepare(const Benchmark& ben
                                                             const Session& session) const {
   const fs::path from = mirror.empty() ? fs::path() : session.env.working_folder / mirror;
   return prepare_benchmark(benchmark, data_folder(session), from,
-                           [](const std::string& url) { return download(url); });
+                           [](const std::string& url) { return web::download(url); });
 }
 
 FindBenchmark BenchmarkOptions::finder(Session& session) const {

@@ -5,6 +5,7 @@
 #include "client/exit_codes.h"
 #include "client/render/numbers.h"
 #include "client/render/table.h"
+#include "client/submission/hub_models.h"
 #include "common/proto/memory_proto.h"
 #include "common/spec/paths.h"
 #include "common/spec/spec_io.h"
@@ -42,8 +43,10 @@ Result<std::vector<v1::JobMemory>> predicted_here(const JobSpec& spec) {
 }
 
 Result<std::vector<v1::JobMemory>> predicted_there(const std::string& yaml, Session& session) {
+  PM_ASSIGN(const HubModels models, pin_hub_models(yaml, session.env.hub));
   v1::CheckJobRequest request;
-  request.set_yaml(yaml);
+  request.set_yaml(models.yaml);
+  request.mutable_model_configs()->Add(models.configs.begin(), models.configs.end());
   request.set_memory(true);
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const v1::CheckJobResponse response, server->check(request));

@@ -9,6 +9,7 @@
 #include "client/render/numbers.h"
 #include "client/render/table.h"
 #include "common/content/model_name.h"
+#include "common/hub/hub.h"
 #include "common/proto/timestamps.h"
 
 namespace prefixmem::client {
@@ -42,8 +43,11 @@ Result<Source> source_of(const std::string& given, Session& session) {
     return Source{path, path.filename().string()};
   }
   PM_ASSIGN(const HubName name, parse_hub_name(given));
-  const auto note = [&](const std::string& sentence) { session.note(sentence); };
-  PM_ASSIGN(const fs::path folder, fetch_model(session.env.hub, name, note));
+  HubFetch fetch{.folder = session.env.cache_folder / "hub"};
+  fetch.note = [&](const HubFile& file) {
+    session.note("fetching " + file.path + " of " + name.text() + ", " + short_bytes(file.bytes));
+  };
+  PM_ASSIGN(const fs::path folder, fetch_model(session.env.hub, name, fetch));
   return Source{folder, name.name()};
 }
 

@@ -9,6 +9,7 @@
 #include "client/render/json.h"
 #include "client/render/table.h"
 #include "client/render/text.h"
+#include "client/submission/hub_models.h"
 #include "client/submission/model_configs.h"
 #include "client/submission/uploads.h"
 #include "common/id.h"
@@ -82,10 +83,13 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_ASSIGN(v1::SubmitJobRequest request, make_request(options, session));
   PM_TRY(check_form(options, request.yaml(), session));
   PM_ASSIGN(Server * server, session.server());
+  PM_ASSIGN(HubModels models, pin_hub_models(request.yaml(), session.env.hub));
+  request.set_yaml(std::move(models.yaml));
+  request.mutable_model_configs()->Add(models.configs.begin(), models.configs.end());
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
     PM_ASSIGN(const auto configs, read_model_configs(request.yaml()));
-    *request.mutable_model_configs() = {configs.begin(), configs.end()};
+    request.mutable_model_configs()->Add(configs.begin(), configs.end());
     PM_ASSIGN(*request.mutable_yaml(), upload_named_files(request, *server, note));
   }
   const auto response = server->submit(request);

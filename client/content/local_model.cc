@@ -1,9 +1,9 @@
 #include "client/content/local_model.h"
 
-#include "client/hub/hub_name.h"
 #include "common/content/content_name.h"
 #include "common/content/folder_list.h"
 #include "common/content/model_name.h"
+#include "common/hub/hub_name.h"
 
 namespace prefixmem::client {
 

@@ -100,8 +100,9 @@ together as a list: `method: [prefix_memory, {type: lora, r: 4}]` is short for `
 constexpr std::string_view kTail = R"(
 Paths of files and folders may also be `content://SHA256/NAME` (a folder with a slash at the end): files that the
 coordinator keeps. `pmt submit` makes these of the local files that a spec names. `root://NAME/PATH` is what lies below a
-folder that each worker has been given under that name, `models://NAME` a model that the coordinator keeps, `job://JOB` what
-a job has trained, `job://JOB/best` that of its best evaluation ([content.md](content.md)).
+folder that each worker has been given under that name, `models://NAME` a model that the coordinator keeps, `hf://ORG/NAME@COMMIT` one of
+the Hugging Face Hub where workers may fetch it, `job://JOB` what a job has trained, `job://JOB/best` that of its best
+evaluation ([content.md](content.md)).
 
 ## Rules across keys
 

@@ -3,6 +3,7 @@
 
 #include "common/content/content_name.h"
 #include "common/content/root_name.h"
+#include "common/hub/hub_name.h"
 #include "common/spec/paths.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/content_files.h"
@@ -76,18 +77,19 @@ Status Coordinator::add_content(const FolderList& files, const std::string& tena
 }
 
 Status Coordinator::check_inputs(const NamedInputs& inputs) {
-  for (const auto& [key, named] : inputs) PM_TRY(check_named(named).with_context(key));
+  for (const auto& [key, named] : inputs) PM_TRY(check_named(key, named).with_context(key));
   return {};
 }
 
-// Paths are for the worker to look at.
-Status Coordinator::check_named(const std::string& text) {
+// Paths, and models of the Hub, are for the worker to look at.
+Status Coordinator::check_named(std::string_view key, const std::string& text) {
   if (names_content(text)) return content_files(reader(), blobs(), text).status();
   if (names_root(text)) return parse_root_name(text).status();
+  if (names_hub(text) && key == "model") return parse_pinned_hub_name(text).status();
   if (!spec::has_scheme(text)) return {};
   return invalid_argument(fmt::format(
       "it is \"{}\"; allowed: a path, root://NAME/PATH, models://NAME (after pmt models "
-      "add, of hf://ORG/NAME too), job://JOB or content://SHA256/NAME",
+      "add) or hf://ORG/NAME@COMMIT for a model, job://JOB or content://SHA256/NAME",
       spec::shortened(text, 400)));
 }
 

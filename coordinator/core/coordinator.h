@@ -246,7 +246,7 @@ class Coordinator {
   // content.cc
   Result<v1::ContentState> content_state(const std::string& sha256);
   Status check_inputs(const NamedInputs& inputs);
-  Status check_named(const std::string& text);
+  Status check_named(std::string_view key, const std::string& text);
 
   // retention.cc
   void sweep_content() PM_EXCLUDES(mutex_, write_mutex_);

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 
+import hub
 from conftest import COORDINATOR
 from jobs import adapter_bytes, at_step, checkpointed, log_lines, show, submit, succeeded
 
@@ -58,6 +59,43 @@ def test_rows_and_adapter_travel(lab, cluster, tmp_path):
 
     kept = {path.name for path in (cluster.folder / "worker1" / "work" / "content").iterdir()}
     assert rows in kept
+
+
+def test_a_model_of_the_hub_is_fetched_by_the_worker(lab, cluster, tmp_path, monkeypatch):
+    cluster.start_coordinator(**COORDINATOR)
+    with hub.serve(lab.model) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.address)
+        cluster.start_worker(hub=served.address)
+        name = f"hf://org/tiny@{hub.COMMIT}"
+        model = {"method": {"type": "lora", "r": 2}, "resources__ranks": 1}
+        first = submit(cluster, lab.spec("first", model="hf://org/tiny", **model))
+        second = submit(cluster, lab.spec("second", model="hf://org/tiny@main", **model))
+        beside = submit(cluster, lab.spec("beside", **model), "--no-upload")
+        for job in (first, second, beside):
+            succeeded(cluster, job)
+        assert show(cluster, first)["spec"]["model"] == name
+        weights = [file for file in served.asked if file == "model.safetensors"]
+        assert len(weights) == 1, served.asked
+        digests = [adapter_of(cluster, j, tmp_path / j) for j in (first, second, beside)]
+        assert len(set(digests)) == 1
+
+        served.asked.clear()
+        spec = lab.spec("told", model=name, resources__ranks=1)
+        told = cluster.pmt("explain", "--estimate", spec, "-o", "json")
+        assert told.code == 0 and int(told.json["memory"][0]["estimate"]["total"]) > 0, told
+        assert served.asked == ["config.json"]
+
+
+def test_a_worker_fetches_from_no_hub_unless_it_is_told_to(lab, cluster, monkeypatch):
+    cluster.start_coordinator(**COORDINATOR)
+    cluster.start_worker()
+    with hub.serve(lab.model) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.address)
+        job = submit(cluster, lab.spec("refused", model="hf://org/tiny", resources__ranks=1))
+        assert cluster.pmt("watch", job).code == 1
+        failed = show(cluster, job)
+        assert "is of the Hub, from which this worker does not fetch" in failed["reason"]
+        assert "model.safetensors" not in served.asked
 
 
 def test_the_best_adapter_comes_back_and_serves(lab, cluster, tmp_path):

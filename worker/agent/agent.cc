@@ -175,12 +175,13 @@ Status Agent::State::wire(AttemptOptions attempts) {
   const ChannelSource channel = [this] { return dialler->current(); };
   store = make_grpc_artifact_store(channel);
   content = make_grpc_content_source(channel);
-  ContentCacheOptions kept{work_dir / "content", options.cache_limit_bytes,
-                           attempts.transfer_backoff};
+  ContentCacheOptions kept{work_dir / "content", options.cache_limit_bytes};
   kept.reserve_bytes = std::max(kept.reserve_bytes, 2 * options.least_free_bytes);
-  PM_ASSIGN(cache, ContentCache::open(std::move(kept), *content));
-  PM_ASSIGN(Roots roots, Roots::parse(options.roots));
-  inputs = std::make_unique<Inputs>(*cache, std::move(roots));
+  PM_ASSIGN(cache, ContentCache::open(std::move(kept)));
+  InputOptions sources{.backoff = attempts.transfer_backoff};
+  PM_ASSIGN(sources.roots, Roots::parse(options.roots));
+  if (!options.hub.empty()) sources.hub = Hub{options.hub, hub_token_of_environment()};
+  inputs = std::make_unique<Inputs>(*cache, *content, std::move(sources));
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
   job_metrics = std::make_unique<JobMetrics>(
       registry, card.id, clock, std::chrono::seconds(options.metrics_retention_seconds));

@@ -36,6 +36,10 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--root", options.roots,
                  "NAME=DIR: specs may name what lies below DIR as root://NAME/PATH, and no other "
                  "path of this host; may be repeated");
+  app.add_option("--hub", options.hub,
+                 "URL that models which specs name as hf://ORG/NAME@COMMIT are fetched from, e.g. "
+                 "https://huggingface.co, with the token in HF_TOKEN where one is needed; default: "
+                 "they are refused");
   app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
       ->capture_default_str();
   app.add_option("--memory", options.memory_bytes,

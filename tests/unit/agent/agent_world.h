@@ -44,9 +44,9 @@ class AgentWorldTest : public testing::Test {
   JobMetrics job_metrics_{registry_, "w", real_clock(), Millis(0)};
   FakeStore store_;
   FakeContent content_;
-  const std::unique_ptr<ContentCache> cache_ = std::move(
-      *ContentCache::open({folder_.path() / "content", 1 << 20, {Millis(1), Millis(1)}}, content_));
-  const Inputs inputs_{*cache_};
+  const std::unique_ptr<ContentCache> cache_ =
+      std::move(*ContentCache::open({folder_.path() / "content", 1 << 20}));
+  const Inputs inputs_{*cache_, content_, {.backoff = {Millis(1), Millis(1)}}};
 };
 
 }  // namespace prefixmem::agent

@@ -10,6 +10,7 @@
 #include "tests/unit/agent/fake_content.h"
 #include "tests/unit/common/full_disk.h"
 #include "tests/unit/common/temp_folder.h"
+#include "worker/agent/inputs/content_origin.h"
 
 namespace prefixmem::agent {
 namespace {
@@ -22,17 +23,19 @@ class ContentCacheTest : public testing::Test {
   void SetUp() override { open(); }
   void open(int64_t limit = 1000) {
     cache_.reset();
-    auto opened =
-        ContentCache::open({folder_.path(), limit, {Millis(1), Millis(1), 1, 0}}, source_);
+    auto opened = ContentCache::open({folder_.path(), limit});
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     cache_ = std::move(opened).value();
   }
+  Result<CachedContent> try_to_get(const ContentName& name, const std::stop_token& stop = {}) {
+    return cache_->get(ContentOrigin(name, source_, {Millis(1), Millis(1), 1, 0}), stop);
+  }
   CachedContent get(const ContentName& name) {
-    auto content = cache_->get(name, {});
+    auto content = try_to_get(name);
     EXPECT_TRUE(content.ok()) << content.status().message();
     return content.ok() ? *content : CachedContent();
   }
-  Status refusal(const ContentName& name) { return cache_->get(name, {}).status(); }
+  Status refusal(const ContentName& name) { return try_to_get(name).status(); }
   // Nothing but entries that are whole.
   bool is_tidy() const { return fs::is_empty(folder_.path() / "incoming"); }
 
@@ -92,7 +95,7 @@ TEST_F(ContentCacheTest, ManyThatWantItCauseOneFetch) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       ++asked;
-      good += cache_->get(name, {}).ok() ? 1 : 0;
+      good += try_to_get(name).ok() ? 1 : 0;
     });
   }
   for (auto& thread : threads) thread.join();
@@ -106,7 +109,7 @@ TEST_F(ContentCacheTest, AFailedFetchLetsTheNextOneTry) {
   const Status status = refusal(name);
   EXPECT_EQ(status.code(), Code::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr(to_string(name)));
-  EXPECT_FALSE(cache_->has(name));
+  EXPECT_FALSE(cache_->has(content_key(name)));
   EXPECT_EQ(cache_->used_bytes(), 0);
   EXPECT_TRUE(is_tidy());
   EXPECT_EQ(*read_file(get(name).path), "rows");
@@ -128,10 +131,10 @@ TEST_F(ContentCacheTest, AStopEndsTheFetchAndTheWaitForAnothers) {
     while (!stopped) std::this_thread::yield();
   });
   std::thread fetcher(
-      [&] { EXPECT_EQ(cache_->get(name, mine.get_token()).status().code(), Code::kCancelled); });
+      [&] { EXPECT_EQ(try_to_get(name, mine.get_token()).status().code(), Code::kCancelled); });
   while (!fetching) std::this_thread::yield();
   std::thread waiter(
-      [&] { EXPECT_EQ(cache_->get(name, others.get_token()).status().code(), Code::kCancelled); });
+      [&] { EXPECT_EQ(try_to_get(name, others.get_token()).status().code(), Code::kCancelled); });
   others.request_stop();
   waiter.join();
   mine.request_stop();
@@ -148,9 +151,9 @@ TEST_F(ContentCacheTest, TheLeastRecentlyUsedGivesWay) {
   get(b);
   get(a);
   get(c);
-  EXPECT_TRUE(cache_->has(a));
-  EXPECT_FALSE(cache_->has(b));
-  EXPECT_TRUE(cache_->has(c));
+  EXPECT_TRUE(cache_->has(content_key(a)));
+  EXPECT_FALSE(cache_->has(content_key(b)));
+  EXPECT_TRUE(cache_->has(content_key(c)));
   EXPECT_EQ(cache_->used_bytes(), 8);
   EXPECT_TRUE(is_tidy());
 }
@@ -165,7 +168,7 @@ TEST_F(ContentCacheTest, WhatIsInUseNeverGivesWay) {
     EXPECT_THAT(status.message(), HasSubstr("4 bytes do not fit: jobs that run use 8 bytes"));
     EXPECT_THAT(status.message(), HasSubstr("--cache-limit is 10"));
   }
-  EXPECT_TRUE(cache_->get(source_.add("c", "cccc"), {}).ok()) << "b is free now";
+  EXPECT_TRUE(try_to_get(source_.add("c", "cccc")).ok()) << "b is free now";
   EXPECT_EQ(*read_file(held.path), "aaaa");
   EXPECT_TRUE(is_tidy());
 }
@@ -175,7 +178,7 @@ TEST_F(ContentCacheTest, WhatDoesNotFitAtAllThrowsNothingOut) {
   const auto a = source_.add("a", "aaaa");
   get(a);
   EXPECT_EQ(refusal(source_.add("big", "eleven bytes")).code(), Code::kResourceExhausted);
-  EXPECT_TRUE(cache_->has(a));
+  EXPECT_TRUE(cache_->has(content_key(a)));
 }
 
 TEST_F(ContentCacheTest, ADiskThatFillsInAFolderGetsItsRoomBack) {
@@ -204,8 +207,8 @@ TEST_F(ContentCacheTest, ARestartKeepsWholeEntriesAndTheirOrder) {
   EXPECT_TRUE(is_tidy());
   EXPECT_EQ(cache_->used_bytes(), 8);
   get(source_.add("c", "cccc"));
-  EXPECT_TRUE(cache_->has(a));
-  EXPECT_FALSE(cache_->has(b));
+  EXPECT_TRUE(cache_->has(content_key(a)));
+  EXPECT_FALSE(cache_->has(content_key(b)));
 }
 
 TEST_F(ContentCacheTest, AListThatLeavesItsFolderIsRefused) {

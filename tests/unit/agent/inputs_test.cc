@@ -16,9 +16,8 @@ class InputsTest : public testing::Test {
  protected:
   const TempFolder folder_;
   FakeContent source_;
-  const std::unique_ptr<ContentCache> cache_ =
-      std::move(*ContentCache::open({folder_.path(), 10, {Millis(1), Millis(1), 1, 0}}, source_));
-  const Inputs inputs_{*cache_};
+  const std::unique_ptr<ContentCache> cache_ = std::move(*ContentCache::open({folder_.path(), 10}));
+  const Inputs inputs_{*cache_, source_, {.backoff = {Millis(1), Millis(1), 1, 0}}};
 };
 
 TEST_F(InputsTest, PutsLocalPathsInThePlaceOfContent) {
@@ -60,7 +59,8 @@ TEST_F(InputsTest, NamesTheKeyOfWhatCannotBeHad) {
 TEST_F(InputsTest, WithRootsNothingElseOfTheHostIsOpened) {
   const TempFolder models;
   std::filesystem::create_directory(models.path() / "m");
-  const Inputs inputs(*cache_, *Roots::parse({"models=" + models.path().string()}));
+  const Inputs inputs(*cache_, source_,
+                      {.roots = *Roots::parse({"models=" + models.path().string()})});
   const auto local = inputs.localize("model: root://models/m", {});
   ASSERT_TRUE(local.ok()) << local.status().message();
   EXPECT_EQ(local->spec_yaml,

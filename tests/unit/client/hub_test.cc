@@ -2,27 +2,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "client/hub/hub_name.h"
-#include "client/hub/revision.h"
-#include "common/files.h"
-#include "common/http/http_server.h"
+#include "common/hub/hub_name.h"
+#include "common/hub/revision.h"
 #include "common/sha256.h"
 #include "tests/unit/client/pmt_runner.h"
+#include "tests/unit/common/fake_hub.h"
 
 namespace prefixmem::client {
 namespace {
 
+using fake_hub::answer;
+using fake_hub::large;
+using fake_hub::small;
 using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
-// As `git hash-object` names it.
-constexpr const char* kBlobOfConfig = "9e26dfeeb6e641a33dae4961196235bdb965b21b";  // "{}"
 
 TEST(HubName, HasAnOrganisationANameAndPerhapsARevision) {
   const auto plain = parse_hub_name("hf://google/gemma-3-270m");
@@ -38,21 +35,6 @@ TEST(HubName, HasAnOrganisationANameAndPerhapsARevision) {
   }
 }
 
-json small(const std::string& path, const std::string& blob = kBlobOfConfig, int bytes = 2) {
-  return {{"rfilename", path}, {"blobId", blob}, {"size", bytes}};
-}
-json large(const std::string& path, const std::string& bytes) {
-  return {{"rfilename", path},
-          {"blobId", kBlobOfConfig},
-          {"size", bytes.size()},
-          {"lfs", {{"sha256", sha256_hex(bytes)}, {"size", bytes.size()}}}};
-}
-template <class... File>
-std::string answer(const File&... file) {
-  json files = json::array();
-  (files.push_back(file), ...);
-  return json{{"sha", kCommit}, {"siblings", files}}.dump();
-}
 std::vector<std::string> paths(const std::string& text) {
   std::vector<std::string> paths;
   const auto revision = parse_revision(text);
@@ -83,59 +65,10 @@ TEST(HubRevision, RefusesWhatIsNoAnswer) {
 // Has ORG/tiny, whose weights need a token where `token` is not empty.
 class HubTest : public testing::Test {
  protected:
-  HubTest() {
-    const auto listed = [this](const HttpRequest& request) -> Result<HttpServer::Answer> {
-      note(request);
-      if (request.parts.at(0) != "main") return not_found("no such revision");
-      return HttpServer::Answer(Page{listed_, "application/json"});
-    };
-    const auto file = [this](const HttpRequest& request) { return give(request); };
-    auto server = HttpServer::start({"127.0.0.1", 0},
-                                    {{"/api/models/org/tiny/revision/([^/]*)", listed},
-                                     {"/org/tiny/resolve/" + std::string(kCommit) + "/(.*)", file}},
-                                    {.most_streams = 4});
-    server_ = *std::move(server);
-    pmt.hub.endpoint = "http://" + server_->address();
-    pmt.hub.folder = pmt.path("hub");
-    pmt.hub.pauses = {Millis(1), Millis(1), 1, 0};
-  }
+  HubTest() { pmt.hub = hub.as_seen_by_a_client(); }
 
-  Result<HttpServer::Answer> give(const HttpRequest& request) {
-    note(request);
-    const std::string& path = request.parts.at(0);
-    if (!token_.empty() && request.header("authorization") != "Bearer " + token_) {
-      return HttpServer::Answer(Page{"gated", kPlainText, 401});
-    }
-    const std::lock_guard lock(mutex_);
-    const std::string& bytes = bytes_.at(path);
-    if (broken_ > 0 && path == kWeights) {
-      --broken_;
-      auto half = std::make_shared<bool>(false);
-      return HttpServer::Answer(HttpStream{"application/octet-stream", "",
-                                           [half, bytes]() -> Result<std::optional<std::string>> {
-                                             if (std::exchange(*half, true))
-                                               return unavailable("the test broke it");
-                                             return std::optional(bytes.substr(0, 3));
-                                           }});
-    }
-    return HttpServer::Answer(Page{bytes, "application/octet-stream"});
-  }
-
-  void note(const HttpRequest& request) {
-    const std::lock_guard lock(mutex_);
-    const std::string range = request.header("range");
-    asked_.push_back(request.parts.at(0) + (range.empty() ? "" : " " + range));
-  }
-
-  static constexpr const char* kWeights = "model.safetensors";
-  std::map<std::string, std::string> bytes_ = {{"config.json", "{}"}, {kWeights, "weights"}};
-  std::string listed_ = answer(small("config.json"), large(kWeights, "weights"));
-  std::string token_;
-  int broken_ = 0;
-  std::mutex mutex_;
-  std::vector<std::string> asked_;
+  FakeHub hub;
   Pmt pmt;
-  std::unique_ptr<HttpServer> server_;  // last: its threads use the others
 };
 
 TEST_F(HubTest, AModelIsFetchedSentAndNamed) {
@@ -145,48 +78,77 @@ TEST_F(HubTest, AModelIsFetchedSentAndNamed) {
   EXPECT_THAT(done.err, HasSubstr("fetching model.safetensors of hf://org/tiny@main, 7 B\n"));
   EXPECT_EQ(pmt.service.content.whole[sha256_hex("weights")], "weights");
   EXPECT_THAT(pmt.service.content.models["tiny"].content(), HasSubstr("/tiny/"));
-  asked_.clear();
+  hub.forget_requests();
   EXPECT_EQ(pmt.run({"models", "add", "hf://org/tiny@main", "--name", "again"}).code, 0);
-  EXPECT_THAT(asked_, ElementsAre("main")) << "the files are here";
+  EXPECT_THAT(hub.asked(), ElementsAre("main")) << "the files are here";
+}
+
+TEST_F(HubTest, ASpecIsSentWithTheCommitAndTheConfiguration) {
+  pmt.write("job.yaml", "name: a\nmodel: hf://org/tiny\ndata: {train: \"content://" +
+                            sha256_hex("rows") +
+                            "/r.jsonl\"}\nsweep: {grid: {model: [hf://org/tiny@main]}}\n");
+  const std::string pinned = "hf://org/tiny@" + std::string(FakeHub::kCommit);
+  for (const bool upload : {true, false}) {
+    std::vector<std::string> command = {"submit", pmt.path("job.yaml").string()};
+    if (!upload) command.emplace_back("--no-upload");
+    const Outcome done = pmt.run(command);
+    ASSERT_EQ(done.code, 0) << done.err;
+    const v1::SubmitJobRequest& sent = pmt.service.submitted.back();
+    EXPECT_THAT(sent.yaml(), HasSubstr("model: \"" + pinned + "\"\n"));
+    EXPECT_THAT(sent.yaml(), testing::Not(HasSubstr("main")));
+    ASSERT_EQ(sent.model_configs_size(), 1);
+    EXPECT_EQ(sent.model_configs(0).model(), pinned);
+    EXPECT_EQ(sent.model_configs(0).config_json(), "{}");
+  }
+  EXPECT_THAT(hub.asked(), testing::Not(testing::Contains(FakeHub::kWeights)));
+}
+
+TEST_F(HubTest, ASpecThatNamesNoModelOfTheHubIsNotSent) {
+  pmt.write("job.yaml", "name: a\nmodel: hf://org/tiny@v9\n");
+  const Outcome done = pmt.run({"submit", pmt.path("job.yaml").string()});
+  EXPECT_EQ(done.code, exit_code(not_found("")));
+  EXPECT_EQ(done.err, "pmt: model: hf://org/tiny@v9: " + pmt.hub.endpoint +
+                          " has no such model or revision\n");
+  EXPECT_THAT(pmt.service.submitted, IsEmpty());
 }
 
 TEST_F(HubTest, AFileThatBreaksOffIsGoneOnWith) {
-  broken_ = 2;
+  hub.broken = 2;
   const Outcome done = pmt.run({"models", "add", "hf://org/tiny"});
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_EQ(pmt.service.content.whole[sha256_hex("weights")], "weights");
-  EXPECT_THAT(asked_, testing::Contains(std::string(kWeights) + " bytes=3-"));
+  EXPECT_THAT(hub.asked(), testing::Contains(std::string(FakeHub::kWeights) + " bytes=3-"));
 }
 
 TEST_F(HubTest, WhatIsNoModelIsNotFetched) {
-  listed_ = answer(large("a.Q4_K_M.gguf", "a"), large("b.Q8_0.gguf", "b"), small("config.json"));
+  hub.listed = answer(large("a.Q4_K_M.gguf", "a"), large("b.Q8_0.gguf", "b"), small("config.json"));
   EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err,
               HasSubstr("it has no safetensors and 2 GGUF files (a.Q4_K_M.gguf, b.Q8_0.gguf); "
                         "allowed: one; fetch the one wanted by hand and add that\n"));
-  listed_ = answer(small("tokenizer.json"));
+  hub.listed = answer(small("tokenizer.json"));
   EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err,
               HasSubstr("the folder tiny is no model: it has no config.json"));
-  EXPECT_THAT(asked_, ElementsAre("main", "main"));
+  EXPECT_THAT(hub.asked(), ElementsAre("main", "main"));
 }
 
 TEST_F(HubTest, OtherBytesThanTheHubNamesAreNotKept) {
-  bytes_[kWeights] = "weighty";
+  hub.bytes[FakeHub::kWeights] = "weighty";
   const Outcome done = pmt.run({"models", "add", "hf://org/tiny"});
   EXPECT_EQ(done.code, exit_code(data_loss("")));
   EXPECT_THAT(done.err, HasSubstr("pmt: hf://org/tiny@main: model.safetensors arrived with another "
                                   "digest than the Hub names; try again\n"));
-  bytes_[kWeights] = "weight";
+  hub.bytes[FakeHub::kWeights] = "weight";
   EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err,
               HasSubstr("gave 6 bytes; the Hub names 7\n"));
-  bytes_[kWeights] = "weights";
-  bytes_["config.json"] = "[]";
-  std::filesystem::remove_all(pmt.path("hub"));
+  hub.bytes[FakeHub::kWeights] = "weights";
+  hub.bytes["config.json"] = "[]";
+  std::filesystem::remove_all(pmt.path("cache/hub"));
   EXPECT_THAT(pmt.run({"models", "add", "hf://org/tiny"}).err, HasSubstr("config.json arrived"));
   EXPECT_THAT(pmt.service.content.models, IsEmpty());
 }
 
 TEST_F(HubTest, AGatedModelNeedsAToken) {
-  token_ = "hf_secret";
+  hub.token = "hf_secret";
   const Outcome refused = pmt.run({"models", "add", "hf://org/tiny"});
   EXPECT_EQ(refused.code, exit_code(failed_precondition("")));
   EXPECT_THAT(refused.err,
@@ -195,7 +157,7 @@ TEST_F(HubTest, AGatedModelNeedsAToken) {
   const Outcome other = pmt.run({"models", "add", "hf://org/tiny"});
   EXPECT_THAT(other.err, HasSubstr("the account of the token that is given"));
   EXPECT_THAT(other.err, testing::Not(HasSubstr("hf_other")));
-  pmt.hub.token = token_;
+  pmt.hub.token = hub.token;
   EXPECT_EQ(pmt.run({"models", "add", "hf://org/tiny"}).code, 0);
 }
 

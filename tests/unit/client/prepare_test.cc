@@ -132,10 +132,10 @@ TEST_F(PrepareTest, SaysHowToPrepare) {
 TEST(Download, ReadsFilesAndNamesWhatItCannotReach) {
   const TempFolder folder;
   std::ofstream(folder.path() / "a") << "bytes";
-  EXPECT_EQ(*download("file://" + (folder.path() / "a").string()), "bytes");
+  EXPECT_EQ(*web::download("file://" + (folder.path() / "a").string()), "bytes");
   const std::string none = "file://" + (folder.path() / "b").string();
-  EXPECT_THAT(download(none).status().message(), HasSubstr(none + " cannot be reached: "));
-  EXPECT_EQ(download("gopher://example.org/").status().code(), Code::kUnavailable);
+  EXPECT_THAT(web::download(none).status().message(), HasSubstr(none + " cannot be reached: "));
+  EXPECT_EQ(web::download("gopher://example.org/").status().code(), Code::kUnavailable);
 }
 
 TEST(ShippedRegistry, IsWholeAndHasTheMirrorsRows) {

@@ -458,6 +458,20 @@ TEST_F(RpcModels, AJobKeepsTheContentThatItWasSubmittedWith) {
   EXPECT_EQ(job(response.jobs(0).id()).spec().model(), content);
 }
 
+TEST_F(RpcModels, OfTheHubIsTakenByItsCommitAlone) {
+  v1::SubmitJobResponse response;
+  const std::string pinned = "hf://org/tiny@0123456789abcdef0123456789abcdef01234567";
+  ASSERT_TRUE(submit_with_model(pinned, response).ok());
+  EXPECT_EQ(job(response.jobs(0).id()).spec().model(), pinned);
+  const auto branch = submit_with_model("hf://org/tiny", response);
+  EXPECT_EQ(branch.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(branch.error_message(),
+              HasSubstr("model: \"hf://org/tiny\" may mean other weights tomorrow; allowed: "
+                        "hf://ORG/NAME@COMMIT"));
+  EXPECT_THAT(submit_with_model("hf://tiny", response).error_message(),
+              HasSubstr("model: \"hf://tiny\" names no model of the Hub"));
+}
+
 TEST_F(RpcModels, ARepeatedSubmissionNeedsNoNameAnyMore) {
   v1::SubmitJobRequest request;
   request.set_yaml("{name: a, model: \"models://tiny\", data: {train: /t}, train: {max_steps: 2}}");

@@ -8,32 +8,22 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <optional>
 #include <system_error>
 
-#include "common/content/folder_list.h"
 #include "common/disk_space.h"
 #include "common/files.h"
 #include "common/guarded.h"
 #include "common/id.h"
 #include "common/log.h"
 #include "common/sha256.h"
-#include "worker/agent/transfer/retry.h"
 
 namespace prefixmem::agent {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFolder = ".folder";
-
-std::string entry_key(const ContentName& name) {
-  return name.folder ? name.sha256 + std::string(kFolder) : name.sha256;
-}
-
-bool is_key(std::string name) {
-  if (name.ends_with(kFolder)) name.resize(name.size() - kFolder.size());
-  return is_sha256(name);
+bool is_key(const std::string& name) {
+  return is_sha256(name.substr(0, name.find('.'))) || name.ends_with(".hub");
 }
 
 Status rename_to(const fs::path& from, const fs::path& to) {
@@ -56,6 +46,20 @@ Result<int64_t> bytes_in(const fs::path& folder) {
   return bytes;
 }
 
+// A job that writes into its inputs would spoil them for the others.
+Status protect(const fs::path& folder) {
+  std::error_code error;
+  fs::recursive_directory_iterator at(folder, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    if (!at->is_regular_file(error)) continue;
+    if (chmod(at->path().c_str(), 0444) != 0) {
+      return from_errno("protecting " + at->path().string(), errno);
+    }
+  }
+  if (error) return from_errno("listing " + folder.string(), error.value());
+  return {};
+}
+
 // Every folder below and itself, so that what is renamed next is whole after a crash.
 Status sync_folders(const fs::path& folder) {
   std::error_code error;
@@ -69,108 +73,52 @@ Status sync_folders(const fs::path& folder) {
 
 }  // namespace
 
-// One entry on its way:
-//
-//   incoming/<key>/part     the file that comes now
-//   incoming/<key>/list     of a folder
-//   incoming/<key>/files/   of a folder: those that have come
-//   incoming/<key>/entry/   what is renamed to <key> at the end
+// One entry on its way, in incoming/<key>, whose folder `entry` is renamed to <key> at the end.
 class ContentCache::Fetch {
  public:
-  Fetch(ContentCache& cache, const ContentName& name, const std::stop_token& stop)
-      : cache_(cache), name_(name), stop_(stop), folder_(cache.incoming() / entry_key(name)) {}
-  ~Fetch() { cache_.unreserve(reserved_.value_or(0)); }
+  Fetch(ContentCache& cache, const Origin& origin, const std::stop_token& stop)
+      : cache_(cache), origin_(origin), stop_(stop), folder_(cache.incoming() / origin.key()) {}
+  ~Fetch() { cache_.unreserve(reserved_); }
   Fetch(const Fetch&) = delete;
   Fetch& operator=(const Fetch&) = delete;
 
   // Size of the entry, which is then in its place.
   Result<int64_t> run() {
     PM_TRY(remove_tree(folder_ / "entry"));
-    PM_TRY(make_folders(folder_));
-    PM_TRY(name_.folder ? bring_folder() : bring_file());
+    PM_TRY(make_folders(folder_ / "work"));
+    const auto reserve = [this](int64_t bytes) { return this->reserve(bytes); };
+    PM_ASSIGN(const fs::path whole, origin_.bring(folder_ / "work", reserve, stop_));
+    PM_TRY(make_folders(folder_ / "entry"));
+    PM_TRY(rename_to(whole, folder_ / "entry" / origin_.name()));
     return publish();
   }
 
  private:
-  // Whole and checked at `file`; `bytes`: as they were announced, where that is known.
-  Status bring(const std::string& sha256, const fs::path& file) {
-    return retry_while_unavailable(cache_.options_.backoff, stop_, [&] {
-      return cache_.source_.fetch(
-          sha256, file, [this](int64_t bytes) { return reserve(bytes); }, stop_);
-    });
-  }
-
-  // Of a folder all of it is reserved once its list is known.
   Status reserve(int64_t bytes) {
-    if (reserved_) return {};
-    PM_TRY(cache_.reserve(bytes).with_context(name_.name));
-    reserved_ = bytes;
+    PM_TRY(cache_.reserve(bytes).with_context(origin_.name()));
+    reserved_ += bytes;
     return {};
   }
 
-  Status bring_file() {
-    PM_TRY(bring(name_.sha256, folder_ / "part"));
-    PM_TRY(make_folders(folder_ / "entry"));
-    PM_TRY(protect(folder_ / "part"));
-    return rename_to(folder_ / "part", folder_ / "entry" / name_.name);
-  }
-
-  Status bring_folder() {
-    PM_ASSIGN(const FolderList list, bring_list());
-    int64_t bytes = 0;
-    for (const FolderFile& file : list) bytes += file.bytes;
-    PM_TRY(reserve(bytes));
-    for (const FolderFile& file : list) PM_TRY(bring_into_folder(file));
-    PM_TRY(make_folders(folder_ / "entry"));
-    return rename_to(folder_ / "files", folder_ / "entry" / name_.name);
-  }
-
-  Result<FolderList> bring_list() {
-    const fs::path file = folder_ / "list";
-    PM_TRY(retry_while_unavailable(cache_.options_.backoff, stop_, [&] {
-      return cache_.source_.fetch(name_.sha256, file, [](int64_t) { return Status(); }, stop_);
-    }));
-    PM_ASSIGN(const std::string text, read_file(file, kMaxFolderListBytes));
-    return parse_folder_list(text);
-  }
-
-  // What has come already has its name, so its bytes were checked.
-  Status bring_into_folder(const FolderFile& file) {
-    const fs::path place = folder_ / "files" / file.path;
-    std::error_code error;
-    if (fs::exists(place, error)) return {};
-    PM_TRY(make_folders(place.parent_path()));
-    const fs::path part = folder_ / ("part-" + file.sha256);
-    PM_TRY(bring(file.sha256, part).with_context(file.path));
-    PM_TRY(protect(part));
-    return rename_to(part, place);
-  }
-
-  // A job that writes into its inputs would spoil them for the others.
-  static Status protect(const fs::path& file) {
-    if (chmod(file.c_str(), 0444) == 0) return {};
-    return from_errno("protecting " + file.string(), errno);
-  }
-
   Result<int64_t> publish() {
+    PM_TRY(protect(folder_ / "entry"));
     PM_ASSIGN(const int64_t bytes, bytes_in(folder_ / "entry"));
     PM_TRY(sync_folders(folder_ / "entry"));
-    PM_TRY(rename_to(folder_ / "entry", cache_.options_.folder / entry_key(name_)));
+    PM_TRY(rename_to(folder_ / "entry", cache_.options_.folder / origin_.key()));
     PM_TRY(sync_folder(cache_.options_.folder));
     PM_TRY(remove_tree(folder_));
     return bytes;
   }
 
   ContentCache& cache_;
-  const ContentName& name_;
+  const Origin& origin_;
   const std::stop_token& stop_;
   const fs::path folder_;
-  std::optional<int64_t> reserved_;
+  int64_t reserved_ = 0;
 };
 
-Result<std::unique_ptr<ContentCache>> ContentCache::open(ContentCacheOptions options,
-                                                         ContentSource& source) {
-  std::unique_ptr<ContentCache> cache(new ContentCache(std::move(options), source));
+Result<std::unique_ptr<ContentCache>> ContentCache::open(ContentCacheOptions options) {
+  std::unique_ptr<ContentCache> cache(new ContentCache(std::move(options)));
   PM_TRY(remove_tree(cache->incoming()));
   PM_TRY(make_folders(cache->incoming()));
   PM_TRY(cache->load());
@@ -197,22 +145,22 @@ Status ContentCache::load() {
   return {};
 }
 
-Result<CachedContent> ContentCache::get(const ContentName& name, const std::stop_token& stop) {
-  const std::string key = entry_key(name);
+Result<CachedContent> ContentCache::get(const Origin& origin, const std::stop_token& stop) {
+  const std::string key = origin.key();
   PM_ASSIGN(ContentLease lease, take_or_begin(key, stop));
   if (!lease) {
-    const Result<int64_t> fetched = guarded([&] { return Fetch(*this, name, stop).run(); });
+    const Result<int64_t> fetched = guarded([&] { return Fetch(*this, origin, stop).run(); });
     lease = conclude(key, fetched);
-    if (!fetched.ok()) return fetched.status().with_context(to_string(name));
-    spdlog::info("fetched {}, {} bytes", to_string(name), *fetched);
+    if (!fetched.ok()) return fetched.status().with_context(origin.text());
+    spdlog::info("fetched {}, {} bytes", origin.text(), *fetched);
   }
-  PM_ASSIGN(fs::path path, view(key, name.name));
+  PM_ASSIGN(fs::path path, view(key, origin.name()));
   return CachedContent{std::move(path), std::move(lease)};
 }
 
-bool ContentCache::has(const ContentName& name) const {
+bool ContentCache::has(const std::string& key) const {
   const MutexLock lock(mutex_);
-  return entries_.contains(entry_key(name));
+  return entries_.contains(key);
 }
 
 int64_t ContentCache::used_bytes() const {

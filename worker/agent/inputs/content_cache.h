@@ -2,6 +2,7 @@
 //
 //   <sha256>/NAME           a file, whole and checked
 //   <sha256>.folder/NAME/   a folder, likewise; <sha256> is of the list of its files
+//   <commit>.hub/NAME/      a model of the Hub
 //   incoming/               on its way; emptied at the start
 //
 // An entry of the folder is there when its rename is: nothing half-fetched has such a name.
@@ -16,18 +17,15 @@
 #include <string>
 #include <vector>
 
-#include "common/backoff.h"
-#include "common/content/content_name.h"
 #include "common/status.h"
 #include "common/thread_annotations.h"
-#include "worker/agent/transfer/content_source.h"
+#include "worker/agent/inputs/origin.h"
 
 namespace prefixmem::agent {
 
 struct ContentCacheOptions {
   std::filesystem::path folder;
   int64_t limit_bytes = 0;  // of all entries together; least recently used ones give way
-  BackoffPolicy backoff = {};
   int64_t reserve_bytes = int64_t{256} << 20;  // of the disk, which it leaves to jobs' own files
 };
 
@@ -39,20 +37,18 @@ struct CachedContent {
   ContentLease lease;
 };
 
-// Thread-safe. Outlives its leases; `source` outlives it.
+// Thread-safe. Outlives its leases.
 class ContentCache {
  public:
   // Takes up what an earlier life of the agent has left.
-  static Result<std::unique_ptr<ContentCache>> open(ContentCacheOptions options,
-                                                    ContentSource& source);
+  static Result<std::unique_ptr<ContentCache>> open(ContentCacheOptions options);
 
-  // Fetches what is not here, once however many ask at a time, and as long as the coordinator is
-  // away. NOT_FOUND where it does not have the content, DATA_LOSS where what comes is something
-  // else, RESOURCE_EXHAUSTED where it does not fit beside what is in use, CANCELLED once `stop` is
+  // Fetches what is not here, once however many ask at a time. What the origin says,
+  // RESOURCE_EXHAUSTED where it does not fit beside what is in use, CANCELLED once `stop` is
   // raised.
-  Result<CachedContent> get(const ContentName& name, const std::stop_token& stop);
+  Result<CachedContent> get(const Origin& origin, const std::stop_token& stop);
   // Whether get() would have nothing to fetch now.
-  bool has(const ContentName& name) const;
+  bool has(const std::string& key) const;
 
   int64_t used_bytes() const;
 
@@ -64,8 +60,7 @@ class ContentCache {
   };
   class Fetch;
 
-  ContentCache(ContentCacheOptions options, ContentSource& source)
-      : options_(std::move(options)), source_(source) {}
+  explicit ContentCache(ContentCacheOptions options) : options_(std::move(options)) {}
 
   Status load() PM_EXCLUDES(mutex_);
   std::filesystem::path incoming() const { return options_.folder / "incoming"; }
@@ -86,7 +81,6 @@ class ContentCache {
   int64_t taken() const PM_REQUIRES(mutex_);
 
   const ContentCacheOptions options_;
-  ContentSource& source_;
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -3,8 +3,11 @@
 #include <utility>
 
 #include "common/content/root_name.h"
+#include "common/hub/hub_name.h"
 #include "common/spec/paths.h"
 #include "common/spec/utf8.h"
+#include "worker/agent/inputs/content_origin.h"
+#include "worker/agent/inputs/hub_origin.h"
 
 namespace prefixmem::agent {
 
@@ -46,19 +49,36 @@ Result<LocalInputs> Inputs::localize(const std::string& spec_yaml,
   return local;
 }
 
+Result<std::unique_ptr<Origin>> Inputs::origin_of(const std::string& named) const {
+  if (names_content(named)) {
+    PM_ASSIGN(ContentName name, parse_content_name(named));
+    return std::unique_ptr<Origin>(new ContentOrigin(std::move(name), source_, options_.backoff));
+  }
+  if (!names_hub(named)) return std::unique_ptr<Origin>();
+  PM_ASSIGN(HubName name, parse_pinned_hub_name(named));
+  if (options_.hub) {
+    return std::unique_ptr<Origin>(new HubOrigin(std::move(name), *options_.hub));
+  }
+  return invalid_argument("\"" + named +
+                          "\" is of the Hub, from which this worker does not fetch; allowed: "
+                          "models://NAME after `pmt models add " +
+                          named + "`, or pmt-worker --hub on every worker");
+}
+
 Result<std::filesystem::path> Inputs::find(const std::string& named, const std::stop_token& stop,
                                            std::vector<ContentLease>& leases) const {
-  if (names_content(named)) {
-    PM_ASSIGN(const ContentName name, parse_content_name(named));
-    PM_ASSIGN(CachedContent content, cache_.get(name, stop));
+  PM_ASSIGN(const auto origin, origin_of(named));
+  if (origin != nullptr) {
+    PM_ASSIGN(CachedContent content, cache_.get(*origin, stop));
     leases.push_back(std::move(content.lease));
     return std::move(content.path);
   }
-  if (names_root(named)) return roots_.resolve(named);
-  if (roots_.empty()) return std::filesystem::path(named);
-  return invalid_argument("\"" + spec::shortened(named, 400) +
-                          "\" is a path, which this worker does not open; allowed: " +
-                          roots_.names() + ", content://…");
+  const Roots& roots = options_.roots;
+  if (names_root(named)) return roots.resolve(named);
+  if (roots.empty()) return std::filesystem::path(named);
+  return invalid_argument(
+      "\"" + spec::shortened(named, 400) +
+      "\" is a path, which this worker does not open; allowed: " + roots.names() + ", content://…");
 }
 
 // What cannot be read is at hand: localize() has only to refuse it.
@@ -66,8 +86,9 @@ bool Inputs::at_hand(const std::string& spec_yaml) const {
   auto spec = spec::parse_tree(spec_yaml);
   if (!spec.ok()) return true;
   const Status absent = spec::each_path(*spec, [&](std::string_view, Tree& value) {
-    const auto name = parse_content_name(value.scalar);
-    return !name.ok() || cache_.has(*name) ? Status() : not_found(value.scalar);
+    const auto origin = origin_of(value.scalar);
+    const bool here = !origin.ok() || *origin == nullptr || cache_.has((*origin)->key());
+    return here ? Status() : not_found(value.scalar);
   });
   return absent.ok();
 }

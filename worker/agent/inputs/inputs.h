@@ -2,14 +2,19 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/backoff.h"
+#include "common/hub/hub.h"
 #include "common/status.h"
 #include "worker/agent/inputs/content_cache.h"
 #include "worker/agent/inputs/roots.h"
+#include "worker/agent/transfer/content_source.h"
 
 namespace prefixmem::agent {
 
@@ -24,15 +29,20 @@ struct LocalInputs {
   std::vector<std::pair<std::string, std::string>> names;  // such a path, and what it is then
 };
 
-// Thread-safe. `cache` outlives it.
+struct InputOptions {
+  Roots roots = {};                       // with some, plain paths are refused
+  std::optional<Hub> hub = std::nullopt;  // none: no model of the Hub is fetched here
+  BackoffPolicy backoff = {};             // while the coordinator is away
+};
+
+// Thread-safe. `cache` and `source` outlive it.
 class Inputs {
  public:
-  // With roots given, specs name nothing else of this host: plain paths are refused.
-  explicit Inputs(ContentCache& cache, Roots roots = {})
-      : cache_(cache), roots_(std::move(roots)) {}
+  Inputs(ContentCache& cache, ContentSource& source, InputOptions options = {})
+      : cache_(cache), source_(source), options_(std::move(options)) {}
 
-  // Fetches content that is not here. INVALID_ARGUMENT for a spec that names what no worker can
-  // have or this one does not give; what ContentCache::get and Roots::resolve say, with the key.
+  // Fetches what is not here. INVALID_ARGUMENT for a spec that names what no worker can have or
+  // this one does not give; what ContentCache::get and Roots::resolve say, with the key.
   Result<LocalInputs> localize(const std::string& spec_yaml, const std::stop_token& stop) const;
   // Whether localize() would have nothing to fetch now.
   bool at_hand(const std::string& spec_yaml) const;
@@ -42,8 +52,12 @@ class Inputs {
   Result<std::filesystem::path> find(const std::string& named, const std::stop_token& stop,
                                      std::vector<ContentLease>& leases) const;
 
+  // Of what is not of this host's own; null: `named` is something else.
+  Result<std::unique_ptr<Origin>> origin_of(const std::string& named) const;
+
   ContentCache& cache_;
-  const Roots roots_;
+  ContentSource& source_;
+  const InputOptions options_;
 };
 
 }  // namespace prefixmem::agent

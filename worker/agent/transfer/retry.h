@@ -14,7 +14,4 @@ namespace prefixmem::agent {
 Status retry_while_unavailable(const BackoffPolicy& policy, const std::stop_token& stop,
                                const std::function<Status()>& attempt);
 
-// Waits; false where `stop` was raised before the end.
-bool wait_unless_stopped(std::chrono::milliseconds span, const std::stop_token& stop);
-
 }  // namespace prefixmem::agent

@@ -22,7 +22,13 @@ from prefixmem.client.events import Event
 from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
-from prefixmem.client.submission import model_configs, named_files, renamed, text_of
+from prefixmem.client.submission import (
+    model_configs,
+    named_files,
+    pinned,
+    renamed,
+    text_of,
+)
 from prefixmem.client.sweeps import Sweep, sweep_of
 
 Spec = Mapping[str, Any] | str | os.PathLike[str] | job_pb2.JobSpec
@@ -85,7 +91,7 @@ class Client:
         if isinstance(spec, job_pb2.JobSpec):
             request.spec.CopyFrom(spec)
         else:
-            request.yaml = text_of(spec)
+            request.yaml = pinned(text_of(spec))
             if upload:
                 for model, config in model_configs(request.yaml).items():
                     request.model_configs.add(model=model, config_json=config)

@@ -3,7 +3,8 @@
 As `pmt submit` does: relative paths in model, data.train, data.validation, data.eval,
 eval.data.eval, a method's init and train.continue_from, those in a sweep's values included, are
 taken from the spec's folder (a file's own; otherwise the working one); then all but models become
-content, once the coordinator has said that it takes the spec. Benchmarks are looked up by
+content, once the coordinator has said that it takes the spec. Of a model of the Hub the commit is
+sent, so that every worker trains the same. Benchmarks are looked up by
 `pmt submit` alone.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from prefixmem.client import hub
 from prefixmem.client.errors import InvalidArgument, NotFound
 
 SPEC_FILES = (".yaml", ".yml", ".json")
@@ -85,18 +87,40 @@ def named_files(text: str) -> list[str]:
     return list(found)
 
 
+def pinned(text: str) -> str:
+    """The same text with the commit in the place of each revision of a model of the Hub."""
+    known: dict[str, str] = {}
+
+    def pin(key: str, path: str) -> str:
+        if key != MODEL or not path.startswith(hub.SCHEME):
+            return path
+        if path not in known:
+            known[path] = hub.pinned(path)
+        return known[path]
+
+    return replaced(text, pin)
+
+
 def model_configs(text: str) -> dict[str, str]:
-    """{path: text of its config.json} of models on this host that have a readable one."""
+    """{name: text of its config.json} of models on this host and of the Hub that have one."""
     paths: dict[str, None] = {}
+    of_hub: dict[str, None] = {}
 
     def look(key: str, path: str) -> str:
         if key == MODEL and SCHEME not in path:
             paths[path] = None
+        if key == MODEL and path.startswith(hub.SCHEME):
+            of_hub[path] = None
         return path
 
     replaced(text, look)
     found, left = {}, MOST_BYTES_OF_CONFIGS
-    for path in list(paths)[:MOST_CONFIGS]:
+    for name in list(of_hub)[:MOST_CONFIGS]:
+        config = hub.config_of(name)
+        if config is not None and len(config.encode()) <= min(MOST_BYTES_OF_A_CONFIG, left):
+            found[name] = config
+            left -= len(config.encode())
+    for path in list(paths)[: MOST_CONFIGS - len(found)]:
         file = pathlib.Path(path, CONFIG)
         with contextlib.suppress(OSError, UnicodeDecodeError):
             size = file.stat().st_size

@@ -1,23 +1,20 @@
-#include "client/hub/revision.h"
+#include "common/hub/revision.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/content/folder_list.h"
+#include "common/content/model_name.h"
+#include "common/hub/hub_name.h"
 #include "common/sha256.h"
 
-namespace prefixmem::client {
+namespace prefixmem {
 namespace {
 
 using nlohmann::json;
 
 constexpr std::string_view kWeights = ".safetensors";
 constexpr std::string_view kGguf = ".gguf";
-constexpr size_t kSha1Digits = 40;
-
-bool is_hex(std::string_view text, size_t digits) {
-  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
 
 // model.safetensors and its shards; others of that ending are adapters or another program's.
 bool is_weights(std::string_view path) {
@@ -45,7 +42,7 @@ HubFile file_of(const json& entry) {
 }
 
 bool is_sound(const HubFile& file) {
-  const bool named = file.sha256.empty() ? is_hex(file.blob, kSha1Digits) : is_sha256(file.sha256);
+  const bool named = file.sha256.empty() ? is_commit_name(file.blob) : is_sha256(file.sha256);
   return named && file.bytes >= 0 && stays_below(file.path);
 }
 
@@ -71,11 +68,27 @@ Result<HubRevision> parse_revision(std::string_view text) {
   revision.files.insert(revision.files.end(), chosen.begin(), chosen.end());
   std::sort(revision.files.begin(), revision.files.end(),
             [](const HubFile& a, const HubFile& b) { return a.path < b.path; });
-  if (is_hex(revision.commit, kSha1Digits) &&
+  if (is_commit_name(revision.commit) &&
       std::all_of(revision.files.begin(), revision.files.end(), is_sound)) {
     return revision;
   }
   return data_loss("the Hub's answer has a digest, a size or a path that is none");
 }
 
-}  // namespace prefixmem::client
+Status check_hub_files(const HubName& name, const HubRevision& revision) {
+  FolderList files;
+  std::string ggufs;
+  int count = 0;
+  for (const HubFile& file : revision.files) {
+    files.push_back({file.path, file.bytes, file.sha256});
+    if (!file.path.ends_with(".gguf")) continue;
+    ggufs += (ggufs.empty() ? "" : ", ") + file.path;
+    ++count;
+  }
+  if (count < 2) return check_model_folder({{}, name.name(), true}, files);
+  return failed_precondition("it has no safetensors and " + std::to_string(count) +
+                             " GGUF files (" + ggufs +
+                             "); allowed: one; fetch the one wanted by hand and add that");
+}
+
+}  // namespace prefixmem

@@ -4,13 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "common/backoff.h"
 #include "common/status.h"
 
-namespace prefixmem::client {
+namespace prefixmem::web {
 
 // The bytes at a URL.
 using Download = std::function<Result<std::string>(const std::string& url)>;
@@ -24,11 +25,13 @@ struct WebRequest {
   std::string url;
   std::string token = {};  // a bearer's; no other host that it leads to is shown it
   int64_t offset = 0;      // of the first byte wanted
+  std::stop_token stop = {};
 };
 
 struct WebAnswer {
   long status = 0;  // of HTTP; 0 of a file, and where there was no answer
-  Status end;       // UNAVAILABLE where it broke off, naming the URL; the failure of `take`
+  Status end;       // UNAVAILABLE where it broke off, naming the URL; the failure of `take`;
+                    // CANCELLED where `stop` was raised
 
   bool may_pass = false;    // whether asking again may help
   bool whole_only = false;  // the server does not begin at an offset
@@ -41,4 +44,4 @@ struct WebAnswer {
 // its failure ends the call. It gets none of a refusal's.
 WebAnswer fetch(const WebRequest& request, const std::function<Status(std::string_view)>& take);
 
-}  // namespace prefixmem::client
+}  // namespace prefixmem::web

@@ -1,4 +1,4 @@
-#include "client/hub/hub.h"
+#include "common/hub/hub.h"
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -8,17 +8,13 @@
 #include <cstdlib>
 #include <memory>
 #include <system_error>
-#include <thread>
 
-#include "client/hub/revision.h"
-#include "client/render/numbers.h"
-#include "client/web/download.h"
-#include "common/content/model_name.h"
 #include "common/fd.h"
 #include "common/files.h"
 #include "common/sha256.h"
+#include "common/web/download.h"
 
-namespace prefixmem::client {
+namespace prefixmem {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,8 +29,7 @@ std::string environment(const char* name) {
 }
 
 // Git's: of a header and the bytes. Weak, but a small file comes from the host that names it.
-Result<std::string> git_blob_of(const fs::path& file) {
-  PM_ASSIGN(const std::string bytes, read_file(file, kMostSmall));
+Result<std::string> git_blob_of(std::string_view bytes) {
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> md(EVP_MD_CTX_new(),
                                                                    EVP_MD_CTX_free);
   const std::string header = "blob " + std::to_string(bytes.size()) + '\0';
@@ -48,10 +43,15 @@ Result<std::string> git_blob_of(const fs::path& file) {
   return to_hex(digest.data(), size);
 }
 
-Result<bool> is_what_is_named(const fs::path& path, const HubFile& file) {
-  PM_ASSIGN(const std::string digest,
-            file.sha256.empty() ? git_blob_of(path) : sha256_of_file(path));
-  return digest == (file.sha256.empty() ? file.blob : file.sha256);
+const std::string& named_digest(const HubFile& file) {
+  return file.sha256.empty() ? file.blob : file.sha256;
+}
+
+// Of the kind that the Hub names of the file.
+Result<std::string> digest_of(const fs::path& path, const HubFile& file) {
+  if (!file.sha256.empty()) return sha256_of_file(path);
+  PM_ASSIGN(const std::string bytes, read_file(path, kMostSmall));
+  return git_blob_of(bytes);
 }
 
 int64_t bytes_of(const fs::path& file) {
@@ -66,31 +66,30 @@ class Fetcher {
   Fetcher(const Hub& hub, const HubName& name) : hub_(hub), name_(name) {}
 
   Result<HubRevision> revision() const {
-    const std::string url =
-        hub_.endpoint + "/api/models/" + name_.repository + "/revision/" + name_.revision;
-    std::string text;
-    const auto keep = [&](std::string_view bytes) -> Status {
-      if (text.size() + bytes.size() > kMostListed) return data_loss("its answer is too long");
-      text += bytes;
-      return {};
-    };
-    for (int tries = 1;; ++tries) {
-      text.clear();
-      const WebAnswer answer = fetch({url + "?blobs=true", hub_.token}, keep);
-      if (answer.whole()) return parse_revision(text);
-      PM_TRY(go_on_after(answer, tries));
-    }
+    PM_ASSIGN(const std::string answer, text_at(hub_.endpoint + "/api/models/" + name_.repository +
+                                                    "/revision/" + name_.revision + "?blobs=true",
+                                                kMostListed));
+    PM_ASSIGN(HubRevision revision, parse_revision(answer));
+    if (!name_.is_commit() || revision.commit == name_.revision) return revision;
+    return data_loss(hub_.endpoint + " gives commit " + revision.commit + " in its place");
+  }
+
+  Result<std::string> text_of(const HubFile& file, const std::string& commit, int64_t most) const {
+    PM_ASSIGN(std::string text, text_at(url_of(file, commit), static_cast<size_t>(most)));
+    PM_ASSIGN(const std::string digest, file.sha256.empty() ? git_blob_of(text) : sha256_hex(text));
+    if (digest == named_digest(file)) return text;
+    return other_digest(file);
   }
 
   // Whole and checked, or not there.
   Status bring(const HubFile& file, const std::string& commit, const fs::path& folder) const {
     const fs::path whole = folder / file.path;
     const fs::path part = folder / (file.path + ".part");
-    PM_TRY(complete({url_of(file, commit), hub_.token}, part, file.bytes));
-    PM_ASSIGN(const bool sound, is_what_is_named(part, file));
-    if (sound) return publish_file(part, whole);
+    PM_TRY(complete({url_of(file, commit), hub_.token, 0, hub_.stop}, part, file.bytes));
+    PM_ASSIGN(const std::string digest, digest_of(part, file));
+    if (digest == named_digest(file)) return publish_file(part, whole);
     PM_TRY(remove_tree(part));
-    return data_loss(file.path + " arrived with another digest than the Hub names; try again");
+    return other_digest(file);
   }
 
  private:
@@ -98,11 +97,32 @@ class Fetcher {
     return hub_.endpoint + "/" + name_.repository + "/resolve/" + commit + "/" + file.path;
   }
 
-  // OK: asking again may help, and a while has passed.
-  Status go_on_after(const WebAnswer& answer, int tries) const {
-    if (answer.may_pass && tries < kFruitlessTries) {
-      std::this_thread::sleep_for(backoff_delay(hub_.pauses, tries - 1, 1));
+  static Status other_digest(const HubFile& file) {
+    return data_loss(file.path + " arrived with another digest than the Hub names; try again");
+  }
+
+  Result<std::string> text_at(const std::string& url, size_t most) const {
+    std::string text;
+    const auto keep = [&](std::string_view bytes) -> Status {
+      if (text.size() + bytes.size() > most) {
+        return resource_exhausted(url + " holds more than " + std::to_string(most) + " bytes");
+      }
+      text += bytes;
       return {};
+    };
+    for (int tries = 1;; ++tries) {
+      text.clear();
+      const web::WebAnswer answer = web::fetch({url, hub_.token, 0, hub_.stop}, keep);
+      if (answer.whole()) return text;
+      PM_TRY(go_on_after(answer, tries));
+    }
+  }
+
+  // OK: asking again may help, and a while has passed.
+  Status go_on_after(const web::WebAnswer& answer, int tries) const {
+    if (answer.may_pass && tries < kFruitlessTries) {
+      if (wait_unless_stopped(backoff_delay(hub_.pauses, tries - 1, 1), hub_.stop)) return {};
+      return cancelled("stopped between tries");
     }
     PM_TRY(Status(answer.end));
     if (answer.status == 401 || answer.status == 403) {
@@ -117,13 +137,13 @@ class Fetcher {
   }
 
   // `part` has all bytes when it returns OK. Tries that bring some are not counted.
-  Status complete(WebRequest request, const fs::path& part, int64_t bytes) const {
+  Status complete(web::WebRequest request, const fs::path& part, int64_t bytes) const {
     bool goes_on = true;  // whether the server gives the rest of a file
     for (int fruitless = 1;; ++fruitless) {
       request.offset = bytes_of(part);
       if (request.offset == bytes && fs::exists(part)) return {};
       if (!goes_on || request.offset > bytes) request.offset = 0;
-      const WebAnswer answer = append(request, part);
+      const web::WebAnswer answer = append(request, part);
       if (answer.whole_only) {
         goes_on = false;
         continue;
@@ -139,11 +159,11 @@ class Fetcher {
     }
   }
 
-  static WebAnswer append(const WebRequest& request, const fs::path& part) {
+  static web::WebAnswer append(const web::WebRequest& request, const fs::path& part) {
     const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (request.offset > 0 ? O_APPEND : O_TRUNC);
     const Fd file(open(part.c_str(), flags, 0644));
     if (!file.valid()) return {0, from_errno("opening " + part.string(), errno)};
-    return fetch(request, [&](std::string_view bytes) {
+    return web::fetch(request, [&](std::string_view bytes) {
       return write_all(file.get(), bytes, part.string());
     });
   }
@@ -152,67 +172,75 @@ class Fetcher {
   const HubName& name_;
 };
 
-// Before anything is fetched that could not be sent.
-Status check_files(const HubName& name, const HubRevision& revision) {
-  FolderList files;
-  std::string ggufs;
-  int count = 0;
-  for (const HubFile& file : revision.files) {
-    files.push_back({file.path, file.bytes, file.sha256});
-    if (!file.path.ends_with(".gguf")) continue;
-    ggufs += (ggufs.empty() ? "" : ", ") + file.path;
-    ++count;
-  }
-  if (count < 2) return check_model_folder({{}, name.name(), true}, files);
-  return failed_precondition("it has no safetensors and " + std::to_string(count) +
-                             " GGUF files (" + ggufs +
-                             "); allowed: one; fetch the one wanted by hand and add that");
-}
-
-Result<fs::path> fetch_all(const Hub& hub, const HubName& name,
-                           const std::function<void(const std::string&)>& note) {
+Result<fs::path> fetch_all(const Hub& hub, const HubName& name, const HubFetch& fetch) {
   const Fetcher fetcher(hub, name);
   PM_ASSIGN(const HubRevision revision, fetcher.revision());
-  PM_TRY(check_files(name, revision));
-  const fs::path base = hub.folder / name.organisation() / revision.commit;
+  PM_TRY(check_hub_files(name, revision));
+  int64_t bytes = 0;
+  for (const HubFile& file : revision.files) bytes += file.bytes;
+  PM_TRY(fetch.admit(bytes));
+  const fs::path base = fetch.folder / name.organisation() / revision.commit;
   const fs::path folder = base / name.name();
   PM_TRY(make_folders(folder));
   PM_ASSIGN(const FileLock lock, FileLock::acquire(base / "lock"));
   for (const HubFile& file : revision.files) {
     if (fs::exists(folder / file.path)) continue;
-    note("fetching " + file.path + " of " + name.text() + ", " + short_bytes(file.bytes));
+    fetch.note(file);
     PM_TRY(fetcher.bring(file, revision.commit, folder));
   }
   return folder;
 }
 
+Result<std::string> read_file_of(const Hub& hub, const HubName& name, const HubRevision& revision,
+                                 const std::string& path, int64_t most) {
+  for (const HubFile& file : revision.files) {
+    if (file.path == path) return Fetcher(hub, name).text_of(file, revision.commit, most);
+  }
+  return not_found("it has no " + path);
+}
+
 }  // namespace
 
-Hub hub_of_environment(const fs::path& cache_folder) {
-  Hub hub;
-  hub.folder = cache_folder / "hub";
-  if (const std::string other = environment("HF_ENDPOINT"); !other.empty()) hub.endpoint = other;
-  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
-  hub.token = environment("HF_TOKEN");
-  if (!hub.token.empty()) return hub;
+std::string hub_token_of_environment() {
+  std::string token = environment("HF_TOKEN");
+  if (!token.empty()) return token;
   fs::path home = environment("HF_HOME");
   if (home.empty()) home = fs::path(environment("HOME")) / ".cache" / "huggingface";
   fs::path file = environment("HF_TOKEN_PATH");
   if (file.empty()) file = home / "token";
   auto kept = read_file(file, 4096);
-  if (!kept.ok()) return hub;  // nobody has logged in
+  if (!kept.ok()) return "";  // nobody has logged in
   while (!kept->empty() && std::isspace(static_cast<unsigned char>(kept->back())) != 0) {
     kept->pop_back();
   }
-  hub.token = *std::move(kept);
+  return *std::move(kept);
+}
+
+Hub hub_of_environment() {
+  Hub hub;
+  if (const std::string other = environment("HF_ENDPOINT"); !other.empty()) hub.endpoint = other;
+  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
+  hub.token = hub_token_of_environment();
   return hub;
 }
 
-Result<fs::path> fetch_model(const Hub& hub, const HubName& name,
-                             const std::function<void(const std::string&)>& note) {
-  auto folder = fetch_all(hub, name, note);
+Result<HubRevision> find_revision(const Hub& hub, const HubName& name) {
+  auto revision = Fetcher(hub, name).revision();
+  if (!revision.ok()) return revision.status().with_context(name.text());
+  return revision;
+}
+
+Result<std::string> read_hub_file(const Hub& hub, const HubName& name, const HubRevision& revision,
+                                  const std::string& path, int64_t most) {
+  auto text = read_file_of(hub, name, revision, path, most);
+  if (!text.ok()) return text.status().with_context(name.text());
+  return text;
+}
+
+Result<fs::path> fetch_model(const Hub& hub, const HubName& name, const HubFetch& fetch) {
+  auto folder = fetch_all(hub, name, fetch);
   if (!folder.ok()) return folder.status().with_context(name.text());
   return folder;
 }
 
-}  // namespace prefixmem::client
+}  // namespace prefixmem

@@ -1,11 +1,11 @@
-#include "client/hub/hub_name.h"
+#include "common/hub/hub_name.h"
 
 #include <algorithm>
 #include <cctype>
 
 #include "common/spec/utf8.h"
 
-namespace prefixmem::client {
+namespace prefixmem {
 namespace {
 
 // What the Hub allows, so that it needs no escape in a URL and is a name of a folder.
@@ -17,6 +17,12 @@ bool is_word(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_commit_name(std::string_view text) {
+  return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+bool HubName::is_commit() const { return is_commit_name(revision); }
 
 bool names_hub(std::string_view text) { return text.starts_with(kHubScheme); }
 
@@ -35,4 +41,12 @@ Result<HubName> parse_hub_name(std::string_view text) {
                           "hf://ORG/NAME@REVISION, a branch, tag or commit");
 }
 
-}  // namespace prefixmem::client
+Result<HubName> parse_pinned_hub_name(std::string_view text) {
+  PM_ASSIGN(HubName name, parse_hub_name(text));
+  if (name.is_commit()) return name;
+  return invalid_argument("\"" + std::string(text) +
+                          "\" may mean other weights tomorrow; allowed: hf://ORG/NAME@COMMIT with "
+                          "the 40 digits of a commit, which `pmt submit` puts there");
+}
+
+}  // namespace prefixmem

@@ -1,11 +1,11 @@
-#include "client/web/download.h"
+#include "common/web/download.h"
 
 #include <curl/curl.h>
 
 #include <memory>
 #include <thread>
 
-namespace prefixmem::client {
+namespace prefixmem::web {
 namespace {
 
 constexpr int kTries = 3;
@@ -34,6 +34,11 @@ size_t on_bytes(const char* data, size_t size, size_t count, void* user) {
   return transfer.taken.ok() ? size * count : 0;
 }
 
+// Called about once a second, however little comes.
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::stop_token*>(user)->stop_requested() ? 1 : 0;
+}
+
 bool passes(CURLcode code) {
   return code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
          code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING;
@@ -52,6 +57,9 @@ void set_up(CURL* curl, const WebRequest& request, Transfer& transfer) {
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "prefixmem");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request.stop);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   if (request.offset > 0) {
     curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, static_cast<curl_off_t>(request.offset));
   }
@@ -73,6 +81,9 @@ WebAnswer fetch(const WebRequest& request, const std::function<Status(std::strin
   const CURLcode code = curl_easy_perform(handle.get());
   const long status = transfer.status();
   if (!transfer.taken.ok()) return {status, transfer.taken};
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return {status, cancelled("stopped while " + request.url + " was fetched")};
+  }
   if (code == CURLE_OK || status >= 400) return {status, {}, status == 429 || status >= 500};
   return {status, unavailable(request.url + " cannot be reached: " + curl_easy_strerror(code)),
           passes(code), code == CURLE_RANGE_ERROR};
@@ -99,4 +110,4 @@ Result<std::string> download(const std::string& url, const BackoffPolicy& pauses
   }
 }
 
-}  // namespace prefixmem::client
+}  // namespace prefixmem::web

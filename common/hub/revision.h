@@ -6,9 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "common/hub/hub_name.h"
 #include "common/status.h"
 
-namespace prefixmem::client {
+namespace prefixmem {
 
 struct HubFile {
   std::string path;
@@ -27,4 +28,8 @@ struct HubRevision {
 // there are none, GGUF files; and the licence. DATA_LOSS where it is no such answer.
 Result<HubRevision> parse_revision(std::string_view json);
 
-}  // namespace prefixmem::client
+// What check_model_folder says; FAILED_PRECONDITION too where of several GGUF files any could be
+// meant.
+Status check_hub_files(const HubName& name, const HubRevision& revision);
+
+}  // namespace prefixmem
