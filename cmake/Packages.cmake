@@ -80,6 +80,7 @@ endforeach()
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_DEPENDS passwd)
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_RECOMMENDS pmt)  # which restores backups
 set(CPACK_DEBIAN_WORKER_PACKAGE_DEPENDS "passwd, openmpi-bin, pmt-libtorch (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_WORKER_PACKAGE_RECOMMENDS ca-certificates)  # for --hub
 set(CPACK_COMPONENT_CLIENT_DESCRIPTION "command line of prefixmem\n Submits, follows and fetches training jobs of a coordinator.")
 set(CPACK_COMPONENT_COORDINATOR_DESCRIPTION "coordinator of prefixmem\n Takes training jobs, places them on workers and keeps what comes out of them.")
 set(CPACK_COMPONENT_WORKER_DESCRIPTION "worker of prefixmem\n Runs training jobs for a coordinator on this host.")

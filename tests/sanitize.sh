@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds coordinator and agent under a sanitizer and runs their unit tests: sanitize.sh [KIND ...], KIND
+# Builds coordinator, agent and client under a sanitizer and runs their unit tests: sanitize.sh [KIND ...], KIND
 # address (with undefined) or thread; without one both, one after the other. Ends at the first finding.
 # What the libraries do among themselves is not looked at: Debian builds them without the sanitizer.
 set -euo pipefail
@@ -18,7 +18,7 @@ for kind in "${kinds[@]}"; do
     *) echo "sanitize: the kind is $kind; allowed: address or thread" >&2 && exit 2 ;;
   esac
   build=build-$kind
-  cmake -S . -B "$build" -G Ninja "-DPREFIXMEM_SANITIZE=$flags" "-DPREFIXMEM_PARTS=agent;coordinator" >/dev/null
+  cmake -S . -B "$build" -G Ninja "-DPREFIXMEM_SANITIZE=$flags" "-DPREFIXMEM_PARTS=agent;coordinator;client" >/dev/null
   cmake --build "$build" --parallel "${JOBS:-$(nproc)}"
   ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 1800 -L unit --parallel "${JOBS:-$(nproc)}"
 done

@@ -47,8 +47,9 @@ Result<Source> source_of(const std::string& given, Session& session) {
   fetch.note = [&](const HubFile& file) {
     session.note("fetching " + file.path + " of " + name.text() + ", " + short_bytes(file.bytes));
   };
-  PM_ASSIGN(const fs::path folder, fetch_model(session.env.hub, name, fetch));
-  return Source{folder, name.name()};
+  const auto folder = fetch_model(session.env.hub, name, fetch);
+  if (!folder.ok()) return folder.status().with_context(name.text());
+  return Source{*folder, name.name()};
 }
 
 Result<int> add_model(const ModelsOptions& options, Session& session) {

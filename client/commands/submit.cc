@@ -85,11 +85,10 @@ Result<int> submit(const SubmitOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(HubModels models, pin_hub_models(request.yaml(), session.env.hub));
   request.set_yaml(std::move(models.yaml));
-  request.mutable_model_configs()->Add(models.configs.begin(), models.configs.end());
+  if (!options.no_upload) PM_TRY(add_model_configs(request.yaml(), models.configs));
+  *request.mutable_model_configs() = {models.configs.begin(), models.configs.end()};
   if (!options.no_upload) {
     const auto note = [&](const std::string& sentence) { session.note(sentence); };
-    PM_ASSIGN(const auto configs, read_model_configs(request.yaml()));
-    request.mutable_model_configs()->Add(configs.begin(), configs.end());
     PM_ASSIGN(*request.mutable_yaml(), upload_named_files(request, *server, note));
   }
   const auto response = server->submit(request);

@@ -2,8 +2,8 @@
 
 #include "common/content/content_name.h"
 #include "common/content/folder_list.h"
+#include "common/content/hub_name.h"
 #include "common/content/model_name.h"
-#include "common/hub/hub_name.h"
 
 namespace prefixmem::client {
 

@@ -17,15 +17,16 @@ constexpr size_t kMostTogether = 2 << 20;  // bytes, which every coordinator tak
 
 }  // namespace
 
-Result<std::vector<v1::ModelConfig>> read_model_configs(const std::string& yaml) {
+Status add_model_configs(const std::string& yaml, std::vector<v1::ModelConfig>& configs) {
   PM_ASSIGN(spec::Tree spec, spec::parse_tree(yaml));
   std::set<std::string> paths;
   PM_TRY(spec::each_path(spec, [&](std::string_view key, const spec::Tree& value) -> Status {
     if (key == "model" && !spec::has_scheme(value.scalar)) paths.insert(value.scalar);
     return {};
   }));
-  std::vector<v1::ModelConfig> configs;
   size_t left = kMostTogether;
+  while (configs.size() > kMost) configs.pop_back();
+  for (const v1::ModelConfig& one : configs) left -= std::min(left, one.config_json().size());
   for (const std::string& path : paths) {
     if (configs.size() == kMost) break;
     auto text = read_file(std::filesystem::path(path) / "config.json",
@@ -36,7 +37,7 @@ Result<std::vector<v1::ModelConfig>> read_model_configs(const std::string& yaml)
     one.set_model(path);
     one.set_config_json(*std::move(text));
   }
-  return configs;
+  return {};
 }
 
 }  // namespace prefixmem::client

@@ -1,9 +1,12 @@
 #include "common/hub/hub.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -11,6 +14,7 @@
 
 #include "common/fd.h"
 #include "common/files.h"
+#include "common/id.h"
 #include "common/sha256.h"
 #include "common/web/download.h"
 
@@ -54,6 +58,23 @@ Result<std::string> digest_of(const fs::path& path, const HubFile& file) {
   return git_blob_of(bytes);
 }
 
+// For a URL. A file's path here has no '/'.
+std::string escaped(std::string_view path) {
+  std::string text;
+  for (const unsigned char c : path) {
+    const bool plain = std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+    text += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
+  }
+  return text;
+}
+
+std::string without_space_around(std::string text) {
+  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
+  text.erase(std::find_if_not(text.rbegin(), text.rend(), is_space).base(), text.end());
+  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), is_space));
+  return text;
+}
+
 int64_t bytes_of(const fs::path& file) {
   std::error_code error;
   const auto bytes = fs::file_size(file, error);
@@ -63,7 +84,9 @@ int64_t bytes_of(const fs::path& file) {
 // One model of one Hub.
 class Fetcher {
  public:
-  Fetcher(const Hub& hub, const HubName& name) : hub_(hub), name_(name) {}
+  Fetcher(
+      const Hub& hub, const HubName& name, std::function<void()> came = [] {})
+      : hub_(hub), name_(name), came_(std::move(came)) {}
 
   Result<HubRevision> revision() const {
     PM_ASSIGN(const std::string answer, text_at(hub_.endpoint + "/api/models/" + name_.repository +
@@ -94,7 +117,7 @@ class Fetcher {
 
  private:
   std::string url_of(const HubFile& file, const std::string& commit) const {
-    return hub_.endpoint + "/" + name_.repository + "/resolve/" + commit + "/" + file.path;
+    return hub_.endpoint + "/" + name_.repository + "/resolve/" + commit + "/" + escaped(file.path);
   }
 
   static Status other_digest(const HubFile& file) {
@@ -121,7 +144,8 @@ class Fetcher {
   // OK: asking again may help, and a while has passed.
   Status go_on_after(const web::WebAnswer& answer, int tries) const {
     if (answer.may_pass && tries < kFruitlessTries) {
-      if (wait_unless_stopped(backoff_delay(hub_.pauses, tries - 1, 1), hub_.stop)) return {};
+      const auto pause = backoff_delay(hub_.pauses, tries - 1, random_share());
+      if (wait_unless_stopped(pause, hub_.stop)) return {};
       return cancelled("stopped between tries");
     }
     PM_TRY(Status(answer.end));
@@ -143,7 +167,7 @@ class Fetcher {
       request.offset = bytes_of(part);
       if (request.offset == bytes && fs::exists(part)) return {};
       if (!goes_on || request.offset > bytes) request.offset = 0;
-      const web::WebAnswer answer = append(request, part);
+      const web::WebAnswer answer = append(request, part, bytes);
       if (answer.whole_only) {
         goes_on = false;
         continue;
@@ -159,61 +183,39 @@ class Fetcher {
     }
   }
 
-  static web::WebAnswer append(const web::WebRequest& request, const fs::path& part) {
+  web::WebAnswer append(const web::WebRequest& request, const fs::path& part, int64_t bytes) const {
     const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (request.offset > 0 ? O_APPEND : O_TRUNC);
     const Fd file(open(part.c_str(), flags, 0644));
     if (!file.valid()) return {0, from_errno("opening " + part.string(), errno)};
-    return web::fetch(request, [&](std::string_view bytes) {
-      return write_all(file.get(), bytes, part.string());
+    int64_t left = bytes - request.offset;
+    return web::fetch(request, [&](std::string_view piece) -> Status {
+      left -= static_cast<int64_t>(piece.size());
+      came_();
+      if (left >= 0) return write_all(file.get(), piece, part.string());
+      return data_loss(request.url + " gives more bytes than the Hub names, " +
+                       std::to_string(bytes));
     });
   }
 
   const Hub& hub_;
   const HubName& name_;
+  const std::function<void()> came_;
 };
-
-Result<fs::path> fetch_all(const Hub& hub, const HubName& name, const HubFetch& fetch) {
-  const Fetcher fetcher(hub, name);
-  PM_ASSIGN(const HubRevision revision, fetcher.revision());
-  PM_TRY(check_hub_files(name, revision));
-  int64_t bytes = 0;
-  for (const HubFile& file : revision.files) bytes += file.bytes;
-  PM_TRY(fetch.admit(bytes));
-  const fs::path base = fetch.folder / name.organisation() / revision.commit;
-  const fs::path folder = base / name.name();
-  PM_TRY(make_folders(folder));
-  PM_ASSIGN(const FileLock lock, FileLock::acquire(base / "lock"));
-  for (const HubFile& file : revision.files) {
-    if (fs::exists(folder / file.path)) continue;
-    fetch.note(file);
-    PM_TRY(fetcher.bring(file, revision.commit, folder));
-  }
-  return folder;
-}
-
-Result<std::string> read_file_of(const Hub& hub, const HubName& name, const HubRevision& revision,
-                                 const std::string& path, int64_t most) {
-  for (const HubFile& file : revision.files) {
-    if (file.path == path) return Fetcher(hub, name).text_of(file, revision.commit, most);
-  }
-  return not_found("it has no " + path);
-}
 
 }  // namespace
 
 std::string hub_token_of_environment() {
-  std::string token = environment("HF_TOKEN");
-  if (!token.empty()) return token;
-  fs::path home = environment("HF_HOME");
-  if (home.empty()) home = fs::path(environment("HOME")) / ".cache" / "huggingface";
-  fs::path file = environment("HF_TOKEN_PATH");
-  if (file.empty()) file = home / "token";
-  auto kept = read_file(file, 4096);
-  if (!kept.ok()) return "";  // nobody has logged in
-  while (!kept->empty() && std::isspace(static_cast<unsigned char>(kept->back())) != 0) {
-    kept->pop_back();
+  if (std::string token = without_space_around(environment("HF_TOKEN")); !token.empty()) {
+    return token;
   }
-  return *std::move(kept);
+  fs::path home = environment("HF_HOME");
+  if (home.empty() && !environment("HOME").empty()) {
+    home = fs::path(environment("HOME")) / ".cache" / "huggingface";
+  }
+  fs::path file = environment("HF_TOKEN_PATH");
+  if (file.empty() && !home.empty()) file = home / "token";
+  const auto kept = read_file(file, 4096);
+  return kept.ok() ? without_space_around(*kept) : "";  // nobody has logged in
 }
 
 Hub hub_of_environment() {
@@ -224,22 +226,49 @@ Hub hub_of_environment() {
   return hub;
 }
 
+Result<Hub> hub_of_operator(const std::string& url) {
+  Hub hub;
+  hub.endpoint = url;
+  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
+  hub.token = without_space_around(environment("HF_TOKEN"));
+  const size_t host = hub.endpoint.find("://");
+  const std::string scheme = hub.endpoint.substr(0, host);
+  const bool named = host != std::string::npos && host + 3 < hub.endpoint.size();
+  if (named && (scheme == "https" || scheme == "http") && url.find('@') == std::string::npos) {
+    return hub;
+  }
+  return invalid_argument("the URL of the Hub is \"" + url.substr(0, url.find("://")) +
+                          "…\"; allowed: https://HOST[:PORT][/PATH], or http, without a user");
+}
+
 Result<HubRevision> find_revision(const Hub& hub, const HubName& name) {
-  auto revision = Fetcher(hub, name).revision();
-  if (!revision.ok()) return revision.status().with_context(name.text());
-  return revision;
+  return Fetcher(hub, name).revision();
 }
 
 Result<std::string> read_hub_file(const Hub& hub, const HubName& name, const HubRevision& revision,
                                   const std::string& path, int64_t most) {
-  auto text = read_file_of(hub, name, revision, path, most);
-  if (!text.ok()) return text.status().with_context(name.text());
-  return text;
+  for (const HubFile& file : revision.files) {
+    if (file.path == path) return Fetcher(hub, name).text_of(file, revision.commit, most);
+  }
+  return not_found("it has no " + path);
 }
 
 Result<fs::path> fetch_model(const Hub& hub, const HubName& name, const HubFetch& fetch) {
-  auto folder = fetch_all(hub, name, fetch);
-  if (!folder.ok()) return folder.status().with_context(name.text());
+  const Fetcher fetcher(hub, name, fetch.came);
+  PM_ASSIGN(const HubRevision revision, fetcher.revision());
+  PM_TRY(check_hub_files(name, revision));
+  int64_t bytes = 0;
+  for (const HubFile& file : revision.files) bytes += file.bytes;
+  PM_TRY(fetch.admit(bytes));
+  const fs::path base = fetch.folder / name.organisation() / revision.commit;
+  const fs::path folder = base / name.name();
+  PM_TRY(make_folders(folder));
+  PM_ASSIGN(const FileLock lock, FileLock::acquire(base / ".lock"));
+  for (const HubFile& file : revision.files) {
+    if (fs::exists(folder / file.path)) continue;
+    fetch.note(file);
+    PM_TRY(fetcher.bring(file, revision.commit, folder));
+  }
   return folder;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "common/backoff.h"
-#include "common/hub/hub_name.h"
+#include "common/content/hub_name.h"
 #include "common/hub/revision.h"
 #include "common/status.h"
 
@@ -27,9 +27,12 @@ std::string hub_token_of_environment();
 // With HF_ENDPOINT too.
 Hub hub_of_environment();
 
+// Whom an operator allows, with HF_TOKEN alone. INVALID_ARGUMENT.
+Result<Hub> hub_of_operator(const std::string& url);
+
 // Of all functions here: NOT_FOUND where the Hub has no such revision or file, FAILED_PRECONDITION
-// where it wants a token, DATA_LOSS for what is not what it names, UNAVAILABLE, RESOURCE_EXHAUSTED
-// where the disk is full; each names the model.
+// where it wants a token, DATA_LOSS for what is not what it names, UNAVAILABLE after some tries,
+// RESOURCE_EXHAUSTED where the disk is full. Callers name the model.
 
 Result<HubRevision> find_revision(const Hub& hub, const HubName& name);
 
@@ -43,6 +46,7 @@ struct HubFetch {
   std::function<Status(int64_t bytes)> admit = [](int64_t) { return Status(); };
   // Told of each file before it is fetched.
   std::function<void(const HubFile& file)> note = [](const HubFile&) {};
+  std::function<void()> came = [] {};  // called with each piece of a file
 };
 
 // A folder of the model's name that holds the revision's files, each whole and with the digest that

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/content/folder_list.h"
+#include "common/content/hub_name.h"
 #include "common/content/model_name.h"
-#include "common/hub/hub_name.h"
 #include "common/sha256.h"
 
 namespace prefixmem {
@@ -15,6 +15,7 @@ using nlohmann::json;
 
 constexpr std::string_view kWeights = ".safetensors";
 constexpr std::string_view kGguf = ".gguf";
+constexpr int64_t kMostBytes = int64_t{1} << 42;  // of a file; the sum of a list of them is one too
 
 // model.safetensors and its shards; others of that ending are adapters or another program's.
 bool is_weights(std::string_view path) {
@@ -43,7 +44,7 @@ HubFile file_of(const json& entry) {
 
 bool is_sound(const HubFile& file) {
   const bool named = file.sha256.empty() ? is_commit_name(file.blob) : is_sha256(file.sha256);
-  return named && file.bytes >= 0 && stays_below(file.path);
+  return named && file.bytes >= 0 && file.bytes <= kMostBytes && stays_below(file.path);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/hub/hub_name.h"
+#include "common/content/hub_name.h"
 #include "common/status.h"
 
 namespace prefixmem {

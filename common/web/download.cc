@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <thread>
 
@@ -40,8 +42,24 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 }
 
 bool passes(CURLcode code) {
-  return code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
-         code == CURLE_RECV_ERROR || code == CURLE_PARTIAL_FILE || code == CURLE_GOT_NOTHING;
+  constexpr std::array kPassing = {CURLE_COULDNT_RESOLVE_PROXY,
+                                   CURLE_COULDNT_RESOLVE_HOST,
+                                   CURLE_COULDNT_CONNECT,
+                                   CURLE_OPERATION_TIMEDOUT,
+                                   CURLE_SSL_CONNECT_ERROR,
+                                   CURLE_SEND_ERROR,
+                                   CURLE_RECV_ERROR,
+                                   CURLE_PARTIAL_FILE,
+                                   CURLE_GOT_NOTHING,
+                                   CURLE_HTTP2,
+                                   CURLE_HTTP2_STREAM};
+  return std::find(kPassing.begin(), kPassing.end(), code) != kPassing.end();
+}
+
+// What asking again will not change.
+bool is_lasting(CURLcode code) {
+  return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+         code == CURLE_PEER_FAILED_VERIFICATION;
 }
 
 void set_up(CURL* curl, const WebRequest& request, Transfer& transfer) {
@@ -85,8 +103,9 @@ WebAnswer fetch(const WebRequest& request, const std::function<Status(std::strin
     return {status, cancelled("stopped while " + request.url + " was fetched")};
   }
   if (code == CURLE_OK || status >= 400) return {status, {}, status == 429 || status >= 500};
-  return {status, unavailable(request.url + " cannot be reached: " + curl_easy_strerror(code)),
-          passes(code), code == CURLE_RANGE_ERROR};
+  const std::string sentence = request.url + " cannot be reached: " + curl_easy_strerror(code);
+  if (is_lasting(code)) return {status, failed_precondition(sentence)};
+  return {status, unavailable(sentence), passes(code), code == CURLE_RANGE_ERROR};
 }
 
 Result<std::string> download(const std::string& url, const BackoffPolicy& pauses) {

@@ -30,8 +30,9 @@ struct WebRequest {
 
 struct WebAnswer {
   long status = 0;  // of HTTP; 0 of a file, and where there was no answer
-  Status end;       // UNAVAILABLE where it broke off, naming the URL; the failure of `take`;
-                    // CANCELLED where `stop` was raised
+  Status end;       // naming the URL: UNAVAILABLE where it broke off, FAILED_PRECONDITION where the
+                    // URL or its certificate is bad; CANCELLED where `stop` was raised; the failure
+                    // of `take`
 
   bool may_pass = false;    // whether asking again may help
   bool whole_only = false;  // the server does not begin at an offset

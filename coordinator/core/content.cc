@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "common/content/content_name.h"
+#include "common/content/hub_name.h"
 #include "common/content/root_name.h"
-#include "common/hub/hub_name.h"
 #include "common/spec/paths.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/content_files.h"

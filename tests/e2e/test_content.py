@@ -61,19 +61,22 @@ def test_rows_and_adapter_travel(lab, cluster, tmp_path):
     assert rows in kept
 
 
-def test_a_model_of_the_hub_is_fetched_by_the_worker(lab, cluster, tmp_path, monkeypatch):
+def test_a_model_of_the_hub_is_fetched_once_a_host(lab, cluster, tmp_path, monkeypatch):
     cluster.start_coordinator(**COORDINATOR)
     with hub.serve(lab.model) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.address)
-        cluster.start_worker(hub=served.address)
+        for _ in range(2):
+            cluster.start_worker(hub=served.address, cache=tmp_path / "cache")
         name = f"hf://org/tiny@{hub.COMMIT}"
-        model = {"method": {"type": "lora", "r": 2}, "resources__ranks": 1}
+        model = {"method": {"type": "lora", "r": 2}}  # with as many ranks as a worker has slots
         first = submit(cluster, lab.spec("first", model="hf://org/tiny", **model))
         second = submit(cluster, lab.spec("second", model="hf://org/tiny@main", **model))
         beside = submit(cluster, lab.spec("beside", **model), "--no-upload")
         for job in (first, second, beside):
             succeeded(cluster, job)
         assert show(cluster, first)["spec"]["model"] == name
+        workers = {show(cluster, job)["worker_id"] for job in (first, second)}
+        assert len(workers) == 2
         weights = [file for file in served.asked if file == "model.safetensors"]
         assert len(weights) == 1, served.asked
         digests = [adapter_of(cluster, j, tmp_path / j) for j in (first, second, beside)]

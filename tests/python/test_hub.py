@@ -61,7 +61,14 @@ def test_the_commit_and_the_configuration_are_sent(client, service, hub):
     assert [(one.model, one.config_json) for one in sent.model_configs] == [(name, CONFIG)]
 
 
+def test_a_commit_needs_no_hub(client, service, hub):
+    hub.answers.clear()
+    client.submit({"model": f"hf://org/tiny@{COMMIT}"})
+    assert not service.requests[-1].model_configs
+
+
 def test_the_token_is_for_the_hub_alone(client, hub, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_TOKEN", "\n")
     (tmp_path / "token").write_text("hf_secret\n")
     config = f"/org/tiny/resolve/{COMMIT}/config.json"
     hub.answers[config] = (302, f"http://localhost:{hub.server_port}/elsewhere")

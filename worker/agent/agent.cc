@@ -90,6 +90,9 @@ struct Agent::State {
   Status wire(AttemptOptions attempts);
   Result<HttpServer::Answer> metrics() const;
   std::string unhealthy();
+  fs::path content_folder() const {
+    return options.cache.empty() ? work_dir / "content" : fs::absolute(options.cache);
+  }
   void serve();
 
   const AgentOptions options;
@@ -162,8 +165,9 @@ Result<std::optional<JobUser>> Agent::State::choose_job_user(const TrainerProgra
   PM_ASSIGN(const JobUser user, find_job_user(options.job_user));
   PM_TRY(make_folders(programs.cache));
   PM_TRY(give(programs.cache, user));
-  for (const fs::path& path :
-       {work_dir, programs.trainer, programs.mpirun, programs.rsh, programs.orted}) {
+  PM_TRY(make_folders(content_folder()));
+  for (const fs::path& path : {work_dir, content_folder(), programs.trainer, programs.mpirun,
+                               programs.rsh, programs.orted}) {
     if (!path.empty()) PM_TRY(check_reach(path, user));
   }
   return std::optional(user);
@@ -175,12 +179,15 @@ Status Agent::State::wire(AttemptOptions attempts) {
   const ChannelSource channel = [this] { return dialler->current(); };
   store = make_grpc_artifact_store(channel);
   content = make_grpc_content_source(channel);
-  ContentCacheOptions kept{work_dir / "content", options.cache_limit_bytes};
+  ContentCacheOptions kept{content_folder(), options.cache_limit_bytes};
   kept.reserve_bytes = std::max(kept.reserve_bytes, 2 * options.least_free_bytes);
   PM_ASSIGN(cache, ContentCache::open(std::move(kept)));
   InputOptions sources{.backoff = attempts.transfer_backoff};
   PM_ASSIGN(sources.roots, Roots::parse(options.roots));
-  if (!options.hub.empty()) sources.hub = Hub{options.hub, hub_token_of_environment()};
+  if (!options.hub.empty()) {
+    PM_ASSIGN(Hub hub, hub_of_operator(options.hub));
+    sources.hub = std::move(hub);
+  }
   inputs = std::make_unique<Inputs>(*cache, *content, std::move(sources));
   worker_metrics = std::make_unique<WorkerMetrics>(registry, card.id, card.slots);
   job_metrics = std::make_unique<JobMetrics>(

@@ -19,6 +19,7 @@ struct AgentOptions {
   tls::ClientFiles tls;                           // of the channel to it
   std::filesystem::path work_dir;                 // made where missing; one agent at a time
   std::vector<std::string> roots;                 // NAME=DIR; none: specs may name any path
+  std::filesystem::path cache;                    // of content; empty: in the work folder
   std::string hub;                                // URL of the Hub; empty: nothing is fetched there
   int slots = 0;                                  // ranks that fit; 0: one a GPU, or one a core
   int64_t memory_bytes = 0;                       // for jobs; 0: what the host has

@@ -9,7 +9,7 @@ namespace prefixmem::agent {
 
 ParsedOptions parse_options(int argc, char** argv) {
   AgentOptions options;
-  std::string work_dir, ready_file;
+  std::string work_dir, cache, ready_file;
   CLI::App app("Runs training jobs for a coordinator on this host.");
   app.set_version_flag("--version", "pmt-worker " + std::string(version()));
   app.add_option("--coordinator", options.coordinator, "HOST:PORT of the coordinator")
@@ -23,9 +23,13 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--work-dir", work_dir,
                  "Folder for the jobs' files, encoded rows and this worker's id")
       ->required();
+  app.add_option(
+      "--cache", cache,
+      "Folder for data and models from elsewhere, on a disk of this host; its workers of "
+      "one account may share it, so that each is fetched once; default: content in the "
+      "work folder");
   app.add_option("--cache-limit", options.cache_limit_bytes,
-                 "Most that data and models from the coordinator may take in the work folder, in "
-                 "bytes or e.g. 200GB; default: 64GiB")
+                 "Most that these may take, in bytes or e.g. 200GB; default: 64GiB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber);
   app.add_option("--min-free-disk", options.least_free_bytes,
@@ -76,6 +80,7 @@ ParsedOptions parse_options(int argc, char** argv) {
     return {std::nullopt, app.exit(error) == 0 ? 0 : 2};
   }
   options.work_dir = work_dir;
+  options.cache = cache;
   options.ready_file = ready_file;
   return {options, 0};
 }

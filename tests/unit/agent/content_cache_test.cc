@@ -28,7 +28,15 @@ class ContentCacheTest : public testing::Test {
     cache_ = std::move(opened).value();
   }
   Result<CachedContent> try_to_get(const ContentName& name, const std::stop_token& stop = {}) {
-    return cache_->get(ContentOrigin(name, source_, {Millis(1), Millis(1), 1, 0}), stop);
+    return get_from(*cache_, name, stop);
+  }
+  Result<CachedContent> get_from(ContentCache& cache, const ContentName& name,
+                                 const std::stop_token& stop = {}) {
+    return cache.get(ContentOrigin(name, source_, {Millis(1), Millis(1), 1, 0}), stop);
+  }
+  // Of another worker of this host, over the same folder.
+  std::unique_ptr<ContentCache> another(int64_t limit = 1000) {
+    return *ContentCache::open({folder_.path(), limit});
   }
   CachedContent get(const ContentName& name) {
     auto content = try_to_get(name);
@@ -51,7 +59,7 @@ TEST_F(ContentCacheTest, FetchesAFileOnceUnderItsName) {
   EXPECT_EQ(first.path.filename(), "train.csv");
   EXPECT_EQ(first.path, second.path);
   EXPECT_EQ(source_.fetched().size(), 1u);
-  EXPECT_EQ(cache_->used_bytes(), 4);
+  EXPECT_EQ(*cache_->used_bytes(), 4);
   EXPECT_TRUE(is_tidy());
 }
 
@@ -59,12 +67,12 @@ TEST_F(ContentCacheTest, TheSameContentUnderAnotherNameIsFetchedOnce) {
   ContentName name = source_.add("train.jsonl", "rows");
   get(name);
   name.name = "train.csv";
-  const CachedContent content = get(name);
-  EXPECT_EQ(content.path.filename(), "train.csv");
-  EXPECT_EQ(*read_file(content.path), "rows");
+  const fs::path path = get(name).path;
+  EXPECT_EQ(path.filename(), "train.csv");
+  EXPECT_EQ(*read_file(path), "rows");
   EXPECT_EQ(source_.fetched().size(), 1u);
   open();
-  EXPECT_EQ(cache_->used_bytes(), 4) << "a link takes no room";
+  EXPECT_EQ(*cache_->used_bytes(), 4) << "a link takes no room";
 }
 
 TEST_F(ContentCacheTest, FetchesAFolderWithAllOfItsFiles) {
@@ -72,7 +80,7 @@ TEST_F(ContentCacheTest, FetchesAFolderWithAllOfItsFiles) {
   const CachedContent content = get(name);
   EXPECT_EQ(*read_file(content.path / "config.json"), "{}");
   EXPECT_EQ(*read_file(content.path / "a" / "weights"), "www");
-  EXPECT_EQ(cache_->used_bytes(), 5);
+  EXPECT_EQ(*cache_->used_bytes(), 5);
   EXPECT_TRUE(is_tidy());
   get(name);
   EXPECT_EQ(source_.fetched().size(), 3u);
@@ -110,7 +118,7 @@ TEST_F(ContentCacheTest, AFailedFetchLetsTheNextOneTry) {
   EXPECT_EQ(status.code(), Code::kDataLoss);
   EXPECT_THAT(status.message(), HasSubstr(to_string(name)));
   EXPECT_FALSE(cache_->has(content_key(name)));
-  EXPECT_EQ(cache_->used_bytes(), 0);
+  EXPECT_EQ(*cache_->used_bytes(), 0);
   EXPECT_TRUE(is_tidy());
   EXPECT_EQ(*read_file(get(name).path), "rows");
 }
@@ -154,7 +162,7 @@ TEST_F(ContentCacheTest, TheLeastRecentlyUsedGivesWay) {
   EXPECT_TRUE(cache_->has(content_key(a)));
   EXPECT_FALSE(cache_->has(content_key(b)));
   EXPECT_TRUE(cache_->has(content_key(c)));
-  EXPECT_EQ(cache_->used_bytes(), 8);
+  EXPECT_EQ(*cache_->used_bytes(), 8);
   EXPECT_TRUE(is_tidy());
 }
 
@@ -205,10 +213,98 @@ TEST_F(ContentCacheTest, ARestartKeepsWholeEntriesAndTheirOrder) {
   fs::create_directories(folder_.path() / "incoming" / std::string(64, 'a'));
   open(10);
   EXPECT_TRUE(is_tidy());
-  EXPECT_EQ(cache_->used_bytes(), 8);
+  EXPECT_EQ(*cache_->used_bytes(), 8);
   get(source_.add("c", "cccc"));
   EXPECT_TRUE(cache_->has(content_key(a)));
   EXPECT_FALSE(cache_->has(content_key(b)));
+}
+
+TEST_F(ContentCacheTest, WorkersOfOneHostFetchOnce) {
+  const ContentName name = source_.add("f", "rows");
+  const auto other = another();
+  std::atomic<int> asked = 0;
+  source_.on_fetch([&] {
+    while (asked < 8) std::this_thread::yield();
+  });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      ++asked;
+      const auto content = get_from(i % 2 == 0 ? *cache_ : *other, name);
+      ASSERT_TRUE(content.ok()) << content.status().message();
+      EXPECT_EQ(*read_file(content->path), "rows");
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(source_.fetched().size(), 1u);
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, WhatAnotherWorkerUsesNeverGivesWay) {
+  open(10);
+  auto other = another(10);
+  const ContentName a = source_.add("a", "aaaa"), b = source_.add("b", "bbbb");
+  auto held = get_from(*other, a);
+  get(b);
+  get(source_.add("c", "cccc"));
+  EXPECT_TRUE(cache_->has(content_key(a)));
+  EXPECT_FALSE(cache_->has(content_key(b))) << "a was used before it";
+  EXPECT_EQ(*read_file(held->path), "aaaa");
+  held = Status();
+  other.reset();
+  get(b);
+  EXPECT_FALSE(cache_->has(content_key(a)));
+  EXPECT_FALSE(fs::exists(folder_.path() / "locks" / content_key(a)));
+}
+
+TEST_F(ContentCacheTest, RoomIsKeptForWhatAnotherWorkerFetches) {
+  open(10);
+  const auto other = another(10);
+  const ContentName a = source_.add("a", "aaaaaa"), b = source_.add("b", "bbbbbb");
+  Status refused;
+  source_.on_fetch([&] {
+    source_.on_fetch({});
+    refused = get_from(*other, b).status();
+  });
+  get(a);
+  EXPECT_EQ(refused.code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.message(), HasSubstr("jobs that run use 6 bytes"));
+  EXPECT_TRUE(get_from(*other, b).ok()) << "a is used no more";
+}
+
+TEST_F(ContentCacheTest, AWorkerThatStartsLeavesWhatAnotherFetches) {
+  const ContentName name = source_.add("f", "rows");
+  source_.on_fetch([&] { EXPECT_NE(another(), nullptr); });
+  EXPECT_EQ(*read_file(get(name).path), "rows");
+}
+
+TEST_F(ContentCacheTest, AStopEndsTheWaitForAnotherWorker) {
+  const ContentName name = source_.add("f", "rows");
+  const auto other = another();
+  std::stop_source stop;
+  source_.on_fetch([&] {
+    std::thread waiter([&] {
+      EXPECT_EQ(get_from(*other, name, stop.get_token()).status().code(), Code::kCancelled);
+    });
+    stop.request_stop();
+    waiter.join();
+  });
+  EXPECT_EQ(*read_file(get(name).path), "rows");
+}
+
+TEST_F(ContentCacheTest, AnotherWorkerFetchesWhatOneCouldNot) {
+  const ContentName name = source_.add("f", "rows");
+  const auto other = another();
+  source_.answer({data_loss("damaged")});
+  std::thread second;
+  source_.on_fetch([&] {
+    source_.on_fetch({});
+    second = std::thread([&] { EXPECT_TRUE(get_from(*other, name).ok()); });
+  });
+  EXPECT_EQ(refusal(name).code(), Code::kDataLoss);
+  second.join();
+  EXPECT_EQ(source_.fetched().size(), 2u);
+  EXPECT_TRUE(is_tidy());
 }
 
 TEST_F(ContentCacheTest, AListThatLeavesItsFolderIsRefused) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -55,7 +56,7 @@ TEST_F(HubOriginTest, IsFetchedOnceHoweverManyWantIt) {
   EXPECT_EQ(*read_file(place_ / "config.json"), "{}");
   EXPECT_THAT(hub_.asked(),
               UnorderedElementsAre(FakeHub::kCommit, "config.json", FakeHub::kWeights));
-  EXPECT_EQ(cache_->used_bytes(), 9);
+  EXPECT_EQ(*cache_->used_bytes(), 9);
   const auto mode = std::filesystem::status(place_ / "model.safetensors").permissions();
   EXPECT_EQ(mode & std::filesystem::perms::owner_write, std::filesystem::perms::none);
 }
@@ -82,12 +83,54 @@ TEST_F(HubOriginTest, GoesOnWhereItBrokeOff) {
   EXPECT_THAT(hub_.asked(), testing::Contains(std::string(FakeHub::kWeights) + " bytes=3-"));
 }
 
+TEST_F(HubOriginTest, WaitsForAHubThatBreaksOffAgainAndAgain) {
+  hub_.broken = 12;  // more often than one fetch tries
+  ASSERT_TRUE(localize(name_).ok());
+  EXPECT_EQ(*read_file(place_ / "model.safetensors"), "weights");
+}
+
+TEST_F(HubOriginTest, TheTokenIsForTheHubAlone) {
+  FakeHub elsewhere;
+  hub_.token = "hf_secret";
+  hub_.leads_to = elsewhere.as_seen_by_a_client().endpoint;
+  Hub hub = hub_.as_seen_by_a_client();
+  hub.token = hub_.token;
+  const Inputs inputs(*cache_, content_, {.hub = hub});
+  EXPECT_EQ(inputs.localize("model: " + name_, {}).status().message(), "");
+  EXPECT_EQ(hub_.shown(), "Bearer hf_secret");
+  EXPECT_THAT(elsewhere.asked(), testing::ElementsAre(FakeHub::kWeights));
+  EXPECT_EQ(elsewhere.shown(), "");
+  hub.token = "hf_other";
+  open();
+  std::filesystem::remove_all(place_.parent_path());
+  const Inputs others(*cache_, content_, {.hub = hub});
+  const Status refused = others.localize("model: " + name_, {}).status();
+  EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(refused.message(), testing::Not(HasSubstr("hf_")));
+}
+
+TEST_F(HubOriginTest, JobsOfAnotherAccountMayReadIt) {
+  ASSERT_TRUE(localize(name_).ok());
+  using std::filesystem::perms;
+  const auto mode = [](const auto& path) { return std::filesystem::status(path).permissions(); };
+  EXPECT_NE(mode(place_ / "model.safetensors") & perms::others_read, perms::none);
+  for (const auto& folder : {place_, place_.parent_path()}) {
+    EXPECT_NE(mode(folder) & perms::others_exec, perms::none) << folder;
+  }
+}
+
+TEST_F(HubOriginTest, MoreBytesThanTheHubNamesAreNotTaken) {
+  hub_.bytes[FakeHub::kWeights] = "weights and more";
+  const Status status = localize(name_).status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("gives more bytes than the Hub names, 7"));
+}
+
 TEST_F(HubOriginTest, OtherBytesThanTheHubNamesAreNotKept) {
   hub_.bytes[FakeHub::kWeights] = "weighty";
   const Status status = localize(name_).status();
   EXPECT_EQ(status.code(), Code::kDataLoss);
-  EXPECT_THAT(status.message(),
-              HasSubstr("model: " + name_ + ": " + name_ + ": model.safetensors arrived with"));
+  EXPECT_THAT(status.message(), HasSubstr("model: " + name_ + ": model.safetensors arrived with"));
   EXPECT_FALSE(exists(place_));
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "incoming"));
 }
@@ -114,12 +157,24 @@ TEST_F(HubOriginTest, AStopEndsAFetchThatStalls) {
   std::stop_source stop;
   std::thread job(
       [&] { EXPECT_EQ(localize(name_, stop.get_token()).status().code(), Code::kCancelled); });
-  while (!exists(folder_.path() / "incoming" / (std::string(FakeHub::kCommit) + ".hub"))) {
-    std::this_thread::yield();
-  }
+  const auto asked_for_weights = [&] {
+    const auto asked = hub_.asked();
+    return std::find(asked.begin(), asked.end(), FakeHub::kWeights) != asked.end();
+  };
+  while (!asked_for_weights()) std::this_thread::yield();
   stop.request_stop();
   job.join();
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "incoming"));
+}
+
+TEST(HubOfOperator, IsAUrlWithoutAUser) {
+  EXPECT_EQ(hub_of_operator("https://hub.example:8443/hf/")->endpoint,
+            "https://hub.example:8443/hf");
+  for (const char* bad : {"", "huggingface.co", "https://", "file:///etc", "https://u:p@hub"}) {
+    const Status status = hub_of_operator(bad).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << bad;
+    EXPECT_THAT(status.message(), testing::Not(HasSubstr("u:p"))) << bad;
+  }
 }
 
 TEST_F(HubOriginTest, OnlyCommitsAndOnlyWhereTheOperatorAllowsIt) {

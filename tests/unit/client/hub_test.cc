@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/hub/hub_name.h"
+#include "common/content/hub_name.h"
 #include "common/hub/revision.h"
 #include "common/sha256.h"
 #include "tests/unit/client/pmt_runner.h"
@@ -101,6 +101,15 @@ TEST_F(HubTest, ASpecIsSentWithTheCommitAndTheConfiguration) {
     EXPECT_EQ(sent.model_configs(0).config_json(), "{}");
   }
   EXPECT_THAT(hub.asked(), testing::Not(testing::Contains(FakeHub::kWeights)));
+}
+
+TEST_F(HubTest, ACommitNeedsNoHub) {
+  pmt.write("job.yaml", "name: a\nmodel: hf://org/tiny@" + std::string(FakeHub::kCommit) + "\n");
+  hub.token = "hf_secret";  // config.json is not for this client
+  EXPECT_EQ(pmt.run({"submit", pmt.path("job.yaml").string()}).code, 0);
+  EXPECT_EQ(pmt.service.submitted.back().model_configs_size(), 0);
+  pmt.hub.endpoint = "http://127.0.0.1:1";
+  EXPECT_EQ(pmt.run({"submit", pmt.path("job.yaml").string()}).code, 0);
 }
 
 TEST_F(HubTest, ASpecThatNamesNoModelOfTheHubIsNotSent) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "client/benchmarks/registry.h"
+#include "common/clock.h"
 #include "common/files.h"
 #include "common/sha256.h"
 #include "tests/unit/client/registry_example.h"
@@ -135,7 +136,9 @@ TEST(Download, ReadsFilesAndNamesWhatItCannotReach) {
   EXPECT_EQ(*web::download("file://" + (folder.path() / "a").string()), "bytes");
   const std::string none = "file://" + (folder.path() / "b").string();
   EXPECT_THAT(web::download(none).status().message(), HasSubstr(none + " cannot be reached: "));
-  EXPECT_EQ(web::download("gopher://example.org/").status().code(), Code::kUnavailable);
+  EXPECT_EQ(web::download("gopher://example.org/").status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(web::download("http://127.0.0.1:1/", {Millis(1), Millis(1), 1, 0}).status().code(),
+            Code::kUnavailable);
 }
 
 TEST(ShippedRegistry, IsWholeAndHasTheMirrorsRows) {

@@ -51,6 +51,11 @@ std::vector<std::string> FakeHub::asked() {
   return asked_;
 }
 
+std::string FakeHub::shown() {
+  const std::lock_guard lock(mutex_);
+  return shown_;
+}
+
 void FakeHub::forget_requests() {
   const std::lock_guard lock(mutex_);
   asked_.clear();
@@ -71,6 +76,10 @@ Result<HttpServer::Answer> FakeHub::give(const HttpRequest& request) {
   }
   const std::lock_guard lock(mutex_);
   const std::string& whole = bytes.at(path);
+  if (path == kWeights) shown_ = request.header("authorization");
+  if (path == kWeights && !leads_to.empty()) {
+    return HttpServer::Answer(Page{"", kPlainText, 302, {{"Location", leads_to + request.path}}});
+  }
   if (path != kWeights || (broken == 0 && !stalls)) {
     return HttpServer::Answer(Page{whole, "application/octet-stream"});
   }

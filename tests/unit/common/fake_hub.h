@@ -42,14 +42,17 @@ class FakeHub {
   // Files and revisions that were asked for, with the range where one was.
   std::vector<std::string> asked();
   void forget_requests();
+  // What was shown for the weights; empty: none.
+  std::string shown();
 
   // Changed while nobody asks.
   std::map<std::string, std::string> bytes = {{"config.json", "{}"}, {kWeights, "weights"}};
   std::string listed =
       fake_hub::answer(fake_hub::small("config.json"), fake_hub::large(kWeights, "weights"));
-  std::string token;    // that it wants; empty: none
-  int broken = 0;       // answers with weights that break off
-  bool stalls = false;  // weights never come to their end
+  std::string token;     // that it wants; empty: none
+  int broken = 0;        // answers with weights that break off
+  bool stalls = false;   // weights never come to their end
+  std::string leads_to;  // another endpoint that weights come from; empty: none
 
  private:
   Result<HttpServer::Answer> list(const HttpRequest& request);
@@ -58,6 +61,7 @@ class FakeHub {
 
   std::mutex mutex_;
   std::vector<std::string> asked_;
+  std::string shown_;
   std::unique_ptr<HttpServer> server_;  // last: its threads use the others
 };
 

@@ -3,15 +3,19 @@
 //   <sha256>/NAME           a file, whole and checked
 //   <sha256>.folder/NAME/   a folder, likewise; <sha256> is of the list of its files
 //   <commit>.hub/NAME/      a model of the Hub
-//   incoming/               on its way; emptied at the start
+//   incoming/<key>/         on its way, with the bytes that are kept free for it
+//   locks/<key>             shared by the processes whose jobs use it, exclusive while it comes or
+//   goes
 //
-// An entry of the folder is there when its rename is: nothing half-fetched has such a name.
+// An entry of the folder is there when its rename is: nothing half-fetched has such a name. Several
+// workers of a host may have one folder.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -19,6 +23,7 @@
 
 #include "common/status.h"
 #include "common/thread_annotations.h"
+#include "worker/agent/inputs/host_lock.h"
 #include "worker/agent/inputs/origin.h"
 
 namespace prefixmem::agent {
@@ -40,7 +45,7 @@ struct CachedContent {
 // Thread-safe. Outlives its leases.
 class ContentCache {
  public:
-  // Takes up what an earlier life of the agent has left.
+  // Takes up what earlier lives of agents have left.
   static Result<std::unique_ptr<ContentCache>> open(ContentCacheOptions options);
 
   // Fetches what is not here, once however many ask at a time. What the origin says,
@@ -50,45 +55,73 @@ class ContentCache {
   // Whether get() would have nothing to fetch now.
   bool has(const std::string& key) const;
 
-  int64_t used_bytes() const;
+  // Of whole entries.
+  Result<int64_t> used_bytes() const;
 
  private:
-  struct Entry {
-    int64_t bytes = 0;
+  // An entry that jobs of this process use.
+  struct Held {
+    HostLock lock;  // shared
     int leases = 0;
-    uint64_t last_use = 0;  // the higher, the later
+  };
+  // An entry that nobody uses, and until this is destroyed nobody can.
+  struct Unused {
+    std::string key;
+    HostLock lock;  // exclusive
+    int64_t bytes = 0;
+    std::filesystem::file_time_type last_use;
+  };
+  struct Room {
+    int64_t taken = 0;   // by entries, and for those on their way
+    int64_t free = 0;    // on the disk
+    int64_t usable = 0;  // of that, for further entries
   };
   class Fetch;
 
   explicit ContentCache(ContentCacheOptions options) : options_(std::move(options)) {}
 
-  Status load() PM_EXCLUDES(mutex_);
+  std::filesystem::path place(const std::string& key) const { return options_.folder / key; }
   std::filesystem::path incoming() const { return options_.folder / "incoming"; }
-  // None: it is not here, and the caller is to fetch it; others wait until conclude().
+  std::filesystem::path lock_of(const std::string& name) const {
+    return options_.folder / "locks" / name;
+  }
+  // What nobody fetches or removes any more.
+  Status remove_leftovers() const;
+  Result<std::vector<std::string>> keys() const;
+
+  // None: it is not here, or is just coming or going.
+  Result<std::optional<HostLock>> lock_where_it_is(const std::string& key) const;
+  Result<ContentLease> find(const std::string& key) PM_REQUIRES(mutex_);
+  // None: it is not here, and the caller is to bring it; others wait until conclude().
   Result<ContentLease> take_or_begin(const std::string& key, const std::stop_token& stop);
-  // Counts what has been fetched, or lets another try.
-  ContentLease conclude(const std::string& key, const Result<int64_t>& fetched);
+  // Fetches it, unless another process does; the lock is shared.
+  Result<HostLock> bring(const Origin& origin, const std::stop_token& stop);
+  Status fetch(const Origin& origin, const std::stop_token& stop);
+  // Lets jobs use what was brought, or another try.
+  ContentLease conclude(const std::string& key, Result<HostLock>& brought);
   ContentLease lease(const std::string& key) PM_REQUIRES(mutex_);
   void let_go(const std::string& key);
   // Where content that is leased lies under its name.
   Result<std::filesystem::path> view(const std::string& key, const std::string& name) const;
 
-  // Removes unused entries until `bytes` more fit, and counts them as taken.
-  Status reserve(int64_t bytes);
-  void unreserve(int64_t bytes);
+  // Removes unused entries until `bytes` more fit, and keeps them free for the entry.
+  Status reserve(const std::string& key, int64_t bytes);
   // Out of sight, to be removed.
-  Result<std::vector<std::filesystem::path>> put_aside(int64_t bytes) PM_REQUIRES(mutex_);
-  int64_t taken() const PM_REQUIRES(mutex_);
+  Result<std::vector<std::filesystem::path>> put_aside(int64_t bytes);
+  Result<std::vector<Unused>> unused_entries();
+  Result<Room> room() const;
+  // What must give way so that `bytes` more fit; not above 0: nothing.
+  int64_t excess_in(const Room& room, int64_t bytes) const;
+  // For entries that are on their way.
+  int64_t reserved_bytes() const;
 
   const ContentCacheOptions options_;
 
   mutable Mutex mutex_;
   CondVar changed_;
-  std::map<std::string, Entry> entries_ PM_GUARDED_BY(mutex_);  // by the name of their folder
+  std::map<std::string, Held> held_ PM_GUARDED_BY(mutex_);
   std::set<std::string> fetching_ PM_GUARDED_BY(mutex_);
   std::multiset<std::string> waiting_ PM_GUARDED_BY(mutex_);  // for somebody else's fetch
-  int64_t reserved_bytes_ PM_GUARDED_BY(mutex_) = 0;          // of those on their way
-  uint64_t uses_ PM_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace prefixmem::agent

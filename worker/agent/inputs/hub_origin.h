@@ -17,7 +17,7 @@ class HubOrigin : public Origin {
   std::string key() const override { return hub_key(name_); }
   std::string name() const override { return name_.name(); }
   std::string text() const override { return name_.text(); }
-  // What fetch_model says; UNAVAILABLE after some tries.
+  // What fetch_model says; UNAVAILABLE where nothing has come for ten minutes.
   Result<std::filesystem::path> bring(const std::filesystem::path& work, const Reserve& reserve,
                                       const std::stop_token& stop) const override;
 

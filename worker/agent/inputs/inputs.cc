@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "common/content/hub_name.h"
 #include "common/content/root_name.h"
-#include "common/hub/hub_name.h"
 #include "common/spec/paths.h"
 #include "common/spec/utf8.h"
 #include "worker/agent/inputs/content_origin.h"

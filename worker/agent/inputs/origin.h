@@ -23,7 +23,8 @@ class Origin {
   // As specs name it.
   virtual std::string text() const = 0;
 
-  // Told of all bytes before the first is written; its failure ends the call.
+  // Told of all bytes before the first is written, once or, as tries go on, several times; its
+  // failure ends the call.
   using Reserve = std::function<Status(int64_t bytes)>;
 
   // Brings it below `work`, where an earlier try may have left a part of it. The file or folder

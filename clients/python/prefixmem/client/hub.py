@@ -18,6 +18,7 @@ from prefixmem.client.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    ResourceExhausted,
     ServiceError,
     Unavailable,
 )
@@ -27,6 +28,7 @@ WORD = r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}"
 NAME = re.compile(rf"hf://(?P<repository>{WORD}/{WORD})(@(?P<revision>{WORD}))?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MOST_BYTES_OF_AN_ANSWER = 64 << 20
+MOST_BYTES_OF_A_CONFIG = 1 << 20  # that the coordinator takes
 PATIENCE = 60  # seconds without a byte
 
 
@@ -39,6 +41,8 @@ def pinned(name: str) -> str:
             "hf://ORG/NAME@REVISION, a branch, tag or commit"
         )
     revision = parts["revision"] or "main"
+    if COMMIT.fullmatch(revision):
+        return name
     answer = _get(name, f"/api/models/{parts['repository']}/revision/{revision}")
     try:
         commit = json.loads(answer)["sha"]
@@ -50,26 +54,30 @@ def pinned(name: str) -> str:
 
 
 def config_of(pinned_name: str) -> str | None:
-    """The config.json of a pinned name; None where it has none that could be told."""
+    """The config.json of a pinned name; None where there is none that can be read and told.
+
+    Jobs of that model are placed without a prediction of their memory.
+    """
     repository, _, commit = pinned_name.removeprefix(SCHEME).partition("@")
+    path = f"/{repository}/resolve/{commit}/config.json"
     try:
-        return _get(pinned_name, f"/{repository}/resolve/{commit}/config.json").decode()
-    except (NotFound, UnicodeDecodeError):
-        return None  # a GGUF file has none beside it
+        return _get(pinned_name, path, MOST_BYTES_OF_A_CONFIG).decode()
+    except (ServiceError, UnicodeDecodeError):
+        return None
 
 
 def _token() -> str:
-    if token := os.environ.get("HF_TOKEN"):
+    if token := os.environ.get("HF_TOKEN", "").strip():
         return token
     home = os.environ.get("HF_HOME") or os.path.expanduser("~/.cache/huggingface")
     file = pathlib.Path(os.environ.get("HF_TOKEN_PATH") or os.path.join(home, "token"))
     try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
         return ""  # nobody has logged in
 
 
-def _get(name: str, path: str) -> bytes:
+def _get(name: str, path: str, most: int = MOST_BYTES_OF_AN_ANSWER) -> bytes:
     endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     request = urllib.request.Request(endpoint + path, headers={"User-Agent": "prefixmem"})
     if token := _token():
@@ -77,11 +85,14 @@ def _get(name: str, path: str) -> bytes:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-            return response.read(MOST_BYTES_OF_AN_ANSWER)
+            answer = response.read(most + 1)
     except urllib.error.HTTPError as error:
         raise _refusal(error.code, f"model: {name}: {endpoint}") from error
     except (OSError, http.client.HTTPException) as error:
         raise Unavailable(f"model: {name}: {endpoint} cannot be reached: {error}") from error
+    if len(answer) > most:
+        raise ResourceExhausted(f"model: {name}: {endpoint}{path} holds more than {most} bytes")
+    return answer
 
 
 def _refusal(status: int, who: str) -> ServiceError:

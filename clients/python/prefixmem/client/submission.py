@@ -34,7 +34,7 @@ PATHS = (
 )
 MODEL = "model"
 CONFIG, GGUF = "config.json", ".gguf"
-MOST_CONFIGS, MOST_BYTES_OF_A_CONFIG = 100, 1 << 20  # that the coordinator takes
+MOST_CONFIGS = 100  # that the coordinator takes
 MOST_BYTES_OF_CONFIGS = 2 << 20  # that every coordinator takes in a call
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 FOLDERS = (MODEL, "method.init")  # may be folders
@@ -117,14 +117,14 @@ def model_configs(text: str) -> dict[str, str]:
     found, left = {}, MOST_BYTES_OF_CONFIGS
     for name in list(of_hub)[:MOST_CONFIGS]:
         config = hub.config_of(name)
-        if config is not None and len(config.encode()) <= min(MOST_BYTES_OF_A_CONFIG, left):
+        if config is not None and len(config.encode()) <= min(hub.MOST_BYTES_OF_A_CONFIG, left):
             found[name] = config
             left -= len(config.encode())
     for path in list(paths)[: MOST_CONFIGS - len(found)]:
         file = pathlib.Path(path, CONFIG)
         with contextlib.suppress(OSError, UnicodeDecodeError):
             size = file.stat().st_size
-            if size <= min(MOST_BYTES_OF_A_CONFIG, left):
+            if size <= min(hub.MOST_BYTES_OF_A_CONFIG, left):
                 found[path] = file.read_text(encoding="utf-8")
                 left -= size
     return found

@@ -1,4 +1,4 @@
-#include "common/hub/hub_name.h"
+#include "common/content/hub_name.h"
 
 #include <algorithm>
 #include <cctype>
