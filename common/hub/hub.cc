@@ -81,12 +81,12 @@ int64_t bytes_of(const fs::path& file) {
   return error ? 0 : static_cast<int64_t>(bytes);
 }
 
+using Came = std::function<void(const HubFile&, int64_t)>;
+
 // One model of one Hub.
 class Fetcher {
  public:
-  Fetcher(
-      const Hub& hub, const HubName& name, std::function<void()> came = [] {})
-      : hub_(hub), name_(name), came_(std::move(came)) {}
+  Fetcher(const Hub& hub, const HubName& name) : hub_(hub), name_(name) {}
 
   Result<HubRevision> revision() const {
     PM_ASSIGN(const std::string answer, text_at(hub_.endpoint + "/api/models/" + name_.repository +
@@ -105,10 +105,12 @@ class Fetcher {
   }
 
   // Whole and checked, or not there.
-  Status bring(const HubFile& file, const std::string& commit, const fs::path& folder) const {
+  Status bring(const HubFile& file, const std::string& commit, const fs::path& folder,
+               const Came& came) const {
     const fs::path whole = folder / file.path;
     const fs::path part = folder / (file.path + ".part");
-    PM_TRY(complete({url_of(file, commit), hub_.token, 0, hub_.stop}, part, file.bytes));
+    const auto now = [&](int64_t bytes) { came(file, bytes); };
+    PM_TRY(complete({url_of(file, commit), hub_.token, 0, hub_.stop}, part, file.bytes, now));
     PM_ASSIGN(const std::string digest, digest_of(part, file));
     if (digest == named_digest(file)) return publish_file(part, whole);
     PM_TRY(remove_tree(part));
@@ -161,13 +163,14 @@ class Fetcher {
   }
 
   // `part` has all bytes when it returns OK. Tries that bring some are not counted.
-  Status complete(web::WebRequest request, const fs::path& part, int64_t bytes) const {
+  Status complete(web::WebRequest request, const fs::path& part, int64_t bytes,
+                  const std::function<void(int64_t)>& came) const {
     bool goes_on = true;  // whether the server gives the rest of a file
     for (int fruitless = 1;; ++fruitless) {
       request.offset = bytes_of(part);
       if (request.offset == bytes && fs::exists(part)) return {};
       if (!goes_on || request.offset > bytes) request.offset = 0;
-      const web::WebAnswer answer = append(request, part, bytes);
+      const web::WebAnswer answer = append(request, part, bytes, came);
       if (answer.whole_only) {
         goes_on = false;
         continue;
@@ -183,15 +186,16 @@ class Fetcher {
     }
   }
 
-  web::WebAnswer append(const web::WebRequest& request, const fs::path& part, int64_t bytes) const {
+  static web::WebAnswer append(const web::WebRequest& request, const fs::path& part, int64_t bytes,
+                               const std::function<void(int64_t)>& came) {
     const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (request.offset > 0 ? O_APPEND : O_TRUNC);
     const Fd file(open(part.c_str(), flags, 0644));
     if (!file.valid()) return {0, from_errno("opening " + part.string(), errno)};
-    int64_t left = bytes - request.offset;
+    int64_t there = request.offset;
     return web::fetch(request, [&](std::string_view piece) -> Status {
-      left -= static_cast<int64_t>(piece.size());
-      came_();
-      if (left >= 0) return write_all(file.get(), piece, part.string());
+      there += static_cast<int64_t>(piece.size());
+      came(there);
+      if (there <= bytes) return write_all(file.get(), piece, part.string());
       return data_loss(request.url + " gives more bytes than the Hub names, " +
                        std::to_string(bytes));
     });
@@ -199,7 +203,6 @@ class Fetcher {
 
   const Hub& hub_;
   const HubName& name_;
-  const std::function<void()> came_;
 };
 
 }  // namespace
@@ -254,7 +257,7 @@ Result<std::string> read_hub_file(const Hub& hub, const HubName& name, const Hub
 }
 
 Result<fs::path> fetch_model(const Hub& hub, const HubName& name, const HubFetch& fetch) {
-  const Fetcher fetcher(hub, name, fetch.came);
+  const Fetcher fetcher(hub, name);
   PM_ASSIGN(const HubRevision revision, fetcher.revision());
   PM_TRY(check_hub_files(name, revision));
   int64_t bytes = 0;
@@ -267,7 +270,7 @@ Result<fs::path> fetch_model(const Hub& hub, const HubName& name, const HubFetch
   for (const HubFile& file : revision.files) {
     if (fs::exists(folder / file.path)) continue;
     fetch.note(file);
-    PM_TRY(fetcher.bring(file, revision.commit, folder));
+    PM_TRY(fetcher.bring(file, revision.commit, folder, fetch.came));
   }
   return folder;
 }

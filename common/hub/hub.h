@@ -46,7 +46,8 @@ struct HubFetch {
   std::function<Status(int64_t bytes)> admit = [](int64_t) { return Status(); };
   // Told of each file before it is fetched.
   std::function<void(const HubFile& file)> note = [](const HubFile&) {};
-  std::function<void()> came = [] {};  // called with each piece of a file
+  // Told with each piece how much of a file is there.
+  std::function<void(const HubFile& file, int64_t bytes)> came = [](const HubFile&, int64_t) {};
 };
 
 // A folder of the model's name that holds the revision's files, each whole and with the digest that

@@ -79,6 +79,16 @@ def test_the_token_is_for_the_hub_alone(client, hub, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("key", "value"), [("HF_ENDPOINT", "hub.example"), ("HF_TOKEN", "hf_sec\nret")]
+)
+def test_a_bad_environment_is_named_without_the_token(client, hub, monkeypatch, key, value):
+    monkeypatch.setenv(key, value)
+    with pytest.raises(InvalidArgument, match="HF_ENDPOINT is no URL, or HF_TOKEN has") as raised:
+        client.submit({"model": "hf://org/tiny"})
+    assert "hf_sec" not in str(raised.value) and raised.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
     ("model", "answer", "kind", "sentence"),
     [
         ("hf://tiny", None, InvalidArgument, 'model: "hf://tiny" names no model of the Hub; allow'),

@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 #include "common/clock.h"
@@ -143,6 +147,7 @@ TEST_F(ContentCacheTest, AStopEndsTheFetchAndTheWaitForAnothers) {
   while (!fetching) std::this_thread::yield();
   std::thread waiter(
       [&] { EXPECT_EQ(try_to_get(name, others.get_token()).status().code(), Code::kCancelled); });
+  while (cache_->waiting_for(content_key(name)) == 0) std::this_thread::yield();
   others.request_stop();
   waiter.join();
   mine.request_stop();
@@ -212,11 +217,18 @@ TEST_F(ContentCacheTest, ARestartKeepsWholeEntriesAndTheirOrder) {
   fs::last_write_time(folder_.path() / b.sha256, fs::file_time_type::clock::now() - Millis(60'000));
   fs::create_directories(folder_.path() / "incoming" / std::string(64, 'a'));
   open(10);
-  EXPECT_TRUE(is_tidy());
   EXPECT_EQ(*cache_->used_bytes(), 8);
   get(source_.add("c", "cccc"));
+  EXPECT_TRUE(is_tidy()) << "what was on its way has given way too";
   EXPECT_TRUE(cache_->has(content_key(a)));
   EXPECT_FALSE(cache_->has(content_key(b)));
+}
+
+TEST_F(ContentCacheTest, AFolderThatOthersMayWriteIsRefused) {
+  fs::permissions(folder_.path(), fs::perms::others_write, fs::perm_options::add);
+  const Status status = ContentCache::open({folder_.path(), 10}).status();
+  EXPECT_EQ(status.code(), Code::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("may be written by other accounts"));
 }
 
 TEST_F(ContentCacheTest, WorkersOfOneHostFetchOnce) {
@@ -286,6 +298,7 @@ TEST_F(ContentCacheTest, AStopEndsTheWaitForAnotherWorker) {
     std::thread waiter([&] {
       EXPECT_EQ(get_from(*other, name, stop.get_token()).status().code(), Code::kCancelled);
     });
+    while (!other->is_bringing(content_key(name))) std::this_thread::yield();
     stop.request_stop();
     waiter.join();
   });
@@ -300,11 +313,114 @@ TEST_F(ContentCacheTest, AnotherWorkerFetchesWhatOneCouldNot) {
   source_.on_fetch([&] {
     source_.on_fetch({});
     second = std::thread([&] { EXPECT_TRUE(get_from(*other, name).ok()); });
+    while (!other->is_bringing(content_key(name))) std::this_thread::yield();
   });
   EXPECT_EQ(refusal(name).code(), Code::kDataLoss);
   second.join();
   EXPECT_EQ(source_.fetched().size(), 2u);
   EXPECT_TRUE(is_tidy());
+}
+
+// Leaves a half, until it is let end.
+class HalfOrigin : public Origin {
+ public:
+  std::string key() const override { return sha256_hex("half"); }
+  std::string name() const override { return "half"; }
+  std::string text() const override { return "half"; }
+  Result<fs::path> bring(const fs::path& work, const Reserve& reserve,
+                         const std::stop_token&) const override {
+    PM_TRY(reserve(8));
+    found_half = fs::exists(work / "half");
+    PM_TRY(write_file_atomic(work / "half", found_half ? "12345678" : "1234"));
+    if (meanwhile) meanwhile();
+    if (found_half) return work / "half";
+    return unavailable("it broke off");
+  }
+
+  std::function<void()> meanwhile;
+  mutable bool found_half = false;
+};
+
+TEST_F(ContentCacheTest, WhatBrokeOffIsGoneOnWithLater) {
+  open(8);
+  const HalfOrigin half;
+  EXPECT_EQ(cache_->get(half, {}).status().code(), Code::kUnavailable);
+  EXPECT_FALSE(half.found_half);
+  const auto other = another(8);
+  const auto whole = other->get(half, {});
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  EXPECT_TRUE(half.found_half) << "a worker that starts leaves what is gone on with";
+  EXPECT_EQ(*read_file(whole->path), "12345678");
+}
+
+TEST_F(ContentCacheTest, WhatBrokeOffGivesWayToo) {
+  open(8);
+  EXPECT_EQ(cache_->get(HalfOrigin(), {}).status().code(), Code::kUnavailable);
+  EXPECT_FALSE(is_tidy());
+  get(source_.add("f", "rows1"));
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, ThoseWhoWaitForAnOutageEndWithIt) {
+  HalfOrigin half;
+  half.meanwhile = [&] {
+    while (cache_->waiting_for(half.key()) == 0) std::this_thread::yield();
+  };
+  std::thread first([&] { EXPECT_EQ(cache_->get(half, {}).status().code(), Code::kUnavailable); });
+  while (!cache_->is_bringing(half.key())) std::this_thread::yield();
+  EXPECT_EQ(cache_->get(half, {}).status().code(), Code::kUnavailable);
+  first.join();
+  half.meanwhile = nullptr;
+  EXPECT_TRUE(cache_->get(half, {}).ok()) << "who comes later tries again";
+}
+
+TEST_F(ContentCacheTest, AWorkerThatWasKilledLeavesItsRoomToTheNext) {
+  open(10);
+  const ContentName name = source_.add("f", "sixsix");
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const auto mine = another(10);
+    source_.on_fetch([] { raise(SIGKILL); });
+    static_cast<void>(get_from(*mine, name));
+    _exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(is_tidy());
+  EXPECT_EQ(*read_file(get(name).path), "sixsix");
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, ManyMayMakeRoomAtOnce) {
+  open(24);  // of six bytes for each thread
+  const auto other = another(24);
+  std::vector<ContentName> names;
+  for (int i = 0; i < 60; ++i) names.push_back(source_.add("f", "byte" + std::to_string(10 + i)));
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (size_t i = static_cast<size_t>(thread); i < names.size(); i += 4) {
+        const auto content = get_from(thread % 2 == 0 ? *cache_ : *other, names[i]);
+        EXPECT_TRUE(content.ok()) << content.status().message();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_LE(*cache_->used_bytes(), 24);
+  EXPECT_TRUE(is_tidy());
+}
+
+TEST_F(ContentCacheTest, LocksOfNothingAreRemoved) {
+  EXPECT_EQ(refusal({sha256_hex("nowhere"), "f"}).code(), Code::kNotFound);
+  EXPECT_TRUE(write_file_atomic(folder_.path() / "locks" / sha256_hex("gone"), "").ok());
+  get(source_.add("f", "rows"));
+  open();
+  std::vector<std::string> locks;
+  for (const auto& entry : fs::directory_iterator(folder_.path() / "locks")) {
+    locks.push_back(entry.path().filename());
+  }
+  EXPECT_THAT(locks, testing::UnorderedElementsAre("room", sha256_hex("rows")));
 }
 
 TEST_F(ContentCacheTest, AListThatLeavesItsFolderIsRefused) {

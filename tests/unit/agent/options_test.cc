@@ -25,13 +25,17 @@ TEST(Options, HaveDefaults) {
 }
 
 TEST(Options, TakeEveryFlag) {
-  const auto options =
-      parse({"--coordinator=c:1", "--work-dir=/w", "--metrics=m:2", "--slots=3", "--device=cpu",
-             "--threads-per-rank=4", "--trainer=/t", "--mpirun=/m", "--ready-file=/r",
-             "--metrics-retention-seconds=5", "--log-level=debug", "--tls-ca=/ca",
-             "--tls-cert=/crt", "--tls-key=/key", "--root=a=/r/a", "--root=b=/r/b",
-             "--cache-limit=3GB", "--min-free-disk=5GB"})
-          .options;
+  const auto options = parse({"--coordinator=c:1", "--work-dir=/w",
+                              "--metrics=m:2",     "--slots=3",
+                              "--device=cpu",      "--threads-per-rank=4",
+                              "--trainer=/t",      "--mpirun=/m",
+                              "--ready-file=/r",   "--metrics-retention-seconds=5",
+                              "--log-level=debug", "--tls-ca=/ca",
+                              "--tls-cert=/crt",   "--tls-key=/key",
+                              "--root=a=/r/a",     "--root=b=/r/b",
+                              "--cache-limit=3GB", "--min-free-disk=5GB",
+                              "--cache=/c",        "--hub=https://h"})
+                           .options;
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->coordinator, "c:1");
   EXPECT_EQ(options->metrics, "m:2");
@@ -48,6 +52,8 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options->tls.key, "/key");
   EXPECT_EQ(options->roots, (std::vector<std::string>{"a=/r/a", "b=/r/b"}));
   EXPECT_EQ(options->cache_limit_bytes, int64_t{3} << 30);
+  EXPECT_EQ(options->cache, "/c");
+  EXPECT_EQ(options->hub, "https://h");
   EXPECT_EQ(options->least_free_bytes, int64_t{5} << 30);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kBytes = "bytes";
+constexpr const char* kRoom = "room";
 constexpr int64_t kMostDigits = 20;
 constexpr Millis kLook(100);       // while another process fetches
 constexpr Millis kLookForRoom(5);  // while another one measures what there is
@@ -57,6 +59,36 @@ Result<int64_t> bytes_in(const fs::path& folder) {
   }
   if (error) return from_errno("measuring " + folder.string(), error.value());
   return bytes;
+}
+
+// What is there was checked when it came, by whoever wrote it.
+Status check_owner(const fs::path& folder) {
+  struct stat is{};
+  if (stat(folder.c_str(), &is) != 0) return from_errno("opening " + folder.string(), errno);
+  const bool own = is.st_uid == geteuid() || is.st_uid == 0;
+  if (own && (is.st_mode & S_IWOTH) == 0) return {};
+  return failed_precondition("the cache " + folder.string() +
+                             " may be written by other accounts; allowed: a folder that this "
+                             "account alone may write, e.g. one in it");
+}
+
+Result<std::vector<std::string>> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator at(folder, error);
+  for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+    names.push_back(at->path().filename());
+  }
+  if (error) return from_errno("listing " + folder.string(), error.value());
+  return names;
+}
+
+// What cannot be listed is looked at another time.
+std::vector<std::string> listed(const fs::path& folder) {
+  auto names = names_in(folder);
+  if (names.ok()) return *std::move(names);
+  spdlog::warn("{}", names.status().message());
+  return {};
 }
 
 bool is_there(const fs::path& path) {
@@ -111,13 +143,14 @@ class ContentCache::Fetch {
  public:
   Fetch(ContentCache& cache, const Origin& origin, const std::stop_token& stop)
       : cache_(cache), origin_(origin), stop_(stop), folder_(cache.incoming() / origin.key()) {}
-  ~Fetch() { remove_or_warn(folder_ / kBytes); }
+  ~Fetch() { remove_or_warn(folder_ / kBytes); }  // it is reserved no more
   Fetch(const Fetch&) = delete;
   Fetch& operator=(const Fetch&) = delete;
 
   // The entry is then in its place.
   Status run() {
     PM_TRY(remove_tree(folder_ / "entry"));
+    PM_TRY(remove_tree(folder_ / kBytes));  // of a process that died
     PM_TRY(make_folders(folder_ / "work"));
     const auto reserve = [this](int64_t bytes) { return this->reserve(bytes); };
     PM_ASSIGN(const fs::path whole, origin_.bring(folder_ / "work", reserve, stop_));
@@ -129,7 +162,7 @@ class ContentCache::Fetch {
  private:
   Status reserve(int64_t bytes) {
     if (std::exchange(reserved_, true)) return {};
-    return cache_.reserve(origin_.key(), bytes).with_context(origin_.name());
+    return cache_.reserve(origin_.key(), bytes, stop_).with_context(origin_.name());
   }
 
   Status publish() {
@@ -149,34 +182,19 @@ class ContentCache::Fetch {
 
 Result<std::unique_ptr<ContentCache>> ContentCache::open(ContentCacheOptions options) {
   std::unique_ptr<ContentCache> cache(new ContentCache(std::move(options)));
+  PM_TRY(make_folders(cache->options_.folder));
+  PM_TRY(check_owner(cache->options_.folder));
   PM_TRY(make_folders(cache->incoming()));
   PM_TRY(make_folders(cache->lock_of("")));
-  PM_TRY(cache->remove_leftovers());
+  PM_ASSIGN(const HostLock room, cache->lock_room({}));
+  cache->tidy();
   return cache;
 }
 
-Status ContentCache::remove_leftovers() const {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(incoming(), error)) {
-    const std::string name = entry.path().filename();
-    PM_ASSIGN(auto lock, HostLock::try_to_get(lock_of(name), HostLock::Kind::kExclusive));
-    if (!lock) continue;
-    remove_or_warn(entry.path());
-    lock->remove();
-  }
-  if (error) return from_errno("listing " + incoming().string(), error.value());
-  return {};
-}
-
 Result<std::vector<std::string>> ContentCache::keys() const {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
-    const std::string name = entry.path().filename();
-    if (is_key(name)) found.push_back(name);
-  }
-  if (error) return from_errno("listing " + options_.folder.string(), error.value());
-  return found;
+  PM_ASSIGN(std::vector<std::string> names, names_in(options_.folder));
+  std::erase_if(names, [](const std::string& name) { return !is_key(name); });
+  return names;
 }
 
 Result<CachedContent> ContentCache::get(const Origin& origin, const std::stop_token& stop) {
@@ -216,6 +234,16 @@ Result<ContentLease> ContentCache::find(const std::string& key) {
   return lease(key);
 }
 
+size_t ContentCache::waiting_for(const std::string& key) const {
+  const MutexLock lock(mutex_);
+  return waiting_.count(key);
+}
+
+bool ContentCache::is_bringing(const std::string& key) const {
+  const MutexLock lock(mutex_);
+  return fetching_.contains(key);
+}
+
 Result<ContentLease> ContentCache::take_or_begin(const std::string& key,
                                                  const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] {
@@ -225,15 +253,22 @@ Result<ContentLease> ContentCache::take_or_begin(const std::string& key,
     changed_.notify_all();
   });
   const MutexLock lock(mutex_);
+  const uint64_t before = outages_of(key);
   while (true) {
     PM_ASSIGN(ContentLease found, find(key));
     if (found) return found;
     if (stop.stop_requested()) return cancelled("stopped while " + key + " was fetched");
+    if (outages_of(key) > before) return outages_.at(key).status;
     if (fetching_.insert(key).second) return ContentLease();
     const auto waiting = waiting_.insert(key);
     changed_.wait(mutex_);
     waiting_.erase(waiting);
   }
+}
+
+uint64_t ContentCache::outages_of(const std::string& key) const {
+  const auto found = outages_.find(key);
+  return found == outages_.end() ? 0 : found->second.count;
 }
 
 // No process hears of another's lock: it looks again.
@@ -244,9 +279,13 @@ Result<HostLock> ContentCache::bring(const Origin& origin, const std::stop_token
     if (shared) return *std::move(shared);
     PM_ASSIGN(auto lock, HostLock::try_to_get(lock_of(key), HostLock::Kind::kExclusive));
     if (!lock) continue;
-    if (!is_there(place(key))) PM_TRY(fetch(origin, stop));
-    PM_TRY(lock->share());
-    if (is_there(place(key))) return *std::move(lock);
+    if (!is_there(place(key))) {
+      const Status fetched = fetch(origin, stop);
+      if (!fetched.ok() && !is_there(incoming() / key)) lock->remove();
+      PM_TRY(Status(fetched));
+    }
+    PM_ASSIGN(const bool still, lock->share());
+    if (still && is_there(place(key))) return *std::move(lock);
   } while (wait_unless_stopped(kLook, stop));
   return cancelled("stopped while another worker of this host fetched it");
 }
@@ -257,10 +296,9 @@ Status ContentCache::fetch(const Origin& origin, const std::stop_token& stop) {
     spdlog::info("fetched {}, {} bytes", origin.text(), bytes_in_entry(place(origin.key())));
     return fetched;
   }
-  if (fetched.code() == Code::kUnavailable) return fetched;  // a later attempt goes on with it
-  const MutexLock lock(mutex_);
-  // So does one of those who wait.
-  if (!waiting_.contains(origin.key())) remove_or_warn(incoming() / origin.key());
+  // A later attempt goes on with it, or one of those of this worker who wait.
+  if (fetched.code() == Code::kUnavailable || waiting_for(origin.key()) > 0) return fetched;
+  remove_or_warn(incoming() / origin.key());
   return fetched;
 }
 
@@ -272,6 +310,10 @@ ContentLease ContentCache::conclude(const std::string& key, Result<HostLock>& br
     if (brought.ok()) {
       held_.emplace(key, Held{std::move(*brought)});
       taken = lease(key);
+      outages_.erase(key);
+    } else if (brought.status().code() == Code::kUnavailable) {
+      Outage& outage = outages_[key];
+      outage = {outage.count + 1, brought.status()};
     }
   }
   changed_.notify_all();
@@ -308,87 +350,116 @@ Result<fs::path> ContentCache::view(const std::string& key, const std::string& n
   return data_loss("the cached content " + folder.string() + " is empty");
 }
 
-int64_t ContentCache::reserved_bytes() const {
-  int64_t bytes = 0;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(incoming(), error)) {
-    const auto text = read_file(entry.path() / kBytes, kMostDigits);
-    if (text.ok()) bytes += std::strtoll(text->c_str(), nullptr, 10);
-  }
-  return bytes;
+Result<HostLock> ContentCache::lock_room(const std::stop_token& stop) const {
+  do {
+    PM_ASSIGN(auto lock, HostLock::try_to_get(lock_of(kRoom), HostLock::Kind::kExclusive));
+    if (lock) return *std::move(lock);
+  } while (wait_unless_stopped(kLookForRoom, stop));
+  return cancelled("stopped while another worker of this host made room in the cache");
 }
 
-// The room must be there before the first byte comes, so what gives way is removed meanwhile.
-Status ContentCache::reserve(const std::string& key, int64_t bytes) {
-  std::vector<fs::path> gone;
-  {
-    std::optional<HostLock> one_at_a_time;
-    while (!one_at_a_time) {
-      PM_ASSIGN(one_at_a_time, HostLock::try_to_get(lock_of("room"), HostLock::Kind::kExclusive));
-      if (!one_at_a_time) std::this_thread::sleep_for(kLookForRoom);
-    }
-    PM_ASSIGN(gone, put_aside(bytes));
-    PM_TRY(write_file_atomic(incoming() / key / kBytes, std::to_string(bytes)));
+void ContentCache::tidy() const {
+  for (const std::string& name : listed(incoming())) {
+    if (!is_key(name)) remove_or_warn(incoming() / name);  // it was going when its process died
   }
-  for (const fs::path& folder : gone) PM_TRY(remove_tree(folder));
-  return {};
+  for (const std::string& name : listed(lock_of(""))) {
+    if (name == kRoom || is_there(place(name)) || is_there(incoming() / name)) continue;
+    auto lock = HostLock::try_to_get(lock_of(name), HostLock::Kind::kExclusive);
+    const bool is_of_nothing = lock.ok() && *lock && !is_there(place(name));
+    if (is_of_nothing) (*lock)->remove();
+  }
 }
 
-Result<std::vector<ContentCache::Unused>> ContentCache::unused_entries() {
-  PM_ASSIGN(const auto all, keys());
-  std::vector<Unused> unused;
-  for (const std::string& key : all) {
-    PM_ASSIGN(auto lock, HostLock::try_to_get(lock_of(key), HostLock::Kind::kExclusive));
-    if (!lock || !is_there(place(key))) continue;
-    std::error_code error;
-    const auto last_use = fs::last_write_time(place(key), error);
-    unused.push_back({key, *std::move(lock), bytes_in_entry(place(key)), last_use});
+void ContentCache::remove_partial() const {
+  for (const std::string& name : listed(incoming())) {
+    const auto lock = HostLock::try_to_get(lock_of(name), HostLock::Kind::kExclusive);
+    if (lock.ok() && *lock) remove_or_warn(incoming() / name);
   }
-  std::sort(unused.begin(), unused.end(),
-            [](const Unused& a, const Unused& b) { return a.last_use < b.last_use; });
-  return unused;
 }
 
-Result<ContentCache::Room> ContentCache::room() const {
+std::map<std::string, ContentCache::Arriving> ContentCache::arriving() const {
+  std::map<std::string, Arriving> found;
+  for (const std::string& name : listed(incoming())) {
+    const fs::path folder = incoming() / name;
+    Arriving one{.came = bytes_in_entry(folder / "work") + bytes_in_entry(folder / "entry")};
+    const auto text = read_file(folder / kBytes, kMostDigits);
+    if (text.ok()) one.reserved = std::strtoll(text->c_str(), nullptr, 10);
+    found[name] = one;
+  }
+  return found;
+}
+
+Result<ContentCache::Room> ContentCache::room_for(const std::string& key) const {
+  const auto on_their_way =
+      arriving();  // before the entries that they become, so that none is missed
+  PM_ASSIGN(const auto entries, keys());
   PM_ASSIGN(const DiskSpace disk, disk_space(options_.folder));
-  PM_ASSIGN(const int64_t used, used_bytes());
-  const int64_t reserved = reserved_bytes();
-  return Room{used + reserved, disk.free_bytes,
-              disk.free_bytes - options_.reserve_bytes - reserved};
+  Room room{0, disk.free_bytes - options_.reserve_bytes, disk.free_bytes, 0};
+  for (const std::string& entry : entries) room.taken += bytes_in_entry(place(entry));
+  for (const auto& [name, one] : on_their_way) {
+    if (std::find(entries.begin(), entries.end(), name) != entries.end()) continue;
+    if (name == key) {
+      room.came = one.came;
+      continue;
+    }
+    room.taken += std::max(one.reserved, one.came);
+    room.usable -= std::max<int64_t>(0, one.reserved - one.came);
+  }
+  return room;
 }
 
 int64_t ContentCache::excess_in(const Room& room, int64_t bytes) const {
-  return std::max(room.taken + bytes - options_.limit_bytes, bytes - room.usable);
+  return std::max(room.taken + bytes - options_.limit_bytes, bytes - room.came - room.usable);
 }
 
-Result<std::vector<fs::path>> ContentCache::put_aside(int64_t bytes) {
-  PM_ASSIGN(Room room, this->room());
+// The room must be there before the first byte comes.
+Status ContentCache::reserve(const std::string& key, int64_t bytes, const std::stop_token& stop) {
+  PM_ASSIGN(const HostLock room, lock_room(stop));
+  PM_TRY(make_room(key, bytes));
+  return write_file_atomic(incoming() / key / kBytes, std::to_string(bytes));
+}
+
+Status ContentCache::make_room(const std::string& key, int64_t bytes) {
+  PM_ASSIGN(Room room, room_for(key));
   if (excess_in(room, bytes) > 0) {
-    PM_TRY(remove_leftovers());
-    PM_ASSIGN(room, this->room());
+    tidy();
+    remove_partial();
+    PM_ASSIGN(room, room_for(key));
   }
-  int64_t excess = excess_in(room, bytes);
-  if (excess <= 0) return std::vector<fs::path>();
-  PM_ASSIGN(auto unused, unused_entries());
-  int64_t unused_bytes = 0;
-  for (const Unused& entry : unused) unused_bytes += entry.bytes;
-  if (excess > unused_bytes) {
+  const int64_t excess = excess_in(room, bytes);
+  if (excess <= 0) return {};
+  PM_ASSIGN(auto longest_unused, keys());
+  std::map<std::string, fs::file_time_type> last_use;
+  for (const std::string& one : longest_unused) {
+    std::error_code error;
+    last_use[one] = fs::last_write_time(place(one), error);
+  }
+  std::sort(longest_unused.begin(), longest_unused.end(),
+            [&](const auto& a, const auto& b) { return last_use.at(a) < last_use.at(b); });
+  std::vector<std::pair<std::string, HostLock>> going;
+  int64_t gives = 0;
+  for (const std::string& one : longest_unused) {
+    if (gives >= excess) break;
+    auto lock = HostLock::try_to_get(lock_of(one), HostLock::Kind::kExclusive);
+    if (!lock.ok() || !*lock || !is_there(place(one))) continue;
+    gives += bytes_in_entry(place(one));
+    going.emplace_back(one, **std::move(lock));
+  }
+  if (gives < excess) {
     return from_errno(
         fmt::format("{} bytes do not fit: jobs that run use {} bytes of the worker's cache, whose "
                     "--cache-limit is {}, and its disk has {} bytes free",
-                    bytes, room.taken - unused_bytes, options_.limit_bytes, room.free),
+                    bytes, room.taken - gives, options_.limit_bytes, room.free),
         ENOSPC);
   }
-  std::vector<fs::path> gone;
-  for (Unused& entry : unused) {
-    if (excess <= 0) break;
-    gone.push_back(incoming() / new_id("gone"));
-    PM_TRY(rename_to(place(entry.key), gone.back()));
-    entry.lock.remove();
-    spdlog::info("content {} of {} bytes gives way to newer", entry.key, entry.bytes);
-    excess -= entry.bytes;
+  for (auto& [one, lock] : going) {
+    const fs::path gone = incoming() / new_id("gone");
+    PM_TRY(rename_to(place(one), gone));
+    lock.remove();
+    spdlog::info("content {} gives way to newer", one);
+    remove_or_warn(gone);
   }
-  return gone;
+  return {};
 }
 
 }  // namespace prefixmem::agent

@@ -3,7 +3,7 @@
 //   <sha256>/NAME           a file, whole and checked
 //   <sha256>.folder/NAME/   a folder, likewise; <sha256> is of the list of its files
 //   <commit>.hub/NAME/      a model of the Hub
-//   incoming/<key>/         on its way, with the bytes that are kept free for it
+//   incoming/<key>/         on its way, or broken off, with the bytes that are kept free for it
 //   locks/<key>             shared by the processes whose jobs use it, exclusive while it comes or
 //   goes
 //
@@ -45,7 +45,8 @@ struct CachedContent {
 // Thread-safe. Outlives its leases.
 class ContentCache {
  public:
-  // Takes up what earlier lives of agents have left.
+  // Takes up what earlier lives of agents have left. FAILED_PRECONDITION where others may write
+  // into the folder.
   static Result<std::unique_ptr<ContentCache>> open(ContentCacheOptions options);
 
   // Fetches what is not here, once however many ask at a time. What the origin says,
@@ -57,6 +58,10 @@ class ContentCache {
 
   // Of whole entries.
   Result<int64_t> used_bytes() const;
+  // Calls of get() that wait for another's fetch of the key.
+  size_t waiting_for(const std::string& key) const;
+  // Whether a call of get() brings it, or waits for another worker that does.
+  bool is_bringing(const std::string& key) const;
 
  private:
   // An entry that jobs of this process use.
@@ -64,17 +69,20 @@ class ContentCache {
     HostLock lock;  // shared
     int leases = 0;
   };
-  // An entry that nobody uses, and until this is destroyed nobody can.
-  struct Unused {
-    std::string key;
-    HostLock lock;  // exclusive
-    int64_t bytes = 0;
-    std::filesystem::file_time_type last_use;
+  // What is on its way, or was and will be gone on with.
+  struct Arriving {
+    int64_t reserved = 0;  // for all of it
+    int64_t came = 0;      // bytes of it on the disk
   };
   struct Room {
-    int64_t taken = 0;   // by entries, and for those on their way
-    int64_t free = 0;    // on the disk
-    int64_t usable = 0;  // of that, for further entries
+    int64_t taken = 0;   // by entries and for the others on their way
+    int64_t usable = 0;  // of the disk, beside what is kept free for those
+    int64_t free = 0;    // of the disk
+    int64_t came = 0;    // of the entry in question
+  };
+  struct Outage {
+    uint64_t count = 0;
+    Status status;  // of the newest
   };
   class Fetch;
 
@@ -85,17 +93,18 @@ class ContentCache {
   std::filesystem::path lock_of(const std::string& name) const {
     return options_.folder / "locks" / name;
   }
-  // What nobody fetches or removes any more.
-  Status remove_leftovers() const;
   Result<std::vector<std::string>> keys() const;
 
   // None: it is not here, or is just coming or going.
   Result<std::optional<HostLock>> lock_where_it_is(const std::string& key) const;
   Result<ContentLease> find(const std::string& key) PM_REQUIRES(mutex_);
-  // None: it is not here, and the caller is to bring it; others wait until conclude().
+  // None: it is not here, and the caller is to bring it; others wait until conclude(). UNAVAILABLE
+  // where the fetch that it waited for ended so.
   Result<ContentLease> take_or_begin(const std::string& key, const std::stop_token& stop);
+  uint64_t outages_of(const std::string& key) const PM_REQUIRES(mutex_);
   // Fetches it, unless another process does; the lock is shared.
   Result<HostLock> bring(const Origin& origin, const std::stop_token& stop);
+  // With its lock held exclusively.
   Status fetch(const Origin& origin, const std::stop_token& stop);
   // Lets jobs use what was brought, or another try.
   ContentLease conclude(const std::string& key, Result<HostLock>& brought);
@@ -104,16 +113,19 @@ class ContentCache {
   // Where content that is leased lies under its name.
   Result<std::filesystem::path> view(const std::string& key, const std::string& name) const;
 
-  // Removes unused entries until `bytes` more fit, and keeps them free for the entry.
-  Status reserve(const std::string& key, int64_t bytes);
-  // Out of sight, to be removed.
-  Result<std::vector<std::filesystem::path>> put_aside(int64_t bytes);
-  Result<std::vector<Unused>> unused_entries();
-  Result<Room> room() const;
-  // What must give way so that `bytes` more fit; not above 0: nothing.
+  // Who measures and makes room, one process at a time. CANCELLED once `stop` is raised.
+  Result<HostLock> lock_room(const std::stop_token& stop) const;
+  // With that lock. Removes what processes that died have left, but what can be gone on with.
+  void tidy() const;
+  // With that lock. Removes what has come of entries that nobody fetches now.
+  void remove_partial() const;
+  // Removes unused entries until `bytes` fit, and keeps them free for the entry.
+  Status reserve(const std::string& key, int64_t bytes, const std::stop_token& stop);
+  Status make_room(const std::string& key, int64_t bytes);
+  Result<Room> room_for(const std::string& key) const;
+  std::map<std::string, Arriving> arriving() const;
+  // What must give way so that an entry of `bytes` fits; not above 0: nothing.
   int64_t excess_in(const Room& room, int64_t bytes) const;
-  // For entries that are on their way.
-  int64_t reserved_bytes() const;
 
   const ContentCacheOptions options_;
 
@@ -121,7 +133,8 @@ class ContentCache {
   CondVar changed_;
   std::map<std::string, Held> held_ PM_GUARDED_BY(mutex_);
   std::set<std::string> fetching_ PM_GUARDED_BY(mutex_);
-  std::multiset<std::string> waiting_ PM_GUARDED_BY(mutex_);  // for somebody else's fetch
+  std::multiset<std::string> waiting_ PM_GUARDED_BY(mutex_);     // for somebody else's fetch
+  std::map<std::string, Outage> outages_ PM_GUARDED_BY(mutex_);  // of their origins
 };
 
 }  // namespace prefixmem::agent

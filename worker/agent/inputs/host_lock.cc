@@ -35,8 +35,10 @@ Result<std::optional<HostLock>> HostLock::try_to_get(const std::filesystem::path
   }
 }
 
-Status HostLock::share() {
-  if (flock(fd_.get(), LOCK_SH) == 0) return {};
+// The kernel may give the exclusive one up before it gives the shared one.
+Result<bool> HostLock::share() {
+  if (flock(fd_.get(), LOCK_SH | LOCK_NB) == 0) return is_still_there(fd_, file_);
+  if (errno == EWOULDBLOCK) return false;
   return from_errno("sharing the lock " + file_.string(), errno);
 }
 

@@ -18,8 +18,9 @@ class HostLock {
   // which one alone must be exclusive.
   static Result<std::optional<HostLock>> try_to_get(const std::filesystem::path& file, Kind kind);
 
-  // Of an exclusive one: shared from now on. Others may have had it meanwhile.
-  Status share();
+  // Of an exclusive one: shared from now on. False where somebody had it in between and may have
+  // changed what it guards: it is no lock any more.
+  Result<bool> share();
   // Of an exclusive one, with its file: whoever waits for it gets a new one.
   void remove();
 

@@ -1,6 +1,7 @@
 #include "worker/agent/inputs/hub_origin.h"
 
 #include <chrono>
+#include <map>
 
 #include "common/id.h"
 #include "common/log.h"
@@ -21,16 +22,22 @@ Result<std::filesystem::path> HubOrigin::bring(const std::filesystem::path& work
                                                const std::stop_token& stop) const {
   Hub hub = hub_;
   hub.stop = stop;
-  auto last = steady_clock::now();  // that something came
+  auto last = steady_clock::now();          // that more of a file was there than ever
+  std::map<std::string, int64_t> furthest;  // by path
   HubFetch fetch{.folder = work, .admit = reserve};
-  fetch.came = [&] { last = steady_clock::now(); };
-  for (int retry = 0;; ++retry) {
+  fetch.came = [&](const HubFile& file, int64_t bytes) {
+    if (bytes <= furthest[file.path]) return;
+    furthest[file.path] = bytes;
+    last = steady_clock::now();
+  };
+  for (int retry = 0; !stop.stop_requested(); ++retry) {
     auto folder = fetch_model(hub, name_, fetch);
-    if (folder.status().code() != Code::kUnavailable) return folder;
-    if (steady_clock::now() - last > kPatience) return folder;
+    const bool may_pass = folder.status().code() == Code::kUnavailable;
+    if (!may_pass || steady_clock::now() - last > kPatience) return folder;
     spdlog::warn("{}: {}; trying again", name_.text(), folder.status().message());
     wait_unless_stopped(backoff_delay(hub.pauses, retry, random_share()), stop);
   }
+  return cancelled("stopped while " + name_.text() + " was fetched");
 }
 
 }  // namespace prefixmem::agent

@@ -79,15 +79,19 @@ def _token() -> str:
 
 def _get(name: str, path: str, most: int = MOST_BYTES_OF_AN_ANSWER) -> bytes:
     endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-    request = urllib.request.Request(endpoint + path, headers={"User-Agent": "prefixmem"})
-    if token := _token():
-        # No other host that the Hub leads to is shown it.
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
+        request = urllib.request.Request(endpoint + path, headers={"User-Agent": "prefixmem"})
+        if token := _token():
+            # No other host that the Hub leads to is shown it.
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             answer = response.read(most + 1)
     except urllib.error.HTTPError as error:
         raise _refusal(error.code, f"model: {name}: {endpoint}") from error
+    except ValueError:  # whose words may hold the token
+        raise InvalidArgument(
+            f"model: {name}: HF_ENDPOINT is no URL, or HF_TOKEN has a character that no token has"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         raise Unavailable(f"model: {name}: {endpoint} cannot be reached: {error}") from error
     if len(answer) > most:
