@@ -4,8 +4,7 @@
 //   <sha256>.folder/NAME/   a folder, likewise; <sha256> is of the list of its files
 //   <commit>.hub/NAME/      a model of the Hub
 //   incoming/<key>/         on its way, or broken off, with the bytes that are kept free for it
-//   locks/<key>             shared by the processes whose jobs use it, exclusive while it comes or
-//   goes
+//   locks/<key>             shared by processes whose jobs use it, exclusive as it comes or goes
 //
 // An entry of the folder is there when its rename is: nothing half-fetched has such a name. Several
 // workers of a host may have one folder.
