@@ -16,8 +16,8 @@ struct HubModels {
 };
 
 // Asks the Hub what each revision that `yaml` names is now, so that every worker and every attempt
-// trains the same weights. INVALID_ARGUMENT for a name that is none, with its key; failures of the
-// Hub.
+// trains the same weights. A name that has a commit needs no Hub. INVALID_ARGUMENT for a name that
+// is none, failures of the Hub; each with the key.
 Result<HubModels> pin_hub_models(const std::string& yaml, const Hub& hub);
 
 }  // namespace prefixmem::client

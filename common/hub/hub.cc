@@ -75,6 +75,26 @@ std::string without_space_around(std::string text) {
   return text;
 }
 
+// HF_TOKEN, or what `hf auth login` has kept, as huggingface_hub reads them; empty: none.
+std::string token_of_account() {
+  if (std::string token = without_space_around(environment("HF_TOKEN")); !token.empty()) {
+    return token;
+  }
+  fs::path home = environment("HF_HOME");
+  if (home.empty() && !environment("HOME").empty()) {
+    home = fs::path(environment("HOME")) / ".cache" / "huggingface";
+  }
+  fs::path file = environment("HF_TOKEN_PATH");
+  if (file.empty() && !home.empty()) file = home / "token";
+  const auto kept = read_file(file, 4096);
+  return kept.ok() ? without_space_around(*kept) : "";  // nobody has logged in
+}
+
+std::string without_slashes(std::string endpoint) {
+  while (endpoint.ends_with('/')) endpoint.pop_back();
+  return endpoint;
+}
+
 int64_t bytes_of(const fs::path& file) {
   std::error_code error;
   const auto bytes = fs::file_size(file, error);
@@ -207,32 +227,17 @@ class Fetcher {
 
 }  // namespace
 
-std::string hub_token_of_environment() {
-  if (std::string token = without_space_around(environment("HF_TOKEN")); !token.empty()) {
-    return token;
-  }
-  fs::path home = environment("HF_HOME");
-  if (home.empty() && !environment("HOME").empty()) {
-    home = fs::path(environment("HOME")) / ".cache" / "huggingface";
-  }
-  fs::path file = environment("HF_TOKEN_PATH");
-  if (file.empty() && !home.empty()) file = home / "token";
-  const auto kept = read_file(file, 4096);
-  return kept.ok() ? without_space_around(*kept) : "";  // nobody has logged in
-}
-
 Hub hub_of_environment() {
   Hub hub;
-  if (const std::string other = environment("HF_ENDPOINT"); !other.empty()) hub.endpoint = other;
-  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
-  hub.token = hub_token_of_environment();
+  const std::string other = environment("HF_ENDPOINT");
+  if (!other.empty()) hub.endpoint = without_slashes(other);
+  hub.token = token_of_account();
   return hub;
 }
 
 Result<Hub> hub_of_operator(const std::string& url) {
   Hub hub;
-  hub.endpoint = url;
-  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
+  hub.endpoint = without_slashes(url);
   hub.token = without_space_around(environment("HF_TOKEN"));
   const size_t host = hub.endpoint.find("://");
   const std::string scheme = hub.endpoint.substr(0, host);

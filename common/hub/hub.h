@@ -21,10 +21,8 @@ struct Hub {
   std::stop_token stop = {};  // CANCELLED once it is raised
 };
 
-// HF_TOKEN, or the token that `hf auth login` has kept (HF_TOKEN_PATH, HF_HOME), as huggingface_hub
-// reads them; empty: none.
-std::string hub_token_of_environment();
-// With HF_ENDPOINT too.
+// As huggingface_hub reads them: HF_ENDPOINT, and HF_TOKEN or the token that `hf auth login` has
+// kept (HF_TOKEN_PATH, HF_HOME).
 Hub hub_of_environment();
 
 // Whom an operator allows, with HF_TOKEN alone. INVALID_ARGUMENT.

@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import http.server
 import json
-import threading
+
+from loopback import served
 
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 
@@ -54,11 +55,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve(model):
-    with Hub(model) as hub:
-        thread = threading.Thread(target=hub.serve_forever)
-        thread.start()
-        try:
-            yield hub
-        finally:
-            hub.shutdown()
-            thread.join()
+    hub = Hub(model)
+    with served(hub):
+        yield hub

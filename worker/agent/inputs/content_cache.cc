@@ -46,19 +46,30 @@ Status rename_to(const fs::path& from, const fs::path& to) {
   return from_errno("renaming " + from.string() + " to " + to.string(), errno);
 }
 
-// Of its own files, not of what links in it lead to.
-Result<int64_t> bytes_in(const fs::path& folder) {
-  int64_t bytes = 0;
+// Calls `visit` with all that lies below, links themselves and not what they lead to.
+template <class Visit>
+Status each_below(const fs::path& folder, const Visit& visit) {
   std::error_code error;
   fs::recursive_directory_iterator at(folder, error);
   for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at->is_regular_file(error) && !at->is_symlink(error)) {
-      bytes += static_cast<int64_t>(at->file_size(error));
-    }
-    if (error) break;
+    PM_TRY(visit(*at));
   }
-  if (error) return from_errno("measuring " + folder.string(), error.value());
-  return bytes;
+  if (error) return from_errno("listing " + folder.string(), error.value());
+  return {};
+}
+
+// Of its own files; 0 of one that another process removes meanwhile.
+int64_t bytes_in(const fs::path& folder) {
+  int64_t bytes = 0;
+  const Status ended = each_below(folder, [&](const fs::directory_entry& entry) -> Status {
+    std::error_code error;
+    const bool counts = entry.is_regular_file(error) && !entry.is_symlink(error);
+    const auto size = counts ? entry.file_size(error) : 0;
+    if (error) return from_errno("measuring " + entry.path().string(), error.value());
+    bytes += static_cast<int64_t>(size);
+    return {};
+  });
+  return ended.ok() ? bytes : 0;
 }
 
 // What is there was checked when it came, by whoever wrote it.
@@ -96,12 +107,6 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-// 0 of one that another process removes meanwhile.
-int64_t bytes_in_entry(const fs::path& folder) {
-  const auto bytes = bytes_in(folder);
-  return bytes.ok() ? *bytes : 0;
-}
-
 void remove_or_warn(const fs::path& path) {
   const Status removed = remove_tree(path);
   if (!removed.ok()) spdlog::warn("{}", removed.message());
@@ -109,26 +114,17 @@ void remove_or_warn(const fs::path& path) {
 
 // A job that writes into its inputs would spoil them for the others.
 Status protect(const fs::path& folder) {
-  std::error_code error;
-  fs::recursive_directory_iterator at(folder, error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (!at->is_regular_file(error)) continue;
-    if (chmod(at->path().c_str(), 0444) != 0) {
-      return from_errno("protecting " + at->path().string(), errno);
-    }
-  }
-  if (error) return from_errno("listing " + folder.string(), error.value());
-  return {};
+  return each_below(folder, [](const fs::directory_entry& entry) -> Status {
+    if (!entry.is_regular_file() || chmod(entry.path().c_str(), 0444) == 0) return {};
+    return from_errno("protecting " + entry.path().string(), errno);
+  });
 }
 
 // Every folder below and itself, so that what is renamed next is whole after a crash.
 Status sync_folders(const fs::path& folder) {
-  std::error_code error;
-  fs::recursive_directory_iterator at(folder, error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    if (at->is_directory()) PM_TRY(sync_folder(at->path()));
-  }
-  if (error) return from_errno("listing " + folder.string(), error.value());
+  PM_TRY(each_below(folder, [](const fs::directory_entry& entry) {
+    return entry.is_directory() ? sync_folder(entry.path()) : Status();
+  }));
   return sync_folder(folder);
 }
 
@@ -214,7 +210,7 @@ bool ContentCache::has(const std::string& key) const { return is_there(place(key
 Result<int64_t> ContentCache::used_bytes() const {
   PM_ASSIGN(const auto all, keys());
   int64_t bytes = 0;
-  for (const std::string& key : all) bytes += bytes_in_entry(place(key));
+  for (const std::string& key : all) bytes += bytes_in(place(key));
   return bytes;
 }
 
@@ -293,7 +289,7 @@ Result<HostLock> ContentCache::bring(const Origin& origin, const std::stop_token
 Status ContentCache::fetch(const Origin& origin, const std::stop_token& stop) {
   const Status fetched = guarded([&] { return Fetch(*this, origin, stop).run(); });
   if (fetched.ok()) {
-    spdlog::info("fetched {}, {} bytes", origin.text(), bytes_in_entry(place(origin.key())));
+    spdlog::info("fetched {}, {} bytes", origin.text(), bytes_in(place(origin.key())));
     return fetched;
   }
   // A later attempt goes on with it, or one of those of this worker who wait.
@@ -381,7 +377,7 @@ std::map<std::string, ContentCache::Arriving> ContentCache::arriving() const {
   std::map<std::string, Arriving> found;
   for (const std::string& name : listed(incoming())) {
     const fs::path folder = incoming() / name;
-    Arriving one{.came = bytes_in_entry(folder / "work") + bytes_in_entry(folder / "entry")};
+    Arriving one{.came = bytes_in(folder / "work") + bytes_in(folder / "entry")};
     const auto text = read_file(folder / kBytes, kMostDigits);
     if (text.ok()) one.reserved = std::strtoll(text->c_str(), nullptr, 10);
     found[name] = one;
@@ -395,7 +391,7 @@ Result<ContentCache::Room> ContentCache::room_for(const std::string& key) const 
   PM_ASSIGN(const auto entries, keys());
   PM_ASSIGN(const DiskSpace disk, disk_space(options_.folder));
   Room room{0, disk.free_bytes - options_.reserve_bytes, disk.free_bytes, 0};
-  for (const std::string& entry : entries) room.taken += bytes_in_entry(place(entry));
+  for (const std::string& entry : entries) room.taken += bytes_in(place(entry));
   for (const auto& [name, one] : on_their_way) {
     if (std::find(entries.begin(), entries.end(), name) != entries.end()) continue;
     if (name == key) {
@@ -442,7 +438,7 @@ Status ContentCache::make_room(const std::string& key, int64_t bytes) {
     if (gives >= excess) break;
     auto lock = HostLock::try_to_get(lock_of(one), HostLock::Kind::kExclusive);
     if (!lock.ok() || !*lock || !is_there(place(one))) continue;
-    gives += bytes_in_entry(place(one));
+    gives += bytes_in(place(one));
     going.emplace_back(one, **std::move(lock));
   }
   if (gives < excess) {

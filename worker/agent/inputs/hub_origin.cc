@@ -15,8 +15,6 @@ constexpr std::chrono::minutes kPatience(10);
 
 }  // namespace
 
-std::string hub_key(const HubName& name) { return name.revision + ".hub"; }
-
 Result<std::filesystem::path> HubOrigin::bring(const std::filesystem::path& work,
                                                const Reserve& reserve,
                                                const std::stop_token& stop) const {

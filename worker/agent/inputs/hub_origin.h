@@ -6,15 +6,12 @@
 
 namespace prefixmem::agent {
 
-// <commit>.hub
-std::string hub_key(const HubName& name);
-
 class HubOrigin : public Origin {
  public:
   // The revision is a commit.
   HubOrigin(HubName name, Hub hub) : name_(std::move(name)), hub_(std::move(hub)) {}
 
-  std::string key() const override { return hub_key(name_); }
+  std::string key() const override { return name_.revision + ".hub"; }
   std::string name() const override { return name_.name(); }
   std::string text() const override { return name_.text(); }
   // What fetch_model says; UNAVAILABLE where nothing has come for ten minutes.
