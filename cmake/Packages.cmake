@@ -12,12 +12,13 @@ function(install_program name component)
   install(PROGRAMS $<TARGET_FILE:${name}> DESTINATION bin COMPONENT ${component})
 endfunction()
 
-# install_service(NAME COMPONENT): its unit, and the file of its flags, which is the operator's.
+# install_service(NAME COMPONENT): its unit, and the file of its flags, which is the operator's and may come to
+# hold what not everybody is to read.
 function(install_service name component)
   install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/${name}.service DESTINATION lib/systemd/system
           COMPONENT ${component})
   install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/${component}.env DESTINATION /etc/prefixmem
-          COMPONENT ${component})
+          PERMISSIONS OWNER_READ OWNER_WRITE COMPONENT ${component})
 endfunction()
 
 if("client" IN_LIST PREFIXMEM_PARTS)

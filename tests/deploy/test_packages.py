@@ -86,7 +86,9 @@ needs_mounts = pytest.mark.skipif(bool(lack()), reason=lack())
 def test_each_package_holds_its_programs_and_their_files(packages):
     assert set(packages) == set(PROGRAMS)
     for name, package in packages.items():
-        files = set(re.findall(r" \./(\S*[^/\s])$", run("dpkg-deb", "--contents", package), re.M))
+        listed = run("dpkg-deb", "--contents", package)
+        files = set(re.findall(r" \./(\S*[^/\s])$", listed, re.M))
+        assert set(re.findall(r"^(\S+) root/root .*\.env$", listed, re.M)) <= {"-rw-------"}
         assert {f.removeprefix("usr/bin/") for f in files if f.startswith("usr/bin/")} == (
             PROGRAMS[name]
         )
