@@ -33,6 +33,12 @@ function(precompile_torch name)
   endif()
 endfunction()
 
+# Under a sanitizer everything takes up to ten times as long.
+set(PREFIXMEM_TEST_SECONDS 300)
+if(PREFIXMEM_SANITIZE)
+  set(PREFIXMEM_TEST_SECONDS 3000)
+endif()
+
 function(prefixmem_test name)
   cmake_parse_arguments(ARG "APART" "" "SOURCES;LIBS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -48,6 +54,6 @@ function(prefixmem_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${PREFIXMEM_TEST_SECONDS}
                        FAIL_REGULAR_EXPRESSION "${PREFIXMEM_BAD_SKIP}")
 endfunction()

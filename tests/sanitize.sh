@@ -20,5 +20,5 @@ for kind in "${kinds[@]}"; do
   build=build-$kind
   cmake -S . -B "$build" -G Ninja "-DPREFIXMEM_SANITIZE=$flags" "-DPREFIXMEM_PARTS=agent;coordinator;client" >/dev/null
   cmake --build "$build" --parallel "${JOBS:-$(nproc)}"
-  ctest --test-dir "$build" --output-on-failure --no-tests=error --timeout 1800 -L unit --parallel "${JOBS:-$(nproc)}"
+  ctest --test-dir "$build" --output-on-failure --no-tests=error -L unit --parallel "${JOBS:-$(nproc)}"
 done
