@@ -17,6 +17,7 @@ constexpr Count kBlockElements = 1 << 24;       // logits at once, ops/token_log
 constexpr Count kLabelsAtOnce = 64;             // and of ops/cpu/vocabulary
 constexpr Count kShareWords = 1 << 13;          // rows of the head of one of its tasks
 constexpr Count kBucketValues = 1 << 23;        // train/sharded_optimizer
+constexpr Count kGatheredLayers = 3;            // model/sharded_layers
 constexpr Count kExactBytes = 24;               // a value of collective/exact_sum
 
 struct Job {
@@ -55,6 +56,16 @@ void add_trained(const Job& job, Estimate& estimate) {
   const Count sums = job.spec.train.deterministic ? kExactBytes : 0;
   estimate.adapter = whole(job.trained * 2 * kWide);
   estimate.optimizer = whole(job.trained * ((has_ratios(job.spec.method) ? 3 : 2) * kWide + sums));
+}
+
+// A rank's part of the layers, with those that are gathered; all of the base where it is not cut.
+Count weight_bytes(const Job& job) {
+  const Count all = weight_values(job.model) * job.width;
+  if (!shards_weights(job.spec)) return all;
+  const Count layer = layer_map_values(job.model) * job.width;
+  const auto layers = static_cast<Count>(job.model.num_layers);
+  const auto ranks = static_cast<Count>(job.spec.resources.ranks);
+  return all - layers * layer + std::ceil(layer / ranks) * layers + kGatheredLayers * layer;
 }
 
 // While the logits of a pass are made: how likely labels are, and the slope of that.
@@ -133,6 +144,15 @@ Count cache_bytes(const Job& job) {
 
 }  // namespace
 
+bool shards_weights(const JobSpec& spec) {
+  return spec.resources.shard_base.value_or(false) && spec.resources.ranks > 1;
+}
+
+int64_t gathered_bytes(const JobSpec& spec, const ModelConfig& model) {
+  const Count width = spec.train.dtype == Dtype::kBf16 ? 2 : kWide;
+  return shards_weights(spec) ? whole(kGatheredLayers * layer_map_values(model) * width) : 0;
+}
+
 int64_t step_tokens(const JobSpec& spec, int64_t each) {
   const int64_t ranks = std::max<int64_t>(1, spec.resources.ranks);
   const int64_t rows = (spec.train.global_batch_size - 1) / ranks + 1;
@@ -167,7 +187,7 @@ Result<Estimate> estimate(const JobSpec& spec, const ModelConfig& model, const P
   const Count libraries =
       kProgramBytes + (spec.resources.device == Device::kCuda ? kCudaProgramBytes : 0);
   result.program = whole(libraries + kWordBytes * static_cast<Count>(model.vocab_size));
-  result.weights = whole(weight_values(model) * width);
+  result.weights = whole(weight_bytes(job));
   result.activations = whole(fullest.kept + kept.of_token * job.tokens + cache);
   result.working = whole(fullest.working);
   add_trained(job, result);

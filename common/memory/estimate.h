@@ -16,6 +16,11 @@ struct PassSize {
   int64_t row = 0;     // of the longest row
 };
 
+// Whether each rank keeps a part of the base's layers, and the bytes that it then has for those
+// that it gathers.
+bool shards_weights(const JobSpec& spec);
+int64_t gathered_bytes(const JobSpec& spec, const ModelConfig& model);
+
 // Of the examples that a rank scores in a step, with `each` tokens of each; pairs are two.
 int64_t step_tokens(const JobSpec& spec, int64_t each);
 
@@ -24,10 +29,10 @@ int64_t step_tokens(const JobSpec& spec, int64_t each);
 PassSize largest_pass(const JobSpec& spec, const ModelConfig& model);
 
 // Bytes, each at the moment of a step at which the sum is largest. On a CPU ranks of one host share
-// the weights, which are their file's pages unless train.dtype is another than the file's or the
-// method trains them.
+// the weights, which are their file's pages unless train.dtype is another than the file's, the
+// method trains them or shards_weights().
 struct Estimate {
-  int64_t weights = 0;      // of the base, in train.dtype
+  int64_t weights = 0;      // of the base, in train.dtype, as far as a rank has them
   int64_t adapter = 0;      // what is trained, in fp32, and its gradients
   int64_t optimizer = 0;    // moments, and exact sums where train.deterministic asks for them
   int64_t activations = 0;  // what backward needs of forward

@@ -21,10 +21,36 @@ PassSize pass_of(const JobSpec& spec, const ModelConfig& model, bool shares_gang
   return pass;
 }
 
+using SpecFits = std::function<bool(const JobSpec&)>;
+
+// With activations computed again, then with smaller micro-batches too.
+std::string smaller_passes_that_fit(const JobSpec& spec, const ModelConfig& model, bool shares_gang,
+                                    const SpecFits& fits) {
+  std::string settings;
+  JobSpec changed = spec;
+  if (spec.train.activation_checkpointing.value_or(Checkpointing::kOff) == Checkpointing::kOff) {
+    changed.train.activation_checkpointing = Checkpointing::kAuto;
+    settings = "train.activation_checkpointing: auto";
+    if (fits(changed)) return settings;
+    settings += " and ";
+  }
+  int64_t tokens =
+      std::min(changed.train.micro_batch_tokens, pass_of(changed, model, shares_gang).tokens);
+  while (tokens > 1) {
+    tokens /= 2;
+    changed.train.micro_batch_tokens = tokens;
+    if (!fits(changed)) continue;
+    settings += "train.micro_batch_tokens: " + std::to_string(tokens);
+    return spec.data.max_tokens > 0 ? settings : settings + ", if no row is longer";
+  }
+  return {};
+}
+
 }  // namespace
 
 bool shares_weights(const JobSpec& spec) {
-  return spec.train.dtype == Dtype::kBf16 && !std::holds_alternative<FullMethod>(spec.method);
+  return spec.train.dtype == Dtype::kBf16 && !shards_weights(spec) &&
+         !std::holds_alternative<FullMethod>(spec.method);
 }
 
 Result<Placed> placed(JobSpec spec, const ModelConfig& model, bool shares_gang) {
@@ -43,29 +69,20 @@ Result<Placed> placed(JobSpec spec, const ModelConfig& model, bool shares_gang) 
 }
 
 std::string settings_that_fit(const JobSpec& spec, const ModelConfig& model, bool shares_gang,
-                              const std::function<bool(const Placed&)>& fits) {
-  const auto does = [&](const JobSpec& one) {
+                              const std::function<bool(const JobSpec&, const Placed&)>& fits) {
+  const SpecFits does = [&](const JobSpec& one) {
     const auto needed = placed(one, model, shares_gang);
-    return needed.ok() && fits(*needed);
+    return needed.ok() && fits(one, *needed);
   };
-  std::string settings;
-  JobSpec changed = spec;
-  if (spec.train.activation_checkpointing.value_or(Checkpointing::kOff) == Checkpointing::kOff) {
-    changed.train.activation_checkpointing = Checkpointing::kAuto;
-    settings = "train.activation_checkpointing: auto";
-    if (does(changed)) return settings;
-    settings += " and ";
-  }
-  int64_t tokens =
-      std::min(changed.train.micro_batch_tokens, pass_of(changed, model, shares_gang).tokens);
-  while (tokens > 1) {
-    tokens /= 2;
-    changed.train.micro_batch_tokens = tokens;
-    if (!does(changed)) continue;
-    settings += "train.micro_batch_tokens: " + std::to_string(tokens);
-    return spec.data.max_tokens > 0 ? settings : settings + ", if no row is longer";
-  }
-  return {};
+  std::string smaller = smaller_passes_that_fit(spec, model, shares_gang, does);
+  const bool full = std::holds_alternative<FullMethod>(spec.method);
+  if (!smaller.empty() || full || spec.resources.shard_base.value_or(false)) return smaller;
+  JobSpec sharded = spec;
+  sharded.resources.shard_base = true;
+  std::string settings = "resources.shard_base: true";
+  if (does(sharded)) return settings;
+  const std::string besides = smaller_passes_that_fit(sharded, model, shares_gang, does);
+  return besides.empty() ? besides : settings + " and " + besides;
 }
 
 }  // namespace prefixmem::memory

@@ -28,6 +28,6 @@ Result<Placed> placed(JobSpec spec, const ModelConfig& model, bool shares_gang);
 // Settings of the spec with which it would fit, "train.activation_checkpointing: auto", none where
 // none of those that leave the result as it is does.
 std::string settings_that_fit(const JobSpec& spec, const ModelConfig& model, bool shares_gang,
-                              const std::function<bool(const Placed&)>& fits);
+                              const std::function<bool(const JobSpec&, const Placed&)>& fits);
 
 }  // namespace prefixmem::memory

@@ -9,11 +9,11 @@ namespace {
 
 Count count(int64_t number) { return static_cast<Count>(number); }
 
-Count linear_values(const ModelConfig& model) {
+Count bias_values(const ModelConfig& model) {
   Count values = 0;
   for (size_t i = 0; i < kSites; ++i) {
     const LinearShape shape = linear_shape(static_cast<Site>(i), model);
-    values += count(shape.out) * count(shape.in) + (shape.bias ? count(shape.out) : 0);
+    if (shape.bias) values += count(shape.out);
   }
   return values;
 }
@@ -80,7 +80,16 @@ Count weight_values(const ModelConfig& model) {
       (model.sandwich_norms ? 4 : 2) * hidden + (model.qk_norm ? 2 * count(model.head_dim) : 0);
   const Count vocabulary = count(model.vocab_size) * hidden;
   return (model.tie_word_embeddings ? 1 : 2) * vocabulary + hidden +
-         count(model.num_layers) * (linear_values(model) + norms);
+         count(model.num_layers) * (layer_map_values(model) + bias_values(model) + norms);
+}
+
+Count layer_map_values(const ModelConfig& model) {
+  Count values = 0;
+  for (size_t i = 0; i < kSites; ++i) {
+    const LinearShape shape = linear_shape(static_cast<Site>(i), model);
+    values += count(shape.out) * count(shape.in);
+  }
+  return values;
 }
 
 Result<Count> trained_values(const MethodSpec& method, const ModelConfig& model) {

@@ -16,6 +16,9 @@ inline constexpr Count kWide = sizeof(float);  // a trained value, its gradient,
 // Of the base; tied embeddings once.
 Count weight_values(const ModelConfig& model);
 
+// Of one layer's linear maps, without biases.
+Count layer_map_values(const ModelConfig& model);
+
 // That `method` trains. INVALID_ARGUMENT where it names a layer or a module that is not there.
 Result<Count> trained_values(const MethodSpec& method, const ModelConfig& model);
 

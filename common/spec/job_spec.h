@@ -230,6 +230,7 @@ struct ResourcesSpec {
   Device device = Device::kAuto;
   int64_t threads = 0;  // per rank, inside an operation; 0: the host's cores over its ranks
   Banking bank = Banking::kAuto;
+  std::optional<bool> shard_base = {};  // each rank keeps a part of each layer; none: no
   // How long the job may hold its slots, over all attempts, as spec/duration.h reads it; none: as
   // long as it takes.
   std::optional<std::string> time_limit = {};

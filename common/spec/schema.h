@@ -272,6 +272,11 @@ void describe(V& v, ResourcesSpec& s) {
           "auto: trials of one sweep that train adapters and share the model, train.dtype, "
           "resources and priority may train in one gang, at most the coordinator's --bank-limit, "
           "which loads the model once; never: the job has a gang of its own.");
+  v.field("shard_base", s.shard_base,
+          "Of the base's layers each rank keeps one part in resources.ranks and gathers a layer "
+          "from the others while it computes the one before, for models that no rank has room for. "
+          "Embeddings, lm_head and norms stay whole. The result is the same to the bit. Not with "
+          "method full (docs/memory.md).");
   v.field(
       "time_limit", s.time_limit,
       "Longest time that the job may hold its slots, all attempts together. When it is over the "

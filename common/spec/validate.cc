@@ -75,6 +75,11 @@ Status check_ranks(const JobSpec& spec) {
                             "; allowed: at most resources.ranks (" + std::to_string(ranks) + ")");
   }
   const bool whole = std::holds_alternative<FullMethod>(spec.method);
+  if (whole && spec.resources.shard_base.value_or(false)) {
+    return invalid_argument(
+        "resources.shard_base is true with method full; allowed: with methods that leave the base "
+        "as it is");
+  }
   if (least == ranks || !whole || !spec.train.deterministic) return {};
   return invalid_argument(
       "resources.min_ranks is " + std::to_string(least) +

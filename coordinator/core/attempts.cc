@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "common/memory/estimate.h"
 #include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
 #include "common/proto/timestamps.h"
@@ -181,8 +182,10 @@ void Coordinator::send_assignment(const std::vector<LiveJob*>& gang) {
 Status Coordinator::add_to_assignment(const LiveJob& job, v1::Assign& assign) {
   const v1::Job& shown = job.record.job;
   PM_ASSIGN(JobSpec spec, job_spec_from_proto(shown.spec()));
-  // The gang is told its ranks; older workers do not know the key.
+  // The gang is told its ranks. Older workers know neither key, and need not where it changes
+  // nothing.
   spec.resources.min_ranks.reset();
+  if (!memory::shards_weights(spec)) spec.resources.shard_base.reset();
   v1::AssignedAttempt attempt;
   *attempt.mutable_id() = id_of(*job.attempt);
   attempt.set_job_name(shown.name());

@@ -23,9 +23,10 @@ std::string bank_of(const store::JobRecord& record) {
   if (fewest_ranks(resources) < resources.ranks()) return {};
   if (!adapters || job.sweep_id().empty() || record.bank_limit == 1) return {};
   if (resources.bank() == "never") return {};
-  return fmt::format("{} {} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
+  return fmt::format("{} {} {} {} {} {} {} {} {} {}", job.sweep_id(), spec.train().dtype(),
                      resources.ranks(), resources.device(), resources.threads(),
-                     resources.time_limit(), spec.priority(), record.bank_limit, spec.model());
+                     resources.shard_base(), resources.time_limit(), spec.priority(),
+                     record.bank_limit, spec.model());
 }
 
 scheduler::Job job_of(const store::JobRecord& record) {

@@ -19,6 +19,13 @@ bool fits(const scheduler::Job& job, const std::vector<scheduler::Room>& rooms) 
                      [&](const scheduler::Room& room) { return could_ever_hold(room, job); });
 }
 
+// With the fewest ranks that will do.
+bool fit_together(const scheduler::Job& job, const std::vector<scheduler::Room>& rooms) {
+  const auto pools = pools_of(rooms, job);
+  return std::any_of(pools.begin(), pools.end(),
+                     [&](const scheduler::Pool& pool) { return ranks_in(pool, job) >= job.least; });
+}
+
 }  // namespace
 
 std::shared_ptr<const ModelConfig> find_model(const std::string& name, const ToldModels& told,
@@ -63,12 +70,14 @@ Status Coordinator::check_memory(const std::vector<LiveJob>& jobs, const ToldMod
     std::string message = fmt::format("{}: {}", shown.name(), never_fits(rooms, waits));
     PM_ASSIGN(const JobSpec spec, job_spec_from_proto(shown.spec()));
     if (const auto model = find_model(spec.model, told, models_)) {
-      const std::string settings =
-          memory::settings_that_fit(spec, *model, may_share(job.record, config_.scheduler),
-                                    [&](const memory::Placed& placed) {
-                                      waits.memory = memory_of(to_proto(placed));
-                                      return fits(waits, rooms);
-                                    });
+      const std::string settings = memory::settings_that_fit(
+          spec, *model, may_share(job.record, config_.scheduler),
+          [&](const JobSpec& changed, const memory::Placed& placed) {
+            waits.memory = memory_of(to_proto(placed));
+            // On one host parts of a base are more than the base.
+            return fits(waits, rooms) &&
+                   (!memory::shards_weights(changed) || fit_together(waits, rooms));
+          });
       message += settings.empty() ? "; no setting of its micro-batches makes it fit"
                                   : "; it fits with " + settings;
     }

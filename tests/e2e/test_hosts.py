@@ -87,13 +87,14 @@ def hosts(network, lab):
 
 @pytest.fixture
 def job_spec(lab):
-    return lambda ranks, model=MODEL: lab.spec(
+    return lambda ranks, model=MODEL, **more: lab.spec(
         "hosts",
         model=model,
         train__max_steps=STEPS,
         train__checkpoint_every=EVERY,
         train__deterministic=True,
         resources__ranks=ranks,
+        **more,
     )
 
 
@@ -134,8 +135,10 @@ def test_hosts_share_no_disk(hosts, lab):
     assert str(lab.model) in show(hosts, job)["reason"]
 
 
-def test_a_gang_on_three_hosts(hosts, job_spec, undisturbed, tmp_path):
-    job = submit(hosts, job_spec(3))
+@pytest.mark.parametrize("sharded", [False, True], ids=["whole", "sharded"])
+def test_a_gang_on_three_hosts(hosts, job_spec, undisturbed, tmp_path, sharded):
+    """Each with the whole base, or with a third of its layers."""
+    job = submit(hosts, job_spec(3, resources__shard_base=sharded))
     with hosts.watch(job) as watch:
         watch.until(at_step(1))
         below = {name: descendants(worker.pid) for name, worker in hosts.by_host.items()}

@@ -118,6 +118,10 @@ def test_each_trial_is_as_alone(workspace, ranks):
     bitwise.run(ranks)
     for out, want in zip(bitwise.outs, alone):
         assert_same_bits(out, want)
+    cut = Bank(workspace, "cut", changes, resources__shard_base=True, **exact)
+    cut.run(ranks)
+    for out, want in zip(cut.outs, alone):
+        assert_same_bits(out, want)
     joined = Bank(workspace, "joined", changes)
     joined.run(ranks)
     for out, want in zip(joined.outs, alone):

@@ -106,17 +106,17 @@ class SignallingAgent(Agent):
 
 
 @pytest.mark.parametrize(
-    "method, ranks, dtype",
+    "method, ranks, dtype, sharded",
     [
-        (METHODS[0], 1, "fp32"),
-        (METHODS[1], 2, "fp32"),
-        (METHODS[0], 2, "bf16"),
-        (METHODS[2], 2, "bf16"),
+        (METHODS[0], 1, "fp32", False),
+        (METHODS[1], 2, "fp32", False),
+        (METHODS[0], 2, "bf16", True),
+        (METHODS[2], 2, "bf16", False),
     ],
-    ids=["alone", "gang", "bf16", "sharded"],
+    ids=["alone", "gang", "sharded-base", "full"],
 )
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
-def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dtype):
+def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dtype, sharded):
     steps = 60
     changes = {
         "method": method,
@@ -127,7 +127,7 @@ def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dty
         "train__max_grad_norm": 1.0,
     }
     whole = workspace.train("whole", ranks=ranks, **changes)
-    spec = workspace.spec("stopped", **changes)
+    spec = workspace.spec("stopped", resources__shard_base=sharded, **changes)
     out = workspace.folder / "out-stopped"
     for step in (1, 7, 19):
         agent = SignallingAgent(workspace.folder / f"s{step}", ranks, step, getattr(signal, how))

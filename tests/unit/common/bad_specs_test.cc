@@ -182,6 +182,10 @@ TEST(BadSpec, RulesAcrossKeys) {
               "resources: {ranks: 2, min_ranks: 1}",
        "resources.min_ranks is 1 with method full under train.deterministic; allowed: "
        "resources.ranks, for a whole model gives the same bits on the same number of ranks alone"},
+      {full + "method: full\nresources: {ranks: 2, shard_base: true}",
+       "resources.shard_base is true with method full; allowed: with methods that leave the base "
+       "as "
+       "it is"},
       {data + "train: {max_steps: 1, epochs: 1}",
        "train.max_steps and train.epochs are both given; allowed: exactly one of them, the other "
        "null"},

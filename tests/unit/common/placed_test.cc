@@ -59,6 +59,23 @@ TEST(Placed, IsOnTheFewestRanksWithAsMuchComputedAgainAsMayBe) {
   EXPECT_GT(of(one).host_rank, four);
 }
 
+// Layers of this model have 4 · 512² + 3 · 512 · 2048 values each, in bf16.
+TEST(Placed, RanksThatShareLayersHaveAPartOfEachAndThreeWhole) {
+  JobSpec one = spec();
+  one.resources.ranks = 4;
+  const PassSize pass = largest_pass(one, model());
+  const int64_t whole = estimate(one, model(), pass)->weights;
+  one.resources.shard_base = true;
+  const int64_t layer = int64_t{2} * (4 * 512 * 512 + 3 * 512 * 2048);
+  EXPECT_EQ(estimate(one, model(), pass)->weights, whole - 8 * layer + 8 * layer / 4 + 3 * layer);
+  EXPECT_EQ(gathered_bytes(one, model()), 3 * layer);
+  EXPECT_EQ(of(one).host_shared, 0) << "each has its own";
+  one.resources.min_ranks = 1;
+  EXPECT_EQ(of(one).host_shared, of(spec()).host_shared) << "one rank has all of it";
+  one.resources.ranks = 1;
+  EXPECT_EQ(gathered_bytes(one, model()), 0);
+}
+
 TEST(SettingsThatFit, AreThoseThatCostLeastFirst) {
   JobSpec one = spec();
   one.train.micro_batch_tokens = 8192;
@@ -66,8 +83,9 @@ TEST(SettingsThatFit, AreThoseThatCostLeastFirst) {
   one.data.max_tokens = 64;
   const int64_t all = of(one).host_rank;
   const auto settings = [&](int64_t most) {
-    return settings_that_fit(one, model(), false,
-                             [&](const Placed& placed) { return placed.host_rank <= most; });
+    return settings_that_fit(one, model(), false, [&](const JobSpec&, const Placed& placed) {
+      return placed.host_rank <= most;
+    });
   };
   EXPECT_EQ(settings(all - 1), "train.activation_checkpointing: auto");
   JobSpec again = one;
@@ -78,6 +96,27 @@ TEST(SettingsThatFit, AreThoseThatCostLeastFirst) {
   one.train.activation_checkpointing = Checkpointing::kOn;
   EXPECT_EQ(settings(of(again).host_rank), "train.micro_batch_tokens: 1024");
   EXPECT_EQ(settings(1), "");
+}
+
+TEST(SettingsThatFit, SharesLayersWhereNoSmallerPassWillDo) {
+  JobSpec one = spec();
+  one.resources.ranks = 4;
+  JobSpec cut = one;
+  cut.resources.shard_base = true;
+  const auto settings = [&](const JobSpec& job, int64_t most) {
+    return settings_that_fit(job, model(), false, [&](const JobSpec&, const Placed& placed) {
+      return placed.gpu_rank <= most;
+    });
+  };
+  EXPECT_EQ(settings(one, of(cut).gpu_rank), "resources.shard_base: true");
+  JobSpec again = cut;
+  again.train.activation_checkpointing = Checkpointing::kAuto;
+  ASSERT_LT(of(again).gpu_rank, of(cut).gpu_rank);
+  EXPECT_EQ(settings(one, of(again).gpu_rank),
+            "resources.shard_base: true and train.activation_checkpointing: auto");
+  EXPECT_EQ(settings(cut, 1), "");
+  one.resources.ranks = 1;
+  EXPECT_EQ(settings(one, of(cut).gpu_rank), "") << "there is nobody to share with";
 }
 
 }  // namespace

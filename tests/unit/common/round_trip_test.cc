@@ -30,6 +30,7 @@ class SpecMaker {
         .ranks = 1 + below(1024), .device = static_cast<Device>(below(3)), .threads = below(4097)};
     const bool whole = std::holds_alternative<FullMethod>(spec.method);
     if (!whole && coin()) spec.resources.min_ranks = 1 + below(spec.resources.ranks);
+    if (!whole && coin()) spec.resources.shard_base = coin();
     if (coin()) spec.resources.time_limit = std::to_string(1 + below(366)) + "d";
     spec.priority = below(2001) - 1000;
     for (int64_t i = below(3); i > 0; --i) spec.after.push_back(text());

@@ -85,9 +85,9 @@ TEST_F(BankTest, WhatDiffersInBaseOrResourcesStaysApart) {
   submit("filler");
   submit("t",
          "sweep: {trials: [{}, {model: /other}, {train.dtype: fp32}, {resources.threads: 2}, "
-         "{priority: -1}, {train.learning_rate: 0.5}]}");
+         "{priority: -1}, {resources.shard_base: true}, {train.learning_rate: 0.5}]}");
   ASSERT_TRUE(connect("v", 1).ok());
-  EXPECT_THAT(heard("v"), ElementsAre("registered", "assign t-1/1, t-6/1"));
+  EXPECT_THAT(heard("v"), ElementsAre("registered", "assign t-1/1, t-7/1"));
   EXPECT_EQ(state("t-2"), "queued: waits for 1 slot of one worker to be free");
 }
 

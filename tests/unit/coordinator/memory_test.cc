@@ -8,6 +8,7 @@
 namespace prefixmem {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -137,6 +138,25 @@ TEST_F(JobMemoryTest, WhereTheModelItselfDoesNotFitNoSettingHelps) {
   EXPECT_THAT(submit_with_model("a").message(),
               HasSubstr("the largest worker has 1.00 GiB; no setting of its micro-batches makes it "
                         "fit"));
+}
+
+TEST_F(JobMemoryTest, WhereTheModelItselfFitsInPartsThatIsSaid) {
+  const auto submit_small = [&](const char* name, const std::string& resources) {
+    JobSpec wanted = spec_of(name, "resources: " + resources);
+    wanted.train.micro_batch_tokens = 64;
+    return coordinator().submit(wanted, "").status();
+  };
+  ASSERT_TRUE(submit_small("cut", "{ranks: 4, shard_base: true}").ok()) << "nobody is here yet";
+  const v1::PlacedMemory cut = job("cut").memory();
+  EXPECT_EQ(cut.host_shared(), 0);
+  const int64_t bytes = cut.host_rank() + cut.own() + (64 << 20);
+  for (const char* worker : {"s", "t", "u"}) offer(worker, bytes);
+  const auto refusal = [&] { return submit_small("b", "{ranks: 4}").message(); };
+  EXPECT_THAT(refusal(), HasSubstr("no setting of its micro-batches makes it fit"))
+      << "three have no room for four parts";
+  offer("v", bytes);
+  EXPECT_THAT(refusal(), EndsWith("it fits with resources.shard_base: true"));
+  EXPECT_TRUE(submit_small("c", "{ranks: 4, shard_base: true}").ok());
 }
 
 TEST_F(JobMemoryTest, NoneIsRefusedWhereLargerWorkersMayCome) {

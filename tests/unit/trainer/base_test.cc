@@ -55,6 +55,12 @@ TEST_F(BaseTest, RefusesWhoNeedsAnother) {
   other = spec_;
   other.resources.threads = 3;
   EXPECT_EQ(check_base(base_, other).message(), "resources.threads is 3; allowed in this bank: 0");
+  other = spec_;
+  other.resources.shard_base = true;
+  EXPECT_EQ(check_base(base_, other).message(),
+            "resources.shard_base is true; allowed in this bank: false");
+  other.resources.shard_base = false;
+  EXPECT_TRUE(check_base(base_, other).ok());
 }
 
 }  // namespace

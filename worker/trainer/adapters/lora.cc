@@ -66,21 +66,20 @@ bool LoraAdapter::trains_bias(int64_t layer, Site site) const {
 void LoraAdapter::add_module(int64_t layer, Site site, const AdapterContext& context) {
   const bool target = targets_[layer][static_cast<size_t>(site)];
   const std::string name = "base_model.model." + module_name(layer, site);
-  const LinearWeights* const frozen =
-      context.decoder == nullptr ? nullptr : &context.decoder->linear_weights(layer, site);
   Module& module = modules_[layer][static_cast<size_t>(site)];
   module.place = random_bits({text_key(name)});
   if (target) add_update(module, site, name, context);
   if (target && method_.use_dora) {
-    module.magnitude = add(name + ".lora_magnitude_vector",
-                           dora_norms(frozen->weight, parameters_[module.b].value,
-                                      parameters_[module.a].value, scale_),
-                           method_.loraplus_lr_ratio);
+    const LinearWeights& frozen = context.decoder->linear_weights(layer, site);
+    module.magnitude = add(
+        name + ".lora_magnitude_vector",
+        dora_norms(frozen.weight, parameters_[module.b].value, parameters_[module.a].value, scale_),
+        method_.loraplus_lr_ratio);
   }
-  if (trains_bias(layer, site) && frozen->bias.defined()) {
-    module.bias = add(name + (target ? ".base_layer.bias" : ".bias"),
-                      frozen->bias.to(at::kFloat, false, true), method_.loraplus_lr_ratio);
-  }
+  if (!trains_bias(layer, site) || !linear_shape(site, context.model).bias) return;
+  const torch::Tensor& bias = context.decoder->linear_weights(layer, site).bias;
+  module.bias = add(name + (target ? ".base_layer.bias" : ".bias"),
+                    bias.to(at::kFloat, false, true), method_.loraplus_lr_ratio);
 }
 
 void LoraAdapter::add_update(Module& module, Site site, const std::string& name,

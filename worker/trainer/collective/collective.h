@@ -17,8 +17,8 @@
 
 namespace prefixmem::trainer {
 
-// Thread: one at a time. Every rank makes the same calls in the same order. A failure is
-// UNAVAILABLE: a peer is gone, and the collective is of no more use.
+// Thread: one at a time, not always the same. Every rank makes the same calls in the same order. A
+// failure is UNAVAILABLE: a peer is gone, and the collective is of no more use.
 class Collective {
  public:
   virtual ~Collective() = default;

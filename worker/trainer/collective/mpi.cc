@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "worker/trainer/collective/backends.h"
 #include "worker/trainer/collective/watchdog.h"
@@ -25,6 +26,22 @@ Status mpi_status(int code, const char* operation) {
   return unavailable(std::string("collective: ") + operation +
                      " failed: " + std::string(text, length));
 }
+
+// Bytes by the block, of which a call can count more than INT_MAX bytes.
+class Block {
+ public:
+  explicit Block(int64_t bytes) {
+    MPI_Type_contiguous(static_cast<int>(bytes), MPI_BYTE, &type_);
+    MPI_Type_commit(&type_);
+  }
+  ~Block() { MPI_Type_free(&type_); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  MPI_Datatype type() const { return type_; }
+
+ private:
+  MPI_Datatype type_ = MPI_DATATYPE_NULL;
+};
 
 Status stalled(const std::string& call, std::chrono::milliseconds limit, int rank) {
   return unavailable("collective: rank " + std::to_string(rank) + " waited " +
@@ -115,10 +132,14 @@ Status MpiCollective::reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& p
 Status MpiCollective::all_gather(torch::Tensor& tensor) {
   PM_TRY(check_gatherable(tensor, size_, torch::kCPU));
   const auto bytes = static_cast<int64_t>(tensor.nbytes()) / size_;
-  PM_TRY(check_count(bytes, "all_gather"));
+  constexpr int64_t kLargestBlock = 4096;
+  const int64_t size = std::gcd(bytes, kLargestBlock);
+  if (bytes == 0) return {};
+  PM_TRY(check_count(bytes / size, "all_gather"));
   const CallBoard::Call call(call_board(), "all_gather");
-  return mpi_status(MPI_Allgather(MPI_IN_PLACE, 0, MPI_BYTE, tensor.mutable_data_ptr(),
-                                  static_cast<int>(bytes), MPI_BYTE, MPI_COMM_WORLD),
+  const Block block(size);
+  return mpi_status(MPI_Allgather(MPI_IN_PLACE, 0, block.type(), tensor.mutable_data_ptr(),
+                                  static_cast<int>(bytes / size), block.type(), MPI_COMM_WORLD),
                     "all_gather");
 }
 
@@ -169,7 +190,12 @@ int launched_rank() {
 Result<std::unique_ptr<Collective>> make_mpi_collective(torch::Device device,
                                                         const CollectiveOptions& options) {
   int provided = 0;
-  PM_TRY(mpi_status(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "init"));
+  PM_TRY(mpi_status(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "init"));
+  if (provided < MPI_THREAD_SERIALIZED) {
+    return failed_precondition(
+        "collective: this MPI lets only one thread call it; required: "
+        "MPI_THREAD_SERIALIZED");
+  }
   return std::unique_ptr<Collective>(std::make_unique<MpiCollective>(device, options));
 }
 

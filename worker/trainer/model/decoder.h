@@ -15,16 +15,22 @@
 
 namespace prefixmem::trainer {
 
+class Collective;
+
 struct DecoderOptions {
   torch::Dtype dtype = torch::kBFloat16;  // of weights and activations
   torch::Device device = torch::kCPU;
+  // Where given, each of its ranks keeps a part of the layers (ShardedLayers), all of them load the
+  // model, and one that computes needs the others to compute too or to be in a call of
+  // settled_before_calls(). It outlives the model, and the device is its own.
+  Collective* sharded_over = nullptr;
 };
 
 // Keys and values of tokens seen so far: of one row, or of a tree of them.
 struct RowCache;
 
 // Thread: one at a time. Weights never require gradients and are never written, unless unfreeze()
-// is called.
+// is called, which a sharded model refuses.
 class Decoder {
  public:
   // Reads config.json and the safetensors of a Hugging Face folder (memory-mapped). Errors:
@@ -36,6 +42,7 @@ class Decoder {
 
   virtual const ModelConfig& config() const = 0;
   virtual const DecoderOptions& options() const = 0;
+  // Of a sharded model, valid until another layer is computed or asked for.
   virtual const LinearWeights& linear_weights(int64_t layer, Site site) const = 0;
 
   // Makes every weight a leaf that requires gradients, of the model's dtype and in memory of its

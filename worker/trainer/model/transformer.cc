@@ -8,6 +8,7 @@
 
 #include "worker/trainer/model/config_file.h"
 #include "worker/trainer/model/row_extension.h"
+#include "worker/trainer/model/sharded_layers.h"
 #include "worker/trainer/model/weight_slots.h"
 #include "worker/trainer/ops/attention.h"
 #include "worker/trainer/ops/gated_activation.h"
@@ -101,7 +102,13 @@ Transformer::Transformer(ModelConfig config, const DecoderOptions& options, Mode
   }
 }
 
+const LinearWeights& Transformer::linear_weights(int64_t layer, Site site) const {
+  if (weights_.shards && !weights_.shards->has(layer)) weights_.shards->need(layer, {});
+  return weights_.layers[layer].linear[static_cast<size_t>(site)];
+}
+
 std::vector<Parameter> Transformer::unfreeze() {
+  TORCH_CHECK(!weights_.shards, "a sharded model cannot be trained as a whole");
   std::vector<Parameter> parameters;
   for (const WeightSlot& slot : weight_slots(weights_, config_)) {
     torch::Tensor& tensor = *slot.tensor;
@@ -230,7 +237,7 @@ torch::Tensor Transformer::embed(const torch::Tensor& tokens) const {
 torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
                                const torch::Tensor& rows) const {
   const int64_t recomputed_layers = at::GradMode::is_enabled() ? pass.adapters.recomputed() : 0;
-  const int64_t first_recomputed = pass.adapters.first_layer();
+  const int64_t first_graph = pass.adapters.first_layer();
   const auto kept = std::make_shared<Pass>(std::move(pass));
   const auto prefix_at = [&](int64_t layer) {
     return kept->prefixes.empty() ? Prefix() : kept->prefixes[layer];
@@ -238,7 +245,8 @@ torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
   torch::Tensor x = embed(tokens);
   const int64_t last = config_.num_layers - 1;  // little of it is kept, and it changes the pass
   for (int64_t layer = 0; layer < last; ++layer) {
-    if (layer >= first_recomputed && layer - first_recomputed < recomputed_layers) {
+    stage(layer, first_graph);
+    if (layer >= first_graph && layer - first_graph < recomputed_layers) {
       x = recomputed(x, prefix_at(layer).key, prefix_at(layer).value,
                      [this, kept, layer](const std::vector<torch::Tensor>& in) {
                        return block(layer, *kept, {in[1], in[2]}, in[0], {});
@@ -246,9 +254,30 @@ torch::Tensor Transformer::run(Pass pass, const torch::Tensor& tokens,
     } else {
       x = block(layer, *kept, prefix_at(layer), x, {});
     }
+    stage_backward(layer, first_graph, x);
   }
   Pass ends = *kept;
-  return norm(block(last, ends, prefix_at(last), x, rows), weights_.final_norm);
+  stage(last, first_graph);
+  x = block(last, ends, prefix_at(last), x, rows);
+  stage_backward(last, first_graph, x);
+  return norm(x, weights_.final_norm);
+}
+
+// Forward goes up, backward down to the first layer that has a graph, and the next pass begins at
+// the bottom.
+void Transformer::stage(int64_t layer, int64_t first_graph) const {
+  if (!weights_.shards) return;
+  const bool turns = at::GradMode::is_enabled() && layer > first_graph;
+  const int64_t behind_last = turns ? layer - 1 : 0;
+  weights_.shards->need(layer, layer + 1 < config_.num_layers ? layer + 1 : behind_last);
+}
+
+void Transformer::stage_backward(int64_t layer, int64_t first_graph,
+                                 const torch::Tensor& out) const {
+  if (!weights_.shards || !out.requires_grad()) return;
+  out.register_hook([shards = weights_.shards, layer, first_graph](const torch::Tensor&) {
+    shards->need(layer, layer > first_graph ? layer - 1 : 0);
+  });
 }
 
 torch::Tensor Transformer::block(int64_t layer, Pass& pass, const Prefix& prefix,

@@ -33,9 +33,7 @@ class Transformer final : public Decoder {
 
   const ModelConfig& config() const override { return config_; }
   const DecoderOptions& options() const override { return options_; }
-  const LinearWeights& linear_weights(int64_t layer, Site site) const override {
-    return weights_.layers[layer].linear[static_cast<size_t>(site)];
-  }
+  const LinearWeights& linear_weights(int64_t layer, Site site) const override;
   std::vector<Parameter> unfreeze() override;
   using Decoder::hidden;
   torch::Tensor hidden(const RaggedBatch& batch, const AdapterSpans& adapters,
@@ -51,6 +49,9 @@ class Transformer final : public Decoder {
 
   // Runs the whole stream without gradients, and shows each layer's attention as it goes by.
   void observe(const RaggedBatch& batch, Adapter* adapter, const AttentionObserver& observer);
+
+  // What brings the layers' weights; null: they are there.
+  ShardedLayers* shards() const { return weights_.shards.get(); }
 
  private:
   // (layer, what every row finds before its own keys and values, query [T, heads, d], key, value
@@ -73,6 +74,10 @@ class Transformer final : public Decoder {
   torch::Tensor embed(const torch::Tensor& tokens) const;
   // All layers, then the final norm; [rows.numel(), hidden] for distinct stream indices `rows`.
   torch::Tensor run(Pass pass, const torch::Tensor& tokens, const torch::Tensor& rows) const;
+  // Of a sharded model: has the layer's weights brought for its forward, and for the backward of
+  // what it gave; `first_graph`: the layer at which backward ends.
+  void stage(int64_t layer, int64_t first_graph) const;
+  void stage_backward(int64_t layer, int64_t first_graph, const torch::Tensor& out) const;
   // One layer. x [T, hidden] → [T, hidden], or [rows, hidden] where `rows` is defined; the pass
   // goes on with those rows.
   torch::Tensor block(int64_t layer, Pass& pass, const Prefix& prefix, const torch::Tensor& x,

@@ -25,7 +25,8 @@ class Collector {
     for (const Site site : sites) {
       LinearWeights& linear = layer.linear[static_cast<size_t>(site)];
       const auto [out, in, bias] = linear_shape(site, config_);
-      slots_.push_back({module_name(index, site) + ".weight", {out, in}, &linear.weight});
+      slots_.push_back(
+          {module_name(index, site) + ".weight", {out, in}, &linear.weight, false, index});
       if (bias) slots_.push_back({module_name(index, site) + ".bias", {out}, &linear.bias});
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace prefixmem::trainer {
 struct WeightSlot {
   std::string name;
   std::vector<int64_t> shape;
-  torch::Tensor* tensor;  // of the weights given
-  bool norm = false;      // kept in fp32
+  torch::Tensor* tensor;              // of the weights given
+  bool norm = false;                  // kept in fp32
+  std::optional<int64_t> layer = {};  // whose linear map's weight it is, [out, in]
 };
 
 // In the order of the forward pass: embedding, layers, final norm, and lm_head where it is not

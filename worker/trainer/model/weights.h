@@ -5,6 +5,7 @@
 
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "common/model/config.h"
@@ -23,15 +24,19 @@ struct LayerWeights {
   std::array<LinearWeights, kSites> linear;                                // by Site
 };
 
+class ShardedLayers;
+
 struct ModelWeights {
   torch::Tensor embedding;  // [vocab, hidden]
   torch::Tensor head;       // [vocab, hidden]; the embedding itself where they are tied
   torch::Tensor final_norm;
   std::vector<LayerWeights> layers;
+  std::shared_ptr<ShardedLayers> shards;  // what brings those of the layers; null: they are there
 };
 
 // From model.safetensors, its shards or a GGUF file (see find_model). On the CPU, tensors already
-// of the wanted dtype stay mapped from the file. Errors as Decoder::load.
+// of the wanted dtype stay mapped from the file, but for layers that are sharded. Errors as
+// Decoder::load.
 Result<ModelWeights> load_weights(const std::filesystem::path& model, const ModelConfig& config,
                                   const DecoderOptions& options);
 

@@ -8,6 +8,7 @@
 #include "common/spec/enums.h"
 #include "worker/trainer/data/codec.h"
 #include "worker/trainer/data/dataset_cache.h"
+#include "worker/trainer/model/sharded_layers.h"
 #include "worker/trainer/proof/golden_probe.h"
 #include "worker/trainer/train/guard.h"
 
@@ -27,9 +28,20 @@ Status load_parts(Base& base) {
   DecoderOptions options;
   options.dtype = base.spec.train.dtype == Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat32;
   options.device = base.gang->device();
+  if (base.spec.resources.shard_base.value_or(false) && base.gang->size() > 1) {
+    options.sharded_over = base.gang.get();
+  }
   PM_ASSIGN(base.codec, load_codec(base.spec.model));
   PM_ASSIGN(base.model, Transformer::load(base.spec.model, options));
   return {};
+}
+
+// From here on some ranks may compute while others wait for them in a call of the gang.
+void share_layers(Base& base) {
+  ShardedLayers* const shards = base.model->shards();
+  if (shards == nullptr) return;
+  base.ranks = std::move(base.gang);
+  base.gang = settled_before_calls(*base.ranks, [shards] { return shards->settle(); });
 }
 
 Status check_same(std::string_view key, std::string_view own, std::string_view others) {
@@ -77,7 +89,9 @@ Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
 Status load_base(Base& base, const JobSpec& spec) {
   base.spec = spec;
   set_threads(base);
-  return base.agree(torch_guarded([&] { return load_parts(base); }));
+  PM_TRY(base.agree(torch_guarded([&] { return load_parts(base); })));
+  share_layers(base);
+  return {};
 }
 
 Status check_base(const Base& base, const JobSpec& spec) {
@@ -87,8 +101,12 @@ Status check_base(const Base& base, const JobSpec& spec) {
                     spec::spelling(first.train.dtype)));
   PM_TRY(check_same("resources.device", spec::spelling(spec.resources.device),
                     spec::spelling(first.resources.device)));
-  return check_same("resources.threads", std::to_string(spec.resources.threads),
-                    std::to_string(first.resources.threads));
+  PM_TRY(check_same("resources.threads", std::to_string(spec.resources.threads),
+                    std::to_string(first.resources.threads)));
+  const auto sharding = [](const JobSpec& of) {
+    return of.resources.shard_base.value_or(false) ? "true" : "false";
+  };
+  return check_same("resources.shard_base", sharding(spec), sharding(first));
 }
 
 }  // namespace prefixmem::trainer

@@ -20,8 +20,9 @@
 namespace prefixmem::trainer {
 
 struct Base {
-  AgentRequests requests;           // outlives the sink, which writes to it
-  std::unique_ptr<EventSink> sink;  // outlives the gang, which may have to report to it
+  AgentRequests requests;             // outlives the sink, which writes to it
+  std::unique_ptr<EventSink> sink;    // outlives the gang, which may have to report to it
+  std::unique_ptr<Collective> ranks;  // behind `gang` where they share layers; null otherwise
   std::unique_ptr<Collective> gang;
   std::unique_ptr<TextCodec> codec;
   std::unique_ptr<Transformer> model;

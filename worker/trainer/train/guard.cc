@@ -6,6 +6,8 @@
 #include <new>
 #include <string>
 
+#include "worker/trainer/collective/rounds.h"
+
 namespace prefixmem::trainer {
 namespace {
 
@@ -37,6 +39,8 @@ Status from_torch(const c10::Error& error) {
 Status torch_guarded(const std::function<Status()>& work) {
   try {
     return work();
+  } catch (const CollectiveError& error) {
+    return error.status;
   } catch (const c10::OutOfMemoryError& error) {
     return out_of_memory(first_line(error.what_without_backtrace()));
   } catch (const c10::Error& error) {

@@ -8,7 +8,7 @@
 namespace prefixmem::trainer {
 
 // Runs `work`. An exception becomes one sentence: RESOURCE_EXHAUSTED where memory ran out (host or
-// GPU), INTERNAL otherwise.
+// GPU), what a CollectiveError says, INTERNAL otherwise.
 Status torch_guarded(const std::function<Status()>& work);
 
 }  // namespace prefixmem::trainer

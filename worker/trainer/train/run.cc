@@ -47,7 +47,7 @@ void report(const Base& base, const Status& status) {
   if (base.gang && alone) base.gang->abort(exit_code(status));
 }
 
-// Nobody leaves with a failure before rank 0 has told it.
+// Nobody leaves before rank 0 has told a failure, nor while another needs its part of the base.
 void part(const Base& base) {
   if (!base.gang) return;
   const Status parted = base.gang->barrier();
@@ -68,7 +68,7 @@ int run_trainer(const RunOptions& options) {
   } else if (options.bank.empty()) {
     status = bank->end_of(0);
   }
-  if (!status.ok()) part(base);
+  part(base);
   return exit_code(status);
 }
 
