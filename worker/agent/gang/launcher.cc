@@ -181,9 +181,10 @@ Result<std::unique_ptr<Launcher>> make_launcher(std::optional<JobUser> user) {
 bool may_pass(std::string_view key) {
   constexpr std::array kKeys = {
       "HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TERM", "TMPDIR", "TZ", "USER"};
-  constexpr std::array kFamilies = {"ASAN_", "CUBLAS_",  "CUDA_",  "GOMP_",   "KMP_",   "LC_",
-                                    "LSAN_", "MKL_",     "NCCL_",  "NVIDIA_", "OMPI_",  "OMP_",
-                                    "PMIX_", "PYTORCH_", "TORCH_", "TSAN_",   "UBSAN_", "UCX_"};
+  constexpr std::array kFamilies = {"ASAN_",   "CUBLAS_", "CUDA_",   "GOMP_", "KMP_",
+                                    "LC_",     "LSAN_",   "MALLOC_", "MKL_",  "NCCL_",
+                                    "NVIDIA_", "OMPI_",   "OMP_",    "PMIX_", "PYTORCH_",
+                                    "TORCH_",  "TSAN_",   "UBSAN_",  "UCX_"};
   return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() ||
          std::any_of(kFamilies.begin(), kFamilies.end(),
                      [&](std::string_view family) { return key.starts_with(family); });
