@@ -34,6 +34,8 @@ int64_t whole(Count bytes) {
   return static_cast<int64_t>(std::min(bytes, kMost));
 }
 
+Count width_of(const JobSpec& spec) { return spec.train.dtype == Dtype::kBf16 ? 2 : kWide; }
+
 bool has_ratios(const MethodSpec& method) {
   if (const auto* lora = std::get_if<LoraMethod>(&method)) {
     return lora->loraplus_lr_ratio != 1 || lora->bias != LoraMethod::Bias::kNone;
@@ -149,8 +151,8 @@ bool shards_weights(const JobSpec& spec) {
 }
 
 int64_t gathered_bytes(const JobSpec& spec, const ModelConfig& model) {
-  const Count width = spec.train.dtype == Dtype::kBf16 ? 2 : kWide;
-  return shards_weights(spec) ? whole(kGatheredLayers * layer_map_values(model) * width) : 0;
+  return shards_weights(spec) ? whole(kGatheredLayers * layer_map_values(model) * width_of(spec))
+                              : 0;
 }
 
 int64_t step_tokens(const JobSpec& spec, int64_t each) {
@@ -171,7 +173,7 @@ PassSize largest_pass(const JobSpec& spec, const ModelConfig& model) {
 
 Result<Estimate> estimate(const JobSpec& spec, const ModelConfig& model, const PassSize& pass,
                           int64_t recomputed) {
-  const Count width = spec.train.dtype == Dtype::kBf16 ? 2 : kWide;
+  const Count width = width_of(spec);
   PM_ASSIGN(const Count trained, trained_values(spec.method, model));
   PM_ASSIGN(const Kept kept, kept_by(spec.method, {model, width, static_cast<Count>(pass.row)}));
   const Job job{spec,

@@ -9,13 +9,19 @@ SIZES = [(2048, 2048, 2048), (4096, 4096, 1024)]
 SECONDS = 1.5
 
 
-def rate(dtype, rows, inner, columns):
-    a = torch.randn(rows, inner).to(dtype)
-    b = torch.randn(columns, inner).to(dtype).t()
-    a @ b
+def rate(dtype, rows, inner, columns, device="cpu"):
+    a = torch.randn(rows, inner, device=device).to(dtype)
+    b = torch.randn(columns, inner, device=device).to(dtype).t()
+
+    def multiply():
+        a @ b
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    multiply()
     best, end = float("inf"), time.perf_counter() + SECONDS
     while (start := time.perf_counter()) < end:
-        a @ b
+        multiply()
         best = min(best, time.perf_counter() - start)
     return 2 * rows * inner * columns / best / 1e9
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "trainer"))
 
 import harness
+import matmul
 import random_weights
 import torch
 from character_tokenizer import VOCAB, write_tokenizer
@@ -53,18 +54,8 @@ def ragged_rows(file, count, shortest, longest):
 
 def matmul_rate(device):
     """The best of large products in bf16, in operations a second."""
-    best = 0.0
-    for size in (4096, 8192) if device == "cuda" else (1024,):
-        a, b = (torch.randn(size, size, device=device).bfloat16() for _ in range(2))
-        for _ in range(20):
-            if device == "cuda":
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            a @ b
-            if device == "cuda":
-                torch.cuda.synchronize()
-            best = max(best, 2 * size**3 / (time.perf_counter() - start))
-    return best
+    sizes = (4096, 8192) if device == "cuda" else (1024,)
+    return 1e9 * max(matmul.rate(torch.bfloat16, n, n, n, device) for n in sizes)
 
 
 class Lab:

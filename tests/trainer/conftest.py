@@ -43,6 +43,12 @@ CONFIG = {
 }
 
 
+PAIRS = [
+    {"prompt": f"{who} is ", "chosen": "fine" + "!" * (i % 3), "rejected": "gone" + "?" * (i % 2)}
+    for i, who in enumerate(["the card", "my pin", "the card", "a top up", "the rate", "my pin"])
+]
+
+
 def write_model(folder, config=CONFIG, seed=0):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
@@ -103,6 +109,17 @@ class Workspace:
     def write_rows(path, rows):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
+    def pairs(self):
+        """Changes of a spec that is to train on PAIRS."""
+        file = self.folder / "pairs.jsonl"
+        self.write_rows(file, PAIRS)
+        return {
+            "data__train": str(file),
+            "data__eval": str(file),
+            "data__format": "preference",
+            "eval__mode": "preference",
+        }
+
     def spec(self, name="job", **changes):
         """Writes a spec; `train__seed=3` changes train.seed, None removes a key."""
         spec = {
@@ -155,6 +172,12 @@ def metrics(out):
 
 def losses(out):
     return [step["loss"] for step in metrics(out)]
+
+
+def evals(out):
+    """(step, metric, value) of each evaluation"""
+    found = json.loads((out / "result.json").read_text())["evals"]
+    return [(e["step"], e["metric"], e["value"]) for e in found]
 
 
 def adapter_bytes(out):

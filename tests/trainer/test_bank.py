@@ -5,15 +5,9 @@ import signal
 import subprocess
 
 import pytest
-from conftest import TRAINER, Agent, adapter_bytes, losses, metrics, run
+from conftest import TRAINER, Agent, adapter_bytes, evals, losses, metrics, run
 
 INVALID = 11
-
-PAIRS = [
-    {"prompt": f"{who} is ", "chosen": "fine" + "!" * (i % 3), "rejected": "gone" + "?" * (i % 2)}
-    for i, who in enumerate(["the card", "my pin", "the card", "a top up", "the rate", "my pin"])
-]
-
 
 LONG = 200  # steps: a trial is still running when it is asked to stop after a few
 
@@ -31,8 +25,6 @@ def trial(method, steps, batch, rate, seed, **more):
 
 def trials(workspace):
     """Different in all that may differ."""
-    pairs = workspace.folder / "pairs.jsonl"
-    workspace.write_rows(pairs, PAIRS)
     memory_of_hidden = {"type": "prefix_memory", "scope": "hidden", "feature_map": "gelu"}
     dropout = {"type": "lora", "r": 4, "alpha": 8, "dropout": 0.2}
     projection = {"type": "prefix_tuning", "num_virtual_tokens": 3, "prefix_projection": True}
@@ -49,10 +41,7 @@ def trials(workspace):
             0.005,
             5,
             objective={"type": "dpo", "beta": 0.3},
-            data__train=str(pairs),
-            data__eval=str(pairs),
-            data__format="preference",
-            eval__mode="preference",
+            **workspace.pairs(),
         ),
     ]
 
@@ -85,17 +74,13 @@ def result(out):
     return json.loads((out / "result.json").read_text())
 
 
-def scores(out):
-    return [(e["step"], e["metric"], e["value"]) for e in result(out)["evals"]]
-
-
 def assert_same_bits(out, alone):
     keys = ("step", "loss", "learning_rate", "grad_norm", "tokens", "label_tokens")
     assert [[m[k] for k in keys] for m in metrics(out)] == [
         [m[k] for k in keys] for m in metrics(alone)
     ]
     assert adapter_bytes(out) == adapter_bytes(alone)
-    assert scores(out) == scores(alone)
+    assert evals(out) == evals(alone)
 
 
 def each_alone(workspace, ranks, changes, common):

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import Agent, adapter_bytes, losses, metrics
+from conftest import Agent, adapter_bytes, evals, losses, metrics
 
 METHODS = [{"type": "prefix_memory"}, {"type": "lora", "r": 4, "alpha": 8}, {"type": "full"}]
 FAILED_PRECONDITION, CANCELLED = 13, 17
@@ -64,11 +64,6 @@ def test_activations_computed_again_change_no_bit(workspace):
     for other in (computed, out):
         assert losses(other) == losses(kept)
         assert adapter_bytes(other) == adapter_bytes(kept)
-
-
-def accuracies(out):
-    evals = json.loads((out / "result.json").read_text())["evals"]
-    return [(e["step"], e["value"]) for e in evals]
 
 
 def wait_for_step(out, step, process):
@@ -144,7 +139,7 @@ def test_stopped_and_resumed_is_never_stopped(workspace, how, method, ranks, dty
     assert [m["step"] for m in metrics(out)] == list(range(1, steps + 1))
     assert losses(out) == losses(whole)
     assert adapter_bytes(out) == adapter_bytes(whole)
-    assert accuracies(out) == accuracies(whole)
+    assert evals(out) == evals(whole)
     assert len(list((out / "checkpoints").iterdir())) == 2
 
 
@@ -172,7 +167,7 @@ def test_deterministic_has_the_same_bits_on_any_ranks(workspace, method):
         assert losses(out) == losses(whole)
         assert [m["grad_norm"] for m in metrics(out)] == [m["grad_norm"] for m in metrics(whole)]
         assert adapter_bytes(out) == adapter_bytes(whole)
-        assert accuracies(out) == accuracies(whole)
+        assert evals(out) == evals(whole)
 
     spec = workspace.spec("moved", **changes)
     out = workspace.folder / "out-moved"
@@ -207,7 +202,7 @@ def test_going_on_from_another_job_is_one_job(workspace, method, ranks):
     assert [m["step"] for m in metrics(second)] == [9, 10, 11, 12]
     assert losses(first) + losses(second) == losses(whole)
     assert adapter_bytes(second) == adapter_bytes(whole)
-    assert accuracies(first) + accuracies(second) == accuracies(whole), "none twice"
+    assert evals(first) + evals(second) == evals(whole), "none twice"
     told = json.loads((second / "result.json").read_text())
     assert told["steps"] == 12
 

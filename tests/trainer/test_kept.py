@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import pytest
-from conftest import BUILD, Agent, losses, run
+from conftest import BUILD, Agent, evals, losses, run
 from test_bank import Bank
 
 CANCELLED = 17
@@ -35,13 +35,9 @@ def wrong(workspace):
     return {"data__eval": str(file)}
 
 
-def evals(out):
-    return [(e["step"], e["value"]) for e in json.loads((out / "result.json").read_text())["evals"]]
-
-
 def best_step(out):
     """By the least loss, the first of equals, of what was trained."""
-    return min((e for e in evals(out) if e[0] > 0), key=lambda e: e[1])[0]
+    return min((e for e in evals(out) if e[0] > 0), key=lambda e: e[2])[0]
 
 
 def files(folder):
@@ -105,9 +101,9 @@ def test_what_another_job_had_trained_is_no_best(workspace, wrong):
     whole = workspace.train("whole", **changes)
     before, *after = evals(whole)
     assert before[0] == STEPS - EVERY
-    assert min(value for _, value in after) > before[1], "nothing would tell them apart"
+    assert min(value for _, _, value in after) > before[2], "nothing would tell them apart"
     out = stopped_and_resumed(workspace, changes, (STEPS - EVERY + 1, STEPS + 1))
-    assert kept(out)[1] == kept(whole)[1] == min(after, key=lambda e: e[1])[0]
+    assert kept(out)[1] == kept(whole)[1] == min(after, key=lambda e: e[2])[0]
     assert files(kept(out)[0]) == files(kept(whole)[0])
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import CONFIG, MPIRUN, TRAINER, Workspace, losses, run, write_model
+from conftest import CONFIG, MPIRUN, TRAINER, Workspace, evals, losses, run, write_model
 
 METHODS = [
     {"type": "prefix_memory"},
@@ -20,13 +20,6 @@ def _deep(tmp_path):
     workspace = Workspace(tmp_path)
     write_model(workspace.model, CONFIG | {"num_hidden_layers": 4})
     return workspace
-
-
-def evals(out):
-    return [
-        (e["step"], e["metric"], e["value"])
-        for e in json.loads((out / "result.json").read_text())["evals"]
-    ]
 
 
 def adapter_bytes(out):
@@ -59,12 +52,6 @@ def test_the_bits_are_those_of_a_whole_base(deep, method, ranks):
     assert_same_bits(cut, whole)
 
 
-PAIRS = [
-    {"prompt": f"{who} is ", "chosen": "fine" + "!" * (i % 3), "rejected": "gone" + "?" * (i % 2)}
-    for i, who in enumerate(["the card", "my pin", "the card", "a top up", "the rate", "my pin"])
-]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -80,14 +67,7 @@ PAIRS = [
 )
 def test_so_they_are_however_the_job_is_run(deep, changes):
     if "objective" in changes:
-        pairs = deep.folder / "pairs.jsonl"
-        deep.write_rows(pairs, PAIRS)
-        changes = changes | {
-            "data__train": str(pairs),
-            "data__eval": str(pairs),
-            "data__format": "preference",
-            "eval__mode": "preference",
-        }
+        changes = changes | deep.pairs()
     whole = deep.train("whole", ranks=2, **changes)
     assert_same_bits(deep.train("cut", ranks=2, resources__shard_base=True, **changes), whole)
 

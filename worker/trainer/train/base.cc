@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "common/memory/estimate.h"
 #include "common/spec/enums.h"
 #include "worker/trainer/data/codec.h"
 #include "worker/trainer/data/dataset_cache.h"
@@ -28,9 +29,7 @@ Status load_parts(Base& base) {
   DecoderOptions options;
   options.dtype = base.spec.train.dtype == Dtype::kBf16 ? torch::kBFloat16 : torch::kFloat32;
   options.device = base.gang->device();
-  if (base.spec.resources.shard_base.value_or(false) && base.gang->size() > 1) {
-    options.sharded_over = base.gang.get();
-  }
+  if (memory::shards_weights(base.spec)) options.sharded_over = base.gang.get();
   PM_ASSIGN(base.codec, load_codec(base.spec.model));
   PM_ASSIGN(base.model, Transformer::load(base.spec.model, options));
   return {};
@@ -88,6 +87,7 @@ Result<std::shared_ptr<const Dataset>> Base::dataset(const JobSpec& wanted,
 
 Status load_base(Base& base, const JobSpec& spec) {
   base.spec = spec;
+  base.spec.resources.ranks = base.gang->size();
   set_threads(base);
   PM_TRY(base.agree(torch_guarded([&] { return load_parts(base); })));
   share_layers(base);

@@ -28,7 +28,7 @@ struct Base {
   std::unique_ptr<Transformer> model;
   std::filesystem::path cache;  // of encoded rows; empty: none
   int64_t memory = 0;           // bytes for all ranks on this host; 0: as many as are free
-  JobSpec spec;                 // of the trial that model and threads were chosen by
+  JobSpec spec;  // of the trial that model and threads were chosen by; its ranks are the gang's
   Agreement agreement;
 
   bool leads() const { return gang->rank() == 0; }

@@ -51,15 +51,13 @@ Result<int64_t> free_bytes(const Base& base) {
     return Status();
   }));
   if (!device.is_cpu()) return free;
-  JobSpec spec = base.spec;
-  spec.resources.ranks = base.gang->size();
-  PM_ASSIGN(const auto needed, memory::estimate(spec, base.model->config(), {}));
-  const int64_t to_come = memory::shards_weights(spec)
-                              ? memory::gathered_bytes(spec, base.model->config())
+  PM_ASSIGN(const auto needed, memory::estimate(base.spec, base.model->config(), {}));
+  const int64_t to_come = memory::shards_weights(base.spec)
+                              ? memory::gathered_bytes(base.spec, base.model->config())
                               : needed.weights / ranks;
   free = std::max<int64_t>(0, free - to_come);
   if (base.memory == 0) return free;
-  const int64_t own = beside_the_base(base.memory, ranks, spec, needed) - base.trained();
+  const int64_t own = beside_the_base(base.memory, ranks, base.spec, needed) - base.trained();
   return std::max<int64_t>(0, std::min(free, own));
 }
 
