@@ -41,7 +41,10 @@ void ContentUpload::OnReadDone(bool ok) {
 
 void ContentUpload::end(const Status& status) {
   if (!status.ok()) spdlog::warn("upload of content {}: {}", header_.sha256(), status.message());
-  blob_.reset();  // whoever hears of this may go on at once
+  // Whoever hears of this may go on at once.
+  blob_.reset();
+  quota_place_.reset();
+  place_.reset();
   Finish(to_grpc(status));
 }
 
