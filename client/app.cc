@@ -42,12 +42,12 @@ void add_common_options(CLI::App& app, Session& session) {
 }
 
 std::vector<Command> add_commands(CLI::App& app) {
-  return {add_submit(app),   add_list(app),     add_show(app),       add_watch(app),
-          add_logs(app),     add_trace(app),    add_cancel(app),     add_results(app),
-          add_download(app), add_workers(app),  add_tenants(app),    add_verify(app),
-          add_export(app),   add_diagnose(app), add_benchmarks(app), add_explain(app),
-          add_sweeps(app),   add_admin(app),    add_models(app),     add_health(app),
-          add_version(app)};
+  return {add_submit(app),   add_list(app),       add_show(app),    add_watch(app),
+          add_logs(app),     add_trace(app),      add_cancel(app),  add_remove(app),
+          add_pin(app),      add_unpin(app),      add_results(app), add_download(app),
+          add_workers(app),  add_tenants(app),    add_verify(app),  add_export(app),
+          add_diagnose(app), add_benchmarks(app), add_explain(app), add_sweeps(app),
+          add_admin(app),    add_models(app),     add_health(app),  add_version(app)};
 }
 
 // A wrong command line in one sentence.

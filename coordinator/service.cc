@@ -42,6 +42,12 @@ Status check_seconds(const char* flag, double value, double least) {
       fmt::format("{} is {}; allowed: a number from {} to {}", flag, value, least, kMostSeconds));
 }
 
+Status check_hours(std::string_view flag, double value, bool for_ever) {
+  if ((value >= 1 && value <= kMostHours) || (for_ever && value == 0)) return {};
+  return invalid_argument(fmt::format("{} is {}; allowed: {}a number from 1 to {}", flag, value,
+                                      for_ever ? "0, which is for ever, or " : "", kMostHours));
+}
+
 Status check(const ServiceOptions& options) {
   if (options.data_dir.empty()) return invalid_argument("--data-dir is empty; allowed: a folder");
   PM_TRY(tls::check(options.tls));
@@ -59,11 +65,9 @@ Status check(const ServiceOptions& options) {
         "--lease-seconds is {}; allowed: at least twice --heartbeat-seconds, which is {}",
         options.lease_seconds, options.heartbeat_seconds));
   }
-  if (!(options.keep_content_hours >= 1 && options.keep_content_hours <= kMostHours)) {
-    return invalid_argument(
-        fmt::format("--keep-content-hours is {}; allowed: a number from 1 to {}",
-                    options.keep_content_hours, kMostHours));
-  }
+  PM_TRY(check_hours("--keep-content-hours", options.keep_content_hours, false));
+  PM_TRY(check_hours("--keep-files-hours", options.keep_files_hours, true));
+  PM_TRY(check_hours("--keep-jobs-hours", options.keep_jobs_hours, true));
   if (options.max_retries < 0) {
     return invalid_argument(
         fmt::format("--max-retries is {}; allowed: at least 0", options.max_retries));
@@ -112,6 +116,8 @@ CoordinatorConfig config_of(const ServiceOptions& options) {
   config.heartbeat = millis(options.heartbeat_seconds);
   config.grace = millis(options.grace_seconds);
   config.keep_content = millis(options.keep_content_hours * 3600);
+  if (options.keep_files_hours > 0) config.keep_files = millis(options.keep_files_hours * 3600);
+  if (options.keep_jobs_hours > 0) config.keep_jobs = millis(options.keep_jobs_hours * 3600);
   config.brings_workers = !options.provisioner.empty();
   return config;
 }

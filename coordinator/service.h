@@ -28,6 +28,8 @@ struct ServiceOptions {
   int max_retries = 3;
   rpc::Limits limits;               // of the gRPC port's callers
   double keep_content_hours = 168;  // of content that nothing names any more
+  double keep_files_hours = 0;      // of jobs that have ended; 0: for ever
+  double keep_jobs_hours = 0;       // likewise, of what else there is of them
   double grow_after_seconds = 60;   // that a gang is left as it is before it may grow
   int bank_limit = 16;              // jobs that one gang is started with, at most
   std::filesystem::path

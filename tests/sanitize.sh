@@ -9,7 +9,7 @@ kinds=("$@")
 
 export ASAN_OPTIONS=detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS=ignore_noninstrumented_modules=1
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:suppressions=$PWD/tests/thread.supp
 
 for kind in "${kinds[@]}"; do
   case $kind in

@@ -1,6 +1,8 @@
 #include "client/channel/server.h"
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdint>
 
 #include "client/channel/connection.h"
@@ -11,6 +13,9 @@ namespace {
 
 constexpr int kSubmitRetries = 3;
 constexpr BackoffPolicy kSubmitBackoff{Millis(200), Millis(2000), 2, 0};
+
+// A sweep may have thousands of trials, whose files go one after the other.
+constexpr Millis kSweepRemoval = std::chrono::minutes(10);
 
 bool is_host_and_port(const std::string& address) {
   const size_t colon = address.rfind(':');
@@ -26,12 +31,14 @@ using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Resp
 
 template <class Stub, class Request, class Response>
 Result<Response> call(const Connection& connection, Stub& stub,
-                      Method<Stub, Request, Response> method, const Request& request) {
+                      Method<Stub, Request, Response> method, const Request& request,
+                      Millis least = Millis(0)) {
+  const Millis limit = std::max(connection.timeout, least);
   grpc::ClientContext context;
-  set_deadline(context, connection.timeout);
+  set_deadline(context, limit);
   Response response;
   const grpc::Status status = (stub.*method)(&context, request, &response);
-  if (!status.ok()) return call_status(status, connection.address, connection.timeout);
+  if (!status.ok()) return call_status(status, connection.address, limit);
   return response;
 }
 
@@ -129,6 +136,28 @@ Result<v1::Sweep> Server::cancel_sweep(const std::string& id) {
   v1::CancelSweepRequest request;
   request.set_sweep(id);
   return call(*connection_, *connection_->stub, &v1::JobService::Stub::CancelSweep, request);
+}
+
+Result<v1::Removed> Server::remove_job(const std::string& id, bool files_only) {
+  v1::RemoveJobRequest request;
+  request.set_job(id);
+  request.set_files_only(files_only);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::RemoveJob, request);
+}
+
+Result<v1::Removed> Server::remove_sweep(const std::string& id, bool files_only) {
+  v1::RemoveSweepRequest request;
+  request.set_sweep(id);
+  request.set_files_only(files_only);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::RemoveSweep, request,
+              kSweepRemoval);
+}
+
+Result<v1::Job> Server::pin(const std::string& id, bool pinned) {
+  v1::PinJobRequest request;
+  request.set_job(id);
+  request.set_pinned(pinned);
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::PinJob, request);
 }
 
 Result<v1::SweepResults> Server::sweep_results(const v1::GetSweepResultsRequest& request) {

@@ -43,6 +43,9 @@ class Server {
   Result<v1::Sweep> sweep(const std::string& id_or_name);
   Result<v1::ListSweepsResponse> sweeps(const v1::ListSweepsRequest& request);
   Result<v1::Sweep> cancel_sweep(const std::string& id);
+  Result<v1::Removed> remove_job(const std::string& id, bool files_only);
+  Result<v1::Removed> remove_sweep(const std::string& id, bool files_only);
+  Result<v1::Job> pin(const std::string& id, bool pinned);
   Result<v1::SweepResults> sweep_results(const v1::GetSweepResultsRequest& request);
   Result<v1::ListArtifactsResponse> artifacts(const std::string& id_or_name);
   Result<v1::ListWorkersResponse> workers();

@@ -56,7 +56,7 @@ Result<int> create(const AdminOptions& options, Session& session) {
   return kExitDone;
 }
 
-Result<int> list(Session& session) {
+Result<int> list_tokens(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto listed, server->tokens());
   PM_TRY(session.json() ? session.print_json(listed) : print_tokens(listed.tokens(), session));
@@ -99,7 +99,7 @@ Command add_admin(CLI::App& app) {
             if (backup.app->parsed()) return backup.run(session);
             if (restore.app->parsed()) return restore.run(session);
             if (make->parsed()) return create(*options, session);
-            return show->parsed() ? list(session) : revoke(*options, session);
+            return show->parsed() ? list_tokens(session) : revoke(*options, session);
           }};
 }
 

@@ -2,6 +2,7 @@
 
 #include "client/commands/commands.h"
 #include "client/commands/lookup.h"
+#include "client/commands/refusals.h"
 #include "client/exit_codes.h"
 #include "client/render/job_text.h"
 #include "client/render/json.h"
@@ -17,7 +18,7 @@ struct CancelOptions {
 // Asks jobs to stop and keeps the answers.
 class Canceller {
  public:
-  Canceller(Server& server, Session& session) : server_(server), session_(session) {}
+  Canceller(Server& server, Session& session) : server_(server), refusals_(session) {}
 
   // A job; or a sweep, which then begins no further trial, and its trials that have not ended.
   void cancel(const std::string& wanted) {
@@ -41,8 +42,7 @@ class Canceller {
   }
 
   const v1::ListJobsResponse& asked() const { return asked_; }
-  // The first refusal; the others were noted. They keep no other job from being asked.
-  const Status& refusal() const { return refusal_; }
+  const Status& refusal() const { return refusals_.first(); }
 
  private:
   // As they are now that their sweep is cancelled.
@@ -61,18 +61,11 @@ class Canceller {
     *asked_.add_jobs() = *std::move(answer);
   }
 
-  void refuse(Status status) {
-    if (refusal_.ok()) {
-      refusal_ = std::move(status);
-    } else {
-      session_.note(status.message());
-    }
-  }
+  void refuse(Status status) { refusals_.add(std::move(status)); }
 
   Server& server_;
-  Session& session_;
   v1::ListJobsResponse asked_;
-  Status refusal_;
+  Refusals refusals_;
 };
 
 Result<std::string> text_of(const v1::ListJobsResponse& asked, bool json) {

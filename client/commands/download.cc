@@ -71,7 +71,7 @@ std::string table_of(const std::vector<Downloaded>& files) {
 
 std::string lacks(const v1::Job& job, const std::string& what) {
   return "job " + job.id() + " is " + state_name(job.state()) + ": it has no " + what +
-         (has_ended(job.state()) ? "" : " yet");
+         (has_ended(job.state()) ? "" : " yet") + removed_text(job);
 }
 
 // Nobody is to look for an adapter that there is not.

@@ -100,6 +100,8 @@ std::string summary(const v1::Job& job, int64_t now) {
                  {"progress", progress_text(job)},
                  {"checkpoint", state_text(job.progress())},
                  {"best adapter", best_text(job.progress())},
+                 {"pinned", job.pinned() ? "yes" : ""},
+                 {"files removed", time_text(job.has_files_remove_time(), job.files_remove_time())},
                  {"trainable", parameters > 0 ? whole(parameters) : ""}});
 }
 

@@ -56,7 +56,7 @@ Result<int> show(const v1::ListTenantsResponse& response, Session& session) {
   return kExitDone;
 }
 
-Result<int> list(Session& session) {
+Result<int> list_tenants(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, server->tenants());
   return show(response, session);
@@ -98,7 +98,7 @@ Command add_tenants(CLI::App& app) {
   change->add_option("--stored-gib", options->stored_gib, "Of its jobs' files; 0: any number")
       ->check(CLI::Range(0.0, 1e9));
   return {command, [options, change](Session& session) {
-            return change->parsed() ? set(*options, session) : list(session);
+            return change->parsed() ? set(*options, session) : list_tenants(session);
           }};
 }
 

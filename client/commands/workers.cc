@@ -71,7 +71,7 @@ Result<int> show(const v1::ListWorkersResponse& response, Session& session) {
   return kExitDone;
 }
 
-Result<int> list(Session& session) {
+Result<int> list_workers(Session& session) {
   PM_ASSIGN(Server * server, session.server());
   PM_ASSIGN(const auto response, server->workers());
   if (response.workers().empty()) {
@@ -116,7 +116,7 @@ Command add_workers(CLI::App& app) {
             for (size_t i = 0; i < asks.size(); ++i) {
               if (asks[i]->parsed()) return ask(kWishes.at(i), *worker_id, session);
             }
-            return list(session);
+            return list_workers(session);
           }};
 }
 

@@ -70,10 +70,10 @@ Result<v1::Token> new_token(const v1::CreateTokenRequest& request, WallTime now)
   return token;
 }
 
-Status may_stop(const v1::Token& token, std::string_view what, const std::string& tenant) {
+Status may_change(const v1::Token& token, std::string_view what, const std::string& tenant) {
   if (token.role() == v1::ROLE_ADMIN || tenant_of(token) == tenant) return {};
   return failed_precondition(fmt::format(
-      "{} is of tenant {} and {} of tenant {}; only an admin stops what is of another tenant",
+      "{} is of tenant {} and {} of tenant {}; only an admin changes what is of another tenant",
       called(token), tenant_of(token), what, tenant));
 }
 

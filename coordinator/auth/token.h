@@ -42,9 +42,9 @@ std::string tenant_of(const Message& message) {
   return message.tenant().empty() ? kDefaultTenant : message.tenant();
 }
 
-// Whether the token's owner may stop `what` ("job job-1"), which is of that tenant: an admin
+// Whether the token's owner may change `what` ("job job-1"), which is of that tenant: an admin
 // anybody's, others those of their own tenant. FAILED_PRECONDITION.
-Status may_stop(const v1::Token& token, std::string_view what, const std::string& tenant);
+Status may_change(const v1::Token& token, std::string_view what, const std::string& tenant);
 
 // FAILED_PRECONDITION where it was revoked or has expired, with the token's name and the time.
 Status check_valid(const v1::Token& token, WallTime now);

@@ -133,7 +133,12 @@ Result<v1::CheckJobResponse> Coordinator::check_job(const JobSpec& submitted,
   const MutexLock lock(mutex_);
   PM_TRY(Status(failure_));
   PM_ASSIGN(const auto earlier, earlier_submission(kept_key(idempotency_key, tenant)));
-  if (earlier) return v1::CheckJobResponse();
+  if (earlier) {
+    if (!live_.unwritten_submissions.contains(earlier->idempotency_key)) {
+      PM_TRY(jobs_of(*earlier).status());
+    }
+    return v1::CheckJobResponse();
+  }
   PM_TRY(planned.status());
   PM_TRY(complete(*planned));
   response.set_jobs(static_cast<int>(planned->jobs.size()));
@@ -205,12 +210,17 @@ Result<v1::SubmitJobResponse> Coordinator::jobs_of(const store::Submission& subm
   v1::SubmitJobResponse response;
   response.set_sweep_id(submission.sweep_id);
   if (submission.sweep_id.empty()) {
-    PM_ASSIGN(*response.add_jobs(), find_job(reader(), submission.job_id));
-    return response;
+    PM_ASSIGN(auto job, reader().job(submission.job_id));
+    if (job) *response.add_jobs() = *std::move(job);
+  } else {
+    PM_ASSIGN(auto jobs, reader().trials(submission.sweep_id));
+    for (v1::Job& job : jobs) *response.add_jobs() = std::move(job);
   }
-  PM_ASSIGN(auto jobs, reader().trials(submission.sweep_id));
-  for (v1::Job& job : jobs) *response.add_jobs() = std::move(job);
-  return response;
+  if (response.jobs_size() > 0) return response;
+  return not_found(
+      fmt::format("idempotency_key \"{}\" was used for job {}, which was removed; allowed: another "
+                  "key",
+                  given_key(submission.idempotency_key), submission.job_id));
 }
 
 Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {

@@ -143,6 +143,8 @@ void Coordinator::refuse_further(const Status& failure) {
 void Coordinator::tick() {
   if (!failure().ok()) return;
   sweep_content();
+  remove_old();
+  drop_leftovers();
   int64_t batch = 0;
   {
     const MutexLock lock(mutex_);

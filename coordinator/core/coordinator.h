@@ -6,7 +6,9 @@
 // only read go to the store's Reader and never wait here.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -42,6 +44,8 @@ struct CoordinatorConfig {
   Millis forget{60 * 60'000};  // a worker lost for longer is no longer listed, unless cordoned
   // Content that no unfinished job or sweep and no model names stays so long after its last use.
   Millis keep_content = std::chrono::hours(7 * 24);
+  // Of jobs that have ended and are not pinned, their files and they themselves; none: for ever.
+  std::optional<Millis> keep_files, keep_jobs;
   bool brings_workers = false;  // a batch system does, of a size that none that is here may have
 };
 
@@ -92,6 +96,10 @@ class Coordinator {
   // Begins no further trial and stops those that have not ended. NOT_FOUND; FAILED_PRECONDITION
   // where the sweep has ended.
   Result<v1::Sweep> cancel_sweep(const std::string& id_or_name);
+  // What RemoveJob, RemoveSweep and PinJob promise.
+  Result<v1::Removed> remove_job(const std::string& id_or_name, bool files_only);
+  Result<v1::Removed> remove_sweep(const std::string& id_or_name, bool files_only);
+  Result<v1::Job> pin_job(const std::string& id_or_name, bool pinned);
   std::vector<v1::Worker> workers();  // by id
   // From now on nothing more is placed on the worker, until uncordon; what runs there goes on. It
   // outlives the worker's registrations and the coordinator. NOT_FOUND.
@@ -241,7 +249,11 @@ class Coordinator {
   Result<std::string> content_of_model(const std::string& text);
   Result<std::string> content_of_job(std::string_view key, const std::string& text);
   Result<v1::Artifact> checkpoint_of(const std::string& job_id);  // the newest
+  Result<v1::Artifact> counted_checkpoint(const v1::Job& job);    // likewise, as content
   static std::string content_of(const v1::Artifact& file);  // its name, once it counts as such
+  // Holds a job's files, which are then not removed before they count as content. NOT_FOUND.
+  using Holds = std::vector<std::shared_ptr<const void>>;
+  Result<Holds> hold(const v1::Job& job, const FolderList& files);
 
   // content.cc
   Result<v1::ContentState> content_state(const std::string& sha256);
@@ -256,6 +268,32 @@ class Coordinator {
   Result<std::set<std::string>> used_names() PM_REQUIRES(mutex_);
   // Digests of what these names of content are of, of folders' files too.
   Result<std::set<std::string>> files_behind(const std::set<std::string>& names);
+
+  // removal.cc
+  // What goes in one transaction: jobs, or a sweep with all its trials.
+  struct Removal {
+    std::vector<std::string> jobs = {};  // ids
+    bool files_only = false;
+    std::string sweep = {};          // its id
+    std::optional<Millis> age = {};  // only what is older
+  };
+  using Dependents = std::map<std::string, std::string>;
+  Result<v1::Removed> remove(const Removal& removal) PM_EXCLUDES(mutex_, write_mutex_);
+  // `news`: ids of what has changed.
+  Result<v1::Removed> remove_written(const Removal& removal, std::set<std::string>& news)
+      PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
+  Result<std::vector<std::string>> leaving_trials(const std::string& sweep_id, bool files_only)
+      PM_EXCLUDES(mutex_, write_mutex_);
+  Result<std::vector<v1::Job>> leaving_jobs(const Removal& removal);
+  Status check_leaving(const v1::Job& job, const Dependents& dependents) PM_REQUIRES(mutex_);
+  static Status check_old(const v1::Job& job, WallTime before);
+  Dependents dependents_of_all() PM_REQUIRES(mutex_);
+  Status write_pin(const std::string& id, bool pinned) PM_EXCLUDES(mutex_, write_mutex_);
+  void remove_old() PM_EXCLUDES(mutex_, write_mutex_);
+  bool looks_for_old() PM_EXCLUDES(mutex_, write_mutex_);
+  std::optional<Removal> next_old() PM_EXCLUDES(mutex_, write_mutex_);
+  Result<std::deque<Removal>> find_old() PM_EXCLUDES(mutex_, write_mutex_);
+  void drop_leftovers() PM_EXCLUDES(mutex_, write_mutex_);
 
   // tokens.cc
   Status load_tokens() PM_REQUIRES(mutex_);
@@ -373,10 +411,14 @@ class Coordinator {
   // before the other.
   Mutex write_mutex_;
   MonotonicTime next_content_sweep_ PM_GUARDED_BY(write_mutex_){};
+  MonotonicTime next_look_for_old_ PM_GUARDED_BY(write_mutex_){};
+  std::deque<Removal> old_ PM_GUARDED_BY(write_mutex_);  // found, and still to go
+  bool leftovers_ PM_GUARDED_BY(write_mutex_) = true;    // there may be some
 
   Mutex mutex_;
   Live live_ PM_GUARDED_BY(mutex_);
   Journal journal_ PM_GUARDED_BY(mutex_);
+  std::set<std::string> leaving_ PM_GUARDED_BY(mutex_);   // jobs that are being removed
   std::vector<v1::Job> to_settle_ PM_GUARDED_BY(mutex_);  // ended; others wait to hear how
   MonotonicTime usage_saved_ PM_GUARDED_BY(mutex_){};
   std::map<std::string, int64_t> arriving_bytes_ PM_GUARDED_BY(mutex_);  // of content, by tenant

@@ -11,8 +11,6 @@
 namespace prefixmem {
 namespace {
 
-std::string name_of(const v1::Job& job) { return fmt::format("{} ({})", job.id(), job.name()); }
-
 std::string end_of(const v1::Job& job) {
   return job.state() == v1::JOB_STATE_CANCELLED ? "was cancelled" : "has failed";
 }
@@ -36,6 +34,9 @@ std::string wait_of(const LiveJob& job, const Live& live) {
 Result<std::string> Coordinator::name_dependency(const std::string& id_or_name) {
   const auto found = find_job(reader(), id_or_name);
   PM_TRY(found.status().with_context("after"));
+  if (leaving_.contains(found->id())) {
+    return not_found(fmt::format("after: job {} is being removed", name_of(*found)));
+  }
   if (!ended_badly(*found)) return found->id();
   return failed_precondition(fmt::format("after: job {} {}", name_of(*found), end_of(*found)));
 }

@@ -36,6 +36,8 @@ Result<Named> only(std::vector<Named> found, std::string_view kind, const std::s
 
 }  // namespace
 
+std::string name_of(const v1::Job& job) { return fmt::format("{} ({})", job.id(), job.name()); }
+
 Result<v1::Job> find_job(store::Reader& reader, const std::string& id_or_name) {
   if (id_or_name.empty()) return invalid_argument("job is empty; allowed: a job's id or name");
   PM_ASSIGN(auto job, reader.job(id_or_name));

@@ -13,4 +13,7 @@ namespace prefixmem {
 Result<v1::Job> find_job(store::Reader& reader, const std::string& id_or_name);
 Result<v1::Sweep> find_sweep(store::Reader& reader, const std::string& id_or_name);
 
+// "job-1 (its name)".
+std::string name_of(const v1::Job& job);
+
 }  // namespace prefixmem

@@ -41,6 +41,11 @@ FolderList best_of(const v1::Job& job, const std::vector<v1::Artifact>& artifact
   return files;
 }
 
+Status check_not_removed(const v1::Job& job) {
+  if (!job.has_files_remove_time()) return {};
+  return failed_precondition("job " + name_of(job) + " has no files" + removed_text(job));
+}
+
 // Whether the key takes what was made: `model` a whole model, a method's init an adapter.
 Status check_use(std::string_view key, const v1::Job& job, bool best, const FolderList& files) {
   const std::string name = fmt::format("job {} ({})", job.id(), job.name());
@@ -49,6 +54,7 @@ Status check_use(std::string_view key, const v1::Job& job, bool best, const Fold
         fmt::format("{} is {}; allowed: a job that has succeeded", name, state_name(job.state())));
   }
   if (files.empty()) {
+    PM_TRY(check_not_removed(job));
     return failed_precondition(
         name + (best ? " has kept no best adapter; allowed: a job with train.keep_best"
                      : " has trained nothing; allowed: a job whose method trains"));
@@ -89,9 +95,34 @@ Result<std::string> Coordinator::content_of_model(const std::string& text) {
 Result<v1::Artifact> Coordinator::checkpoint_of(const std::string& job_id) {
   PM_ASSIGN(const auto checkpoint, reader().newest_checkpoint(job_id));
   if (checkpoint) return *checkpoint;
+  PM_ASSIGN(const v1::Job job, find_job(reader(), job_id));
+  PM_TRY(check_not_removed(job));
   return failed_precondition("job " + job_id +
                              " has no checkpoint in the store; allowed: jobs that have, which "
                              "train.output all keeps");
+}
+
+Result<Coordinator::Holds> Coordinator::hold(const v1::Job& job, const FolderList& files) {
+  Holds holds;
+  for (const FolderFile& file : files) {
+    holds.push_back(blobs().pin(file.sha256));
+    PM_ASSIGN(const auto listed, reader().artifact_by_digest(job.id(), file.sha256));
+    if (!listed) return not_found("files of job " + name_of(job) + " are being removed");
+  }
+  return holds;
+}
+
+// One that a newer one has replaced meanwhile is not taken.
+Result<v1::Artifact> Coordinator::counted_checkpoint(const v1::Job& job) {
+  while (true) {
+    PM_ASSIGN(v1::Artifact checkpoint, checkpoint_of(job.id()));
+    const FolderList file = {{{}, checkpoint.bytes(), checkpoint.sha256()}};
+    const auto holds = hold(job, file);
+    if (holds.status().code() == Code::kNotFound) continue;
+    PM_TRY(holds.status());
+    PM_TRY(add_content(file));
+    return checkpoint;
+  }
 }
 
 std::string Coordinator::content_of(const v1::Artifact& file) {
@@ -108,13 +139,13 @@ Result<std::string> Coordinator::content_of_job(std::string_view key, const std:
                               "\", an adapter; allowed: job://JOB, whose newest "
                               "checkpoint training goes on from");
     }
-    PM_ASSIGN(const v1::Artifact checkpoint, checkpoint_of(job.id()));
-    PM_TRY(add_content({{{}, checkpoint.bytes(), checkpoint.sha256()}}));
+    PM_ASSIGN(const v1::Artifact checkpoint, counted_checkpoint(job));
     return content_of(checkpoint);
   }
   PM_ASSIGN(const auto artifacts, reader().artifacts(job.id()));
   FolderList files = name.best ? best_of(job, artifacts) : made_by(artifacts);
   PM_TRY(check_use(key, job, name.best, files));
+  PM_ASSIGN(const Holds holds, hold(job, files));
   const std::string list = print_folder_list(files);
   const std::string sha256 = sha256_hex(list);
   PM_ASSIGN(const auto blob, blobs().begin());

@@ -45,6 +45,25 @@ void add(const v1::CancelSweepRequest& request, Json& what) {
   what["sweep"] = text(request.sweep());
 }
 void add(const v1::Sweep& sweep, Json& what) { what["sweep"] = sweep.id(); }
+void add(const v1::RemoveJobRequest& request, Json& what) {
+  what["job"] = text(request.job());
+  what["files_only"] = request.files_only();
+}
+void add(const v1::RemoveSweepRequest& request, Json& what) {
+  what["sweep"] = text(request.sweep());
+  what["files_only"] = request.files_only();
+}
+void add(const v1::Removed& removed, Json& what) {
+  if (!removed.job_id().empty()) what["job"] = removed.job_id();
+  if (!removed.sweep_id().empty()) what["sweep"] = removed.sweep_id();
+  what["jobs"] = removed.jobs();
+  what["files"] = removed.files();
+  what["bytes"] = removed.bytes();
+}
+void add(const v1::PinJobRequest& request, Json& what) {
+  what["job"] = text(request.job());
+  what["pinned"] = request.pinned();
+}
 void add(const v1::CordonWorkerRequest& request, Json& what) {
   what["worker"] = text(request.worker());
 }
@@ -130,6 +149,10 @@ const std::map<std::string_view, Description>& descriptions() {
        {add_as<v1::SubmitJobRequest>, add_as<v1::SubmitJobResponse>}},
       {"prefixmem.v1.JobService/CancelJob", {add_as<v1::CancelJobRequest>, add_as<v1::Job>}},
       {"prefixmem.v1.JobService/CancelSweep", {add_as<v1::CancelSweepRequest>, add_as<v1::Sweep>}},
+      {"prefixmem.v1.JobService/RemoveJob", {add_as<v1::RemoveJobRequest>, add_as<v1::Removed>}},
+      {"prefixmem.v1.JobService/RemoveSweep",
+       {add_as<v1::RemoveSweepRequest>, add_as<v1::Removed>}},
+      {"prefixmem.v1.JobService/PinJob", {add_as<v1::PinJobRequest>, add_as<v1::Job>}},
       {"prefixmem.v1.JobService/CordonWorker",
        {add_as<v1::CordonWorkerRequest>, add_as<v1::Worker>}},
       {"prefixmem.v1.JobService/DrainWorker", {add_as<v1::DrainWorkerRequest>, add_as<v1::Worker>}},

@@ -51,11 +51,11 @@ Result<std::string> tenant_of(const grpc::ServerContextBase& call, const auth::T
   return auth::tenant_of(token);
 }
 
-Status may_stop(const grpc::ServerContextBase& call, const auth::TokenBook* tokens,
-                std::string_view what, const std::string& tenant) {
+Status may_change(const grpc::ServerContextBase& call, const auth::TokenBook* tokens,
+                  std::string_view what, const std::string& tenant) {
   if (tokens == nullptr) return {};
   PM_ASSIGN(const v1::Token token, tokens->owner(bearer_of(call.client_metadata())));
-  return auth::may_stop(token, what, tenant);
+  return auth::may_change(token, what, tenant);
 }
 
 }  // namespace prefixmem::rpc

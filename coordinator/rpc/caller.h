@@ -31,8 +31,8 @@ std::string caller_name(const grpc::ServerContextBase& call, const auth::TokenBo
 // where its token has come to count no longer.
 Result<std::string> tenant_of(const grpc::ServerContextBase& call, const auth::TokenBook* tokens);
 
-// auth::may_stop of its token; with `tokens` null everybody may.
-Status may_stop(const grpc::ServerContextBase& call, const auth::TokenBook* tokens,
-                std::string_view what, const std::string& tenant);
+// auth::may_change of its token; with `tokens` null everybody may.
+Status may_change(const grpc::ServerContextBase& call, const auth::TokenBook* tokens,
+                  std::string_view what, const std::string& tenant);
 
 }  // namespace prefixmem::rpc

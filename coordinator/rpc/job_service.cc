@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "common/proto/job_state.h"
 #include "common/proto/spec_proto.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
@@ -61,8 +62,8 @@ Result<v1::Artifact> find_artifact(store::Reader& reader,
   PM_ASSIGN(const v1::Job job, find_job(reader, wanted.job()));
   PM_ASSIGN(auto artifact, reader.newest_version(job.id(), wanted.path()));
   if (artifact) return *std::move(artifact);
-  return not_found(fmt::format("job {} ({}) has no artifact \"{}\"", job.id(), job.name(),
-                               spec::shortened(wanted.path(), 200)));
+  return not_found(fmt::format("job {} has no artifact \"{}\"{}", name_of(job),
+                               spec::shortened(wanted.path(), 200), removed_text(job)));
 }
 
 }  // namespace
@@ -116,7 +117,7 @@ grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* cal
                                                 v1::Job* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Job> {
     PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
-    PM_TRY(may_stop(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
     return context_.coordinator.cancel(job.id());
   });
 }
@@ -146,8 +147,37 @@ grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* c
                                                   v1::Sweep* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Sweep> {
     PM_ASSIGN(const v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
-    PM_TRY(may_stop(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+    PM_TRY(may_change(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
     return context_.coordinator.cancel_sweep(sweep.id());
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::RemoveJob(grpc::CallbackServerContext* call,
+                                                const v1::RemoveJobRequest* request,
+                                                v1::Removed* response) {
+  return reply(context_, call, response, [=, this]() -> Result<v1::Removed> {
+    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
+    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    return context_.coordinator.remove_job(job.id(), request->files_only());
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::RemoveSweep(grpc::CallbackServerContext* call,
+                                                  const v1::RemoveSweepRequest* request,
+                                                  v1::Removed* response) {
+  return reply(context_, call, response, [=, this]() -> Result<v1::Removed> {
+    PM_ASSIGN(const v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
+    PM_TRY(may_change(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+    return context_.coordinator.remove_sweep(sweep.id(), request->files_only());
+  });
+}
+
+grpc::ServerUnaryReactor* JobService::PinJob(grpc::CallbackServerContext* call,
+                                             const v1::PinJobRequest* request, v1::Job* response) {
+  return reply(context_, call, response, [=, this]() -> Result<v1::Job> {
+    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
+    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    return context_.coordinator.pin_job(job.id(), request->pinned());
   });
 }
 

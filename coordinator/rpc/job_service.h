@@ -34,6 +34,14 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* CancelSweep(grpc::CallbackServerContext* call,
                                         const v1::CancelSweepRequest* request,
                                         v1::Sweep* response) override;
+  grpc::ServerUnaryReactor* RemoveJob(grpc::CallbackServerContext* call,
+                                      const v1::RemoveJobRequest* request,
+                                      v1::Removed* response) override;
+  grpc::ServerUnaryReactor* RemoveSweep(grpc::CallbackServerContext* call,
+                                        const v1::RemoveSweepRequest* request,
+                                        v1::Removed* response) override;
+  grpc::ServerUnaryReactor* PinJob(grpc::CallbackServerContext* call,
+                                   const v1::PinJobRequest* request, v1::Job* response) override;
   grpc::ServerUnaryReactor* GetSweepResults(grpc::CallbackServerContext* call,
                                             const v1::GetSweepResultsRequest* request,
                                             v1::SweepResults* response) override;

@@ -78,6 +78,20 @@ Result<std::vector<Message>> Reader::messages(std::string_view sql, const Values
   return found;
 }
 
+// Of the first column.
+template <class... Values>
+Result<std::vector<std::string>> Reader::texts(std::string_view sql, const Values&... values) {
+  const Lease database(*this);
+  std::vector<std::string> found;
+  PM_TRY(database->query(
+      [&](const Row& row) {
+        found.push_back(row.text(0));
+        return Status();
+      },
+      sql, values...));
+  return found;
+}
+
 template <class Message, class... Values>
 Result<std::optional<Message>> Reader::one(std::string_view sql, const Values&... values) {
   PM_ASSIGN(auto found, messages<Message>(sql, values...));
@@ -90,15 +104,7 @@ Result<std::optional<v1::Job>> Reader::job(const std::string& id) {
 }
 
 Result<std::vector<std::string>> Reader::ids_named(const std::string& name, int limit) {
-  const Lease database(*this);
-  std::vector<std::string> ids;
-  PM_TRY(database->query(
-      [&](const Row& row) {
-        ids.push_back(row.text(0));
-        return Status();
-      },
-      "SELECT id FROM jobs WHERE name = ? ORDER BY seq DESC LIMIT ?", name, limit));
-  return ids;
+  return texts("SELECT id FROM jobs WHERE name = ? ORDER BY seq DESC LIMIT ?", name, limit);
 }
 
 // Conditions stand there always, so that the text is one; a bound 0 or '' switches one off. States
@@ -294,15 +300,39 @@ Result<std::optional<v1::Model>> Reader::model(const std::string& name) {
 }
 
 Result<std::set<std::string>> Reader::digests() {
-  const Lease database(*this);
-  std::set<std::string> digests;
-  PM_TRY(database->query(
-      [&](const Row& row) {
-        digests.insert(row.text(0));
-        return Status();
-      },
-      "SELECT sha256 FROM artifacts UNION SELECT sha256 FROM contents"));
-  return digests;
+  PM_ASSIGN(const auto found,
+            texts("SELECT sha256 FROM artifacts UNION SELECT sha256 FROM contents"));
+  return std::set<std::string>(found.begin(), found.end());
+}
+
+Result<std::vector<std::string>> Reader::old_jobs_with_files(WallTime before) {
+  return texts(
+      "SELECT id FROM jobs WHERE end_ms <> 0 AND end_ms < ? AND NOT pinned"
+      " AND EXISTS (SELECT 1 FROM artifacts WHERE job_id = jobs.id)"
+      " AND NOT EXISTS (SELECT 1 FROM sweeps WHERE id = jobs.sweep_id AND state = ?)"
+      " ORDER BY end_ms",
+      to_unix_millis(before), static_cast<int>(v1::SWEEP_STATE_RUNNING));
+}
+
+Result<std::vector<std::string>> Reader::old_jobs(WallTime before) {
+  return texts(
+      "SELECT id FROM jobs WHERE end_ms <> 0 AND end_ms < ? AND NOT pinned"
+      " AND NOT EXISTS (SELECT 1 FROM sweeps WHERE id = jobs.sweep_id) ORDER BY end_ms",
+      to_unix_millis(before));
+}
+
+Result<std::vector<std::string>> Reader::old_sweeps(WallTime before) {
+  return texts(
+      "SELECT id FROM sweeps WHERE state <> ? AND NOT EXISTS (SELECT 1 FROM jobs"
+      " WHERE sweep_id = sweeps.id AND (end_ms = 0 OR end_ms >= ? OR pinned)) ORDER BY seq",
+      static_cast<int>(v1::SWEEP_STATE_RUNNING), to_unix_millis(before));
+}
+
+Result<bool> Reader::has_leftovers(WallTime before) {
+  PM_ASSIGN(const auto found, texts("SELECT 1 FROM leftovers WHERE has_events UNION ALL"
+                                    " SELECT 1 FROM leftovers WHERE remove_ms < ? LIMIT 1",
+                                    to_unix_millis(before)));
+  return !found.empty();
 }
 
 Result<std::optional<Submission>> Reader::submission(const std::string& idempotency_key) {

@@ -91,6 +91,15 @@ class Reader {
   // Of all artifacts of all jobs, and of all content.
   Result<std::set<std::string>> digests();
 
+  // Ids of what ended before that time, and may go: of jobs with files, or of those that belong to
+  // no sweep; and of sweeps all of whose trials are as old. What is pinned, or of a sweep that goes
+  // on, is not among them, nor a sweep with a pinned trial.
+  Result<std::vector<std::string>> old_jobs_with_files(WallTime before);
+  Result<std::vector<std::string>> old_jobs(WallTime before);
+  Result<std::vector<std::string>> old_sweeps(WallTime before);
+  // Whether there is something of jobs that are gone: events, or keys of those that went before.
+  Result<bool> has_leftovers(WallTime before);
+
   Result<std::optional<Submission>> submission(const std::string& idempotency_key);
 
   // What a restarted coordinator goes on with.
@@ -125,6 +134,8 @@ class Reader {
   };
 
   Status count_trials(std::vector<v1::Sweep>& sweeps);
+  template <class... Values>
+  Result<std::vector<std::string>> texts(std::string_view sql, const Values&... values);
   template <class Message, class... Values>
   Result<std::vector<Message>> messages(std::string_view sql, const Values&... values);
   template <class Message, class... Values>

@@ -51,6 +51,12 @@ struct ContentRecord {
   std::string tenant = {};  // who has sent it first, and has its bytes counted; empty: nobody
 };
 
+// Files that are no longer listed.
+struct Dropped {
+  int files = 0;
+  int64_t bytes = 0;
+};
+
 struct TenantRecord {
   v1::Tenant tenant;         // name, weight and quota
   int64_t stored_bytes = 0;  // of files of its jobs and of content that it has sent

@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/proto/timestamps.h"
+#include "prefixmem/v1/job.pb.h"
 
 namespace prefixmem::store {
 namespace {
@@ -179,10 +185,62 @@ CREATE TRIGGER content_dropped AFTER DELETE ON contents BEGIN
 END;
 )sql";
 
-// Each brings the tables of the version before to its own.
-constexpr std::array<const char*, kSchemaVersion> kVersions = {
-    kVersion1, kVersion2, kVersion3, kVersion4,  kVersion5,  kVersion6,
-    kVersion7, kVersion8, kVersion9, kVersion10, kVersion11, kVersion12};
+// By which what is old is found; and jobs that were removed while something of theirs was not:
+// events, of which there may be many, and their submission's key.
+constexpr const char* kVersion13 = R"sql(
+ALTER TABLE jobs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN end_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_by_end ON jobs (end_ms) WHERE end_ms <> 0 AND NOT pinned;
+CREATE TABLE leftovers (
+  job_id TEXT PRIMARY KEY,
+  remove_ms INTEGER NOT NULL,
+  has_events INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX leftovers_with_events ON leftovers (job_id) WHERE has_events;
+CREATE INDEX leftovers_by_time ON leftovers (remove_ms);
+CREATE INDEX submissions_by_job ON submissions (job_id);
+)sql";
+
+// Their messages say when jobs ended.
+Status note_ends(Database& database) {
+  std::vector<std::pair<int64_t, int64_t>> ends;
+  PM_TRY(database.query(
+      [&](const Row& row) {
+        v1::Job job;
+        if (!job.ParseFromString(row.text(1))) {
+          return data_loss("store: job " + row.text(2) + " cannot be read back");
+        }
+        ends.emplace_back(row.integer(0), to_unix_millis(from_timestamp(job.end_time())));
+        return Status();
+      },
+      "SELECT seq, body, id FROM jobs WHERE state NOT IN (?, ?, ?)",
+      static_cast<int>(v1::JOB_STATE_QUEUED), static_cast<int>(v1::JOB_STATE_STARTING),
+      static_cast<int>(v1::JOB_STATE_RUNNING)));
+  for (const auto& [seq, end] : ends) {
+    PM_TRY(database.run("UPDATE jobs SET end_ms = ? WHERE seq = ?", end, seq));
+  }
+  return {};
+}
+
+// Brings the tables of the version before to its own.
+struct Version {
+  const char* tables;
+  Status (*fill)(Database&) = nullptr;
+};
+
+constexpr std::array<Version, kSchemaVersion> kVersions = {{{kVersion1},
+                                                            {kVersion2},
+                                                            {kVersion3},
+                                                            {kVersion4},
+                                                            {kVersion5},
+                                                            {kVersion6},
+                                                            {kVersion7},
+                                                            {kVersion8},
+                                                            {kVersion9},
+                                                            {kVersion10},
+                                                            {kVersion11},
+                                                            {kVersion12},
+                                                            {kVersion13, note_ends}}};
 
 Result<int64_t> version_of(Database& database) {
   int64_t version = 0;
@@ -221,8 +279,11 @@ Status prepare_schema(Database& database) {
                     version, kSchemaVersion));
   }
   for (auto next = static_cast<size_t>(version); next < kVersions.size(); ++next) {
-    PM_TRY(database.execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {}; COMMIT;",
-                                        kVersions.at(next), next + 1)));
+    const Version& version_after = kVersions.at(next);
+    PM_TRY(database.execute(fmt::format("BEGIN IMMEDIATE; {} PRAGMA user_version = {};",
+                                        version_after.tables, next + 1)));
+    if (version_after.fill != nullptr) PM_TRY(version_after.fill(database));
+    PM_TRY(database.execute("COMMIT;"));
   }
   return {};
 }

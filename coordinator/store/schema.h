@@ -6,7 +6,7 @@
 
 namespace prefixmem::store {
 
-inline constexpr int kSchemaVersion = 12;
+inline constexpr int kSchemaVersion = 13;
 
 // Sets the connection up for durable writing and brings the tables to kSchemaVersion.
 // FAILED_PRECONDITION for a store of a newer version and where the file system allows no WAL.

@@ -30,6 +30,11 @@ Status check_restored(const fs::path& folder) {
                   mark.string(), folder.string()));
 }
 
+// 0: it has not ended.
+int64_t end_of(const v1::Job& job) {
+  return job.has_end_time() ? to_unix_millis(from_timestamp(job.end_time())) : 0;
+}
+
 // With nothing in it: what a crash left of snapshots is of no use.
 Status make_snapshot_folder(const fs::path& folder) {
   std::error_code error;
@@ -158,12 +163,13 @@ void Transaction::insert_job(JobRecord& record) {
   const v1::Job& job = record.job;
   run("INSERT INTO jobs (seq, id, name, sweep_id, state, retries, stop_code, stop_reason, "
       "last_event,"
-      " steps_timed, step_seconds, furthest_step, run_ms, bank_limit, tenant, body)"
-      " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      " steps_timed, step_seconds, furthest_step, run_ms, bank_limit, tenant, pinned, end_ms, body)"
+      " VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       record.seq, job.id(), job.name(), job.sweep_id(), static_cast<int>(job.state()),
       record.retries, code_name(record.stop.code()), record.stop.message(), record.last_event,
       record.steps_timed, record.step_seconds, record.furthest_step, record.run_time.count(),
-      record.bank_limit, auth::tenant_of(job), Blob{job.SerializeAsString()});
+      record.bank_limit, auth::tenant_of(job), int{job.pinned()}, end_of(job),
+      Blob{job.SerializeAsString()});
   if (record.seq == 0) record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -171,13 +177,30 @@ void Transaction::insert_job(JobRecord& record) {
 }
 
 void Transaction::update_job(const JobRecord& record) {
+  const v1::Job& job = record.job;
   run("UPDATE jobs SET state = ?, retries = ?, stop_code = ?, stop_reason = ?, last_event = ?,"
-      " steps_timed = ?, step_seconds = ?, furthest_step = ?, run_ms = ?, bank_limit = ?, body = ?"
-      " WHERE seq = ?",
-      static_cast<int>(record.job.state()), record.retries, code_name(record.stop.code()),
+      " steps_timed = ?, step_seconds = ?, furthest_step = ?, run_ms = ?, bank_limit = ?,"
+      " pinned = ?, end_ms = ?, body = ? WHERE seq = ?",
+      static_cast<int>(job.state()), record.retries, code_name(record.stop.code()),
       record.stop.message(), record.last_event, record.steps_timed, record.step_seconds,
-      record.furthest_step, record.run_time.count(), record.bank_limit,
-      Blob{record.job.SerializeAsString()}, record.seq);
+      record.furthest_step, record.run_time.count(), record.bank_limit, int{job.pinned()},
+      end_of(job), Blob{job.SerializeAsString()}, record.seq);
+}
+
+void Transaction::update_ended_job(const v1::Job& job) {
+  run("UPDATE jobs SET pinned = ?, body = ? WHERE id = ?", int{job.pinned()},
+      Blob{job.SerializeAsString()}, job.id());
+}
+
+// The files first: whose they were stands with the job.
+Dropped Transaction::drop_job(const std::string& job_id, WallTime now) {
+  const Dropped files = drop_files(job_id);
+  run("INSERT INTO leftovers (job_id, remove_ms, has_events) VALUES (?, ?, 1)", job_id,
+      to_unix_millis(now));
+  run("DELETE FROM attempts WHERE job_id = ?", job_id);
+  run("DELETE FROM labels WHERE seq = (SELECT seq FROM jobs WHERE id = ?)", job_id);
+  run("DELETE FROM jobs WHERE id = ?", job_id);
+  return files;
 }
 
 void Transaction::put_attempt(const AttemptRecord& record) {
@@ -201,21 +224,25 @@ void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& ar
 }
 
 template <class... Values>
-void Transaction::drop(std::string_view sql, const Values&... values) {
-  if (!status_.ok()) return;
+Dropped Transaction::drop(std::string_view sql, const Values&... values) {
+  Dropped dropped;
+  if (!status_.ok()) return dropped;
   status_ = store_.writer_.query(
-      [this](const Row& row) {
+      [&](const Row& row) {
         dropped_.insert(row.text(0));
+        dropped.files += 1;
+        dropped.bytes += row.integer(1);
         return Status();
       },
       sql, values...);
+  return dropped;
 }
 
 void Transaction::keep_newest_checkpoints(const std::string& job_id, int count) {
   drop(
       "DELETE FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint' AND version NOT IN"
       " (SELECT version FROM artifacts WHERE job_id = ?1 AND kind = 'checkpoint'"
-      "  ORDER BY step DESC, version DESC LIMIT ?2) RETURNING sha256",
+      "  ORDER BY step DESC, version DESC LIMIT ?2) RETURNING sha256, bytes",
       job_id, count);
 }
 
@@ -223,7 +250,7 @@ void Transaction::keep_newest_version(const std::string& job_id, const std::stri
   drop(
       "DELETE FROM artifacts WHERE job_id = ?1 AND path = ?2 AND version <>"
       " (SELECT version FROM artifacts WHERE job_id = ?1 AND path = ?2"
-      "  ORDER BY attempt DESC, step DESC, version DESC LIMIT 1) RETURNING sha256",
+      "  ORDER BY attempt DESC, step DESC, version DESC LIMIT 1) RETURNING sha256, bytes",
       job_id, path);
 }
 
@@ -231,14 +258,14 @@ void Transaction::drop_best_adapters_before(const std::string& job_id, int64_t s
   drop(
       "DELETE FROM artifacts WHERE job_id = ?1 AND kind = 'best_adapter' AND step <> ?2"
       " AND version < (SELECT max(version) FROM artifacts"
-      "  WHERE job_id = ?1 AND kind = 'best_adapter' AND step = ?2) RETURNING sha256",
+      "  WHERE job_id = ?1 AND kind = 'best_adapter' AND step = ?2) RETURNING sha256, bytes",
       job_id, step);
 }
 
 void Transaction::keep_best_adapter(const std::string& job_id, int64_t step) {
   drop(
       "DELETE FROM artifacts WHERE job_id = ? AND kind = 'best_adapter' AND step <> ?"
-      " RETURNING sha256",
+      " RETURNING sha256, bytes",
       job_id, step);
 }
 
@@ -252,10 +279,39 @@ void Transaction::use_content(const std::string& sha256, WallTime now) {
   run("UPDATE contents SET use_ms = max(use_ms, ?) WHERE sha256 = ?", to_unix_millis(now), sha256);
 }
 
+bool Transaction::drop_events_of_removed(int most) {
+  int dropped = 0;
+  if (!status_.ok()) return false;
+  status_ = store_.writer_.query(
+      [&](const Row&) {
+        ++dropped;
+        return Status();
+      },
+      "DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE job_id IN"
+      " (SELECT job_id FROM leftovers WHERE has_events) LIMIT ?) RETURNING number",
+      most);
+  if (dropped == most) return true;
+  run("DELETE FROM leftovers WHERE has_events AND NOT EXISTS"
+      " (SELECT 1 FROM submissions WHERE job_id = leftovers.job_id)");
+  run("UPDATE leftovers SET has_events = 0 WHERE has_events");
+  return false;
+}
+
+void Transaction::drop_keys_of_removed(WallTime before) {
+  run("DELETE FROM submissions WHERE job_id IN"
+      " (SELECT job_id FROM leftovers WHERE remove_ms < ? AND NOT has_events)",
+      to_unix_millis(before));
+  run("DELETE FROM leftovers WHERE remove_ms < ? AND NOT has_events", to_unix_millis(before));
+}
+
+Dropped Transaction::drop_files(const std::string& job_id) {
+  return drop("DELETE FROM artifacts WHERE job_id = ? RETURNING sha256, bytes", job_id);
+}
+
 int Transaction::drop_content(WallTime before) {
-  const size_t dropped = dropped_.size();
-  drop("DELETE FROM contents WHERE use_ms < ? RETURNING sha256", to_unix_millis(before));
-  return static_cast<int>(dropped_.size() - dropped);
+  return drop("DELETE FROM contents WHERE use_ms < ? RETURNING sha256, bytes",
+              to_unix_millis(before))
+      .files;
 }
 
 void Transaction::insert_model(const v1::Model& model) {
@@ -284,6 +340,10 @@ void Transaction::drop_told_models(const std::string& sweep_id) {
 void Transaction::update_sweep(const v1::Sweep& sweep) {
   run("UPDATE sweeps SET state = ?, body = ? WHERE id = ?", static_cast<int>(sweep.state()),
       Blob{sweep.SerializeAsString()}, sweep.id());
+}
+
+void Transaction::drop_sweep(const std::string& sweep_id) {
+  run("DELETE FROM sweeps WHERE id = ?", sweep_id);
 }
 
 void Transaction::add_submission(const Submission& submission) {

@@ -82,6 +82,8 @@ class Transaction {
 
   void insert_job(JobRecord& record);  // sets record.seq where it is 0
   void update_job(const JobRecord& record);
+  // Of a job that has ended, of which only what is shown changes.
+  void update_ended_job(const v1::Job& job);
   void put_attempt(const AttemptRecord& record);
   void add_event(const v1::JobEvent& event);
   // A new version of its path, unless the same content is there already from the same attempt.
@@ -95,6 +97,14 @@ class Transaction {
   void keep_newest_version(const std::string& job_id, const std::string& path);
   void drop_best_adapters_before(const std::string& job_id, int64_t step);
   void keep_best_adapter(const std::string& job_id, int64_t step);
+  // All files of a job, whose blobs go likewise; what they were.
+  Dropped drop_files(const std::string& job_id);
+  // The job and whatever is kept under its id, its files too, but for what the next two drop.
+  Dropped drop_job(const std::string& job_id, WallTime now);
+  // So many events of jobs that are gone; whether there may be more.
+  bool drop_events_of_removed(int most);
+  // Submissions' keys of jobs that went before that time.
+  void drop_keys_of_removed(WallTime before);
   // Of a blob that is there; again it is used again.
   void add_content(const ContentRecord& record);
   // Where it is there.
@@ -107,6 +117,8 @@ class Transaction {
   void add_told_model(const std::string& sweep_id, const v1::ModelConfig& model);
   void drop_told_models(const std::string& sweep_id);
   void update_sweep(const v1::Sweep& sweep);
+  // Without its trials.
+  void drop_sweep(const std::string& sweep_id);
   void add_submission(const Submission& submission);
   void put_worker(const v1::Worker& worker);
   void drop_worker(const std::string& id);
@@ -122,9 +134,9 @@ class Transaction {
  private:
   template <class... Values>
   void run(std::string_view sql, const Values&... values);
-  // `sql` deletes what names blobs and returns their digests.
+  // `sql` deletes what names blobs and returns their digests and bytes.
   template <class... Values>
-  void drop(std::string_view sql, const Values&... values);
+  Dropped drop(std::string_view sql, const Values&... values);
   void spare_named_blobs();
   void remove_dropped_blobs();
 

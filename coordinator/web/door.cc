@@ -140,11 +140,11 @@ Result<std::string> Door::tenant_of(const HttpRequest& request) const {
   return auth::tenant_of(user.token);
 }
 
-Status Door::may_stop(const HttpRequest& request, std::string_view what,
-                      const std::string& tenant) const {
+Status Door::may_change(const HttpRequest& request, std::string_view what,
+                        const std::string& tenant) const {
   if (tokens_ == nullptr) return {};
   PM_ASSIGN(const User user, user_of(request));
-  return auth::may_stop(user.token, what, tenant);
+  return auth::may_change(user.token, what, tenant);
 }
 
 HttpServer::Routes Door::routes() {

@@ -40,10 +40,10 @@ class Door {
   // Of what the sender of the request submits. FAILED_PRECONDITION where nobody's token or session
   // is shown.
   Result<std::string> tenant_of(const HttpRequest& request) const;
-  // Whether the sender may stop `what`, which is of that tenant (auth::may_stop); where nobody is
-  // asked who he is, everybody may.
-  Status may_stop(const HttpRequest& request, std::string_view what,
-                  const std::string& tenant) const;
+  // Whether the sender may change `what`, which is of that tenant (auth::may_change); where nobody
+  // is asked who he is, everybody may.
+  Status may_change(const HttpRequest& request, std::string_view what,
+                    const std::string& tenant) const;
 
  private:
   using Answer = Result<HttpServer::Answer>;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "common/proto/job_state.h"
 #include "common/spec/utf8.h"
 #include "coordinator/core/find_job.h"
 #include "coordinator/web/answers.h"
@@ -45,8 +46,8 @@ std::string plain_name(const std::string& path) {
 Answer artifact(Coordinator& coordinator, const v1::Job& job, const std::string& path) {
   PM_ASSIGN(const auto found, coordinator.reader().newest_version(job.id(), path));
   if (!found) {
-    return not_found(
-        fmt::format("job {} has no artifact \"{}\"", job.id(), spec::shortened(path, 200)));
+    return not_found(fmt::format("job {} has no artifact \"{}\"{}", job.id(),
+                                 spec::shortened(path, 200), removed_text(job)));
   }
   PM_ASSIGN(auto blob, coordinator.blobs().read(found->sha256()));
   const auto reader = std::shared_ptr<store::BlobReader>(std::move(blob));
@@ -66,9 +67,12 @@ Answer artifacts(Coordinator& coordinator, const v1::Job& job) {
   return json(listed);
 }
 
-Answer cancel(const RoutesContext& context, const v1::Job& job, const HttpRequest& request) {
-  PM_TRY(context.door.may_stop(request, "job " + job.id(), auth::tenant_of(job)));
-  return json(context.coordinator.cancel(job.id()));
+// What `change` gives, where the sender may change the job.
+template <class Change>
+Answer changed(const RoutesContext& context, const v1::Job& job, const HttpRequest& request,
+               const Change& change) {
+  PM_TRY(context.door.may_change(request, "job " + job.id(), auth::tenant_of(job)));
+  return json(change(context.coordinator));
 }
 
 }  // namespace
@@ -94,7 +98,21 @@ HttpServer::Routes job_routes(const RoutesContext& context) {
             }),
       route(kPost, "/cancel",
             [context](const v1::Job& job, const HttpRequest& request) {
-              return cancel(context, job, request);
+              return changed(context, job, request, [&](Coordinator& coordinator) {
+                return coordinator.cancel(job.id());
+              });
+            }),
+      route(kPost, "/(pin|unpin)",
+            [context](const v1::Job& job, const HttpRequest& request) {
+              return changed(context, job, request, [&](Coordinator& coordinator) {
+                return coordinator.pin_job(job.id(), request.parts.at(1) == "pin");
+              });
+            }),
+      route(kPost, "/(remove|remove-files)",
+            [context](const v1::Job& job, const HttpRequest& request) {
+              return changed(context, job, request, [&](Coordinator& coordinator) {
+                return coordinator.remove_job(job.id(), request.parts.at(1) == "remove-files");
+              });
             }),
       route(kPost, "/resubmit",
             [context](const v1::Job& job, const HttpRequest& request) {

@@ -24,8 +24,14 @@ Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
 }
 
 Answer cancel(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request) {
-  PM_TRY(context.door.may_stop(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+  PM_TRY(context.door.may_change(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
   return json(context.coordinator.cancel_sweep(sweep.id()));
+}
+
+Answer remove(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request) {
+  PM_TRY(context.door.may_change(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+  const bool files_only = request.parts.at(1) == "remove-files";
+  return json(context.coordinator.remove_sweep(sweep.id(), files_only));
 }
 
 }  // namespace
@@ -45,6 +51,10 @@ HttpServer::Routes sweep_routes(const RoutesContext& context) {
       route(kPost, "/cancel",
             [context](const v1::Sweep& sweep, const HttpRequest& request) {
               return cancel(context, sweep, request);
+            }),
+      route(kPost, "/(remove|remove-files)",
+            [context](const v1::Sweep& sweep, const HttpRequest& request) {
+              return remove(context, sweep, request);
             }),
       route(kPost, "/resubmit",
             [context](const v1::Sweep& sweep, const HttpRequest& request) {

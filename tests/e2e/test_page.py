@@ -273,6 +273,29 @@ def test_cancel_asks_first_and_resubmit_makes_another(lab, service, open_tab):
     assert service.pmt("cancel", again).code == 0
 
 
+def test_a_job_is_pinned_and_removed(lab, service, open_tab):
+    job = submit(service, lab.spec("gone", train__max_steps=3, resources__ranks=1))
+    tab = open_tab(f"{service.page}/jobs/{job}")
+    expect(tab.locator("#state")).to_have_text("succeeded", timeout=LONG)
+    tab.locator("#pin").click()
+    expect(tab.locator("#pin")).to_have_text("Unpin")
+    expect(tab.locator("#remove")).to_be_hidden()
+    assert show(service, job)["pinned"]
+    assert service.pmt("rm", job).code == 13  # FAILED_PRECONDITION
+    tab.locator("#pin").click()
+    expect(tab.locator("#pin")).to_have_text("Pin")
+    tab.locator("#remove").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#question")).to_have_text(
+        "Remove job gone, with all its files? This cannot be undone."
+    )
+    expect(tab.locator("#no")).to_be_focused()
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(re.compile(r":\d+/$"))
+    assert service.pmt("show", job).code == 12  # NOT_FOUND
+
+
 def test_a_sweep_is_cancelled_and_submitted_again(lab, service, open_tab):
     grid = {"grid": {"train.learning_rate": [0.01, 0.02], "train.weight_decay": [0, 0.1]}}
     spec = lab.spec("both", train__max_steps=1_000_000, resources__ranks=1, sweep=grid)

@@ -237,6 +237,31 @@ def test_a_sweep_as_values(service, client):
     assert not shown.is_over, "a trial has not left yet"
 
 
+def test_removing(service, client):
+    gone = job_service_pb2.Removed(jobs=2, files=5, bytes=1000)
+    service.answers["RemoveJob"] = service.answers["RemoveSweep"] = lambda _: gone
+    assert client.remove("job-a") == api.Removed(jobs=2, files=5, bytes=1000)
+    assert client.remove_sweep("rates", files_only=True).files == 5
+    one, all_trials = service.requests
+    assert (one.job, one.files_only) == ("job-a", False)
+    assert (all_trials.sweep, all_trials.files_only) == ("rates", True)
+
+
+def test_pinning(service, client):
+    service.answers["PinJob"] = lambda request: job(pinned=request.pinned)
+    assert client.pin("job-a").pinned
+    assert not client.pin("job-a", pinned=False).pinned
+    message = job()
+    assert values_of(service, client, message).files_remove_time is None
+    message.files_remove_time.FromSeconds(60)
+    assert values_of(service, client, message).files_remove_time.minute == 1
+
+
+def values_of(service, client, message):
+    service.answers["GetJob"] = lambda _: message
+    return client.get("job-a")
+
+
 def test_waiting_for_a_search(service, client, monkeypatch):
     """Its trials begin one after the other; between two there is none for a moment."""
     monkeypatch.setattr("prefixmem.client.client._BETWEEN_TRIALS", 0.01)

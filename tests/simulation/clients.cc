@@ -1,5 +1,6 @@
 #include "tests/simulation/clients.h"
 
+#include <algorithm>
 #include <map>
 
 #include "common/spec/spec_io.h"
@@ -117,7 +118,8 @@ void Clients::send(const JobSpec& spec, size_t submission) {
       [this, submission, response](const Status& status) {
         if (status.ok()) return accept(submission, *response);
         const SubmissionFacts& facts = world_.ledger.submissions[submission];
-        // Only one that comes after a job that has ended badly may be refused.
+        if (status.code() == Code::kNotFound && facts.removal_asked) return;
+        // Only one that comes after a job that has ended badly, or is gone, may be refused.
         if (sent_[submission].after.empty() || facts.accepted) {
           world_.broken("submission {} is refused: {}", facts.key, status.message());
         }
@@ -155,6 +157,7 @@ void Clients::cancel_job(const std::string& id) {
       [this, id](const Status& status) {
         if (status.ok()) world_.ledger.jobs[id].cancel_granted = true;
         if (status.ok() || status.code() == Code::kFailedPrecondition) return;
+        if (status.code() == Code::kNotFound && may_be_gone(id)) return;
         world_.broken("the cancel of {} is answered: {}", id, status.message());
       });
 }
@@ -165,7 +168,83 @@ void Clients::cancel_sweep(const std::string& id) {
   ask([id](Coordinator& coordinator) { return coordinator.cancel_sweep(id).status(); },
       [this, id](const Status& status) {
         if (status.ok() || status.code() == Code::kFailedPrecondition) return;
+        if (status.code() == Code::kNotFound && may_be_gone(id)) return;
         world_.broken("the cancel of {} is answered: {}", id, status.message());
+      });
+}
+
+bool Clients::may_be_gone(const std::string& id) const {
+  for (const SubmissionFacts& facts : world_.ledger.submissions) {
+    const auto& jobs = facts.job_ids;
+    const bool its = facts.sweep_id == id || std::find(jobs.begin(), jobs.end(), id) != jobs.end();
+    if (its && facts.removal_asked) return true;
+  }
+  return false;
+}
+
+void Clients::remove() {
+  std::vector<size_t> all;
+  for (size_t i = 0; i < world_.ledger.submissions.size(); ++i) {
+    const SubmissionFacts& facts = world_.ledger.submissions[i];
+    if (facts.accepted && facts.removal_call == 0 && !facts.removed) all.push_back(i);
+  }
+  if (all.empty()) return;
+  // Where a unit is long, a request may come when its key is known no more, and make a job anew.
+  const bool slow = world_.units(1) > std::chrono::minutes(1);
+  remove_all_of(world_.random.pick(all), slow || world_.random.chance(0.3));
+}
+
+void Clients::remove_all_of(size_t submission, bool files_only) {
+  SubmissionFacts& facts = world_.ledger.submissions[submission];
+  const bool sweep = !facts.sweep_id.empty();
+  const std::string id = sweep ? facts.sweep_id : facts.job_ids.front();
+  world_.log("client: removes {}{}", files_only ? "files of " : "", id);
+  (files_only ? facts.files_asked : facts.removal_asked) = true;
+  const int64_t number = facts.removal_call = ++calls_;
+  ask(
+      [this, submission, number, id, sweep, files_only](Coordinator& coordinator) {
+        SubmissionFacts& now = world_.ledger.submissions[submission];
+        if (now.removal_call != number) return Status();  // it comes after its answer
+        const Status status = (sweep ? coordinator.remove_sweep(id, files_only)
+                                     : coordinator.remove_job(id, files_only))
+                                  .status();
+        now.removed |= status.ok() && !files_only;  // whatever becomes of the answer
+        return status;
+      },
+      [this, submission, id](const Status& status) {
+        SubmissionFacts& after = world_.ledger.submissions[submission];
+        after.removal_call = 0;
+        if (status.ok() || status.code() == Code::kFailedPrecondition) return;
+        if (status.code() != Code::kNotFound || !after.removal_asked) {
+          world_.broken("the removal of {} is answered: {}", id, status.message());
+        }
+        after.removed = true;  // it was asked before, and the answer was lost
+      });
+}
+
+void Clients::pin() {
+  std::vector<std::string> jobs;
+  for (const auto& [id, facts] : world_.ledger.jobs) {
+    if (facts.pin_call == 0) jobs.push_back(id);
+  }
+  if (jobs.empty()) return;
+  const std::string id = world_.random.pick(jobs);
+  JobFacts& facts = world_.ledger.jobs[id];
+  const bool pinned = !facts.pinned.value_or(true);
+  world_.log("client: {} {}", pinned ? "pins" : "unpins", id);
+  facts.pinned.reset();
+  const int64_t number = facts.pin_call = ++calls_;
+  ask(
+      [&facts, id, number, pinned](Coordinator& coordinator) {
+        if (facts.pin_call != number) return Status();  // it comes after its answer
+        return coordinator.pin_job(id, pinned).status();
+      },
+      [this, &facts, id, pinned](const Status& status) {
+        const bool gone = status.code() == Code::kNotFound && may_be_gone(id);
+        facts.pin_call = 0;
+        facts.pinned = pinned && !gone;
+        if (status.ok() || gone) return;
+        world_.broken("the pin of {} is answered: {}", id, status.message());
       });
 }
 
@@ -206,7 +285,7 @@ void Clients::operate(const std::string& worker, bool cordoned,
     return world_.timeline.after(
         world_.units(3), [this, worker, cordoned, request] { operate(worker, cordoned, request); });
   }
-  const int64_t number = facts.operator_call = ++operator_calls_;
+  const int64_t number = facts.operator_call = ++calls_;
   ask(
       [&facts, number, request](Coordinator& coordinator) {
         // One that comes after its answer might undo the next.

@@ -17,6 +17,8 @@ class Clients {
   // The same once more, as of a client that has forgotten the answer.
   void submit_again();
   void cancel();  // of any job or sweep
+  void remove();  // what any submission has made, or only its files
+  void pin();     // any job, or takes that back
   void cordon(const std::string& worker, bool drain);
   void uncordon(const std::string& worker);
   void set_quota();  // of any tenant
@@ -27,6 +29,8 @@ class Clients {
   void accept(size_t submission, const v1::SubmitJobResponse& response);
   void cancel_job(const std::string& id);
   void cancel_sweep(const std::string& id);
+  void remove_all_of(size_t submission, bool files_only);
+  bool may_be_gone(const std::string& id) const;  // a job or sweep
   void operate(const std::string& worker, bool cordoned,
                const std::function<Status(Coordinator&)>& request);
   // Counts as open until it is answered.
@@ -36,7 +40,7 @@ class Clients {
   World& world_;
   Network& network_;
   std::vector<JobSpec> sent_;  // of each submission
-  int64_t operator_calls_ = 0;
+  int64_t calls_ = 0;          // that are made once at a time
 };
 
 }  // namespace prefixmem::simulation

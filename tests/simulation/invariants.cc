@@ -463,8 +463,11 @@ void Invariants::check_submissions(const std::vector<v1::Job>& jobs) {
   for (const SubmissionFacts& submission : world_.ledger.submissions) {
     for (const std::string& id : submission.job_ids) {
       const auto found = tenants.find(id);
-      if (found == tenants.end()) {
-        world_.broken("{} was promised and is not there", id);
+      if (submission.removed) {
+        if (found != tenants.end()) world_.broken("{} was removed and is there", id);
+        if (world_.ledger.jobs[id].pinned == true) world_.broken("{} was removed, pinned", id);
+      } else if (found == tenants.end()) {
+        if (!submission.removal_asked) world_.broken("{} was promised and is not there", id);
       } else if (found->second != submission.tenant) {
         world_.broken("{} is of tenant {}, not of {}", id, found->second, submission.tenant);
       }
@@ -480,6 +483,10 @@ void Invariants::check_ended_job(const v1::Job& job, Coordinator& coordinator) {
   const auto events = must(coordinator.reader().events(job.id(), 1, 100000), world_, "events");
   check_history(job, events);
   check_training(job, events);
+  if (job.pinned() != world_.ledger.jobs[job.id()].pinned) {
+    world_.broken("{} is {}pinned", job.id(), job.pinned() ? "" : "not ");
+  }
+  if (job.has_files_remove_time()) return check_no_files(job, coordinator.reader());
   if (job.state() == v1::JOB_STATE_SUCCEEDED) check_files(job, coordinator);
 }
 
@@ -601,6 +608,19 @@ void Invariants::check_cause(const v1::Job& job, int retries) {
   world_.broken("{} ended without a cause: {} {}: {}; its worker told {}, it met {}", job.id(),
                 state_name(job.state()), job.failure_code(), job.reason(), facts.end,
                 facts.failure);
+}
+
+void Invariants::check_no_files(const v1::Job& job, store::Reader& reader) {
+  const auto& submissions = world_.ledger.submissions;
+  const bool asked = std::any_of(submissions.begin(), submissions.end(), [&](const auto& facts) {
+    const bool its = facts.sweep_id.empty() ? facts.job_ids == std::vector{job.id()}
+                                            : facts.sweep_id == job.sweep_id();
+    return (facts.files_asked || facts.removal_asked) && its;
+  });
+  if (!asked) world_.broken("{} has lost its files", job.id());
+  if (!must(reader.artifacts(job.id()), world_, "artifacts").empty()) {
+    world_.broken("{} has files that were removed", job.id());
+  }
 }
 
 void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {

@@ -26,6 +26,9 @@ struct AttemptFacts {
 struct JobFacts {
   bool cancel_asked = false;
   bool cancel_granted = false;  // answered with OK
+  int64_t pin_call = 0;         // that is under way, by its number; 0: none
+  std::optional<bool> pinned =
+      false;  // by the last call that was answered; absent: one is under way
 };
 
 struct SubmissionFacts {
@@ -34,6 +37,10 @@ struct SubmissionFacts {
   bool accepted = false;
   std::string sweep_id = {};
   std::vector<std::string> job_ids = {};
+  int64_t removal_call = 0;    // that is under way, by its number; 0: none
+  bool files_asked = false;    // to be removed
+  bool removal_asked = false;  // of all that it has made
+  bool removed = false;        // all of it, by what the coordinator has said
 };
 
 struct SweepFacts {

@@ -91,6 +91,9 @@ class Scenario {
         [this] { clients_.cancel(); },
         [this] { clients_.submit_again(); },
         [this] { clients_.set_quota(); },
+        [this] { clients_.pin(); },
+        [this] { clients_.remove(); },
+        [this] { clients_.remove(); },
     };
     world_.random.pick(faults)();
   }

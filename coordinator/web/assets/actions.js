@@ -48,6 +48,11 @@ const newKey = () =>
 export function offerActions(what, address) {
   element("cancel").onclick = () =>
     confirm(`Cancel ${what}?`, "Cancel it", () => post(`${address}/cancel`));
+  element("remove").onclick = () =>
+    confirm(`Remove ${what}, with all its files? This cannot be undone.`, "Remove it", async () => {
+      await post(`${address}/remove`);
+      location.assign("/");
+    });
   element("resubmit").onclick = () => {
     const key = newKey();
     confirm(`Submit the spec of ${what} again?`, "Submit it", async () => {

@@ -23,6 +23,7 @@ import {
   whole,
 } from "./page.js";
 import { linkTo, lossText, positive } from "./rows.js";
+import { post } from "./session.js";
 
 const address = `/api/jobs/${subject}`;
 
@@ -56,10 +57,25 @@ function showJob(job) {
     ["tenant", job.tenant],
     ["gang", job.gang_jobs > 1 ? `${job.gang}, of ${job.gang_jobs} jobs` : ""],
     ["failure", job.failure_code],
+    ["files removed", (job.files_remove_time ?? "").slice(0, 10)],
   ]);
   element("cancel").hidden = hasEnded(job.state);
+  element("remove").hidden = !hasEnded(job.state) || job.pinned || job.sweep_id !== "";
+  showPin(job.pinned);
   element("stderr").textContent = job.stderr_tail;
   element("stderr").hidden = job.stderr_tail === "";
+}
+
+function showPin(pinned) {
+  element("pin").textContent = pinned ? "Unpin" : "Pin";
+  element("pin").onclick = async () => {
+    try {
+      showJob(await post(`${address}/${pinned ? "unpin" : "pin"}`));
+      setProblem("");
+    } catch (error) {
+      setProblem(error.message);
+    }
+  };
 }
 
 function showStep(step, total) {

@@ -89,6 +89,7 @@ function showSweep() {
   setState(element("state"), sweep.state);
   element("reason").textContent = sweep.reason;
   element("cancel").hidden = hasEnded(sweep.state);
+  element("remove").hidden = !hasEnded(sweep.state);
   element("metric").textContent = title();
   fillList(element("figures"), [
     ["goal", common() && `${sweep.goal.mode} ${common()}`],

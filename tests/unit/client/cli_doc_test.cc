@@ -75,7 +75,7 @@ Names options_of(Pmt& pmt, std::vector<std::string> command) {
 TEST(CliPage, NamesEveryCommand) {
   Pmt pmt;
   const Names commands = commands_of(pmt.run_as_is({"--help"}).out);
-  EXPECT_EQ(commands.size(), 21U);
+  EXPECT_EQ(commands.size(), 24U);
   EXPECT_EQ(all_matches(page(), "\n### ([a-z]+)\n"), commands);
   EXPECT_EQ(all_matches(section(page(), "## Output"), "\n\\| ([a-z]+) \\|"), commands);
 }

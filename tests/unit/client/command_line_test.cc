@@ -43,7 +43,8 @@ TEST(CommandLine, NamesAnUnknownCommand) {
   EXPECT_EQ(
       done.err,
       "pmt: \"frob [2J\" is no command; allowed: submit, list, show, watch, logs, trace, cancel, "
-      "results, download, workers, tenants, verify, export, diagnose, benchmarks, explain, sweeps, "
+      "rm, pin, unpin, results, download, workers, tenants, verify, export, diagnose, benchmarks, "
+      "explain, sweeps, "
       "admin, models, health, version\n");
 }
 

@@ -205,6 +205,47 @@ grpc::Status FakeService::CancelSweep(grpc::ServerContext*, const v1::CancelSwee
   return no_sweep(request->sweep());
 }
 
+grpc::Status FakeService::RemoveJob(grpc::ServerContext*, const v1::RemoveJobRequest* request,
+                                    v1::Removed* response) {
+  const std::lock_guard lock(mutex_);
+  const auto job = find(request->job());
+  if (!job) return no_job(request->job());
+  if (job->state() != v1::JOB_STATE_SUCCEEDED) {
+    return {grpc::StatusCode::FAILED_PRECONDITION, "job " + job->id() + " has not ended"};
+  }
+  removed.push_back((request->files_only() ? "files of " : "") + job->id());
+  response->set_jobs(request->files_only() ? 0 : 1);
+  response->set_files(1);
+  response->set_bytes(1500);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeService::RemoveSweep(grpc::ServerContext*, const v1::RemoveSweepRequest* request,
+                                      v1::Removed* response) {
+  const std::lock_guard lock(mutex_);
+  for (const v1::Sweep& sweep : sweeps) {
+    if (sweep.id() != request->sweep()) continue;
+    removed.push_back((request->files_only() ? "files of " : "") + sweep.id());
+    response->set_jobs(request->files_only() ? 0 : 2);
+    response->set_files(2);
+    response->set_bytes(3000);
+    return refusal("RemoveSweep");
+  }
+  return no_sweep(request->sweep());
+}
+
+grpc::Status FakeService::PinJob(grpc::ServerContext*, const v1::PinJobRequest* request,
+                                 v1::Job* response) {
+  const std::lock_guard lock(mutex_);
+  for (v1::Job& job : jobs) {
+    if (job.id() != request->job()) continue;
+    job.set_pinned(request->pinned());
+    *response = job;
+    return refusal("PinJob");
+  }
+  return no_job(request->job());
+}
+
 grpc::Status FakeService::GetSweepResults(grpc::ServerContext*,
                                           const v1::GetSweepResultsRequest* request,
                                           v1::SweepResults* response) {

@@ -66,6 +66,7 @@ class FakeService final : public v1::JobService::Service {
   std::vector<v1::StreamLogsRequest> logs_asked;
   std::vector<std::string> cancelled;
   std::vector<std::string> cancelled_sweeps;
+  std::vector<std::string> removed;                          // "job-1", "files of sweep-1"
   std::map<std::string, v1::SubmitJobResponse> submissions;  // by idempotency key
 
   // Adds a file that arrives in chunks of `chunk` bytes.
@@ -89,6 +90,14 @@ class FakeService final : public v1::JobService::Service {
                           v1::ListSweepsResponse* response) override;
   grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,
                            v1::Sweep* response) override;
+  // One that has succeeded goes, with one file of 1,500 bytes.
+  grpc::Status RemoveJob(grpc::ServerContext*, const v1::RemoveJobRequest* request,
+                         v1::Removed* response) override;
+  // With two jobs and as many files of 1,500 bytes.
+  grpc::Status RemoveSweep(grpc::ServerContext*, const v1::RemoveSweepRequest* request,
+                           v1::Removed* response) override;
+  grpc::Status PinJob(grpc::ServerContext*, const v1::PinJobRequest* request,
+                      v1::Job* response) override;
   grpc::Status GetSweepResults(grpc::ServerContext*, const v1::GetSweepResultsRequest* request,
                                v1::SweepResults* response) override;
   grpc::Status WatchJob(grpc::ServerContext*, const v1::WatchJobRequest* request,

@@ -11,7 +11,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-const grpc::Status kAway(grpc::StatusCode::UNAVAILABLE, "restarting");
+const grpc::Status kRestarting(grpc::StatusCode::UNAVAILABLE, "restarting");
 
 class Watch : public testing::Test {
  protected:
@@ -185,7 +185,8 @@ TEST_F(WatchedSearch, MayTakeItsTimeForTheNextTrial) {
 
 TEST_F(WatchedSearch, IsFollowedOverACoordinatorThatIsAway) {
   pmt.service.late = 1;
-  pmt.service.sweep_failures = {grpc::Status::OK, kAway, kAway, grpc::Status::OK, kAway};
+  pmt.service.sweep_failures = {grpc::Status::OK, kRestarting, kRestarting, grpc::Status::OK,
+                                kRestarting};
   const Outcome done = pmt.run({"watch", "rates", "-o", "json"});
   expect_all(done);
   EXPECT_THAT(done.err, HasSubstr("restarting"));
@@ -193,7 +194,7 @@ TEST_F(WatchedSearch, IsFollowedOverACoordinatorThatIsAway) {
 }
 
 TEST_F(WatchedSearch, IsLeftWhereTheCoordinatorStaysAway) {
-  pmt.service.sweep_failures = std::deque<grpc::Status>(10000, kAway);
+  pmt.service.sweep_failures = std::deque<grpc::Status>(10000, kRestarting);
   pmt.service.sweep_failures.front() = grpc::Status::OK;  // its name is known
   pmt.feed.patience = Millis(20);
   EXPECT_EQ(pmt.run({"watch", "rates"}).code, 16);

@@ -134,17 +134,44 @@ class AuditOfChanges : public Audit {
     EXPECT_TRUE(upload_result(attempt).ok());
     expect("WorkerService/UploadArtifact",
            {{"job", id}, {"attempt", 1}, {"path", "result.json"}, {"sha256", sha256_hex("{}")}});
+    v1::PinJobRequest pin;
+    pin.set_job("a");
+    pin.set_pinned(true);
+    ask(*jobs_, &v1::JobService::Stub::PinJob, pin);
+    expect("JobService/PinJob", {{"job", id}, {"pinned", true}});
     v1::CancelJobRequest cancel;
     cancel.set_job("a");
     ask(*jobs_, &v1::JobService::Stub::CancelJob, cancel);
     expect("JobService/CancelJob", {{"job", id}});
+    remove_one();
+  }
+
+  // That no worker has room for.
+  void remove_one() {
+    v1::SubmitJobResponse made;
+    const auto status = submit(
+        "{name: b, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, resources: {ranks: "
+        "9}}",
+        made);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    const std::string& id = made.jobs(0).id();
+    expect("JobService/SubmitJob", {{"idempotency_key", ""}, {"job", id}});
+    v1::CancelJobRequest cancel;
+    cancel.set_job(id);
+    ask(*jobs_, &v1::JobService::Stub::CancelJob, cancel);
+    expect("JobService/CancelJob", {{"job", id}});
+    v1::RemoveJobRequest remove;
+    remove.set_job("b");
+    ask(*jobs_, &v1::JobService::Stub::RemoveJob, remove);
+    expect("JobService/RemoveJob",
+           {{"job", id}, {"files_only", false}, {"jobs", 1}, {"files", 0}, {"bytes", 0}});
   }
 
   void change_sweeps() {
     v1::SubmitJobResponse made;
     const auto status = submit(
-        "{name: s, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, sweep: {grid: "
-        "{train.seed: [1, 2]}}}",
+        "{name: s, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, resources: {ranks: "
+        "9}, sweep: {grid: {train.seed: [1, 2]}}}",
         made);
     EXPECT_TRUE(status.ok()) << status.error_message();
     expect("JobService/SubmitJob", {{"idempotency_key", ""}, {"sweep", made.sweep_id()}});
@@ -152,6 +179,14 @@ class AuditOfChanges : public Audit {
     cancel.set_sweep(made.sweep_id());
     ask(*jobs_, &v1::JobService::Stub::CancelSweep, cancel);
     expect("JobService/CancelSweep", {{"sweep", made.sweep_id()}});
+    v1::RemoveSweepRequest remove;
+    remove.set_sweep(made.sweep_id());
+    ask(*jobs_, &v1::JobService::Stub::RemoveSweep, remove);
+    expect("JobService/RemoveSweep", {{"sweep", made.sweep_id()},
+                                      {"files_only", false},
+                                      {"jobs", 2},
+                                      {"files", 0},
+                                      {"bytes", 0}});
   }
 
   void change_workers() {

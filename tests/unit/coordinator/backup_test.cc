@@ -248,6 +248,9 @@ TEST_F(RestoredBackup, OfAnOlderVersionIsBroughtUp) {
     ASSERT_TRUE(database
                     ->execute("DROP TRIGGER artifact_added; DROP TRIGGER artifact_dropped;"
                               " DROP TRIGGER content_added; DROP TRIGGER content_dropped;"
+                              " DROP INDEX jobs_by_end; DROP INDEX submissions_by_job;"
+                              " DROP TABLE leftovers; ALTER TABLE jobs DROP COLUMN pinned;"
+                              " ALTER TABLE jobs DROP COLUMN end_ms;"
                               " ALTER TABLE jobs DROP COLUMN tenant;"
                               " ALTER TABLE artifacts DROP COLUMN bytes; DROP TABLE tenants;"
                               " DROP TABLE contents; DROP TABLE models; DROP TABLE told_models;"

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "common/proto/job_state.h"
+#include "common/proto/timestamps.h"
 #include "tests/unit/coordinator/records.h"
 #include "tests/unit/coordinator/released_schemas.h"
 
@@ -37,10 +39,12 @@ class Migration : public testing::TestWithParam<int> {
     add_job(database, "job-1", v1::JOB_STATE_RUNNING, "");
     add_job(database, "job-2", v1::JOB_STATE_RUNNING, "cancelled by a client");
     add_job(database, "job-3", v1::JOB_STATE_SUCCEEDED, "");
+    add_job(database, "job-0", v1::JOB_STATE_CANCELLED, "");  // while it waited
     add_attempt(database, "job-1", 1, 100 * kSecond, 130 * kSecond);
     add_attempt(database, "job-1", 2, 200 * kSecond, 190 * kSecond);  // the clock was set
     add_attempt(database, "job-1", 3, 300 * kSecond, 0);
     add_attempt(database, "job-2", 1, 300 * kSecond, 0);
+    add_attempt(database, "job-3", 1, 300 * kSecond, 380 * kSecond);
     ASSERT_TRUE(database
                     .run("INSERT INTO events (job_id, number, is_log, body) VALUES (?, 1, 1, ?)",
                          "job-1", Blob{log_event("job-1", 1).SerializeAsString()})
@@ -75,10 +79,14 @@ class Migration : public testing::TestWithParam<int> {
     if (since(11)) add_told_model(database);
   }
 
+  static WallTime end_of_job(const std::string& id) {
+    return from_unix_millis(id == "job-3" ? 400 * kSecond : 900 * kSecond);
+  }
   void add_job(Database& database, const std::string& id, v1::JobState state,
                const std::string& stop) {
     JobRecord record = job_record(id, "name-of-" + id, state);
     record.job.set_sweep_id("sweep-1");
+    if (has_ended(state)) *record.job.mutable_end_time() = to_timestamp(end_of_job(id));
     ASSERT_TRUE(database
                     .run(since(6) ? "INSERT INTO jobs (id, name, sweep_id, state, retries,"
                                     " stop_reason, last_event, steps_timed, step_seconds, body)"
@@ -94,6 +102,12 @@ class Migration : public testing::TestWithParam<int> {
     }
     if (since(7) && id == "job-1") {
       ASSERT_TRUE(database.run("UPDATE jobs SET run_ms = 30000 WHERE id = ?", id).ok());
+    }
+    if (since(13) && has_ended(state)) {
+      ASSERT_TRUE(
+          database
+              .run("UPDATE jobs SET end_ms = ? WHERE id = ?", to_unix_millis(end_of_job(id)), id)
+              .ok());
     }
     ASSERT_TRUE(
         database.run("INSERT INTO labels SELECT seq, 'k', 'v' FROM jobs WHERE id = ?", id).ok());
@@ -173,6 +187,20 @@ class Migration : public testing::TestWithParam<int> {
     return shape;
   }
 
+  int64_t end_of(const std::string& job_id) {
+    int64_t end = -1;
+    auto database = Database::open(path() / "coordinator.db", /*read_only=*/true);
+    EXPECT_TRUE(database
+                    ->query(
+                        [&](const Row& row) {
+                          end = row.integer(0);
+                          return Status();
+                        },
+                        "SELECT end_ms FROM jobs WHERE id = ?", job_id)
+                    .ok());
+    return end;
+  }
+
   void open() {
     auto opened = Store::open(path());
     ASSERT_TRUE(opened.ok()) << opened.status().message();
@@ -207,7 +235,7 @@ TEST_P(Migration, KeepsJobsAndWhatWasAskedOfThem) {
   EXPECT_EQ(jobs->at(1).stop.to_string(), "CANCELLED: cancelled by a client");
   EXPECT_EQ(jobs->at(1).run_time, Millis(0));
   EXPECT_EQ(reader().job("job-3").value()->state(), v1::JOB_STATE_SUCCEEDED);
-  EXPECT_EQ(reader().list({.labels = {{"k", "v"}}}, 10)->jobs.size(), 3u);
+  EXPECT_EQ(reader().list({.labels = {{"k", "v"}}}, 10)->jobs.size(), 4u);
 }
 
 TEST_P(Migration, KeepsAttemptsEventsAndFiles) {
@@ -225,9 +253,16 @@ TEST_P(Migration, KeepsAttemptsEventsAndFiles) {
   EXPECT_EQ(reader().workers()->at(0).id(), "w");
 }
 
+TEST_P(Migration, KnowsWhenJobsEnded) {
+  open();
+  EXPECT_EQ(end_of("job-1"), 0);
+  EXPECT_EQ(end_of("job-3"), 400 * kSecond);
+  EXPECT_EQ(end_of("job-0"), 900 * kSecond);
+}
+
 TEST_P(Migration, KeepsSweepsTokensAndModelsWhereThereWereAny) {
   open();
-  EXPECT_EQ(reader().trials("sweep-1")->size(), 3u);
+  EXPECT_EQ(reader().trials("sweep-1")->size(), 4u);
   EXPECT_EQ(reader().sweep("sweep-1")->has_value(), since(5));
   EXPECT_EQ(reader().tokens()->size(), since(8) ? 1u : 0u);
   EXPECT_EQ(reader().models()->size(), since(9) ? 1u : 0u);

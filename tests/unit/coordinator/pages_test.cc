@@ -183,7 +183,7 @@ TEST_F(Pages, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {
   const auto answer = post(path, in_session(sign_in(alice.secret())));
   EXPECT_EQ(answer->status, 409);
   EXPECT_THAT(answer->body, HasSubstr("(alice) is of tenant vision and job " + id +
-                                      " of tenant default; only an admin stops"));
+                                      " of tenant default; only an admin changes"));
   EXPECT_EQ(job(id).state(), v1::JOB_STATE_QUEUED);
   EXPECT_EQ(post(path, in_session(sign_in(admin_secret_)))->status, 200);
   EXPECT_EQ(job(id).state(), v1::JOB_STATE_CANCELLED);

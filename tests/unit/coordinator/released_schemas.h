@@ -178,10 +178,26 @@ CREATE TRIGGER content_dropped AFTER DELETE ON contents BEGIN
 END;
 )sql";
 
+// By which what is old is found; and jobs that were removed while something of theirs was not:
+// events, of which there may be many, and their submission's key.
+inline constexpr const char* kReleased13 = R"sql(
+ALTER TABLE jobs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN end_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_by_end ON jobs (end_ms) WHERE end_ms <> 0 AND NOT pinned;
+CREATE TABLE leftovers (
+  job_id TEXT PRIMARY KEY,
+  remove_ms INTEGER NOT NULL,
+  has_events INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX leftovers_with_events ON leftovers (job_id) WHERE has_events;
+CREATE INDEX leftovers_by_time ON leftovers (remove_ms);
+CREATE INDEX submissions_by_job ON submissions (job_id);
+)sql";
+
 // One script a version; each goes on from the one before it.
-inline constexpr std::array kReleasedSchemas = {kReleased1, kReleased2,  kReleased3,  kReleased4,
-                                                kReleased5, kReleased6,  kReleased7,  kReleased8,
-                                                kReleased9, kReleased10, kReleased11, kReleased12};
+inline constexpr std::array kReleasedSchemas = {
+    kReleased1, kReleased2, kReleased3,  kReleased4,  kReleased5,  kReleased6, kReleased7,
+    kReleased8, kReleased9, kReleased10, kReleased11, kReleased12, kReleased13};
 static_assert(kReleasedSchemas.size() == kSchemaVersion,
               "add the new version's script here, never change an older one");
 

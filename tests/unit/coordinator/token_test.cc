@@ -57,15 +57,15 @@ TEST(Token, StopsWhatIsOfItsTenantOrAnAdminsAnything) {
   v1::CreateTokenRequest asked = request("alice", v1::ROLE_SUBMITTER);
   asked.set_tenant("vision");
   v1::Token token = *new_token(asked, clock.wall());
-  EXPECT_TRUE(may_stop(token, "job j", "vision").ok());
-  EXPECT_EQ(may_stop(token, "job j", "default").to_string(),
+  EXPECT_TRUE(may_change(token, "job j", "vision").ok());
+  EXPECT_EQ(may_change(token, "job j", "default").to_string(),
             "FAILED_PRECONDITION: token " + token.id() +
-                " (alice) is of tenant vision and job j of tenant default; only an admin stops "
+                " (alice) is of tenant vision and job j of tenant default; only an admin changes "
                 "what is of another tenant");
   token.set_role(v1::ROLE_ADMIN);
-  EXPECT_TRUE(may_stop(token, "job j", "default").ok());
+  EXPECT_TRUE(may_change(token, "job j", "default").ok());
   v1::Token old;
-  EXPECT_TRUE(may_stop(old, "job j", "default").ok()) << "it names no tenant";
+  EXPECT_TRUE(may_change(old, "job j", "default").ok()) << "it names no tenant";
 }
 
 TEST(Token, CountsUntilItsEndOrItsRevocation) {

@@ -71,10 +71,10 @@ TEST_F(Tokens, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {
   const std::string first = submit_one(), second = submit_one("b");
   const auto status = cancel(dial(bob.secret()), first);
   EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
-  EXPECT_EQ(status.error_message(), "token " + bob.token().id() +
-                                        " (bob) is of tenant speech and job " + first +
-                                        " of tenant vision; only an admin stops what is of another "
-                                        "tenant");
+  EXPECT_EQ(status.error_message(),
+            "token " + bob.token().id() + " (bob) is of tenant speech and job " + first +
+                " of tenant vision; only an admin changes what is of another "
+                "tenant");
   EXPECT_EQ(job(first).state(), v1::JOB_STATE_QUEUED);
   EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
               ContainsRegex("bob.*CancelJob.*FAILED_PRECONDITION"));
@@ -82,6 +82,40 @@ TEST_F(Tokens, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {
   EXPECT_TRUE(cancel(channel_, second).ok());
   EXPECT_EQ(job(first).state(), v1::JOB_STATE_CANCELLED);
   EXPECT_EQ(job(second).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(Tokens, WhatIsOfAnotherTenantIsRemovedAndPinnedByAdminsAlone) {
+  jobs_ = v1::JobService::NewStub(dial(create("alice", v1::ROLE_SUBMITTER, "vision").secret()));
+  v1::SubmitJobResponse sweep;
+  ASSERT_TRUE(submit("{name: s, model: /m, data: {train: /d.jsonl}, train: {max_steps: 2}, sweep: "
+                     "{grid: {train.seed: [1, 2]}}}",
+                     sweep)
+                  .ok());
+  const std::string id = submit_one();
+  const auto others = v1::JobService::NewStub(dial(create("bob", v1::ROLE_SUBMITTER).secret()));
+  v1::RemoveJobRequest remove;
+  v1::RemoveSweepRequest remove_sweep;
+  v1::PinJobRequest pin;
+  remove.set_job(id);
+  remove_sweep.set_sweep(sweep.sweep_id());
+  pin.set_job(id);
+  v1::Removed removed;
+  v1::Job pinned;
+  for (const auto& status : {others->RemoveJob(call().get(), remove, &removed),
+                             others->RemoveSweep(call().get(), remove_sweep, &removed),
+                             others->PinJob(call().get(), pin, &pinned)}) {
+    EXPECT_THAT(status.error_message(), HasSubstr("only an admin changes what is of another"));
+  }
+  EXPECT_TRUE(cancel(channel_, id).ok());
+  v1::CancelSweepRequest stop;
+  stop.set_sweep(sweep.sweep_id());
+  v1::Sweep stopped;
+  EXPECT_TRUE(jobs_->CancelSweep(call().get(), stop, &stopped).ok());
+  const auto admins = v1::JobService::NewStub(channel_);
+  EXPECT_TRUE(jobs_->PinJob(call().get(), pin, &pinned).ok());
+  EXPECT_TRUE(jobs_->RemoveJob(call().get(), remove, &removed).ok());
+  EXPECT_TRUE(admins->RemoveSweep(call().get(), remove_sweep, &removed).ok());
+  EXPECT_EQ(removed.jobs(), 2);
 }
 
 TEST_F(Tokens, ASweepOfAnotherTenantIsStoppedByAdminsAlone) {

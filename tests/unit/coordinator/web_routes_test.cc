@@ -167,5 +167,26 @@ TEST_F(WebRoutesTest, CancelAndResubmitASweep) {
   EXPECT_EQ(response.jobs_size(), 2);
 }
 
+TEST_F(WebRoutesTest, PinAndRemove) {
+  const std::string id = submit_one();
+  ASSERT_EQ(post("/api/jobs/" + id + "/cancel")->status, 200);
+  EXPECT_THAT(post("/api/jobs/" + id + "/pin")->body, HasSubstr("\"pinned\":true"));
+  EXPECT_TRUE(job(id).pinned());
+  const auto refused = post("/api/jobs/" + id + "/remove");
+  EXPECT_EQ(refused->status, 409);
+  EXPECT_THAT(refused->body, HasSubstr(" is pinned; allowed: "));
+  EXPECT_THAT(post("/api/jobs/" + id + "/unpin")->body, HasSubstr("\"pinned\":false"));
+  EXPECT_THAT(post("/api/jobs/" + id + "/remove-files")->body, HasSubstr("\"jobs\":0"));
+  EXPECT_THAT(post("/api/jobs/" + id + "/remove")->body, HasSubstr("\"jobs\":1"));
+  EXPECT_EQ(post("/api/jobs/" + id + "/remove")->status, 404);
+  const auto [sweep, trial] = submit_sweep();
+  EXPECT_EQ(post("/api/sweeps/" + sweep + "/remove")->status, 409) << "it goes on";
+  ASSERT_EQ(post("/api/sweeps/" + sweep + "/cancel")->status, 200);
+  EXPECT_EQ(post("/api/sweeps/" + sweep + "/remove-files")->status, 200);
+  EXPECT_THAT(post("/api/sweeps/" + sweep + "/remove")->body, HasSubstr("\"jobs\":2"));
+  EXPECT_THAT(*read_file(options_.data_dir / "audit.jsonl"),
+              HasSubstr("\"path\":\"/api/sweeps/" + sweep + "/remove\"}"));
+}
+
 }  // namespace
 }  // namespace prefixmem

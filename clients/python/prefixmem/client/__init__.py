@@ -26,7 +26,17 @@ from prefixmem.client.events import (
     StateEvent,
     StepEvent,
 )
-from prefixmem.client.jobs import Artifact, Job, JobState, Progress, Quota, Score, Tenant, Worker
+from prefixmem.client.jobs import (
+    Artifact,
+    Job,
+    JobState,
+    Progress,
+    Quota,
+    Removed,
+    Score,
+    Tenant,
+    Worker,
+)
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results
 from prefixmem.client.sweeps import Sweep, SweepState, TrialCounts
@@ -54,6 +64,7 @@ __all__ = [
     "PhaseEvent",
     "Progress",
     "Quota",
+    "Removed",
     "ResourceExhausted",
     "ResultEvent",
     "Results",

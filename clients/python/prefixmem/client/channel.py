@@ -49,9 +49,10 @@ class Channel:
             content_service_pb2_grpc.ContentServiceStub(self._channel),
         )
 
-    def call(self, method: str, request: Any) -> Any:
+    def call(self, method: str, request: Any, least: float = 0) -> Any:
+        """The answer; the call has at least so many seconds."""
         try:
-            return self._method(method)(request, timeout=self.timeout)
+            return self._method(method)(request, timeout=max(self.timeout, least))
         except grpc.RpcError as error:
             raise from_rpc(error, self.address) from error
 

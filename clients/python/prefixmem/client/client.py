@@ -19,7 +19,7 @@ from prefixmem.client import watch as streams
 from prefixmem.client.channel import Channel
 from prefixmem.client.errors import NotFound, Unavailable, Unimplemented
 from prefixmem.client.events import Event
-from prefixmem.client.jobs import Artifact, Job, JobState, Tenant, Worker
+from prefixmem.client.jobs import Artifact, Job, JobState, Removed, Tenant, Worker
 from prefixmem.client.logs import LogLine
 from prefixmem.client.results import Results, results_of
 from prefixmem.client.submission import (
@@ -38,6 +38,7 @@ SweepName = Sweep | str  # likewise
 _PAGE = 500
 _SUBMIT_RETRY_DELAYS = (0.2, 0.4, 0.8)  # seconds
 _SWEEP = "sweep-"
+_SWEEP_REMOVAL = 600.0  # seconds; it may have thousands of trials
 _OPEN = [state for state in JobState if not state.is_final]
 _BETWEEN_TRIALS = 0.5  # seconds in which a search may begin the next
 
@@ -152,6 +153,28 @@ class Client:
         """Ends a sweep and asks its trials to stop; FailedPrecondition where it has ended."""
         request = job_service_pb2.CancelSweepRequest(sweep=_id(sweep))
         return sweep_of(self._channel.call("CancelSweep", request))
+
+    def remove(self, job: JobName, *, files_only: bool = False) -> Removed:
+        """Removes a job that has ended, with its events, logs and files, or only its files.
+
+        FailedPrecondition where it has not ended, is pinned, is a trial (but for its files), or
+        where a job that has not ended comes after it.
+        """
+        request = job_service_pb2.RemoveJobRequest(job=_id(job), files_only=files_only)
+        return values.removed_of(self._channel.call("RemoveJob", request))
+
+    def remove_sweep(self, sweep: SweepName, *, files_only: bool = False) -> Removed:
+        """Removes a sweep that has ended and all its trials, or only their files.
+
+        FailedPrecondition where one of them is pinned; with `files_only` that one keeps its own.
+        """
+        request = job_service_pb2.RemoveSweepRequest(sweep=_id(sweep), files_only=files_only)
+        return values.removed_of(self._channel.call("RemoveSweep", request, _SWEEP_REMOVAL))
+
+    def pin(self, job: JobName, *, pinned: bool = True) -> Job:
+        """Has a job and its files kept, whether or not it has ended, or takes that back."""
+        request = job_service_pb2.PinJobRequest(job=_id(job), pinned=pinned)
+        return values.job_of(self._channel.call("PinJob", request))
 
     def watch(self, job: JobName, *, from_number: int = 1) -> Iterator[Event]:
         """Each event once and in order, the past ones first, until the job has ended.

@@ -74,6 +74,8 @@ class Job:
     create_time: datetime.datetime | None
     start_time: datetime.datetime | None
     end_time: datetime.datetime | None
+    pinned: bool  # it and its files are kept, until that is taken back
+    files_remove_time: datetime.datetime | None  # None: its files were not removed
     progress: Progress
     stderr_tail: str = field(repr=False)
     spec: dict[str, Any] = field(repr=False, hash=False)  # every default filled in
@@ -136,6 +138,15 @@ class Tenant:
     recent_slots: float  # the mean of used_slots; what was a day ago counts half
 
 
+@dataclass(frozen=True)
+class Removed:
+    """What is no longer there."""
+
+    jobs: int
+    files: int
+    bytes: int  # that no longer count as their tenant's
+
+
 def job_of(message: Any) -> Job:
     return Job(
         **same(Job, message, without=("state", "progress", "spec")),
@@ -157,6 +168,10 @@ def worker_of(message: Any) -> Worker:
     lists = ("device_names", "job_ids")
     values = same(Worker, message, without=lists)
     return Worker(**values, **{name: tuple(getattr(message, name)) for name in lists})
+
+
+def removed_of(message: Any) -> Removed:
+    return Removed(**same(Removed, message))
 
 
 def tenant_of(message: Any) -> Tenant:
