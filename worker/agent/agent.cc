@@ -184,6 +184,10 @@ Status Agent::State::wire(AttemptOptions attempts) {
   PM_ASSIGN(cache, ContentCache::open(std::move(kept)));
   InputOptions sources{.backoff = attempts.transfer_backoff};
   PM_ASSIGN(sources.roots, Roots::parse(options.roots));
+  PM_ASSIGN(sources.allowed, HubAllowance::parse(options.hub_allow));
+  if (options.hub.empty() && !options.hub_allow.empty()) {
+    return invalid_argument("--hub-allow is given without --hub; allowed: with it");
+  }
   if (!options.hub.empty()) {
     PM_ASSIGN(Hub hub, hub_of_operator(options.hub));
     sources.hub = std::move(hub);

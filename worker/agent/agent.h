@@ -21,6 +21,7 @@ struct AgentOptions {
   std::vector<std::string> roots;                 // NAME=DIR; none: specs may name any path
   std::filesystem::path cache;                    // of content; empty: in the work folder
   std::string hub;                                // URL of the Hub; empty: nothing is fetched there
+  std::vector<std::string> hub_allow;             // HubAllowance::parse
   int slots = 0;                                  // ranks that fit; 0: one a GPU, or one a core
   int64_t memory_bytes = 0;                       // for jobs; 0: what the host has
   std::string metrics = "127.0.0.1:0";            // where /metrics is served

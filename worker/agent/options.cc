@@ -44,6 +44,8 @@ ParsedOptions parse_options(int argc, char** argv) {
                  "URL that models which specs name as hf://ORG/NAME@COMMIT are fetched from, e.g. "
                  "https://huggingface.co, with the token in HF_TOKEN where one is needed; default: "
                  "they are refused");
+  app.add_option("--hub-allow", options.hub_allow,
+                 "ORG or ORG/NAME: of the Hub only these; may be repeated; default: any");
   app.add_option("--slots", options.slots, "Ranks that fit; 0: one a GPU, or one a core")
       ->capture_default_str();
   app.add_option("--memory", options.memory_bytes,

@@ -187,5 +187,31 @@ TEST_F(HubOriginTest, OnlyCommitsAndOnlyWhereTheOperatorAllowsIt) {
   EXPECT_THAT(hub_.asked(), IsEmpty());
 }
 
+TEST_F(HubOriginTest, OnlyWhatTheOperatorAllowsEvenWhereItIsAtHand) {
+  ASSERT_TRUE(localize(name_).ok());
+  const size_t asked = hub_.asked().size();
+  const auto with = [&](const std::vector<std::string>& allowed) {
+    const Inputs inputs(
+        *cache_, content_,
+        {.hub = hub_.as_seen_by_a_client(), .allowed = *HubAllowance::parse(allowed)});
+    return inputs.localize("model: " + name_, {}).status();
+  };
+  EXPECT_TRUE(with({"other", "org"}).ok());
+  EXPECT_TRUE(with({"org/tiny"}).ok());
+  EXPECT_EQ(with({"other", "org/tin"}).to_string(),
+            "INVALID_ARGUMENT: model: \"" + name_ +
+                "\" is not of what this worker fetches from the Hub; allowed: other, org/tin");
+  EXPECT_EQ(hub_.asked().size(), asked);
+}
+
+TEST(HubAllowanceTest, NamesAreChecked) {
+  EXPECT_TRUE(HubAllowance::parse({"Qwen", "google/gemma-3-270m"}).ok());
+  for (const char* bad : {"", "a/b/c", "hf://org", "org/", "/name", "org/name@main", "org*"}) {
+    EXPECT_EQ(
+        HubAllowance::parse({bad}).status().to_string(),
+        "INVALID_ARGUMENT: --hub-allow is \"" + std::string(bad) + "\"; allowed: ORG or ORG/NAME");
+  }
+}
+
 }  // namespace
 }  // namespace prefixmem::agent

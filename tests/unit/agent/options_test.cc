@@ -34,7 +34,8 @@ TEST(Options, TakeEveryFlag) {
                               "--tls-cert=/crt",   "--tls-key=/key",
                               "--root=a=/r/a",     "--root=b=/r/b",
                               "--cache-limit=3GB", "--min-free-disk=5GB",
-                              "--cache=/c",        "--hub=https://h"})
+                              "--cache=/c",        "--hub=https://h",
+                              "--hub-allow=org",   "--hub-allow=org/name"})
                            .options;
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->coordinator, "c:1");
@@ -54,6 +55,7 @@ TEST(Options, TakeEveryFlag) {
   EXPECT_EQ(options->cache_limit_bytes, int64_t{3} << 30);
   EXPECT_EQ(options->cache, "/c");
   EXPECT_EQ(options->hub, "https://h");
+  EXPECT_EQ(options->hub_allow, (std::vector<std::string>{"org", "org/name"}));
   EXPECT_EQ(options->least_free_bytes, int64_t{5} << 30);
 }
 

@@ -57,6 +57,7 @@ Result<std::unique_ptr<Origin>> Inputs::origin_of(const std::string& named) cons
   if (!names_hub(named)) return std::unique_ptr<Origin>();
   PM_ASSIGN(HubName name, parse_pinned_hub_name(named));
   if (options_.hub) {
+    PM_TRY(options_.allowed.check(name));
     return std::unique_ptr<Origin>(new HubOrigin(std::move(name), *options_.hub));
   }
   return invalid_argument("\"" + named +

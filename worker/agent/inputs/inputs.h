@@ -13,6 +13,7 @@
 #include "common/hub/hub.h"
 #include "common/status.h"
 #include "worker/agent/inputs/content_cache.h"
+#include "worker/agent/inputs/hub_allowance.h"
 #include "worker/agent/inputs/roots.h"
 #include "worker/agent/transfer/content_source.h"
 
@@ -32,6 +33,7 @@ struct LocalInputs {
 struct InputOptions {
   Roots roots = {};                       // with some, plain paths are refused
   std::optional<Hub> hub = std::nullopt;  // none: no model of the Hub is fetched here
+  HubAllowance allowed = {};              // of it
   BackoffPolicy backoff = {};             // while the coordinator is away
 };
 
