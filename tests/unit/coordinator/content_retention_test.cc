@@ -6,6 +6,7 @@
 #include "common/content/folder_list.h"
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
+#include "tests/unit/coordinator/passing_blobs.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -14,37 +15,18 @@ namespace {
 constexpr Millis kHour = std::chrono::hours(1);
 
 // As a bucket, which may be out of reach for a while.
-class DistantBlobs final : public store::Blobs {
+class DistantBlobs final : public PassingBlobs {
  public:
   DistantBlobs(std::unique_ptr<Blobs> near, const bool& away)
-      : near_(std::move(near)), away_(away) {}
+      : PassingBlobs(std::move(near)), away_(away) {}
 
-  std::string place() const override { return near_->place(); }
-  Result<std::unique_ptr<store::BlobWriter>> begin() override { return near_->begin(); }
-  Result<std::unique_ptr<store::BlobWriter>> resume(const store::BlobPlan& plan) override {
-    return near_->resume(plan);
-  }
-  Result<int64_t> unfinished(const std::string& sha256) const override {
-    return near_->unfinished(sha256);
-  }
-  Result<int> drop_unfinished(Millis age) override { return near_->drop_unfinished(age); }
   Result<std::unique_ptr<store::BlobReader>> read(const std::string& sha256,
                                                   int64_t offset) const override {
     if (away_) return unavailable("it cannot be reached");
-    return near_->read(sha256, offset);
-  }
-  Result<std::optional<int64_t>> size(const std::string& sha256) const override {
-    return near_->size(sha256);
-  }
-  std::shared_ptr<const void> pin(const std::string& sha256) override { return near_->pin(sha256); }
-  std::shared_ptr<const void> keep_all() override { return near_->keep_all(); }
-  Result<bool> remove(const std::string& sha256) override { return near_->remove(sha256); }
-  Result<int> keep_only(const std::set<std::string>& digests) override {
-    return near_->keep_only(digests);
+    return PassingBlobs::read(sha256, offset);
   }
 
  private:
-  const std::unique_ptr<Blobs> near_;
   const bool& away_;
 };
 

@@ -10,6 +10,7 @@
 #include "common/sha256.h"
 #include "common/spec/spec_io.h"
 #include "coordinator/core/find_job.h"
+#include "tests/unit/coordinator/passing_blobs.h"
 #include "tests/unit/coordinator/service.h"
 
 namespace prefixmem {
@@ -329,38 +330,18 @@ TEST_F(Removal, WhatCannotBeWrittenIsStillThere) {
 class RemovalMeanwhile : public Removal {
  protected:
   // Calls back once, when it is asked for something.
-  class Blobs final : public store::Blobs {
+  class Blobs final : public PassingBlobs {
    public:
     Blobs(std::unique_ptr<store::Blobs> real, RemovalMeanwhile& test)
-        : real_(std::move(real)), test_(test) {}
+        : PassingBlobs(std::move(real)), test_(test) {}
 
-    std::string place() const override { return real_->place(); }
     Result<std::unique_ptr<store::BlobWriter>> begin() override {
       call(test_.at_begin_);
-      return real_->begin();
-    }
-    Result<std::unique_ptr<store::BlobWriter>> resume(const store::BlobPlan& plan) override {
-      return real_->resume(plan);
-    }
-    Result<int64_t> unfinished(const std::string& sha256) const override {
-      return real_->unfinished(sha256);
-    }
-    Result<int> drop_unfinished(Millis age) override { return real_->drop_unfinished(age); }
-    Result<std::unique_ptr<store::BlobReader>> read(const std::string& sha256,
-                                                    int64_t offset) const override {
-      return real_->read(sha256, offset);
-    }
-    Result<std::optional<int64_t>> size(const std::string& sha256) const override {
-      return real_->size(sha256);
+      return PassingBlobs::begin();
     }
     std::shared_ptr<const void> pin(const std::string& sha256) override {
       call(test_.at_pin_);
-      return real_->pin(sha256);
-    }
-    std::shared_ptr<const void> keep_all() override { return real_->keep_all(); }
-    Result<bool> remove(const std::string& sha256) override { return real_->remove(sha256); }
-    Result<int> keep_only(const std::set<std::string>& digests) override {
-      return real_->keep_only(digests);
+      return PassingBlobs::pin(sha256);
     }
 
    private:
@@ -368,7 +349,6 @@ class RemovalMeanwhile : public Removal {
       if (const auto now = std::exchange(what, {})) now();
     }
 
-    const std::unique_ptr<store::Blobs> real_;
     RemovalMeanwhile& test_;
   };
 
