@@ -105,11 +105,12 @@ ParsedOptions parse_options(int argc, char** argv) {
   app.add_option("--keep-content-hours", options.keep_content_hours,
                  "How long content stays that no unfinished job and no model names any more")
       ->capture_default_str();
-  app.add_option("--keep-files-hours", options.keep_files_hours,
-                 "How long files of a job stay after its end, unless it is pinned; 0: for ever")
+  app.add_option(
+         "--keep-files-hours", options.keep_files_hours,
+         "How long files of a job stay after its end, unless it is pinned, 1 to 87600; 0: for ever")
       ->capture_default_str();
   app.add_option("--keep-jobs-hours", options.keep_jobs_hours,
-                 "How long a job stays after its end, unless it is pinned; 0: for ever")
+                 "How long a job stays after its end, unless it is pinned, 1 to 87600; 0: for ever")
       ->capture_default_str();
   app.add_option("--grow-after-seconds", options.grow_after_seconds,
                  "A job with resources.min_ranks runs at least so long before it grows")

@@ -38,7 +38,7 @@ Result<AdapterFolder> fetch(const std::string& name, Session& session) {
   }
   if (!any) {
     return not_found("job " + job.id() + " has no adapter in the store; it is " +
-                     state_name(job.state()));
+                     state_name(job.state()) + removed_text(job));
   }
   PM_ASSIGN(const JobSpec spec, job_spec_from_proto(job.spec()));
   const fs::path adapter = folder.path() / kInDownload;

@@ -22,7 +22,7 @@ class Canceller {
 
   // A job; or a sweep, which then begins no further trial, and its trials that have not ended.
   void cancel(const std::string& wanted) {
-    const auto named = find_named(server_, wanted);
+    const auto named = find_only_named(server_, wanted);
     if (!named.ok()) return refuse(named.status());
     if (named->job) return ask(*named->job);
     const auto jobs = jobs_of(server_, *named);

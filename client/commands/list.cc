@@ -32,7 +32,6 @@ Result<v1::ListJobsRequest> make_request(const ListOptions& options) {
     (*request.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
   }
   request.set_name(options.name);
-  request.set_sweep_id(options.sweep);
   return request;
 }
 
@@ -71,8 +70,12 @@ std::string table_of(const v1::ListJobsResponse& response, Session& session) {
 }
 
 Result<int> list(const ListOptions& options, Session& session) {
-  PM_ASSIGN(const auto request, make_request(options));
+  PM_ASSIGN(auto request, make_request(options));
   PM_ASSIGN(Server * server, session.server());
+  if (!options.sweep.empty()) {
+    PM_ASSIGN(const std::string sweep, find_sweep(*server, options.sweep));
+    request.set_sweep_id(sweep);
+  }
   PM_ASSIGN(const auto response, list_jobs(*server, request, options.all ? 0 : options.limit));
   if (session.json()) {
     PM_ASSIGN(const std::string text, json_document(response));

@@ -1,5 +1,7 @@
 #include "client/commands/lookup.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <set>
@@ -20,13 +22,25 @@ Result<std::vector<v1::Job>> jobs_of_sweep(Server& server, const std::string& id
   return jobs;
 }
 
+// Whether it is the id of a sweep, of an older store too, which keeps no sweeps.
+Result<bool> has_trials(Server& server, const std::string& id) {
+  if (!id.starts_with(kSweepPrefix)) return false;
+  PM_ASSIGN(const auto any, jobs_of_sweep(server, id, 1));
+  return !any.empty();
+}
+
 }  // namespace
 
+Result<std::string> find_sweep(Server& server, const std::string& id_or_name) {
+  PM_ASSIGN(const bool is_sweep, has_trials(server, id_or_name));
+  if (is_sweep) return id_or_name;
+  PM_ASSIGN(const auto sweep, server.sweep(id_or_name));
+  return sweep.id();
+}
+
 Result<Named> find_named(Server& server, const std::string& id_or_name) {
-  if (id_or_name.starts_with(kSweepPrefix)) {
-    PM_ASSIGN(const auto any, jobs_of_sweep(server, id_or_name, 1));
-    if (!any.empty()) return Named{{}, id_or_name};
-  }
+  PM_ASSIGN(const bool is_sweep, has_trials(server, id_or_name));
+  if (is_sweep) return Named{{}, id_or_name};
   auto job = server.job(id_or_name);
   if (job.ok()) return Named{*std::move(job), {}};
   if (job.status().code() != Code::kNotFound) return job.status();
@@ -34,6 +48,16 @@ Result<Named> find_named(Server& server, const std::string& id_or_name) {
   if (sweep.ok()) return Named{{}, sweep->id()};
   if (sweep.status().code() != Code::kNotFound) return sweep.status();
   return not_found("no job or sweep has the id or name \"" + id_or_name + "\"");
+}
+
+Result<Named> find_only_named(Server& server, const std::string& id_or_name) {
+  PM_ASSIGN(Named named, find_named(server, id_or_name));
+  if (!named.job || named.job->id() == id_or_name) return named;
+  const auto sweep = server.sweep(id_or_name);
+  if (sweep.status().code() == Code::kNotFound) return named;
+  PM_TRY(sweep.status());
+  return failed_precondition(fmt::format("job {} and sweep {} are named {}; give an id",
+                                         named.job->id(), sweep->id(), id_or_name));
 }
 
 Result<std::vector<v1::Job>> jobs_of(Server& server, const Named& named) {

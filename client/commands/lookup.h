@@ -17,6 +17,10 @@ struct Named {
 
 // By id or by unique name; where a job and a sweep have the name, the job. NOT_FOUND.
 Result<Named> find_named(Server& server, const std::string& id_or_name);
+// The same of what is to change: a name that a job and a sweep have is FAILED_PRECONDITION.
+Result<Named> find_only_named(Server& server, const std::string& id_or_name);
+// The id of a sweep, by id or by unique name. NOT_FOUND.
+Result<std::string> find_sweep(Server& server, const std::string& id_or_name);
 // The job, or all jobs of the sweep in the order of their submission.
 Result<std::vector<v1::Job>> jobs_of(Server& server, const Named& named);
 // Those of several names.

@@ -6,6 +6,7 @@
 #include "client/exit_codes.h"
 #include "client/render/job_text.h"
 #include "client/render/table.h"
+#include "common/proto/sweep_state.h"
 
 namespace prefixmem::client {
 namespace {
@@ -19,10 +20,16 @@ Result<int> pin(const PinOptions& options, bool pinned, Session& session) {
   Refusals refusals(session);
   v1::ListJobsResponse changed;
   const auto change = [&](const std::string& wanted) -> Status {
-    PM_ASSIGN(const Named named, find_named(*server, wanted));
+    PM_ASSIGN(const Named named, find_only_named(*server, wanted));
     PM_ASSIGN(const auto jobs, jobs_of(*server, named));
     for (const v1::Job& job : jobs) {
       PM_ASSIGN(*changed.add_jobs(), server->pin(job.id(), pinned));
+    }
+    if (named.job) return {};
+    const auto sweep = server->sweep(named.sweep_id);
+    if (sweep.ok() && !has_ended(sweep->state())) {
+      session.note("sweep " + named.sweep_id + " goes on: trials that it begins later are not " +
+                   (pinned ? "pinned" : "looked at"));
     }
     return {};
   };

@@ -1,12 +1,15 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "client/commands/commands.h"
 #include "client/commands/lookup.h"
 #include "client/commands/refusals.h"
 #include "client/exit_codes.h"
+#include "client/render/json.h"
 #include "client/render/numbers.h"
+#include "client/render/table.h"
 
 namespace prefixmem::client {
 namespace {
@@ -16,22 +19,22 @@ struct RemoveOptions {
   bool files_only = false;
 };
 
-// Removes jobs and counts what went.
+// Removes jobs and keeps what was said of each.
 class Remover {
  public:
   Remover(Server& server, Session& session, bool files_only)
       : server_(server), refusals_(session), files_only_(files_only) {}
 
   void remove(const std::string& wanted) {
-    const auto named = find_named(server_, wanted);
+    const auto named = find_only_named(server_, wanted);
     if (!named.ok()) return refusals_.add(named.status());
-    if (named->job) return count(server_.remove_job(named->job->id(), files_only_));
-    const auto removed = server_.remove_sweep(named->sweep_id, files_only_);
-    if (removed.status().code() != Code::kNotFound) return count(removed);
+    if (named->job) return keep(server_.remove_job(named->job->id(), files_only_));
+    auto removed = server_.remove_sweep(named->sweep_id, files_only_);
+    if (removed.status().code() != Code::kNotFound) return keep(std::move(removed));
     remove_jobs_of(*named);
   }
 
-  const v1::Removed& removed() const { return removed_; }
+  const std::vector<v1::Removed>& removed() const { return removed_; }
   const Status& refusal() const { return refusals_.first(); }
 
  private:
@@ -39,38 +42,53 @@ class Remover {
   void remove_jobs_of(const Named& named) {
     const auto jobs = jobs_of(server_, named);
     if (!jobs.ok()) return refusals_.add(jobs.status());
-    for (const v1::Job& job : *jobs) count(server_.remove_job(job.id(), files_only_));
+    for (const v1::Job& job : *jobs) keep(server_.remove_job(job.id(), files_only_));
   }
 
-  void count(const Result<v1::Removed>& more) {
+  void keep(Result<v1::Removed> more) {
     if (!more.ok()) return refusals_.add(more.status());
-    removed_.set_jobs(removed_.jobs() + more->jobs());
-    removed_.set_files(removed_.files() + more->files());
-    removed_.set_bytes(removed_.bytes() + more->bytes());
+    removed_.push_back(*std::move(more));
   }
 
   Server& server_;
   Refusals refusals_;
   const bool files_only_;
-  v1::Removed removed_;
+  std::vector<v1::Removed> removed_;
 };
 
-std::string counted(int count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+Result<std::string> json_of(const std::vector<v1::Removed>& all) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const v1::Removed& removed : all) {
+    PM_ASSIGN(const std::string line, json_line(removed));
+    list.push_back(nlohmann::ordered_json::parse(line));
+  }
+  return nlohmann::ordered_json{{"removed", list}}.dump(2) + "\n";
+}
+
+std::string table_of(const std::vector<v1::Removed>& all) {
+  Table table({{"removed"},
+               {"jobs", Align::kRight},
+               {"files", Align::kRight},
+               {"size", Align::kRight},
+               {"pinned", Align::kRight}});
+  for (const v1::Removed& removed : all) {
+    const bool sweep = !removed.sweep_id().empty();
+    table.add({sweep ? removed.sweep_id() : removed.job_id(), std::to_string(removed.jobs()),
+               std::to_string(removed.files()), short_bytes(removed.bytes()),
+               std::to_string(removed.pinned_jobs())});
+  }
+  return table.empty() ? "" : table.text();
 }
 
 Result<int> remove(const RemoveOptions& options, Session& session) {
   PM_ASSIGN(Server * server, session.server());
   Remover remover(*server, session, options.files_only);
   for (const std::string& wanted : options.jobs) remover.remove(wanted);
-  const v1::Removed& removed = remover.removed();
+  std::string text = table_of(remover.removed());
   if (session.json()) {
-    PM_TRY(session.print_json(removed));
-  } else {
-    PM_TRY(session.print(fmt::format(
-        "removed {}{} of {}\n", options.files_only ? "" : counted(removed.jobs(), "job") + " and ",
-        counted(removed.files(), "file"), short_bytes(removed.bytes()))));
+    PM_ASSIGN(text, json_of(remover.removed()));
   }
+  PM_TRY(session.print(text));
   PM_TRY(remover.refusal());
   return kExitDone;
 }

@@ -122,6 +122,22 @@ httplib::Server::Handler from_own_pages(httplib::Server::Handler respond, bool o
   };
 }
 
+// Of a request that does not say how long its body is the library would take what comes until the
+// connection ends, and then do what it asks for although its sender has gone.
+httplib::Server::HandlerResponse refuse_without_length(const httplib::Request& request,
+                                                       httplib::Response& response) {
+  const bool told = request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+  if (request.method == "GET" || request.method == "HEAD" || told) {
+    return httplib::Server::HandlerResponse::Unhandled;
+  }
+  response.status = 411;
+  response.set_content(request.method +
+                           " has no Content-Length; allowed: 0 where there is no body, which curl "
+                           "sends with -d ''\n",
+                       "text/plain");
+  return httplib::Server::HandlerResponse::Handled;
+}
+
 // Without an identity it speaks no TLS.
 std::unique_ptr<httplib::Server> make_server(tls::PortIdentity* identity) {
   if (identity == nullptr) return std::make_unique<httplib::Server>();
@@ -176,6 +192,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HostPort& address, R
                               {"Referrer-Policy", "no-referrer"},
                               {"Cache-Control", "no-store"}});
   server.set_payload_max_length(kMostBytes);
+  server.set_pre_routing_handler(refuse_without_length);
   for (Route& route : routes) {
     const auto respond = [handler = std::move(route.handler), &streams = state->streams](
                              const httplib::Request& request, httplib::Response& response) {

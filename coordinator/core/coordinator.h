@@ -282,8 +282,10 @@ class Coordinator {
   // `news`: ids of what has changed.
   Result<v1::Removed> remove_written(const Removal& removal, std::set<std::string>& news)
       PM_REQUIRES(write_mutex_) PM_EXCLUDES(mutex_);
-  Result<std::vector<std::string>> leaving_trials(const std::string& sweep_id, bool files_only)
+  Result<std::vector<std::string>> leaving_trials(const std::string& sweep_id, bool files_only,
+                                                  v1::Removed& all)
       PM_EXCLUDES(mutex_, write_mutex_);
+  std::string called(const Removal& removal);
   Result<std::vector<v1::Job>> leaving_jobs(const Removal& removal);
   Status check_leaving(const v1::Job& job, const Dependents& dependents) PM_REQUIRES(mutex_);
   static Status check_old(const v1::Job& job, WallTime before);

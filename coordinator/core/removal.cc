@@ -24,10 +24,11 @@ void add(const v1::Removed& more, v1::Removed& all) {
   all.set_bytes(all.bytes() + more.bytes());
 }
 
+// `what` is a job or sweep.
 void log_removed(const std::string& what, const v1::Removed& removed, bool for_age) {
   if (removed.jobs() == 0 && removed.files() == 0) return;
-  spdlog::info("{}{}: removed {} jobs and {} files of {} bytes", what,
-               for_age ? ", which is old" : "", removed.jobs(), removed.files(), removed.bytes());
+  spdlog::info("{}{} removed, {} files of {} bytes{}", removed.jobs() == 0 ? "of " : "", what,
+               removed.files(), removed.bytes(), for_age ? ": it is old" : "");
 }
 
 }  // namespace
@@ -36,22 +37,23 @@ Result<v1::Removed> Coordinator::remove_job(const std::string& id_or_name, bool 
   PM_ASSIGN(const v1::Job job, find_job(reader(), id_or_name));
   PM_ASSIGN(const auto sweep, reader().sweep(job.sweep_id()));
   if (sweep && !files_only) {
-    return failed_precondition(fmt::format(
-        "job {} is a trial of sweep {} ({}); allowed: to remove its files, or the sweep",
-        name_of(job), sweep->id(), sweep->name()));
+    return failed_precondition(
+        fmt::format("job {} is a trial of sweep {} ({}); allowed, once that has ended: to remove "
+                    "it, or files of the trial alone",
+                    name_of(job), sweep->id(), sweep->name()));
   }
   PM_ASSIGN(v1::Removed removed, remove({.jobs = {job.id()}, .files_only = files_only}));
   removed.set_job_id(job.id());
-  log_removed("job " + name_of(job), removed, false);
+  log_removed(name_of(job), removed, false);
   return removed;
 }
 
 // Files go a trial at a time, so that nobody waits for long; what follows them is all or nothing.
 Result<v1::Removed> Coordinator::remove_sweep(const std::string& id_or_name, bool files_only) {
   PM_ASSIGN(const v1::Sweep sweep, find_sweep(reader(), id_or_name));
-  PM_ASSIGN(const auto trials, leaving_trials(sweep.id(), files_only));
   v1::Removed all;
   all.set_sweep_id(sweep.id());
+  PM_ASSIGN(const auto trials, leaving_trials(sweep.id(), files_only, all));
   for (const std::string& id : trials) {
     const auto files = remove({.jobs = {id}, .files_only = true});
     if (!files.ok())
@@ -64,20 +66,27 @@ Result<v1::Removed> Coordinator::remove_sweep(const std::string& id_or_name, boo
       return rest.status().with_context(fmt::format("{} files are gone", all.files()));
     add(*rest, all);
   }
-  log_removed(fmt::format("sweep {} ({})", sweep.id(), sweep.name()), all, false);
+  log_removed(fmt::format("{} ({})", sweep.id(), sweep.name()), all, false);
   return all;
 }
 
-// Ids of its trials, of which pinned ones keep their files. What would be refused is so at once.
+// Ids of its trials, of which pinned ones keep their files and are counted. What would be refused
+// is so at once.
 Result<std::vector<std::string>> Coordinator::leaving_trials(const std::string& sweep_id,
-                                                             bool files_only) {
+                                                             bool files_only, v1::Removed& all) {
   const MutexLock writing(write_mutex_);
   PM_ASSIGN(const auto trials, reader().trials(sweep_id));
   const MutexLock lock(mutex_);
+  if (live_.sweeps.contains(sweep_id)) {
+    return failed_precondition("sweep " + sweep_id + " goes on; allowed: once it has ended");
+  }
   const Dependents dependents = files_only ? Dependents() : dependents_of_all();
   std::vector<std::string> ids;
   for (const v1::Job& job : trials) {
-    if (files_only && job.pinned()) continue;
+    if (files_only && job.pinned()) {
+      all.set_pinned_jobs(all.pinned_jobs() + 1);
+      continue;
+    }
     PM_TRY(check_leaving(job, dependents));
     ids.push_back(job.id());
   }
@@ -239,14 +248,22 @@ void Coordinator::remove_old() {
   }
   const auto next = next_old();
   if (!next) return;
+  const std::string name = called(*next);
   const auto removed = remove(*next);
-  if (removed.ok()) {
-    const std::string what =
-        next->sweep.empty() ? "job " + next->jobs.front() : "sweep " + next->sweep;
-    return log_removed(what, *removed, true);
-  }
+  if (removed.ok()) return log_removed(name, *removed, true);
   // Another comes after it, or somebody has pinned or removed it meanwhile.
   spdlog::debug("what is old stays for now: {}", removed.status().message());
+}
+
+// "job-1 (its name)"; the id alone where it has just gone.
+std::string Coordinator::called(const Removal& removal) {
+  if (!removal.sweep.empty()) {
+    const auto sweep = reader().sweep(removal.sweep);
+    const bool there = sweep.ok() && sweep->has_value();
+    return there ? fmt::format("{} ({})", removal.sweep, (*sweep)->name()) : removal.sweep;
+  }
+  const auto job = reader().job(removal.jobs.front());
+  return job.ok() && job->has_value() ? name_of(**job) : removal.jobs.front();
 }
 
 // Whether it is time to.
@@ -282,7 +299,8 @@ Result<std::deque<Coordinator::Removal>> Coordinator::find_old() {
   for (const std::string& id : jobs) old.push_back({.jobs = {id}, .age = config_.keep_jobs});
   PM_ASSIGN(const auto sweeps, reader().old_sweeps(now - *config_.keep_jobs));
   for (const std::string& id : sweeps) {
-    const auto trials = leaving_trials(id, /*files_only=*/false);
+    v1::Removed none;
+    const auto trials = leaving_trials(id, /*files_only=*/false, none);
     if (!trials.ok()) continue;
     for (const std::string& trial : *trials) {
       old.push_back({.jobs = {trial}, .files_only = true, .age = config_.keep_jobs});

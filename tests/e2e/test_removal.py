@@ -64,11 +64,13 @@ def test_a_sweep_is_removed_whole(lab, service):
     alone = service.pmt("rm", trials[0])
     assert alone.code == 13 and "is a trial of sweep" in alone.err
 
-    def removed():
-        return service.pmt("rm", "grid", "-o", "json")
+    def remove():
+        done = service.pmt("rm", "grid", "-o", "json")
+        return done.code == 0 and done
 
-    done = eventually(lambda: (answer := removed()).code == 0 and answer, 10, "the sweep removed")
-    assert done.json["jobs"] == 2
-    assert int(done.json["files"]) > 0
+    done = eventually(remove, 10, "the sweep removed")
+    (removed,) = done.json["removed"]
+    assert (removed["sweep_id"], removed["jobs"]) == (made["sweep_id"], 2)
+    assert int(removed["files"]) > 0
     assert service.pmt("results", made["sweep_id"]).code == 12
     assert [service.pmt("show", trial).code for trial in trials] == [12, 12]

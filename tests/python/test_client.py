@@ -240,11 +240,20 @@ def test_a_sweep_as_values(service, client):
 def test_removing(service, client):
     gone = job_service_pb2.Removed(jobs=2, files=5, bytes=1000)
     service.answers["RemoveJob"] = service.answers["RemoveSweep"] = lambda _: gone
-    assert client.remove("job-a") == api.Removed(jobs=2, files=5, bytes=1000)
+    assert client.remove("job-a") == api.Removed(jobs=2, files=5, bytes=1000, pinned_jobs=0)
     assert client.remove_sweep("rates", files_only=True).files == 5
     one, all_trials = service.requests
     assert (one.job, one.files_only) == ("job-a", False)
     assert (all_trials.sweep, all_trials.files_only) == ("rates", True)
+
+
+def test_a_download_of_removed_files_is_refused(service, client, tmp_path):
+    message = job()
+    message.files_remove_time.FromSeconds(60)
+    service.answers["GetJob"] = lambda _: message
+    service.answers["ListArtifacts"] = lambda _: job_service_pb2.ListArtifactsResponse()
+    with pytest.raises(api.NotFound, match="were removed at 1970-01-01 00:01:00 UTC"):
+        client.download(message.id, tmp_path)
 
 
 def test_pinning(service, client):

@@ -61,16 +61,16 @@ function showJob(job) {
   ]);
   element("cancel").hidden = hasEnded(job.state);
   element("remove").hidden = !hasEnded(job.state) || job.pinned || job.sweep_id !== "";
-  showPin(job.pinned);
+  showPin(job);
   element("stderr").textContent = job.stderr_tail;
   element("stderr").hidden = job.stderr_tail === "";
 }
 
-function showPin(pinned) {
+function showPin({ id, pinned }) {
   element("pin").textContent = pinned ? "Unpin" : "Pin";
   element("pin").onclick = async () => {
     try {
-      showJob(await post(`${address}/${pinned ? "unpin" : "pin"}`));
+      showJob(await post(`/api/jobs/${id}/${pinned ? "unpin" : "pin"}`));
       setProblem("");
     } catch (error) {
       setProblem(error.message);
@@ -157,7 +157,7 @@ async function start() {
   const job = await askJson(address);
   method = methodOf(job.spec);
   showJob(job);
-  offerActions(`job ${job.name}`, address);
+  offerActions(`job ${job.name}`, `/api/jobs/${job.id}`);
   await begin(job, address);
   follow(() => `${address}/live?after=${last}`, {
     job: showJob,

@@ -239,7 +239,7 @@ const show = onceAFrame(() => {
 async function start() {
   results = await askJson(address);
   const { sweep } = results;
-  offerActions(`sweep ${sweep.name} and all its trials`, address);
+  offerActions(`sweep ${sweep.name} and all its trials`, `/api/sweeps/${sweep.id}`);
   await begin(sweep, address);
   element("path").addEventListener("change", showScatter);
   show();

@@ -215,6 +215,7 @@ grpc::Status FakeService::RemoveJob(grpc::ServerContext*, const v1::RemoveJobReq
   }
   removed.push_back((request->files_only() ? "files of " : "") + job->id());
   response->set_jobs(request->files_only() ? 0 : 1);
+  response->set_job_id(job->id());
   response->set_files(1);
   response->set_bytes(1500);
   return grpc::Status::OK;
@@ -227,8 +228,10 @@ grpc::Status FakeService::RemoveSweep(grpc::ServerContext*, const v1::RemoveSwee
     if (sweep.id() != request->sweep()) continue;
     removed.push_back((request->files_only() ? "files of " : "") + sweep.id());
     response->set_jobs(request->files_only() ? 0 : 2);
+    response->set_sweep_id(sweep.id());
     response->set_files(2);
     response->set_bytes(3000);
+    response->set_pinned_jobs(request->files_only() ? 1 : 0);
     return refusal("RemoveSweep");
   }
   return no_sweep(request->sweep());

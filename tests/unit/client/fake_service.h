@@ -93,7 +93,7 @@ class FakeService final : public v1::JobService::Service {
   // One that has succeeded goes, with one file of 1,500 bytes.
   grpc::Status RemoveJob(grpc::ServerContext*, const v1::RemoveJobRequest* request,
                          v1::Removed* response) override;
-  // With two jobs and as many files of 1,500 bytes.
+  // With two jobs and as many files of 1,500 bytes; one more of them is pinned.
   grpc::Status RemoveSweep(grpc::ServerContext*, const v1::RemoveSweepRequest* request,
                            v1::Removed* response) override;
   grpc::Status PinJob(grpc::ServerContext*, const v1::PinJobRequest* request,

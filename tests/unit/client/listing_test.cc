@@ -63,11 +63,12 @@ TEST_F(Listing, ListAsJson) {
 }
 
 TEST_F(Listing, ListAsksForWhatTheOptionsSay) {
+  pmt.service.jobs.at(0).set_sweep_id("sweep-1");
   EXPECT_EQ(pmt.run({"list", "--state", "running", "--state", "failed", "--label", "team=a=b",
                      "--name", "bank*", "--sweep", "sweep-1", "--limit", "7"})
                 .code,
             0);
-  const v1::ListJobsRequest& asked = pmt.service.listed.at(0);
+  const v1::ListJobsRequest& asked = pmt.service.listed.back();
   ASSERT_EQ(asked.states_size(), 2);
   EXPECT_EQ(asked.states(0), v1::JOB_STATE_RUNNING);
   EXPECT_EQ(asked.states(1), v1::JOB_STATE_FAILED);
@@ -75,6 +76,15 @@ TEST_F(Listing, ListAsksForWhatTheOptionsSay) {
   EXPECT_EQ(asked.name(), "bank*");
   EXPECT_EQ(asked.sweep_id(), "sweep-1");
   EXPECT_EQ(asked.page_size(), 7);
+}
+
+TEST_F(Listing, ListTakesASweepByItsName) {
+  v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
+  sweep.set_id("sweep-1");
+  sweep.set_name("rates");
+  EXPECT_EQ(pmt.run({"list", "--sweep", "rates"}).code, 0);
+  EXPECT_EQ(pmt.service.listed.back().sweep_id(), "sweep-1");
+  EXPECT_EQ(pmt.run({"list", "--sweep", "nosuch"}).code, 12);
 }
 
 TEST_F(Listing, ListGoesThroughThePages) {

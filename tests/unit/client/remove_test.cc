@@ -17,6 +17,7 @@ class Remove : public testing::Test {
     v1::Sweep& sweep = pmt.service.sweeps.emplace_back();
     sweep.set_id("sweep-1");
     sweep.set_name("rates");
+    sweep.set_state(v1::SWEEP_STATE_FINISHED);
   }
   Pmt pmt;
 };
@@ -24,31 +25,59 @@ class Remove : public testing::Test {
 TEST_F(Remove, JobsAndSweepsGoByTheirNames) {
   const Outcome done = pmt.run({"rm", "trial-1", "rates"});
   EXPECT_EQ(done.code, 0) << done.err;
-  EXPECT_EQ(done.out, "removed 3 jobs and 3 files of 4.39 KiB\n");
+  EXPECT_EQ(done.out,
+            "removed  jobs  files      size  pinned\n"
+            "job-1       1      1  1.46 KiB       0\n"
+            "sweep-1     2      2  2.93 KiB       0\n");
   EXPECT_EQ(pmt.service.removed, (std::vector<std::string>{"job-1", "sweep-1"}));
 }
 
 TEST_F(Remove, OnlyFiles) {
-  const Outcome done = pmt.run({"rm", "--files", "job-1"});
+  const Outcome done = pmt.run({"rm", "--files", "job-1", "sweep-1"});
   EXPECT_EQ(done.code, 0) << done.err;
-  EXPECT_EQ(done.out, "removed 1 file of 1.46 KiB\n");
-  EXPECT_EQ(pmt.service.removed, std::vector<std::string>{"files of job-1"});
+  EXPECT_EQ(done.out,
+            "removed  jobs  files      size  pinned\n"
+            "job-1       0      1  1.46 KiB       0\n"
+            "sweep-1     0      2  2.93 KiB       1\n");
+  EXPECT_EQ(pmt.service.removed, (std::vector<std::string>{"files of job-1", "files of sweep-1"}));
 }
 
 TEST_F(Remove, AsJson) {
-  const auto json = pmt.run({"rm", "sweep-1", "-o", "json"}).json();
-  EXPECT_EQ(json["jobs"], 2);
-  EXPECT_EQ(json["files"], 2);
-  EXPECT_EQ(json["bytes"], "3000");
+  const auto json = pmt.run({"rm", "sweep-1", "job-1", "-o", "json"}).json();
+  ASSERT_EQ(json["removed"].size(), 2u);
+  EXPECT_EQ(json["removed"][0]["sweep_id"], "sweep-1");
+  EXPECT_EQ(json["removed"][0]["jobs"], 2);
+  EXPECT_EQ(json["removed"][0]["bytes"], "3000");
+  EXPECT_EQ(json["removed"][1]["job_id"], "job-1");
 }
 
 TEST_F(Remove, ARefusalKeepsNoOtherFromGoing) {
   const Outcome done = pmt.run({"rm", "runs", "trial-1", "nobody"});
   EXPECT_EQ(done.code, 13);
-  EXPECT_EQ(done.out, "removed 1 job and 1 file of 1.46 KiB\n");
+  EXPECT_NE(done.out.find("job-1  "), std::string::npos);
   EXPECT_EQ(done.err,
             "pmt: no job or sweep has the id or name \"nobody\"\n"
             "pmt: job job-3 has not ended\n");
+  EXPECT_EQ(pmt.run({"rm", "runs"}).out, "");
+}
+
+TEST_F(Remove, ANameThatAJobAndASweepHaveIsRefused) {
+  pmt.service.sweeps[0].set_name("trial-1");
+  for (const char* command : {"rm", "pin", "unpin", "cancel"}) {
+    const Outcome done = pmt.run({command, "trial-1"});
+    EXPECT_EQ(done.code, 13) << command;
+    EXPECT_EQ(done.err, "pmt: job job-1 and sweep sweep-1 are named trial-1; give an id\n");
+  }
+  EXPECT_TRUE(pmt.service.removed.empty());
+  EXPECT_EQ(pmt.run({"rm", "job-1"}).code, 0);
+}
+
+TEST_F(Remove, OfASearchThatGoesOnLaterTrialsAreNotPinned) {
+  pmt.service.sweeps[0].set_state(v1::SWEEP_STATE_RUNNING);
+  EXPECT_EQ(pmt.run({"pin", "rates"}).err,
+            "pmt: sweep sweep-1 goes on: trials that it begins later are not pinned\n");
+  pmt.service.sweeps[0].set_state(v1::SWEEP_STATE_FINISHED);
+  EXPECT_EQ(pmt.run({"pin", "rates"}).err, "");
 }
 
 TEST_F(Remove, OfASweepThatTheStoreDoesNotKnowTheJobsGo) {

@@ -1,12 +1,17 @@
 #include "common/http/http_server.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 
+#include "common/fd.h"
 #include "common/files.h"
 #include "common/http/same_origin.h"
 #include "tests/unit/common/certificates.h"
@@ -54,6 +59,23 @@ class HttpServerTest : public testing::Test {
     return std::optional<std::string>(piece == 2 ? "" : std::to_string(piece) + " ");
   }
 
+  // What comes back for these bytes, over a connection that stays open.
+  static std::string exchange(const std::string& address, const std::string& bytes) {
+    const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.find(':') + 1))));
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what connect() takes
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    EXPECT_EQ(::send(socket.get(), bytes.data(), bytes.size(), 0),
+              static_cast<ssize_t>(bytes.size()));
+    std::string answer(4096, '\0');
+    const ssize_t received = ::recv(socket.get(), answer.data(), answer.size(), 0);
+    answer.resize(static_cast<size_t>(std::max<ssize_t>(received, 0)));
+    return answer;
+  }
+
   tls::ServerFiles tls_;
   std::atomic<int> visits_ = 0;
   static constexpr int kMostStreams = 1;
@@ -62,6 +84,19 @@ class HttpServerTest : public testing::Test {
   std::atomic<int> hold_at_ = 0;
   std::promise<void> gate_;
 };
+
+TEST_F(HttpServerTest, AChangeSaysHowLongItsBodyIs) {
+  const auto server = start();
+  ASSERT_TRUE(server.ok());
+  const std::string& address = (*server)->address();
+  const std::string head = "POST /change HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+  EXPECT_THAT(exchange(address, head + "\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 411 "),
+                             HasSubstr("POST has no Content-Length; allowed: 0 where there is")));
+  EXPECT_EQ(visits_, 0);
+  EXPECT_THAT(exchange(address, head + "Content-Length: 0\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(visits_, 1);
+}
 
 TEST_F(HttpServerTest, ServesPages) {
   const auto server = start();

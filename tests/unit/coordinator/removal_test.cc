@@ -256,7 +256,8 @@ TEST_F(Removal, ATrialGoesWithItsSweepAlone) {
   finish("s-2");
   coordinator().tick();
   EXPECT_THAT(remove("s-1").status().message(),
-              HasSubstr(" (s); allowed: to remove its files, or the sweep"));
+              HasSubstr(" (s); allowed, once that has ended: to remove it, or files of the "
+                        "trial alone"));
   EXPECT_TRUE(remove_files("s-1").ok());
   EXPECT_TRUE(has_files("s-2"));
   const auto removed = coordinator().remove_sweep("s", false);
@@ -279,6 +280,7 @@ TEST_F(Removal, APinnedTrialKeepsItsSweep) {
   const auto removed = coordinator().remove_sweep("s", true);
   ASSERT_TRUE(removed.ok()) << removed.status().message();
   EXPECT_EQ(removed->files(), 2);
+  EXPECT_EQ(removed->pinned_jobs(), 1);
   EXPECT_FALSE(has_files("s-1"));
   EXPECT_TRUE(has_files("s-2"));
 }

@@ -245,7 +245,10 @@ class Client:
         Each file is checked by size and sha256 and then renamed into place.
         """
         job_id = self._found(job)
-        chosen = transfer.choose(self.artifacts(job_id), list(paths), job_id)
+        artifacts = self.artifacts(job_id)
+        if not artifacts and (removed := self.get(job_id).files_remove_time):
+            raise NotFound(f"job {job_id} has no files; they were removed at {removed:%F %T} UTC")
+        chosen = transfer.choose(artifacts, list(paths), job_id)
         into = pathlib.Path(folder)
         return [transfer.download(self._channel, job_id, file, into) for file in chosen]
 

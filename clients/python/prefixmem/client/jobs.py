@@ -145,6 +145,7 @@ class Removed:
     jobs: int
     files: int
     bytes: int  # that no longer count as their tenant's
+    pinned_jobs: int  # trials that keep their files
 
 
 def job_of(message: Any) -> Job:
