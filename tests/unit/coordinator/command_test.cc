@@ -3,9 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <thread>
+
+#include "tests/unit/common/temp_folder.h"
 
 namespace prefixmem::provision {
 namespace {
@@ -41,10 +45,18 @@ TEST(Command, IsNotWaitedForLongerThanItsLimit) {
 }
 
 TEST(Command, IsNotWaitedForWhenTheServiceEnds) {
+  const TempFolder folder;
+  const std::filesystem::path begun = folder.path() / "begun";
+  ASSERT_EQ(mkfifo(begun.c_str(), 0600), 0);
   std::stop_source stop;
-  std::jthread later([&] { stop.request_stop(); });
+  std::jthread once_it_runs([&] {
+    std::ifstream(begun).get();
+    stop.request_stop();
+  });
+  EXPECT_EQ(failure({"sh", "-c", "echo > \"$0\"; exec sleep 600", begun}, kLong, stop.get_token()),
+            "UNAVAILABLE: sh was not waited for");
   EXPECT_EQ(failure({"sleep", "600"}, kLong, stop.get_token()),
-            "UNAVAILABLE: sleep was not waited for");
+            "UNAVAILABLE: sleep was not started");
 }
 
 TEST(Command, IsGivenNoSecrets) {
