@@ -274,7 +274,7 @@ Status prepare_schema(Database& database) {
   PM_TRY(database.execute("PRAGMA synchronous = FULL;"));
   PM_ASSIGN(const int64_t version, version_of(database));
   if (version > kSchemaVersion) {
-    return failed_precondition(
+    return invalid_argument(
         fmt::format("the store has schema version {}, this program knows versions up to {}",
                     version, kSchemaVersion));
   }

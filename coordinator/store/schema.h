@@ -9,7 +9,8 @@ namespace prefixmem::store {
 inline constexpr int kSchemaVersion = 13;
 
 // Sets the connection up for durable writing and brings the tables to kSchemaVersion.
-// FAILED_PRECONDITION for a store of a newer version and where the file system allows no WAL.
+// INVALID_ARGUMENT for a store of a newer version, which this program will never read,
+// FAILED_PRECONDITION where the file system allows no WAL.
 Status prepare_schema(Database& database);
 
 }  // namespace prefixmem::store

@@ -29,9 +29,9 @@ class Store {
  public:
   // Opens or creates the store in `folder` (created where missing) and removes the blobs that
   // neither an artifact nor content names: uploads that were never listed, removals that a crash
-  // cut off. FAILED_PRECONDITION where another process has it open, its schema is newer, a restore
-  // was cut off or not one file that it names is where the blobs are; DATA_LOSS where the database
-  // is damaged, with how to restore a backup.
+  // cut off. FAILED_PRECONDITION where another process has it open, a restore was cut off or not
+  // one file that it names is where the blobs are; INVALID_ARGUMENT where its schema is newer;
+  // DATA_LOSS where the database is damaged, with how to restore a backup.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& folder,
                                              const OpenBlobs& open_blobs = DirectoryBlobs::open);
   // The same of whoever only changes the database: its blobs are neither looked at nor removed.

@@ -29,7 +29,7 @@ TEST_F(StoreTest, ANewerSchemaIsRefusedAndLeftAlone) {
   std::filesystem::copy(path(), folder);
   for (int i = 0; i < 2; ++i) {
     const Status refused = Store::open(folder).status();
-    EXPECT_EQ(refused.code(), Code::kFailedPrecondition);
+    EXPECT_EQ(refused.code(), Code::kInvalidArgument);
     EXPECT_EQ(refused.message(),
               (folder / "coordinator.db").string() + ": the store has schema version " +
                   std::to_string(kSchemaVersion + 1) + ", this program knows versions up to " +
