@@ -285,13 +285,17 @@ class Coordinator {
   Result<std::vector<std::string>> leaving_trials(const std::string& sweep_id, bool files_only,
                                                   v1::Removed& all)
       PM_EXCLUDES(mutex_, write_mutex_);
-  std::string called(const Removal& removal);
   Result<std::vector<v1::Job>> leaving_jobs(const Removal& removal);
   Status check_leaving(const v1::Job& job, const Dependents& dependents) PM_REQUIRES(mutex_);
   static Status check_old(const v1::Job& job, WallTime before);
   Dependents dependents_of_all() PM_REQUIRES(mutex_);
   Status write_pin(const std::string& id, bool pinned) PM_EXCLUDES(mutex_, write_mutex_);
+  // `what`: a job or sweep.
+  static void log_removed(const std::string& what, const v1::Removed& removed, bool for_age);
+
+  // ageing.cc
   void remove_old() PM_EXCLUDES(mutex_, write_mutex_);
+  std::string called(const Removal& removal);
   bool looks_for_old() PM_EXCLUDES(mutex_, write_mutex_);
   std::optional<Removal> next_old() PM_EXCLUDES(mutex_, write_mutex_);
   Result<std::deque<Removal>> find_old() PM_EXCLUDES(mutex_, write_mutex_);
