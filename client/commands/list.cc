@@ -40,6 +40,10 @@ std::string step_text(const v1::JobProgress& progress) {
   return std::to_string(progress.step()) + "/" + std::to_string(progress.total_steps());
 }
 
+std::string state_text(const v1::Job& job) {
+  return state_name(job.state()) + (job.pinned() ? ", pinned" : "");
+}
+
 std::string age_text(const v1::Job& job, int64_t now) {
   if (!job.has_create_time()) return "";
   return short_seconds(
@@ -60,7 +64,7 @@ std::string table_of(const v1::ListJobsResponse& response, Session& session) {
   const int64_t now = to_unix_millis(session.env.clock.wall());
   for (const v1::Job& job : response.jobs()) {
     const v1::JobProgress& progress = job.progress();
-    table.add({job.id(), job.name(), state_name(job.state()), method_text(job.spec().method()),
+    table.add({job.id(), job.name(), state_text(job), method_text(job.spec().method()),
                step_text(progress), progress.step() > 0 ? figures(progress.loss()) : "",
                short_seconds(run_seconds(job, now)), age_text(job, now), job.worker_id(),
                job.reason()});

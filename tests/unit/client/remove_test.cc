@@ -95,6 +95,7 @@ TEST_F(Remove, APinIsShown) {
             "job-1  trial-1  succeeded  yes\n"
             "job-2  trial-2  succeeded  yes\n");
   EXPECT_NE(pmt.run({"show", "job-1"}).out.find("pinned"), std::string::npos);
+  EXPECT_NE(pmt.run({"list"}).out.find("succeeded, pinned"), std::string::npos);
   EXPECT_EQ(pmt.run({"unpin", "trial-1", "-o", "json"}).json()["jobs"][0]["pinned"], false);
   EXPECT_EQ(pmt.run({"show", "job-1"}).out.find("pinned"), std::string::npos);
 }
