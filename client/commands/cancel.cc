@@ -23,14 +23,14 @@ class Canceller {
   // A job; or a sweep, which then begins no further trial, and its trials that have not ended.
   void cancel(const std::string& wanted) {
     const auto named = find_only_named(server_, wanted);
-    if (!named.ok()) return refuse(named.status());
+    if (!named.ok()) return refusals_.add(named.status());
     if (named->job) return ask(*named->job);
     const auto jobs = jobs_of(server_, *named);
-    if (!jobs.ok()) return refuse(jobs.status());
+    if (!jobs.ok()) return refusals_.add(jobs.status());
     const Status sweep = server_.cancel_sweep(named->sweep_id).status();
     if (sweep.ok()) return tell(*jobs);
     const bool ended = sweep.code() == Code::kFailedPrecondition;
-    if (!ended && sweep.code() != Code::kNotFound) return refuse(sweep);
+    if (!ended && sweep.code() != Code::kNotFound) return refusals_.add(sweep);
     // It ended before its trials, or is of an older store: they are asked one by one.
     bool any = false;
     for (const v1::Job& job : *jobs) {
@@ -38,7 +38,7 @@ class Canceller {
       ask(job);
       any = true;
     }
-    if (!any) refuse(failed_precondition("all jobs of " + wanted + " have already ended"));
+    if (!any) refusals_.add(failed_precondition("all jobs of " + wanted + " have already ended"));
   }
 
   const v1::ListJobsResponse& asked() const { return asked_; }
@@ -50,18 +50,16 @@ class Canceller {
     for (const v1::Job& job : jobs) {
       if (has_ended(job.state())) continue;
       auto now = server_.job(job.id());
-      if (!now.ok()) return refuse(now.status());
+      if (!now.ok()) return refusals_.add(now.status());
       *asked_.add_jobs() = *std::move(now);
     }
   }
 
   void ask(const v1::Job& job) {
     auto answer = server_.cancel(job.id());
-    if (!answer.ok()) return refuse(answer.status());
+    if (!answer.ok()) return refusals_.add(answer.status());
     *asked_.add_jobs() = *std::move(answer);
   }
-
-  void refuse(Status status) { refusals_.add(std::move(status)); }
 
   Server& server_;
   v1::ListJobsResponse asked_;

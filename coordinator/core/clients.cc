@@ -240,8 +240,8 @@ Result<v1::Job> Coordinator::cancel(const std::string& id_or_name) {
   PM_TRY(make_durable(batch));
   if (after) return *std::move(after);
   PM_ASSIGN(const v1::Job job, find_job(reader(), known.id()));
-  return failed_precondition(fmt::format("job {} ({}) has already ended: {}", job.id(), job.name(),
-                                         state_name(job.state())));
+  return failed_precondition(
+      fmt::format("job {} has already ended: {}", name_of(job), state_name(job.state())));
 }
 
 void Coordinator::stop_job(LiveJob& job, const std::string& reason) {

@@ -48,7 +48,7 @@ Status check_not_removed(const v1::Job& job) {
 
 // Whether the key takes what was made: `model` a whole model, a method's init an adapter.
 Status check_use(std::string_view key, const v1::Job& job, bool best, const FolderList& files) {
-  const std::string name = fmt::format("job {} ({})", job.id(), job.name());
+  const std::string name = "job " + name_of(job);
   if (job.state() != v1::JOB_STATE_SUCCEEDED) {
     return failed_precondition(
         fmt::format("{} is {}; allowed: a job that has succeeded", name, state_name(job.state())));

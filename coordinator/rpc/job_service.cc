@@ -66,6 +66,23 @@ Result<v1::Artifact> find_artifact(store::Reader& reader,
                                spec::shortened(wanted.path(), 200), removed_text(job)));
 }
 
+// What find_job gives, where the caller may change it.
+Result<v1::Job> job_to_change(const ServiceContext& context,
+                              const grpc::CallbackServerContext& call,
+                              const std::string& id_or_name) {
+  PM_ASSIGN(v1::Job job, find_job(context.coordinator.reader(), id_or_name));
+  PM_TRY(may_change(call, context.tokens, "job " + job.id(), auth::tenant_of(job)));
+  return job;
+}
+
+Result<v1::Sweep> sweep_to_change(const ServiceContext& context,
+                                  const grpc::CallbackServerContext& call,
+                                  const std::string& id_or_name) {
+  PM_ASSIGN(v1::Sweep sweep, find_sweep(context.coordinator.reader(), id_or_name));
+  PM_TRY(may_change(call, context.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+  return sweep;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* call,
@@ -116,8 +133,7 @@ grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* cal
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Job> {
-    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
-    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    PM_ASSIGN(const v1::Job job, job_to_change(context_, *call, request->job()));
     return context_.coordinator.cancel(job.id());
   });
 }
@@ -146,8 +162,7 @@ grpc::ServerUnaryReactor* JobService::CancelSweep(grpc::CallbackServerContext* c
                                                   const v1::CancelSweepRequest* request,
                                                   v1::Sweep* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Sweep> {
-    PM_ASSIGN(const v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
-    PM_TRY(may_change(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+    PM_ASSIGN(const v1::Sweep sweep, sweep_to_change(context_, *call, request->sweep()));
     return context_.coordinator.cancel_sweep(sweep.id());
   });
 }
@@ -156,8 +171,7 @@ grpc::ServerUnaryReactor* JobService::RemoveJob(grpc::CallbackServerContext* cal
                                                 const v1::RemoveJobRequest* request,
                                                 v1::Removed* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Removed> {
-    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
-    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    PM_ASSIGN(const v1::Job job, job_to_change(context_, *call, request->job()));
     return context_.coordinator.remove_job(job.id(), request->files_only());
   });
 }
@@ -166,8 +180,7 @@ grpc::ServerUnaryReactor* JobService::RemoveSweep(grpc::CallbackServerContext* c
                                                   const v1::RemoveSweepRequest* request,
                                                   v1::Removed* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Removed> {
-    PM_ASSIGN(const v1::Sweep sweep, find_sweep(context_.coordinator.reader(), request->sweep()));
-    PM_TRY(may_change(*call, context_.tokens, "sweep " + sweep.id(), auth::tenant_of(sweep)));
+    PM_ASSIGN(const v1::Sweep sweep, sweep_to_change(context_, *call, request->sweep()));
     return context_.coordinator.remove_sweep(sweep.id(), request->files_only());
   });
 }
@@ -175,8 +188,7 @@ grpc::ServerUnaryReactor* JobService::RemoveSweep(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* JobService::PinJob(grpc::CallbackServerContext* call,
                                              const v1::PinJobRequest* request, v1::Job* response) {
   return reply(context_, call, response, [=, this]() -> Result<v1::Job> {
-    PM_ASSIGN(const v1::Job job, find_job(context_.coordinator.reader(), request->job()));
-    PM_TRY(may_change(*call, context_.tokens, "job " + job.id(), auth::tenant_of(job)));
+    PM_ASSIGN(const v1::Job job, job_to_change(context_, *call, request->job()));
     return context_.coordinator.pin_job(job.id(), request->pinned());
   });
 }

@@ -23,15 +23,12 @@ Answer follow(const RoutesContext& context, const v1::Sweep& sweep) {
   return live(context, std::move(feed), kSweepPace, sweep.id());
 }
 
-Answer cancel(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request) {
+// What `change` gives, where the sender may change the sweep.
+template <class Change>
+Answer changed(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request,
+               const Change& change) {
   PM_TRY(context.door.may_change(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
-  return json(context.coordinator.cancel_sweep(sweep.id()));
-}
-
-Answer remove(const RoutesContext& context, const v1::Sweep& sweep, const HttpRequest& request) {
-  PM_TRY(context.door.may_change(request, "sweep " + sweep.id(), auth::tenant_of(sweep)));
-  const bool files_only = request.parts.at(1) == "remove-files";
-  return json(context.coordinator.remove_sweep(sweep.id(), files_only));
+  return json(change(context.coordinator));
 }
 
 }  // namespace
@@ -50,11 +47,15 @@ HttpServer::Routes sweep_routes(const RoutesContext& context) {
             [context](const v1::Sweep& sweep, auto&) { return follow(context, sweep); }),
       route(kPost, "/cancel",
             [context](const v1::Sweep& sweep, const HttpRequest& request) {
-              return cancel(context, sweep, request);
+              return changed(context, sweep, request, [&](Coordinator& coordinator) {
+                return coordinator.cancel_sweep(sweep.id());
+              });
             }),
       route(kPost, "/(remove|remove-files)",
             [context](const v1::Sweep& sweep, const HttpRequest& request) {
-              return remove(context, sweep, request);
+              return changed(context, sweep, request, [&](Coordinator& coordinator) {
+                return coordinator.remove_sweep(sweep.id(), request.parts.at(1) == "remove-files");
+              });
             }),
       route(kPost, "/resubmit",
             [context](const v1::Sweep& sweep, const HttpRequest& request) {
