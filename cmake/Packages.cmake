@@ -4,6 +4,8 @@
 #   pmt-worker       agent, trainer and the tool for adapters, and the unit
 #   pmt-libtorch     LibTorch and CUDA's libraries, for pmt-worker; 2.3 GB, so only where asked for:
 #                    cpack -D CPACK_COMPONENTS_ALL=libtorch
+# All have the version of scripts/version.sh but the last, whose version is LibTorch's: an upgrade of the others
+# need not bring it again.
 set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # a package needs its own programs built, no tests
 set(components)
 
@@ -56,6 +58,19 @@ if("worker" IN_LIST components AND PREFIXMEM_SITE_PACKAGES)
   endforeach()
 endif()
 
+# The wheel's, which pins CUDA's libraries too. Raise what stands behind it when the package comes to hold
+# other files of the same wheel, or to have them elsewhere.
+if(PREFIXMEM_SITE_PACKAGES)
+  file(GLOB wheel RELATIVE ${PREFIXMEM_SITE_PACKAGES} ${PREFIXMEM_SITE_PACKAGES}/torch-*.dist-info)
+  if(NOT wheel MATCHES "^torch-([^;]+)\\.dist-info$")
+    message(FATAL_ERROR "${PREFIXMEM_SITE_PACKAGES} holds \"${wheel}\" of torch; allowed: one wheel's torch-VERSION.dist-info")
+  endif()
+  set(libtorch_version ${CMAKE_MATCH_1}-1)
+  set(needs_libtorch ", pmt-libtorch (= ${libtorch_version})")
+endif()
+configure_file(${CMAKE_SOURCE_DIR}/cmake/package_versions.cmake.in ${CMAKE_BINARY_DIR}/package_versions.cmake @ONLY)
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_BINARY_DIR}/package_versions.cmake)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "the prefixmem project")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
@@ -80,7 +95,7 @@ foreach(name coordinator worker)
 endforeach()
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_DEPENDS passwd)
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_RECOMMENDS pmt)  # which restores backups
-set(CPACK_DEBIAN_WORKER_PACKAGE_DEPENDS "passwd, openmpi-bin, pmt-libtorch (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_WORKER_PACKAGE_DEPENDS "passwd, openmpi-bin${needs_libtorch}")
 set(CPACK_DEBIAN_WORKER_PACKAGE_RECOMMENDS ca-certificates)  # for --hub
 set(CPACK_COMPONENT_CLIENT_DESCRIPTION "command line of prefixmem\n Submits, follows and fetches training jobs of a coordinator.")
 set(CPACK_COMPONENT_COORDINATOR_DESCRIPTION "coordinator of prefixmem\n Takes training jobs, places them on workers and keeps what comes out of them.")

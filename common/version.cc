@@ -2,6 +2,8 @@
 
 namespace prefixmem {
 
-std::string_view version() { return PREFIXMEM_VERSION; }
+[[gnu::weak]] const char* build_version() { return PREFIXMEM_VERSION; }
+
+std::string_view version() { return build_version(); }
 
 }  // namespace prefixmem

@@ -31,7 +31,12 @@ def make_packages(build, folder):
 
 def packages_in(folder):
     """{package: its file}"""
-    return {field(file, "Package"): file for file in sorted(folder.glob("*.deb"))}
+    packages = {}
+    for file in sorted(folder.glob("*.deb")):
+        other = packages.setdefault(field(file, "Package"), file)
+        if other != file:
+            raise LookupError(f"{other} and {file.name} are one package; allowed: one of them")
+    return packages
 
 
 def needed(packages):
@@ -62,12 +67,16 @@ def given(names, folder):
     return {name: packages[name] for name in names}
 
 
-def make_wheel(folder):
-    """Of a copy, since the build leaves files beside the sources."""
+def make_wheel(folder, version):
+    """Of a copy, since the build leaves files beside the sources; `version` says the commit too."""
     with tempfile.TemporaryDirectory() as copy:
         source = pathlib.Path(copy, "clients", "python")
         shutil.copytree(REPO / "proto", pathlib.Path(copy, "proto"))
         shutil.copytree(REPO / "clients" / "python", source, ignore=LEFT_OUT)
+        release = version.partition("+")[0]
+        for file in ("pyproject.toml", "prefixmem/__init__.py"):
+            text = (source / file).read_text()
+            (source / file).write_text(text.replace(f'"{release}"', f'"{version}"'))
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
         run(*pip, "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source)
 
@@ -77,7 +86,7 @@ def sha256(file):
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-def fill(folder, files):
+def fill(folder, files, version):
     """The bundle's folder, `files` being its packages."""
     packages = folder / "packages"
     packages.mkdir(parents=True)
@@ -85,7 +94,7 @@ def fill(folder, files):
         shutil.copy(file, packages)
     with (packages / "Packages").open("wb") as index:
         run("dpkg-scanpackages", ".", stdout=index, stderr=subprocess.DEVNULL, cwd=packages)
-    make_wheel(folder / "python")
+    make_wheel(folder / "python", version)
     shutil.copytree(REPO / "deploy" / "systemd", folder / "systemd")
     shutil.copytree(REPO / "docs", folder / "docs")
     shutil.copy(REPO / "deploy" / "bundle" / "install.sh", folder)
@@ -124,7 +133,7 @@ def main(words=None):
             field(packages["pmt"], name) for name in ("Version", "Architecture")
         )
         folder = pathlib.Path(work, f"prefixmem-{version}-{architecture}")
-        fill(folder, [*packages.values(), *debian.values()])
+        fill(folder, [*packages.values(), *debian.values()], version)
         bundle = out / f"{folder.name}.tar"
         owner = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]
         run("tar", *owner, "-C", work, "-cf", bundle, folder.name)

@@ -10,7 +10,7 @@ from commands import BIN, REPO, check_flags
 
 FILE = REPO / "deploy" / "containers" / "Containerfile"
 PACKAGES = (REPO / "cmake" / "Packages.cmake").read_text(encoding="utf-8")
-KNOWN = {"FROM", "RUN", "COPY", "USER", "WORKDIR", "VOLUME", "EXPOSE", "ENV"}
+KNOWN = {"FROM", "RUN", "COPY", "USER", "WORKDIR", "VOLUME", "EXPOSE", "ENV", "ARG"}
 KNOWN |= {"HEALTHCHECK", "ENTRYPOINT", "CMD"}
 PROGRAMS = ("pmt", "pmt-coordinator", "pmt-worker")
 
@@ -66,6 +66,13 @@ def test_stages_and_sources_are_there():
                 assert "apt-get update" in text and "rm -rf /var/lib/apt/lists/*" in text
         earlier.add(name)
     assert set(PROGRAMS) <= set(STAGES)
+
+
+def test_the_build_is_told_its_version():
+    _, own = STAGES["build"]
+    words = [word for word, _ in own]
+    told = own.index(("ARG", "PREFIXMEM_VERSION"))
+    assert told < max(i for i, word in enumerate(words) if word == "RUN")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

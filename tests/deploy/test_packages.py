@@ -1,6 +1,7 @@
 """The Debian packages and the bundle of them: what is in them, and what they do where nothing else
 is installed and no network is there."""
 
+import importlib.metadata
 import json
 import re
 import shutil
@@ -47,8 +48,10 @@ def unpacked(packages, tmp_path_factory):
         shutil.copy(file, own)
     control = made / "pmt-libtorch" / "DEBIAN" / "control"
     control.parent.mkdir(parents=True)
+    version = f"{importlib.metadata.version('torch')}-1"
+    assert f"pmt-libtorch (= {version})" in field(packages["pmt-worker"], "Depends")
     control.write_text(
-        f"Package: pmt-libtorch\nVersion: {field(packages['pmt-worker'], 'Version')}\n"
+        f"Package: pmt-libtorch\nVersion: {version}\n"
         "Architecture: amd64\nMaintainer: a test\nDescription: stands in for one of gigabytes\n"
     )
     build_package(made / "pmt-libtorch", own)
@@ -107,7 +110,8 @@ def test_the_bundle_is_whole(unpacked, packages):
     assert {name: bundle.sha256(held[name]) for name in listed} == listed
     assert {f"packages/{file.name}" for file in packages.values()} <= set(held)
     assert {"systemd/pmt-worker.service", "docs/deploy.md", "install.sh"} <= set(held)
-    assert any(re.fullmatch(r"python/prefixmem-.*-any\.whl", name) for name in held)
+    of_wheels = [re.fullmatch(r"python/prefixmem-(.*?)-.*-any\.whl", name) for name in held]
+    assert [found[1] for found in of_wheels if found] == [field(packages["pmt"], "Version")]
 
 
 def entered(root, *command, network=True):
@@ -162,7 +166,7 @@ def test_packages_are_installed_run_and_removed(packages, root):
     account = inside("getent", "passwd", "prefixmem").split(":")
     inside("getent", "passwd", "prefixmem-job")
     for name in ("pmt", "pmt-coordinator", "pmt-worker"):
-        assert inside(name, "--version").startswith(f"{name} ")
+        assert inside(name, "--version") == f"{name} {field(packages[name], 'Version')}\n"
     for name in ("pmt-trainer", "pmt-adapter"):
         assert "Usage" in inside(name, "--help")
     assert "banking77" in inside("pmt", "benchmarks", "list")
