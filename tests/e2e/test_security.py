@@ -211,6 +211,22 @@ def test_the_pages_ask_for_the_same_tokens(secured, lab):
     assert line["who"]["name"] == "alice" and line["code"] == "OK"
 
 
+def test_no_token_is_asked_for_before_the_script_can_take_it(secured):
+    """The browser would send the form by itself, which the pages forbid: it hung."""
+    with chromium() as browser:
+        page, held = browser.new_page(), []
+        page.route("**/assets/login.js", lambda route: held.append(route))
+        page.goto(f"{secured.cluster.page}/login", wait_until="commit")
+        expect(page.locator("h1")).to_have_text("Sign in")
+        expect(page.locator("#form")).to_be_hidden()
+        (script,) = held
+        script.continue_()
+        expect(page.locator("#token")).to_be_focused()
+        page.keyboard.type("pmt_wrong")
+        page.keyboard.press("Enter")
+        expect(page.locator("#problem")).to_contain_text("That is no token")
+
+
 def test_metrics_say_when_certificates_expire(secured, tmp_path):
     worker = secured.cluster.start_worker(
         tls_ca=secured.ports.ca, **secured.hosts.issue("worker-1")

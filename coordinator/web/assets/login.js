@@ -8,10 +8,6 @@ function destination() {
   return wanted.origin === location.origin ? wanted.pathname : "/";
 }
 
-// Whoever comes by a link of another site has a session that the browser did not show.
-const { asked, name } = await askJson("/api/session");
-if (!asked || name !== "") location.replace(destination());
-
 element("form").onsubmit = async (event) => {
   event.preventDefault();
   const token = element("token").value.trim();
@@ -26,3 +22,11 @@ element("form").onsubmit = async (event) => {
     setProblem(error.message);
   }
 };
+
+// Not before: the browser would send it by itself, which the pages' policy forbids it.
+element("form").hidden = false;
+element("token").focus();
+
+// Whoever comes by a link of another site has a session that the browser did not show.
+const { asked, name } = await askJson("/api/session");
+if (!asked || name !== "") location.replace(destination());
