@@ -93,11 +93,11 @@ def test_it_is_the_same_however_often_the_job_is_stopped(workspace, wrong):
 
 def test_what_another_job_had_trained_is_no_best(workspace, wrong):
     """Nor once the job that goes on from it has been stopped."""
-    first = workspace.train("first", **(BEST | {"train__max_steps": STEPS - EVERY}))
+    gentle = {"train__learning_rate": 0.01, "train__max_steps": STEPS - EVERY}
+    first = workspace.train("first", **(BEST | gentle))
     (checkpoint,) = (first / "checkpoints").iterdir()
-    changes = (
-        BEST | wrong | {"train__continue_from": str(checkpoint), "train__max_steps": 2 * STEPS}
-    )
+    wild = {"train__learning_rate": 1.0, "train__max_steps": 2 * STEPS}
+    changes = BEST | wrong | wild | {"train__continue_from": str(checkpoint)}
     whole = workspace.train("whole", **changes)
     before, *after = evals(whole)
     assert before[0] == STEPS - EVERY
