@@ -1,6 +1,8 @@
 # The commands of the project. Each line calls CMake, ctest or a script that a person could call.
 BUILD ?= build
 JOBS ?= $(shell nproc)
+# Entries of ctest at once: end-to-end tests wait for half of their time.
+TESTS ?= $(shell echo $$(($(JOBS) + 1)))
 MODEL ?=
 PYTHON := .deps/venv/bin/python
 MODEL_FOLDER = $(or $(MODEL),"$$($(PYTHON) scripts/fetch_model.py gemma3-270m)")
@@ -31,7 +33,7 @@ lint: configure
 	scripts/lint.sh $(BUILD)
 
 test: lint build
-	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(JOBS)
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(TESTS)
 
 test-upgrade: build
 	tests/e2e/upgrade.sh $(BUILD) $(REF)

@@ -15,7 +15,14 @@ import tempfile
 import threading
 from typing import NamedTuple
 
-from programs import Program, build_folder, die_with_parent
+from programs import (
+    START_SECONDS,
+    Program,
+    StartError,
+    build_folder,
+    die_with_parent,
+    eventually,
+)
 
 ANY_PORT = "127.0.0.1:0"
 
@@ -106,10 +113,20 @@ class Cluster:
         return Program(self.bin / name, folder, **flags)
 
     def restart_coordinator(self):
-        """Starts a stopped or killed coordinator at its old addresses."""
+        """Starts a stopped or killed coordinator at its old addresses.
+
+        Again where another program's connection happens to have one of the ports.
+        """
         ready = self.coordinator.ready
         self.coordinator.flags |= {"listen": ready["grpc"], "http": ready["http"]}
-        self.coordinator.start()
+        eventually(self.coordinator_starts, START_SECONDS, "the coordinator's addresses are taken")
+
+    def coordinator_starts(self):
+        try:
+            return self.coordinator.start()
+        except StartError as error:
+            if "cannot listen on" not in str(error):
+                raise
 
     def start_worker(self, **flags):
         folder = self.folder / f"worker{len(self.workers) + 1}"
