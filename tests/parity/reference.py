@@ -4,6 +4,7 @@ import memory_reference
 import peft
 import torch
 import transformers
+from remembered import remembered
 from torch.nn import functional
 
 torch.set_num_threads(
@@ -44,6 +45,11 @@ def with_combined(folder, adapter):
         of_adapter = any(mark in name for mark in (".prefix_memory.", ".lora_", "prompt_encoder."))
         parameter.requires_grad_(of_adapter)
     return model
+
+
+def whole(folder):
+    """The model with every weight to be trained."""
+    return load(folder).requires_grad_(True)
 
 
 WITH = {"prefix_memory": with_memory, "lora": with_lora}
@@ -115,3 +121,20 @@ def train(model, rows, steps, rate, clip=0.0, schedule=("constant", 0), optimize
         rates.step()
         optimizer.zero_grad()
         yield loss, norm.item()
+
+
+@remembered
+def steps(make, folders, rows, count, rate, precise=True):
+    """[(loss, gradient norm)] of `count` steps of train() by what `make` makes of the folders: in
+    fp64, or in fp32 where that takes too much memory."""
+    model = make(*folders)
+    return list(train(model.double() if precise else model, rows, count, rate))
+
+
+@remembered
+def continuation(folder, ids, count):
+    """`count` tokens, the likeliest each time, also behind the one that ends a text."""
+    model = load(folder, "sdpa")
+    model.generation_config.eos_token_id = None
+    whole = model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=count)
+    return whole[0, len(ids) :].tolist()

@@ -29,11 +29,6 @@ def train(model, out, folder=None, **settings):
     )
 
 
-def everything(folder):
-    """The model with every weight to be trained."""
-    return reference.load(folder).requires_grad_(True)
-
-
 def in_folder(folder):
     """{tensor's name: tensor} of a folder of one file or of shards"""
     tensors = {}
@@ -51,15 +46,15 @@ def hold_losses(model, ours, theirs):
 
 def test_ten_steps(small, tmp_path):
     ours = train(small, tmp_path)
-    theirs = everything(small.folder).double()
-    hold_losses(small, ours, reference.train(theirs, list(small.rows()), STEPS, RATE))
+    theirs = reference.steps(reference.whole, [small.folder], list(small.rows()), STEPS, RATE)
+    hold_losses(small, ours, theirs)
     assert ours[-1]["loss"] < 0.95 * ours[0]["loss"], "there was nothing to compare"
 
 
 def test_clipping_and_decay_of_norms_that_multiply_with_one_more(model_named, tmp_path):
     model = model_named("gemma3_text")  # what decays is w, not the factor 1 + w
     ours = train(model, tmp_path, weight_decay=0.5, max_grad_norm=0.1)
-    theirs = everything(model.folder).double()
+    theirs = reference.whole(model.folder).double()
     rows = list(model.rows())
     hold_losses(model, ours, reference.train(theirs, rows, STEPS, RATE, clip=0.1, decay=0.5))
     saved = in_folder(tmp_path / "run" / "adapter")
@@ -71,7 +66,7 @@ def test_clipping_and_decay_of_norms_that_multiply_with_one_more(model_named, tm
 def test_gradients_of_every_weight(model):
     rows = list(model.rows())
     answer = programs.ask(model.folder, rows, full=True, gradient=True)
-    theirs = everything(model.folder).double()
+    theirs = reference.whole(model.folder).double()
     expected = reference.backward(theirs, rows)
     assert answer["loss"].item() == pytest.approx(expected, rel=measured.BAR)
     gradients = {name: parameter.grad for name, parameter in theirs.named_parameters()}
@@ -86,10 +81,11 @@ def test_steps_of_a_large_model(name, model_named, tmp_path):
     model = model_named(name)
     rate, steps = model.rate / 10, 3
     ours = train(model, tmp_path, learning_rate=rate, max_steps=steps)
-    theirs = everything(model.folder)
-    hold_losses(model, ours, reference.train(theirs, list(model.rows()), steps, rate))
+    theirs = reference.steps(
+        reference.whole, [model.folder], list(model.rows()), steps, rate, precise=False
+    )
+    hold_losses(model, ours, theirs)
     assert ours[-1]["loss"] < 0.95 * ours[0]["loss"], "there was nothing to compare"
-    del theirs
     result, rows = tmp_path / "run" / "adapter", [ids for ids, _ in model.rows()]
     answer = programs.ask(result, rows, logits=0)
     comparing.hold_logits(model, "full", answer, reference.load(result), rows)
@@ -108,7 +104,7 @@ def test_the_result_is_a_folder_like_the_base(small, tmp_path):
     config = json.loads((model.folder / "config.json").read_text())
     assert json.loads((result / "config.json").read_text()) == config
 
-    theirs = everything(model.folder).double()
+    theirs = reference.whole(model.folder).double()
     for _ in reference.train(theirs, list(model.rows()), 3, RATE):
         pass
     rows = [ids for ids, _ in model.rows()]
@@ -143,7 +139,7 @@ def test_bf16_stays_close(model_named, tmp_path):
     """Both round as they go, theirs with the weights in fp32 and autocast to bf16."""
     model = model_named("stories260k")
     ours = train(model, tmp_path, dtype="bf16")
-    theirs = everything(model.folder)
+    theirs = reference.whole(model.folder)
     with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
         losses = [loss for loss, _ in reference.train(theirs, list(model.rows()), STEPS, RATE)]
     found = [step["loss"] for step in ours]

@@ -63,8 +63,10 @@ def trained(model_named, tmp_path_factory):
 @pytest.mark.parametrize("method", METHODS)
 def test_ten_steps(model, method, trained):
     ours = trained(model.name, method)
-    theirs = ours.reference("initial").double()
-    ours.compare(reference.train(theirs, list(model.rows()), STEPS, model.rate))
+    start = [model.folder, ours.adapter("initial")]
+    ours.compare(
+        reference.steps(reference.WITH[method], start, list(model.rows()), STEPS, model.rate)
+    )
     losses = [step["loss"] for step in ours.steps]
     assert losses[-1] < 0.9 * losses[0], "there was nothing to compare"
 
