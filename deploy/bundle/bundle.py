@@ -134,6 +134,8 @@ def main(words=None):
         )
         folder = pathlib.Path(work, f"prefixmem-{version}-{architecture}")
         fill(folder, [*packages.values(), *debian.values()], version)
+        for earlier in out.glob(f"prefixmem-*-{architecture}.tar"):  # of gigabytes
+            earlier.unlink()
         bundle = out / f"{folder.name}.tar"
         owner = ["--owner=0", "--group=0", "--numeric-owner", "--sort=name"]
         run("tar", *owner, "-C", work, "-cf", bundle, folder.name)
