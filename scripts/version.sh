@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Prints the version of what is built here. PREFIXMEM_VERSION where that is set, else the release (CMakeLists.txt),
 # and in a git checkout when its last commit was made (UTC) and which one it is: 0.1.0+202611302045.g5a1ea7c, with
-# .modified behind it where files were changed since. To SemVer and Python that is the same release, to dpkg one
-# that follows those of older commits; a shallow clone says the same.
+# .modified behind it where files that git knows were changed since. To SemVer and Python that is the same release,
+# to dpkg one that follows those of commits made in an earlier minute; a shallow clone says the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

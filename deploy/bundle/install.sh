@@ -33,5 +33,12 @@ apt() {
     -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
 }
 apt update
-# Of the version that is there already too: another build may bear it.
-apt install --yes --no-install-recommends --reinstall "$@"
+# As they are in the bundle, whether what is there is of that version, older or newer.
+of_bundle() { echo "$1=$(dpkg-deb --field packages/"$1"_*.deb Version)"; }
+wanted=
+for package; do
+  [ "$package" != pmt-worker ] || wanted="$wanted $(of_bundle pmt-libtorch)"
+  wanted="$wanted $(of_bundle "$package")"
+done
+# shellcheck disable=SC2086 # words without spaces
+apt install --yes --no-install-recommends --reinstall --allow-downgrades $wanted

@@ -170,6 +170,14 @@ def test_packages_are_installed_run_and_removed(packages, root):
     for name in ("pmt-trainer", "pmt-adapter"):
         assert "Usage" in inside(name, "--help")
     assert "banking77" in inside("pmt", "benchmarks", "list")
+
+    status = root / "var/lib/dpkg/status"
+    version = field(packages["pmt"], "Version")
+    status.write_text(status.read_text().replace(f"Version: {version}\n", "Version: 99\n"))
+    assert inside("dpkg-query", "-W", "-f=${Version}", "pmt-worker") == "99"
+    inside("/tmp/bundle/install.sh", *packages, network=False)
+    for name in packages:
+        assert inside("dpkg-query", "-W", "-f=${Version}", name) == version, "it goes back too"
     check_service(root, inside, f"{account[2]}:{account[3]}")
     inside("dpkg", "--remove", *packages)
     assert not list((root / "usr/bin").glob("pmt*"))
