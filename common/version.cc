@@ -2,8 +2,6 @@
 
 namespace prefixmem {
 
-[[gnu::weak]] const char* build_version() { return PREFIXMEM_VERSION; }
-
-std::string_view version() { return build_version(); }
+[[gnu::weak]] std::string_view version() { return PREFIXMEM_VERSION; }
 
 }  // namespace prefixmem

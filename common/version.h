@@ -5,11 +5,8 @@
 
 namespace prefixmem {
 
-// What scripts/version.sh says: "0.1.0+202611302045.g5a1ea7c".
+// What scripts/version.sh says, "0.1.0+202611302045.g5a1ea7c", in programs that are installed
+// (name_build in cmake/Version.cmake); in tests the release alone.
 std::string_view version();
-
-// The same of programs that are installed (name_build in cmake/Version.cmake), of tests the release
-// alone.
-const char* build_version();
 
 }  // namespace prefixmem

@@ -7,6 +7,7 @@ client, the units and the pages; install.sh, which is in it, installs from it.
 import argparse
 import hashlib
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -73,10 +74,10 @@ def make_wheel(folder, version):
         source = pathlib.Path(copy, "clients", "python")
         shutil.copytree(REPO / "proto", pathlib.Path(copy, "proto"))
         shutil.copytree(REPO / "clients" / "python", source, ignore=LEFT_OUT)
-        release = version.partition("+")[0]
-        for file in ("pyproject.toml", "prefixmem/__init__.py"):
+        for file, name in (("pyproject.toml", "version"), ("prefixmem/__init__.py", "__version__")):
             text = (source / file).read_text()
-            (source / file).write_text(text.replace(f'"{release}"', f'"{version}"'))
+            told = re.sub(f'^{name} = ".*"$', f'{name} = "{version}"', text, flags=re.MULTILINE)
+            (source / file).write_text(told)
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
         run(*pip, "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source)
 

@@ -33,12 +33,16 @@ apt() {
     -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
 }
 apt update
-# As they are in the bundle, whether what is there is of that version, older or newer.
-of_bundle() { echo "$1=$(dpkg-deb --field packages/"$1"_*.deb Version)"; }
+# As they are in the bundle, whether what is there is of that version, older or newer; LibTorch, of gigabytes,
+# where another is there or none.
+in_bundle() { dpkg-deb --field packages/"$1"_*.deb Version; }
+there() { dpkg-query --show --showformat='${Version}' "$1" 2>/dev/null || true; }
 wanted=
 for package; do
-  [ "$package" != pmt-worker ] || wanted="$wanted $(of_bundle pmt-libtorch)"
-  wanted="$wanted $(of_bundle "$package")"
+  wanted="$wanted $package=$(in_bundle "$package")"
+  if [ "$package" = pmt-worker ] && [ "$(there pmt-libtorch)" != "$(in_bundle pmt-libtorch)" ]; then
+    wanted="$wanted pmt-libtorch=$(in_bundle pmt-libtorch)"
+  fi
 done
 # shellcheck disable=SC2086 # words without spaces
 apt install --yes --no-install-recommends --reinstall --allow-downgrades $wanted

@@ -162,7 +162,8 @@ def test_packages_are_installed_run_and_removed(packages, root):
     def inside(*command, **where):
         return run(*entered(root, root, *command, **where))
 
-    inside("/tmp/bundle/install.sh", *packages, network=False)
+    told = inside("/tmp/bundle/install.sh", *packages, network=False)
+    assert "Unpacking pmt-libtorch " in told
     account = inside("getent", "passwd", "prefixmem").split(":")
     inside("getent", "passwd", "prefixmem-job")
     for name in ("pmt", "pmt-coordinator", "pmt-worker"):
@@ -175,7 +176,8 @@ def test_packages_are_installed_run_and_removed(packages, root):
     version = field(packages["pmt"], "Version")
     status.write_text(status.read_text().replace(f"Version: {version}\n", "Version: 99\n"))
     assert inside("dpkg-query", "-W", "-f=${Version}", "pmt-worker") == "99"
-    inside("/tmp/bundle/install.sh", *packages, network=False)
+    told = inside("/tmp/bundle/install.sh", *packages, network=False)
+    assert "Unpacking pmt-worker " in told and "Unpacking pmt-libtorch " not in told
     for name in packages:
         assert inside("dpkg-query", "-W", "-f=${Version}", name) == version, "it goes back too"
     check_service(root, inside, f"{account[2]}:{account[3]}")

@@ -31,11 +31,16 @@ def hold_folder(model, method, adapter, theirs, our_name=lambda name: name):
     measured.hold_gradient(model.name, method, ours, gradients.values())
 
 
-def hold_steps(model, method, ours, theirs, rate, **options):
-    """Our steps of a run against those that the reference makes from the same start."""
-    steps = reference.train(theirs, list(model.rows()), STEPS, rate, **options)
-    for step, (loss, norm) in zip(ours, steps, strict=True):
+def hold_losses(model, method, ours, theirs):
+    """Our steps of a run against the reference's (loss, gradient norm)."""
+    for step, (loss, norm) in zip(ours, theirs, strict=True):
         measured.hold_loss(model.name, method, step["loss"], loss, model.loss_bar)
         if step["step"] == 1:
             assert step["grad_norm"] == pytest.approx(norm, rel=model.loss_bar)
+
+
+def hold_steps(model, method, ours, theirs, rate, **options):
+    """Our steps of a run against those that the reference makes from the same start."""
+    steps = reference.train(theirs, list(model.rows()), STEPS, rate, **options)
+    hold_losses(model, method, ours, steps)
     assert ours[-1]["loss"] < 0.99 * ours[0]["loss"], "there was nothing to compare"

@@ -124,17 +124,17 @@ def train(model, rows, steps, rate, clip=0.0, schedule=("constant", 0), optimize
 
 
 @remembered
-def steps(make, folders, rows, count, rate, precise=True):
-    """[(loss, gradient norm)] of `count` steps of train() by what `make` makes of the folders: in
-    fp64, or in fp32 where that takes too much memory."""
-    model = make(*folders)
+def steps(make, arguments, rows, count, rate, precise=True):
+    """[(loss, gradient norm)] of `count` steps of train() by the model that `make` gives: in fp64,
+    or in fp32 where that takes too much memory."""
+    model = make(*arguments)
     return list(train(model.double() if precise else model, rows, count, rate))
 
 
 @remembered
-def continuation(folder, ids, count):
-    """`count` tokens, the likeliest each time, also behind the one that ends a text."""
-    model = load(folder, "sdpa")
+def continuation(make, arguments, ids, count):
+    """`count` tokens by that model, the likeliest each time, also behind one that ends a text."""
+    model = make(*arguments)
     model.generation_config.eos_token_id = None
     whole = model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=count)
     return whole[0, len(ids) :].tolist()

@@ -37,17 +37,10 @@ def in_folder(folder):
     return tensors
 
 
-def hold_losses(model, ours, theirs):
-    for step, (loss, norm) in zip(ours, theirs, strict=True):
-        measured.hold_loss(model.name, "full", step["loss"], loss, model.loss_bar)
-        if step["step"] == 1:
-            assert step["grad_norm"] == pytest.approx(norm, rel=model.loss_bar)
-
-
 def test_ten_steps(small, tmp_path):
     ours = train(small, tmp_path)
     theirs = reference.steps(reference.whole, [small.folder], list(small.rows()), STEPS, RATE)
-    hold_losses(small, ours, theirs)
+    comparing.hold_losses(small, "full", ours, theirs)
     assert ours[-1]["loss"] < 0.95 * ours[0]["loss"], "there was nothing to compare"
 
 
@@ -56,7 +49,8 @@ def test_clipping_and_decay_of_norms_that_multiply_with_one_more(model_named, tm
     ours = train(model, tmp_path, weight_decay=0.5, max_grad_norm=0.1)
     theirs = reference.whole(model.folder).double()
     rows = list(model.rows())
-    hold_losses(model, ours, reference.train(theirs, rows, STEPS, RATE, clip=0.1, decay=0.5))
+    steps = reference.train(theirs, rows, STEPS, RATE, clip=0.1, decay=0.5)
+    comparing.hold_losses(model, "full", ours, steps)
     saved = in_folder(tmp_path / "run" / "adapter")
     for name, parameter in theirs.named_parameters():
         if "norm" in name:
@@ -84,7 +78,7 @@ def test_steps_of_a_large_model(name, model_named, tmp_path):
     theirs = reference.steps(
         reference.whole, [model.folder], list(model.rows()), steps, rate, precise=False
     )
-    hold_losses(model, ours, theirs)
+    comparing.hold_losses(model, "full", ours, theirs)
     assert ours[-1]["loss"] < 0.95 * ours[0]["loss"], "there was nothing to compare"
     result, rows = tmp_path / "run" / "adapter", [ids for ids, _ in model.rows()]
     answer = programs.ask(result, rows, logits=0)
