@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 from faults import ALL, NoTarget
 from jobs import adapter_bytes
@@ -63,6 +64,27 @@ def schedule(faults, seed):
             yield fault, f"{seed} {turn} {fault.name}"
 
 
+class Result(NamedTuple):
+    """All that a job's training comes to."""
+
+    adapter: str
+    state_digest: str
+    metrics: list  # [(step, loss)]
+    losses: list  # the same, of the events
+
+
+def unlike(found, expected):
+    """Where two of a result's parts differ."""
+    if isinstance(found, str):
+        return f"{found} in place of {expected}"
+    pairs = zip(found, expected, strict=False)
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(found), len(expected)))
+    return (
+        f"{len(found)} entries in place of {len(expected)}, of which number {first} is "
+        f"{found[first : first + 3]} in place of {expected[first : first + 3]}"
+    )
+
+
 class Wound:
     """One fault, and how long the service took to get over it."""
 
@@ -96,7 +118,8 @@ class Chaos:
         adapter = hashlib.sha256(adapter_bytes(self.stage, job["id"], out)).hexdigest()
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         metrics = [(line["step"], line["loss"]) for line in lines]
-        return adapter, job["progress"]["state_digest"], metrics, told.losses(job["id"])
+        losses = sorted(told.losses(job["id"]).items())
+        return Result(adapter, job["progress"]["state_digest"], metrics, losses)
 
     def run_undisturbed(self):
         jobs = self.ledger.submit(self.spec)
@@ -163,7 +186,12 @@ class Chaos:
         for job, view in shown.items():
             assert told[job].state == "succeeded", f"{job}: {view.get('reason')}"
             expected = self.expected[view["trial"]["number"]]
-            assert self.result(view, told[job]) == expected, f"{job} came to something else"
+            found = self.result(view, told[job])
+            parts = zip(Result._fields, found, expected, strict=True)
+            other = "; ".join(
+                f"{name}: {unlike(*both)}" for name, *both in parts if both[0] != both[1]
+            )
+            assert found == expected, f"{job} came to something else: {other}"
         self.stage.check_nothing_leaks()
         return told
 

@@ -165,18 +165,14 @@ class Stage(Cluster):
         finally:
             database.close()
 
-    def blob(self, sha256):
-        (file,) = (self.data / "blobs").rglob(f"{sha256}*")
-        return file
-
     def checkpoints(self, job):
-        """Files in the store, the newest first."""
+        """Files in the store, the newest first; one that gives way meanwhile is left out."""
         rows = self.query(
             "SELECT sha256 FROM artifacts WHERE job_id = ? AND kind = 'checkpoint'"
             " ORDER BY step DESC, version DESC",
             job,
         )
-        return [self.blob(sha256) for (sha256,) in rows]
+        return [file for (sha256,) in rows for file in (self.data / "blobs").rglob(f"{sha256}*")]
 
     # ---- what is left when all jobs have ended
 
