@@ -15,6 +15,7 @@
 #include "coordinator/core/coordinator.h"
 #include "coordinator/core/find_job.h"
 #include "coordinator/core/memory.h"
+#include "coordinator/core/progress.h"
 #include "coordinator/core/trials.h"
 
 namespace prefixmem {
@@ -297,7 +298,8 @@ Status Coordinator::may_upload(const v1::AttemptId& id, v1::Artifact artifact) {
   return fence(id);
 }
 
-Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Artifact artifact) {
+Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Artifact artifact,
+                                               const std::string& state_digest) {
   artifact.set_attempt(id.attempt());
   *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
   PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));
@@ -308,7 +310,15 @@ Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Arti
     PM_TRY(Status(failure_));
     PM_TRY(fence(id));
     journal_.add(id.job_id(), artifact);
-    live_.jobs.at(id.job_id()).unwritten_files += 1;
+    LiveJob& job = live_.jobs.at(id.job_id());
+    job.unwritten_files += 1;
+    // One that took long may come after those of later steps.
+    const std::pair state(id.attempt(), artifact.step());
+    if (!state_digest.empty() && state >= job.state) {
+      job.state = state;
+      set_state(artifact.step(), state_digest, *job.record.job.mutable_progress());
+      journal_.job_changed(id.job_id());
+    }
     batch = journal_.number();
   }
   PM_TRY(make_durable(batch));

@@ -154,8 +154,10 @@ class Coordinator {
   // Whether this attempt may upload; FAILED_PRECONDITION for any but the job's current one. What is
   // in the store already may be uploaded again.
   Status may_upload(const v1::AttemptId& id, v1::Artifact artifact);
-  // Lists a blob that is in the store. As it is listed.
-  Result<v1::Artifact> add_artifact(const v1::AttemptId& id, v1::Artifact artifact);
+  // Lists a blob that is in the store. As it is listed. `state_digest`: that of a checkpoint, which
+  // becomes the job's with it; empty: it has none.
+  Result<v1::Artifact> add_artifact(const v1::AttemptId& id, v1::Artifact artifact,
+                                    const std::string& state_digest = "");
 
   // ---- for the clockwork
 

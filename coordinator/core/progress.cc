@@ -55,8 +55,7 @@ void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
 void apply(const v1::ArtifactEvent& artifact, v1::JobProgress& progress) {
   if (artifact.kind() == store::kBestAdapter) progress.set_best_adapter_step(artifact.step());
   if (artifact.state_digest().empty()) return;
-  progress.set_state_step(artifact.step());
-  progress.set_state_digest(artifact.state_digest());
+  set_state(artifact.step(), artifact.state_digest(), progress);
 }
 
 void apply(const v1::ResultEvent& result, v1::JobProgress& progress) {
@@ -86,6 +85,11 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
     default:
       return;
   }
+}
+
+void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress) {
+  progress.set_state_step(step);
+  progress.set_state_digest(digest);
 }
 
 }  // namespace prefixmem

@@ -1,6 +1,9 @@
 // What a trainer's event changes in the newest figures of its job.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "common/clock.h"
 #include "coordinator/store/records.h"
 
@@ -10,5 +13,8 @@ namespace prefixmem {
 // but for `record`. A repeated evaluation (after a retry) replaces the earlier one of its step,
 // and tokens of a step that is done again count once.
 void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record);
+
+// The newest checkpoint's step, and the digest of the state in it.
+void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress);
 
 }  // namespace prefixmem

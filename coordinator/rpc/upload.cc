@@ -18,6 +18,12 @@ namespace {
 
 constexpr const auto& kKinds = event::kNames<ArtifactEvent::Kind>;
 
+Status check_sha256(const std::string& name, const std::string& value) {
+  if (is_sha256(value)) return {};
+  return invalid_argument(fmt::format("{} is \"{}\"; allowed: 64 lower-case hexadecimal digits",
+                                      name, spec::shortened(value, 80)));
+}
+
 }  // namespace
 
 Status check_artifact(const v1::Artifact& artifact) {
@@ -31,11 +37,7 @@ Status check_artifact(const v1::Artifact& artifact) {
                                         spec::shortened(artifact.kind(), 80),
                                         event::all_names<ArtifactEvent::Kind>()));
   }
-  if (!is_sha256(artifact.sha256())) {
-    return invalid_argument(
-        fmt::format("artifact.sha256 is \"{}\"; allowed: 64 lower-case hexadecimal digits",
-                    spec::shortened(artifact.sha256(), 80)));
-  }
+  PM_TRY(check_sha256("artifact.sha256", artifact.sha256()));
   if (artifact.bytes() >= 0) return {};
   return invalid_argument(
       fmt::format("artifact.bytes is {}; allowed: at least 0", artifact.bytes()));
@@ -71,6 +73,9 @@ Status Upload::open(const v1::UploadHeader& header) {
   if (blob_) return failed_precondition("the header of an upload is sent once, first");
   header_ = header;
   PM_TRY(check_artifact(header.artifact()));
+  if (!header.state_digest().empty()) {
+    PM_TRY(check_sha256("state_digest", header.state_digest()));
+  }
   PM_TRY(context_.coordinator.may_upload(header.id(), header.artifact()));
   PM_ASSIGN(blob_, context_.coordinator.blobs().begin());
   return {};
@@ -96,7 +101,7 @@ Status Upload::complete() {
   }
   PM_TRY(blob_->finish(artifact.sha256()));
   PM_ASSIGN(*response_->mutable_artifact(),
-            context_.coordinator.add_artifact(header_.id(), artifact));
+            context_.coordinator.add_artifact(header_.id(), artifact, header_.state_digest()));
   return {};
 }
 

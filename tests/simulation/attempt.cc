@@ -26,12 +26,12 @@ int64_t number_after(const std::string& yaml, const std::string& key) {
 
 // As the RPC does with what is sent to it.
 Status store_file(Coordinator& coordinator, const v1::AttemptId& id, const v1::Artifact& artifact,
-                  const std::string& content) {
+                  const std::string& content, const std::string& state_digest) {
   PM_TRY(coordinator.may_upload(id, artifact));
   PM_ASSIGN(const auto blob, coordinator.blobs().begin());
   PM_TRY(blob->write(content));
   PM_TRY(blob->finish(artifact.sha256()));
-  return coordinator.add_artifact(id, artifact).status();
+  return coordinator.add_artifact(id, artifact, state_digest).status();
 }
 
 Result<std::string> fetch_file(Coordinator& coordinator, const std::string& job,
@@ -67,6 +67,8 @@ int64_t step_of(const std::string& content) {
   std::from_chars(content.data() + at, content.data() + content.size(), step);
   return step;
 }
+
+std::string state_digest_of(int64_t step) { return sha256_hex(std::to_string(step)); }
 
 std::string metrics_of(int64_t first, int64_t steps) {
   std::string lines;
@@ -181,6 +183,7 @@ void Attempt::append_artifact(const std::string& kind, const std::string& path) 
   artifact.set_kind(kind);
   artifact.set_path(path);
   artifact.set_step(step_);
+  if (kind == "checkpoint") artifact.set_state_digest(state_digest_of(step_));
   append(std::move(event));
 }
 
@@ -197,6 +200,9 @@ Attempt::File Attempt::file_of(const std::string& kind, const std::string& path,
   File file;
   if (kind == "checkpoint") {
     file.content = checkpoint_content(key_.first, step);
+    if (host_.world.sabotage != Sabotage::kAgentTellsStateLate) {
+      file.state_digest = state_digest_of(step);
+    }
   } else if (kind == "metrics") {
     file.content = metrics_of(plan_.first, step);
   } else {
@@ -240,7 +246,7 @@ void Attempt::upload(std::vector<File> files) {
   files.pop_back();
   host_.network.call(
       [id = id(), file](Coordinator& coordinator) {
-        return store_file(coordinator, id, file.artifact, file.content);
+        return store_file(coordinator, id, file.artifact, file.content, file.state_digest);
       },
       [this, self = shared_from_this(), file,
        left = std::move(files)](const Status& status) mutable {

@@ -30,6 +30,8 @@ int64_t step_of(const std::string& content);
 
 // The file that a trainer keeps: each step that counts, behind `first`, on a line.
 std::string metrics_of(int64_t first, int64_t steps);
+// Of what the job holds after that step.
+std::string state_digest_of(int64_t step);
 
 enum class StopKind { kCancel, kShutDown, kAbandon };
 
@@ -85,6 +87,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   struct File {
     v1::Artifact artifact;
     std::string content;
+    std::string state_digest = {};
   };
 
   void prepare_first(const std::function<void(const Status&)>& done);

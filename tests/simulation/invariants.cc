@@ -640,6 +640,10 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
     world_.broken("{} has succeeded, its files are not those of {} steps", job.id(),
                   job.spec().train().max_steps());
   }
+  if (job.progress().state_digest() != state_digest_of(train.max_steps())) {
+    world_.broken("{} has succeeded, its digest is of the state after step {}", job.id(),
+                  job.progress().state_step());
+  }
 }
 
 // No trial is lost or repeated.

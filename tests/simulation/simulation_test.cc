@@ -86,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{Sabotage::kAgentSkipsAnEvent, "that its attempt"},
                     Mistake{Sabotage::kAgentGoesOn, "which is not current"},
                     Mistake{Sabotage::kAgentFreesEarly, "runs gangs of"},
-                    Mistake{Sabotage::kAgentStartsAnew, "does step 1 in attempt"}));
+                    Mistake{Sabotage::kAgentStartsAnew, "does step 1 in attempt"},
+                    Mistake{Sabotage::kAgentTellsStateLate, "its digest is of the state"}));
 
 }  // namespace
 }  // namespace prefixmem::simulation

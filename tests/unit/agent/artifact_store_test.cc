@@ -20,7 +20,7 @@ class ArtifactStoreTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(make_folders(file_.parent_path()).ok()); }
   Status upload(std::stop_token stop = {}, const std::string& path = "checkpoints/step-5") {
-    const Artifact artifact{path, "checkpoint", 5, 0, ""};
+    const Artifact artifact{path, "checkpoint", 5, 0, "", "digest of the state"};
     return store_->upload({"job-a", 2}, artifact, folder_.path(), std::move(stop));
   }
   Status fetch(const std::string& digest) {
@@ -48,6 +48,7 @@ TEST_F(ArtifactStoreTest, SendsAFileInChunksAfterWhatItIs) {
   EXPECT_EQ(header.artifact().step(), 5);
   EXPECT_EQ(header.artifact().bytes(), static_cast<int64_t>(bytes.size()));
   EXPECT_EQ(header.artifact().sha256(), sha256_hex(bytes));
+  EXPECT_EQ(header.state_digest(), "digest of the state");
 }
 
 TEST_F(ArtifactStoreTest, OfAFileThatGrowsSendsWhatItNamed) {

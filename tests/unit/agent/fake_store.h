@@ -26,7 +26,9 @@ class FakeStore final : public ArtifactStore {
       if (!answer.ok()) return answer;
     }
     if (!bytes.ok()) return bytes.status();
-    uploads_.push_back(artifact.kind + " " + artifact.path + " " + *bytes);
+    const std::string& state = artifact.state_digest;
+    uploads_.push_back(artifact.kind + " " + artifact.path + " " + *bytes +
+                       (state.empty() ? "" : " of state " + state));
     return {};
   }
   Status fetch(const std::string& job_id, const Artifact& artifact,
@@ -41,7 +43,7 @@ class FakeStore final : public ArtifactStore {
     const MutexLock lock(mutex_);
     answers_ = answers;
   }
-  // "kind path content" in the order of arrival.
+  // "kind path content", with the digest of a checkpoint's state, in the order of arrival.
   std::vector<std::string> uploads() const {
     const MutexLock lock(mutex_);
     return uploads_;

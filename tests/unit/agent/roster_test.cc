@@ -289,13 +289,15 @@ rank = Rank()
 out = pathlib.Path(flag("--out"))
 (out / "metrics.jsonl").write_text("5 steps")
 (out / "checkpoints/step-5").write_text("weights")
-rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-5", "step": 5})
+rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-5", "step": 5,
+                    "state_digest": "d1"})
 (out / "result.json").write_text("{}")
 )");
   roster_->assign(assignment());
   EXPECT_TRUE(finish().status.ok());
   EXPECT_THAT(store_.uploads(),
-              ElementsAre("metrics metrics.jsonl 5 steps", "checkpoint checkpoints/step-5 weights",
+              ElementsAre("metrics metrics.jsonl 5 steps",
+                          "checkpoint checkpoints/step-5 weights of state d1",
                           "metrics metrics.jsonl 5 steps", "result result.json {}"));
 }
 

@@ -145,6 +145,25 @@ TEST_F(RpcWorkers, DamagedUploadsLeaveNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(incoming));
 }
 
+TEST_F(RpcWorkers, ACheckpointBringsTheDigestOfItsState) {
+  place();
+  auto checkpoint = header("abc");
+  checkpoint.mutable_artifact()->set_kind("checkpoint");
+  checkpoint.mutable_artifact()->set_step(20);
+  checkpoint.set_state_digest("c0ffee");
+  const auto refused = upload(checkpoint, {"abc"});
+  EXPECT_EQ(refused.error_code(), StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), HasSubstr("state_digest is \"c0ffee\""));
+  checkpoint.set_state_digest(sha256_hex("state"));
+  ASSERT_TRUE(upload(checkpoint, {"abc"}).ok());
+  v1::GetJobRequest request;
+  request.set_job(attempt_.job_id());
+  v1::Job job;
+  ASSERT_TRUE(jobs_->GetJob(call().get(), request, &job).ok());
+  EXPECT_EQ(job.progress().state_digest(), sha256_hex("state"));
+  EXPECT_EQ(job.progress().state_step(), 20);
+}
+
 TEST_F(RpcWorkers, OnlyTheCurrentAttemptUploads) {
   place();
   auto later = header("abc");

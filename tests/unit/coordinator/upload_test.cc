@@ -40,6 +40,30 @@ TEST_F(UploadTest, TheSameFileAgainKeepsItsFirstTime) {
   EXPECT_EQ(listed(), 1u);
 }
 
+// As where the worker was cut off between the two: the next attempt resumes from that checkpoint
+// and tells nothing of it.
+TEST_F(UploadTest, ACheckpointsDigestIsTheJobsThoughItsEventIsLost) {
+  ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), checkpoint(10), "c0ffee").ok());
+  ASSERT_TRUE(ended("w", "a/1", "UNAVAILABLE", "rank 0 is gone").ok());
+  ASSERT_TRUE(ended("w", "a/2", "OK").ok());
+  restart();
+  EXPECT_EQ(job("a").progress().state_digest(), "c0ffee");
+  EXPECT_EQ(job("a").progress().state_step(), 10);
+}
+
+// Its worker gave up waiting for an answer, sent it again and went on.
+TEST_F(UploadTest, ACheckpointThatComesLateDoesNotBringItsDigest) {
+  for (const int64_t step : {10, 20, 30, 10}) {
+    const std::string digest = "after " + std::to_string(step);
+    ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), checkpoint(step), digest).ok());
+  }
+  EXPECT_EQ(job("a").progress().state_digest(), "after 30");
+  ASSERT_TRUE(ended("w", "a/1", "UNAVAILABLE", "rank 0 is gone").ok());
+  ASSERT_TRUE(coordinator().add_artifact(attempt("a/2"), checkpoint(20), "anew").ok());
+  EXPECT_EQ(job("a").progress().state_digest(), "anew");
+  EXPECT_EQ(job("a").progress().state_step(), 20);
+}
+
 TEST_F(UploadTest, AnAttemptThatIsNotCurrentIsRefused) {
   ASSERT_TRUE(ended("w", "a/1", "UNAVAILABLE", "rank 0 is gone").ok());
   const std::string refusal =

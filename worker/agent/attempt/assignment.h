@@ -27,6 +27,7 @@ struct Artifact {
   int64_t step = 0;
   int64_t bytes = 0;
   std::string sha256;
+  std::string state_digest = {};  // ArtifactEvent's; only told with an upload
 };
 
 // What one attempt is to do.

@@ -52,6 +52,7 @@ v1::UploadArtifactRequest header_of(const AttemptKey& key, const Artifact& artif
   out->set_bytes(artifact.bytes);
   out->set_sha256(artifact.sha256);
   out->set_attempt(key.attempt);
+  header->set_state_digest(artifact.state_digest);
   return request;
 }
 
