@@ -70,6 +70,11 @@ int64_t step_of(const std::string& content) {
 
 std::string state_digest_of(int64_t step) { return sha256_hex(std::to_string(step)); }
 
+double loss_of(const std::string& job, int64_t step) {
+  return static_cast<double>(random_bits({text_key(job)}) >> 11) * 0x1p-53 +
+         1.0 / static_cast<double>(step);
+}
+
 std::string metrics_of(int64_t first, int64_t steps) {
   std::string lines;
   for (int64_t step = first + 1; step <= steps; ++step)
@@ -134,11 +139,13 @@ void Attempt::prepare_first(const std::function<void(const Status&)>& done) {
       done);
 }
 
-void Attempt::tell_phase() {
+// A checkpoint is written before the evaluation of its step, which whoever resumes does again.
+void Attempt::begin_training() {
   v1::TrainerEvent event;
   event.mutable_phase()->set_phase("training");
   event.mutable_phase()->set_total_steps(plan_.steps);
   append(std::move(event));
+  evaluate_if_due();
 }
 
 void Attempt::train_a_step() {
@@ -148,21 +155,22 @@ void Attempt::train_a_step() {
   step.set_step(step_);
   step.set_total_steps(plan_.steps);
   step.set_loss(1.0 / static_cast<double>(step_));
-  step.set_tokens(100);
+  step.set_tokens(kTokensOfStep);
   step.set_step_seconds(1);
   append(std::move(event));
-  if (plan_.eval_every > 0 && step_ % plan_.eval_every == 0) {
-    v1::TrainerEvent told;
-    v1::EvalEvent& eval = *told.mutable_eval();
-    eval.set_step(step_);
-    eval.set_metric("loss");
-    // Of the job and the step alone, as that of a deterministic trainer.
-    eval.set_value(static_cast<double>(random_bits({text_key(key_.first)}) >> 11) * 0x1p-53 +
-                   1.0 / static_cast<double>(step_));
-    append(std::move(told));
-  }
   const bool due = plan_.checkpoint_every > 0 && step_ % plan_.checkpoint_every == 0;
   if (due || finished_training()) write_checkpoint();
+  evaluate_if_due();
+}
+
+void Attempt::evaluate_if_due() {
+  if (step_ == plan_.first || plan_.eval_every == 0 || step_ % plan_.eval_every != 0) return;
+  v1::TrainerEvent event;
+  v1::EvalEvent& eval = *event.mutable_eval();
+  eval.set_step(step_);
+  eval.set_metric("loss");
+  eval.set_value(loss_of(key_.first, step_));
+  append(std::move(event));
 }
 
 void Attempt::write_checkpoint() {

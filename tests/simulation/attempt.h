@@ -32,6 +32,9 @@ int64_t step_of(const std::string& content);
 std::string metrics_of(int64_t first, int64_t steps);
 // Of what the job holds after that step.
 std::string state_digest_of(int64_t step);
+// What its evaluation finds there: always the same, as a deterministic trainer's.
+double loss_of(const std::string& job, int64_t step);
+constexpr int64_t kTokensOfStep = 100;
 
 enum class StopKind { kCancel, kShutDown, kAbandon };
 
@@ -59,7 +62,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   // Brings what to resume from, then calls back; a failure of it is the attempt's end.
   void prepare(const std::function<void(const Status&)>& done);
   int64_t step() const { return step_; }
-  void tell_phase();
+  void begin_training();
   bool finished_training() const { return step_ >= plan_.steps; }
   void train_a_step();
   void write_checkpoint();
@@ -90,6 +93,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     std::string state_digest = {};
   };
 
+  void evaluate_if_due();
   void prepare_first(const std::function<void(const Status&)>& done);
   int64_t appended() const { return static_cast<int64_t>(events_.size()); }
   void append(v1::TrainerEvent event);

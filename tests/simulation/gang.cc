@@ -40,7 +40,7 @@ void Gang::muster(const MemberPtr& member) {
 void Gang::begin(const MemberPtr& member) {
   member->trains = true;
   draw_fate(*member);
-  member->attempt->tell_phase();
+  member->attempt->begin_training();
   next_step(member);
 }
 

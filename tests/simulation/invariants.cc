@@ -486,6 +486,7 @@ void Invariants::check_ended_job(const v1::Job& job, Coordinator& coordinator) {
   if (job.pinned() != world_.ledger.jobs[job.id()].pinned) {
     world_.broken("{} is {}pinned", job.id(), job.pinned() ? "" : "not ");
   }
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) check_progress(job);
   if (job.has_files_remove_time()) return check_no_files(job, coordinator.reader());
   if (job.state() == v1::JOB_STATE_SUCCEEDED) check_files(job, coordinator);
 }
@@ -640,10 +641,39 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
     world_.broken("{} has succeeded, its files are not those of {} steps", job.id(),
                   job.spec().train().max_steps());
   }
-  if (job.progress().state_digest() != state_digest_of(train.max_steps())) {
+}
+
+// As without any fault.
+void Invariants::check_progress(const v1::Job& job) {
+  const auto& train = job.spec().train();
+  const v1::JobProgress& found = job.progress();
+  if (found.state_digest() != state_digest_of(train.max_steps())) {
     world_.broken("{} has succeeded, its digest is of the state after step {}", job.id(),
-                  job.progress().state_step());
+                  found.state_step());
   }
+  const int64_t first = train.has_continue_from() ? step_of(train.continue_from()) : 0;
+  v1::JobProgress expected;
+  expected.set_step(train.max_steps());
+  expected.set_total_steps(train.max_steps());
+  expected.set_tokens(kTokensOfStep * (train.max_steps() - first));
+  expected.set_state_step(train.max_steps());
+  const int64_t every = train.eval_every();
+  for (int64_t step = first + 1; every > 0 && step <= train.max_steps(); ++step) {
+    if (step % every != 0) continue;
+    v1::EvalEvent& eval = *expected.add_evals();
+    eval.set_step(step);
+    eval.set_metric("loss");
+    eval.set_value(loss_of(job.id(), step));
+  }
+  v1::JobProgress told;
+  told.set_step(found.step());
+  told.set_total_steps(found.total_steps());
+  told.set_tokens(found.tokens());
+  told.set_state_step(found.state_step());
+  *told.mutable_evals() = found.evals();
+  if (told.SerializeAsString() == expected.SerializeAsString()) return;
+  world_.broken("{} has succeeded with {} in place of {}", job.id(), told.ShortDebugString(),
+                expected.ShortDebugString());
 }
 
 // No trial is lost or repeated.

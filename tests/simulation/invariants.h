@@ -51,6 +51,7 @@ class Invariants {
   void check_training(const v1::Job& job, const std::vector<v1::JobEvent>& events);
   void check_history(const v1::Job& job, const std::vector<v1::JobEvent>& events);
   void check_cause(const v1::Job& job, int retries);
+  void check_progress(const v1::Job& job);
   void check_files(const v1::Job& job, Coordinator& coordinator);
   void check_no_files(const v1::Job& job, store::Reader& reader);
   void check_ended_sweep(const v1::Sweep& sweep, store::Reader& reader);
