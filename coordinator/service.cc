@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/persistent_id.h"
 #include "common/termination.h"
+#include "common/version.h"
 #include "coordinator/audit/audit_log.h"
 #include "coordinator/clockwork.h"
 #include "coordinator/core/coordinator.h"
@@ -229,10 +230,10 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options, c
   auto state = std::make_unique<State>();
   PM_TRY(guarded([&] { return state->set_up(options, clock); }));
   std::unique_ptr<Service> service(new Service(std::move(state)));
-  spdlog::info("gRPC{}{} on {}, page and metrics on http{}://{}/, store in {}",
-               options.tls.any() ? " with TLS" : "", options.auth == "tokens" ? " and tokens" : "",
-               service->grpc_address(), options.http_tls ? "s" : "", service->http_address(),
-               options.data_dir.string());
+  spdlog::info("version {}: gRPC{}{} on {}, page and metrics on http{}://{}/, store in {}",
+               version(), options.tls.any() ? " with TLS" : "",
+               options.auth == "tokens" ? " and tokens" : "", service->grpc_address(),
+               options.http_tls ? "s" : "", service->http_address(), options.data_dir.string());
   if (!options.s3.blobs.empty()) {
     spdlog::info("files in {}", service->state_->store->blobs().place());
   }

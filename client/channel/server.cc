@@ -175,6 +175,11 @@ Result<v1::ListWorkersResponse> Server::workers() {
               v1::ListWorkersRequest());
 }
 
+Result<v1::GetVersionResponse> Server::version() {
+  return call(*connection_, *connection_->stub, &v1::JobService::Stub::GetVersion,
+              v1::GetVersionRequest());
+}
+
 Result<v1::ListTenantsResponse> Server::tenants() {
   return call(*connection_, *connection_->stub, &v1::JobService::Stub::ListTenants,
               v1::ListTenantsRequest());

@@ -30,6 +30,7 @@ const std::vector<MethodPolicy>& policies() {
       {"prefixmem.v1.JobService/UncordonWorker", Access::kAdmin, true},
       {"prefixmem.v1.JobService/ListTenants", Access::kViewer, false},
       {"prefixmem.v1.JobService/SetTenant", Access::kAdmin, true},
+      {"prefixmem.v1.JobService/GetVersion", Access::kViewer, false},
       {"prefixmem.v1.WorkerService/Connect", Access::kWorker, true},
       {"prefixmem.v1.WorkerService/UploadArtifact", Access::kWorker, true},
       {"prefixmem.v1.WorkerService/FetchArtifact", Access::kWorker, false},

@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "common/version.h"
 #include "coordinator/metrics/overview_families.h"
 
 namespace prefixmem {
@@ -58,6 +59,12 @@ Metrics::Metrics()
                         .Name("prefixmem_provisioner_errors_total")
                         .Help("What the batch system was asked in vain: list, submit or cancel.")
                         .Register(registry_)) {
+  prometheus::BuildGauge()
+      .Name("prefixmem_coordinator_build_info")
+      .Help("Always 1; the version is in the label.")
+      .Register(registry_)
+      .Add({{"version", std::string(version())}})
+      .Set(1);
   // There from the start, so that the first rise of each is one.
   for (const char* state : {"succeeded", "cancelled"}) ended_.Add({{"state", state}, {"code", ""}});
   for (const std::string_view code : kCodeNames) {

@@ -6,6 +6,7 @@
 #include "common/proto/spec_proto.h"
 #include "common/spec/spec_io.h"
 #include "common/spec/utf8.h"
+#include "common/version.h"
 #include "coordinator/core/find_job.h"
 #include "coordinator/core/sweep_results.h"
 #include "coordinator/rpc/blob_source.h"
@@ -265,6 +266,16 @@ grpc::ServerUnaryReactor* JobService::SetTenant(grpc::CallbackServerContext* cal
                                                 v1::Tenant* response) {
   return reply(context_, call, response,
                [=, this] { return context_.coordinator.set_tenant(*request); });
+}
+
+grpc::ServerUnaryReactor* JobService::GetVersion(grpc::CallbackServerContext* call,
+                                                 const v1::GetVersionRequest*,
+                                                 v1::GetVersionResponse* response) {
+  return reply(context_, call, response, []() -> Result<v1::GetVersionResponse> {
+    v1::GetVersionResponse running;
+    running.set_version(std::string(version()));
+    return running;
+  });
 }
 
 grpc::ServerWriteReactor<v1::JobEvent>* JobService::WatchJob(grpc::CallbackServerContext* call,

@@ -66,6 +66,9 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* SetTenant(grpc::CallbackServerContext* call,
                                       const v1::SetTenantRequest* request,
                                       v1::Tenant* response) override;
+  grpc::ServerUnaryReactor* GetVersion(grpc::CallbackServerContext* call,
+                                       const v1::GetVersionRequest* request,
+                                       v1::GetVersionResponse* response) override;
   grpc::ServerWriteReactor<v1::JobEvent>* WatchJob(grpc::CallbackServerContext* call,
                                                    const v1::WatchJobRequest* request) override;
   grpc::ServerWriteReactor<v1::LogLine>* StreamLogs(grpc::CallbackServerContext* call,

@@ -145,6 +145,12 @@ def test_tenants_as_values(service, client):
     ]
 
 
+def test_the_coordinators_version(service, client):
+    running = job_service_pb2.GetVersionResponse(version="0.2.0+x")
+    service.answers["GetVersion"] = lambda _: running
+    assert client.coordinator_version() == "0.2.0+x"
+
+
 def test_listing_reads_every_page(service, client):
     def answer(request):
         first = int(request.page_token or 0)

@@ -166,6 +166,12 @@ TEST(Version, InBothForms) {
   EXPECT_EQ(pmt.run_as_is({"--version"}).out, "pmt " + number + "\n");
 }
 
+TEST(Version, OfTheCoordinatorThatRuns) {
+  Pmt pmt;
+  EXPECT_EQ(pmt.run({"version", "--coordinator"}).out, "pmt-coordinator 0.0.1+fake\n");
+  EXPECT_EQ(pmt.run({"version", "--coordinator", "-o", "json"}).json()["version"], "0.0.1+fake");
+}
+
 TEST(Explain, PrintsTheKeys) {
   Pmt pmt;
   const Outcome one = pmt.run_as_is({"explain", "train.schedule"});

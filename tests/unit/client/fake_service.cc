@@ -364,6 +364,12 @@ grpc::Status FakeService::UncordonWorker(grpc::ServerContext*,
   return change_worker(request->worker(), "connected", response);
 }
 
+grpc::Status FakeService::GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
+                                     v1::GetVersionResponse* response) {
+  response->set_version("0.0.1+fake");
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeService::ListTenants(grpc::ServerContext*, const v1::ListTenantsRequest*,
                                       v1::ListTenantsResponse* response) {
   for (const v1::Tenant& tenant : tenants) *response->add_tenants() = tenant;

@@ -117,6 +117,8 @@ class FakeService final : public v1::JobService::Service {
   grpc::Status UncordonWorker(grpc::ServerContext*, const v1::UncordonWorkerRequest* request,
                               v1::Worker* response) override;
 
+  grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
+                          v1::GetVersionResponse* response) override;
   grpc::Status ListTenants(grpc::ServerContext*, const v1::ListTenantsRequest*,
                            v1::ListTenantsResponse* response) override;
   // Adds it.

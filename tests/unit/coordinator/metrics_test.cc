@@ -29,10 +29,11 @@ TEST(Metrics, EveryFamilyIsThereFromTheStart) {
   const std::string text = metrics.text({});
   for (const char* family :
        {"prefixmem_job_wait_seconds histogram", "prefixmem_job_run_seconds histogram",
-        "prefixmem_store_commit_seconds histogram", "prefixmem_events_committed_total counter",
-        "prefixmem_jobs gauge", "prefixmem_queue_depth gauge", "prefixmem_workers gauge",
-        "prefixmem_worker_slots gauge", "prefixmem_worker_used_slots gauge",
-        "prefixmem_worker_gangs gauge", "prefixmem_worker_heartbeat_age_seconds gauge"}) {
+        "prefixmem_coordinator_build_info gauge", "prefixmem_store_commit_seconds histogram",
+        "prefixmem_events_committed_total counter", "prefixmem_jobs gauge",
+        "prefixmem_queue_depth gauge", "prefixmem_workers gauge", "prefixmem_worker_slots gauge",
+        "prefixmem_worker_used_slots gauge", "prefixmem_worker_gangs gauge",
+        "prefixmem_worker_heartbeat_age_seconds gauge"}) {
     EXPECT_THAT("\n" + text, HasSubstr("\n# TYPE " + std::string(family) + "\n"));
   }
 }

@@ -6,6 +6,7 @@
 
 #include "common/files.h"
 #include "common/tls/credentials.h"
+#include "common/version.h"
 #include "prefixmem/v1/admin_service.grpc.pb.h"
 #include "tests/unit/coordinator/tokens.h"
 
@@ -62,6 +63,13 @@ TEST_F(Tokens, AJobIsOfItsSubmittersTenantWhateverItsSpecSays) {
   ASSERT_EQ(listed.tenants_size(), 2);
   EXPECT_EQ(listed.tenants(1).name(), "vision");
   EXPECT_EQ(listed.tenants(1).queued_jobs(), 1);
+}
+
+TEST_F(Tokens, AViewerMayAskForTheVersion) {
+  jobs_ = v1::JobService::NewStub(dial(create("eve", v1::ROLE_VIEWER, "default").secret()));
+  v1::GetVersionResponse running;
+  ASSERT_TRUE(jobs_->GetVersion(call().get(), {}, &running).ok());
+  EXPECT_EQ(running.version(), version());
 }
 
 TEST_F(Tokens, WhatIsOfAnotherTenantIsStoppedByAdminsAlone) {

@@ -272,6 +272,11 @@ class Client:
         request = job_service_pb2.UncordonWorkerRequest(worker=worker_id)
         return values.worker_of(self._channel.call("UncordonWorker", request))
 
+    def coordinator_version(self) -> str:
+        """Of the coordinator that answers, e.g. "0.1.0+202611302045.g5a1ea7c"."""
+        request = job_service_pb2.GetVersionRequest()
+        return self._channel.call("GetVersion", request).version
+
     def tenants(self) -> list[Tenant]:
         """Who shares the slots, by name: shares, quotas, and what they use of them."""
         response = self._channel.call("ListTenants", job_service_pb2.ListTenantsRequest())
