@@ -161,7 +161,12 @@ class Chaos:
                 fault.strike(self.stage, random.Random(numbers))
                 break
             except NoTarget:
-                self.ledger.wait_for_news(RECOVERY_SECONDS)
+                seen = self.ledger.news
+                self.ledger.wait(
+                    lambda seen=seen: self.hungry() or self.ledger.news > seen,
+                    RECOVERY_SECONDS,
+                    "another event",
+                )
         self.wounds.append(wound)
         self.ledger.wait(lambda: self.recovered(wound), RECOVERY_SECONDS, f"recovery: {fault.name}")
         wound.seconds = time.monotonic() - began

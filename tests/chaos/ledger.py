@@ -131,7 +131,3 @@ class Ledger:
         if not found:
             raise TimeoutError(f"{what}: not within {seconds} s")
         return found
-
-    def wait_for_news(self, seconds):
-        before = self.news
-        self.wait(lambda: self.news > before, seconds, "another event")
