@@ -16,10 +16,20 @@ void begin_attempt(JobView& view, int attempt) {
   view.step_seconds = 0;
 }
 
-// Those to come in this attempt, where its job evaluates at all: the last one ends it.
+// Those to come, where its job evaluates at all: behind a step whose turn it is, and the last one.
 int64_t evaluations_left(const JobView& view) {
+  const bool done = view.eval->step() == view.step;
+  if (view.step >= view.total_steps) return done ? 0 : 1;
   if (view.eval_every <= 0) return 1;
-  return (view.total_steps - 1) / view.eval_every - view.step / view.eval_every + 1;
+  const int64_t behind = done ? view.step : view.step - 1;
+  return (view.total_steps - 1) / view.eval_every - behind / view.eval_every + 1;
+}
+
+void set_eta(JobView& view) {
+  if (view.step_seconds <= 0) return;
+  const auto left = static_cast<double>(std::max<int64_t>(0, view.total_steps - view.step));
+  view.eta = left * view.step_seconds / static_cast<double>(view.steps_seen);
+  if (view.eval) *view.eta += static_cast<double>(evaluations_left(view)) * view.eval->seconds();
 }
 
 void add_step(JobView& view, const v1::StepEvent& step) {
@@ -32,11 +42,12 @@ void add_step(JobView& view, const v1::StepEvent& step) {
   view.step_seconds += step.step_seconds();
   if (view.step_seconds <= 0) return;
   view.rate = static_cast<double>(view.tokens) / view.step_seconds;
-  const auto left = static_cast<double>(std::max<int64_t>(0, view.total_steps - view.step));
-  view.eta = left * view.step_seconds / static_cast<double>(view.steps_seen);
-  if (view.eval && left > 0) {
-    *view.eta += static_cast<double>(evaluations_left(view)) * view.eval->seconds();
-  }
+  set_eta(view);
+}
+
+void add_eval(JobView& view, const v1::EvalEvent& eval) {
+  view.eval = eval;
+  set_eta(view);
 }
 
 void add_phase(JobView& view, const v1::PhaseEvent& phase) {
@@ -67,7 +78,7 @@ JobView updated(JobView view, const v1::JobEvent& event) {
   const v1::TrainerEvent& trainer = event.trainer();
   if (trainer.has_phase()) add_phase(view, trainer.phase());
   if (trainer.has_step()) add_step(view, trainer.step());
-  if (trainer.has_eval()) view.eval = trainer.eval();
+  if (trainer.has_eval()) add_eval(view, trainer.eval());
   return view;
 }
 

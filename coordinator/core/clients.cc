@@ -95,7 +95,9 @@ Result<Coordinator::Planned> Coordinator::plan(const JobSpec& submitted, const s
   PM_ASSIGN(planned.jobs, first_jobs(planned.spec, planned.sweep, origin));
   for (LiveJob& job : planned.jobs) job.record.job.set_tenant(tenant);
   // For trials to come, which are not to wait for it.
-  for (const auto& [key, value] : planned.inputs) models_.of(value);
+  for (const auto& [key, value] : planned.inputs) {
+    if (key == "model") models_.of(value);
+  }
   predict_memory(planned.jobs, config_.scheduler, told, models_);
   return planned;
 }

@@ -48,18 +48,26 @@ TEST(JobView, ANewAttemptMeasuresItsSpeedAnew) {
 
 TEST(JobView, ExpectsAsManyEvaluationsAsAreToCome) {
   v1::Job job = make_job("job-1", "banking", v1::JOB_STATE_QUEUED);
-  const auto eta_at = [&](int64_t step) {
-    v1::JobEvent evaluated = step_event("job-1", 3, 1);
-    evaluated.mutable_trainer()->mutable_eval()->set_seconds(10);
-    return *updated(updated(view_of(job), evaluated), step_event("job-1", 4, step)).eta;
+  v1::JobEvent evaluated = step_event("job-1", 3, 1);
+  evaluated.mutable_trainer()->mutable_eval()->set_seconds(10);
+  const auto view_at = [&](int64_t step) {
+    return updated(updated(view_of(job), evaluated), step_event("job-1", 4, step));
+  };
+  const auto eta_at = [&](int64_t step) { return *view_at(step).eta; };
+  const auto eta_evaluated_at = [&](int64_t step) {
+    v1::JobEvent again = evaluated;
+    again.mutable_trainer()->mutable_eval()->set_step(step);
+    return *updated(view_at(step), again).eta;
   };
   EXPECT_EQ(eta_at(2), 11.0) << "two steps and the evaluation at the end";
   job.mutable_spec()->mutable_train()->set_eval_every(2);
-  EXPECT_EQ(eta_at(1), 21.5) << "those after steps 2 and 4";
-  EXPECT_EQ(eta_at(2), 11.0);
+  EXPECT_EQ(eta_at(1), 21.5) << "those behind steps 2 and 4";
+  EXPECT_EQ(eta_at(2), 21.0) << "the same";
+  EXPECT_EQ(eta_evaluated_at(2), 11.0);
   job.mutable_spec()->mutable_train()->set_eval_every(3);
-  EXPECT_EQ(eta_at(2), 21.0) << "after step 3 and at the end";
-  EXPECT_EQ(eta_at(4), 0.0) << "nothing is known to be left";
+  EXPECT_EQ(eta_at(2), 21.0) << "behind step 3 and at the end";
+  EXPECT_EQ(eta_at(4), 10.0) << "that of the last step";
+  EXPECT_EQ(eta_evaluated_at(4), 0.0);
 }
 
 TEST(JobView, StepsWithoutATimeHaveNoSpeed) {
