@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -66,5 +67,12 @@ extern "C" long syscall(long number, ...) noexcept {
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const long result = kernel()(SYS_clock_gettime, clock, time);
   if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += offset();
+  return static_cast<int>(result);
+}
+
+// By which Abseil's waits for a time know when they began.
+extern "C" int gettimeofday(timeval* time, void* zone) noexcept {
+  const long result = kernel()(SYS_gettimeofday, time, zone);
+  if (result == 0 && time != nullptr) time->tv_sec += offset();
   return static_cast<int>(result);
 }
