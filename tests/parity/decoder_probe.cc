@@ -1,5 +1,7 @@
-// decoder_probe MODEL OUT: answers the JSON object on its input with tensors in the file OUT.
-//   {"rows": [{"ids": [id, …], "prompt": n}, …],   one ragged batch, in fp32
+// decoder_probe: answers each line of its input, a JSON object, with tensors in a file that it
+// names, and then a line of its output; a question that has no answer ends it.
+//   {"model": DIR, "out": FILE,
+//    "rows": [{"ids": [id, …], "prompt": n}, …],   one ragged batch, in fp32
 //    "adapter": DIR,       optional: takes part in all that follows
 //    "full": true,         instead: every weight is trained
 //    "logits": first,      optional: logits.{row} [tokens - first, vocabulary], from there on
@@ -122,25 +124,28 @@ void add_greedy(const Probe& probe, int64_t count, Tensors& answer) {
   }
 }
 
-Status run(const std::filesystem::path& model, const std::filesystem::path& out) {
-  const json question = json::parse(std::cin);
-  PM_ASSIGN(const Probe probe, load(model, question));
+Status answer_to(const json& question) {
+  PM_ASSIGN(const Probe probe, load(question.at("model").get<std::string>(), question));
   Tensors answer;
   if (question.contains("logits")) add_logits(probe, question["logits"], answer);
   if (question.value("gradient", false)) add_gradient(probe, objective_of(question), answer);
   if (question.contains("greedy")) add_greedy(probe, question["greedy"], answer);
-  return write_safetensors(out, answer, {});
+  return write_safetensors(question.at("out").get<std::string>(), answer, {});
+}
+
+Status answer_all() {
+  for (std::string line; std::getline(std::cin, line);) {
+    PM_TRY(answer_to(json::parse(line)));
+    std::cout << "answered" << std::endl;
+  }
+  return {};
 }
 
 }  // namespace
 }  // namespace prefixmem::trainer
 
-int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::cerr << "usage: decoder_probe MODEL OUT < QUESTION\n";
-    return 2;
-  }
-  const prefixmem::Status status = prefixmem::trainer::run(argv[1], argv[2]);
+int main() {
+  const prefixmem::Status status = prefixmem::trainer::answer_all();
   if (!status.ok()) std::cerr << status.to_string() << "\n";
   return exit_code(status);
 }

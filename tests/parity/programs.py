@@ -1,5 +1,6 @@
 """pmt-trainer and decoder_probe as these tests run them."""
 
+import functools
 import json
 import os
 import pathlib
@@ -12,10 +13,34 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PREFIXMEM_BUILD", REPO / "build"))
 
 
-def run(program, *arguments, text=None):
+def built(*path):
+    program = BUILD.joinpath(*path)
     assert program.exists(), f"{program} is not built; PREFIXMEM_BUILD names the build folder"
-    done = subprocess.run([program, *arguments], input=text, capture_output=True, text=True)
+    return program
+
+
+def run(program, *arguments):
+    done = subprocess.run([built("bin", program), *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@functools.cache
+def decoder_probe():
+    """One for all questions: most of the time of a question was the start of the program."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([built("tests", "decoder_probe")], text=True, **pipes)
+
+
+def answer(question):
+    """Has decoder_probe answer it."""
+    probe, said = decoder_probe(), ""
+    print(json.dumps(question, default=str), file=probe.stdin, flush=True)
+    for line in probe.stdout:
+        if line == "answered\n":
+            return
+        said += line
+    decoder_probe.cache_clear()
+    raise AssertionError(f"{question}: decoder_probe ended with {probe.wait()}: {said}")
 
 
 def ask(model, rows, **question):
@@ -24,7 +49,7 @@ def ask(model, rows, **question):
     question["rows"] = [{"ids": ids, "prompt": prompt} for ids, prompt in rows]
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "answer.safetensors"
-        run(BUILD / "tests" / "decoder_probe", model, out, text=json.dumps(question, default=str))
+        answer({"model": model, "out": out, **question})
         return load_file(out)
 
 
@@ -43,5 +68,5 @@ def train(model, texts, method, out, **settings):
         "resources": {"device": "cpu", "threads": 1},
     }
     (out / "job.yaml").write_text(json.dumps(spec))
-    run(BUILD / "bin" / "pmt-trainer", out / "job.yaml", "--out", out)
+    run("pmt-trainer", out / "job.yaml", "--out", out)
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]

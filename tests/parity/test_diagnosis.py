@@ -30,7 +30,7 @@ ROWS = [
 def ours(model, adapter, out):
     texts = [argument for row in ROWS for argument in ("--text", row)]
     arguments = ["diagnose", adapter, "--model", model.folder, "--out", out, *texts]
-    programs.run(programs.BUILD / "bin" / "pmt-adapter", *arguments)
+    programs.run("pmt-adapter", *arguments)
     return json.loads(out.read_text())
 
 

@@ -16,7 +16,7 @@ def test_a_merged_model_gives_the_logits_of_the_adapter(variant, model_named, tm
     start = test_lora.write_with_peft(model, variant, tmp_path / "start")
     test_lora.train(model, variant, start, tmp_path / "run")
     adapter, merged = tmp_path / "run" / "adapter", tmp_path / "merged"
-    programs.run(programs.BUILD / "bin" / "pmt-adapter", "export", adapter, "--out", merged)
+    programs.run("pmt-adapter", "export", adapter, "--out", merged)
 
     rows = model.token_rows([1, 7, 60])
     theirs = list(reference.logits(reference.load(merged).double(), rows))

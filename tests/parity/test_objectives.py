@@ -124,7 +124,7 @@ def train(model, method, objective, out, **settings):
         "resources": {"device": "cpu", "threads": 1},
     }
     (out / "job.yaml").write_text(json.dumps(spec))
-    programs.run(programs.BUILD / "bin" / "pmt-trainer", out / "job.yaml", "--out", out)
+    programs.run("pmt-trainer", out / "job.yaml", "--out", out)
     return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
 
