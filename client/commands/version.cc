@@ -10,18 +10,17 @@
 namespace prefixmem::client {
 namespace {
 
-Result<int> print_version(Session& session, const std::string& program, std::string number) {
-  PM_TRY(session.print(session.json()
-                           ? nlohmann::json{{"version", std::move(number)}}.dump(2) + "\n"
-                           : program + " " + number + "\n"));
+Result<int> print_version(Session& session, const std::string& program, const std::string& number) {
+  PM_TRY(session.print(session.json() ? nlohmann::json{{"version", number}}.dump(2) + "\n"
+                                      : program + " " + number + "\n"));
   return kExitDone;
 }
 
 Result<int> print_versions(Session& session, bool coordinator) {
   if (!coordinator) return print_version(session, "pmt", std::string(version()));
   PM_ASSIGN(Server * server, session.server());
-  PM_ASSIGN(auto running, server->version());
-  return print_version(session, "pmt-coordinator", std::move(*running.mutable_version()));
+  PM_ASSIGN(const auto running, server->version());
+  return print_version(session, "pmt-coordinator", running.version());
 }
 
 }  // namespace

@@ -73,6 +73,6 @@ extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
 // By which Abseil's waits for a time know when they began.
 extern "C" int gettimeofday(timeval* time, void* zone) noexcept {
   const long result = kernel()(SYS_gettimeofday, time, zone);
-  if (result == 0 && time != nullptr) time->tv_sec += offset();
+  if (result == 0) time->tv_sec += offset();
   return static_cast<int>(result);
 }
