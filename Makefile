@@ -4,7 +4,7 @@ JOBS ?= $(shell nproc)
 # Entries of ctest at once: end-to-end tests wait for half of their time.
 TESTS ?= $(shell echo $$(($(JOBS) + 1)))
 # Threads that wait leave the cores to other entries.
-QUIETLY := OMP_WAIT_POLICY=PASSIVE
+PASSIVE_WAITS := OMP_WAIT_POLICY=PASSIVE
 MODEL ?=
 PYTHON := .deps/venv/bin/python
 MODEL_FOLDER = $(or $(MODEL),"$$($(PYTHON) scripts/fetch_model.py gemma3-270m)")
@@ -35,7 +35,7 @@ lint: configure
 	scripts/lint.sh $(BUILD)
 
 test: lint build
-	$(QUIETLY) ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(TESTS)
+	$(PASSIVE_WAITS) ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --timeout 900 --parallel $(TESTS)
 
 test-upgrade: build
 	tests/e2e/upgrade.sh $(BUILD) $(REF)

@@ -52,7 +52,7 @@ class Server {
   Result<v1::Worker> cordon(const std::string& worker_id);
   Result<v1::Worker> drain(const std::string& worker_id);
   Result<v1::Worker> uncordon(const std::string& worker_id);
-  // Of the coordinator. UNIMPLEMENTED where it is older than the call.
+  // Of the coordinator. INTERNAL where it is older than the call.
   Result<v1::GetVersionResponse> version();
   Result<v1::ListTenantsResponse> tenants();
   Result<v1::Tenant> set_tenant(const v1::SetTenantRequest& request);

@@ -12,13 +12,14 @@ void begin_attempt(JobView& view, int attempt) {
   view.phase.clear();
   view.rate.reset();
   view.eta.reset();
+  view.evaluated_step = -1;
   view.steps_seen = view.tokens = 0;
   view.step_seconds = 0;
 }
 
 // Those to come, where its job evaluates at all: behind a step whose turn it is, and the last one.
 int64_t evaluations_left(const JobView& view) {
-  const bool done = view.eval->step() == view.step;
+  const bool done = view.evaluated_step == view.step;
   if (view.step >= view.total_steps) return done ? 0 : 1;
   if (view.eval_every <= 0) return 1;
   const int64_t behind = done ? view.step : view.step - 1;
@@ -47,6 +48,7 @@ void add_step(JobView& view, const v1::StepEvent& step) {
 
 void add_eval(JobView& view, const v1::EvalEvent& eval) {
   view.eval = eval;
+  view.evaluated_step = eval.step();
   set_eta(view);
 }
 

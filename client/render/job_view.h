@@ -25,6 +25,7 @@ struct JobView {
   int64_t eval_every = 0;  // steps; 0: only at the end
 
   // Of this attempt.
+  int64_t evaluated_step = -1;  // the last one
   int64_t steps_seen = 0;
   int64_t tokens = 0;
   double step_seconds = 0;

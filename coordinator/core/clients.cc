@@ -305,26 +305,25 @@ Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Arti
   artifact.set_attempt(id.attempt());
   *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
   PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));
-  if (same) return *std::move(same);
+  if (same && state_digest.empty()) return *std::move(same);
   int64_t batch = 0;
   {
     const MutexLock lock(mutex_);
     PM_TRY(Status(failure_));
-    PM_TRY(fence(id));
-    journal_.add(id.job_id(), artifact);
+    const Status current = fence(id);
+    if (same && !current.ok()) return *std::move(same);
+    PM_TRY(Status(current));
     LiveJob& job = live_.jobs.at(id.job_id());
-    job.unwritten_files += 1;
-    // One that took long may come after those of later steps.
-    const std::pair state(id.attempt(), artifact.step());
-    if (!state_digest.empty() && state >= job.state) {
-      job.state = state;
-      set_state(artifact.step(), state_digest, *job.record.job.mutable_progress());
-      journal_.job_changed(id.job_id());
+    if (!same) {
+      journal_.add(id.job_id(), artifact);
+      job.unwritten_files += 1;
     }
+    set_state(artifact.step(), state_digest, *job.record.job.mutable_progress());
+    if (!state_digest.empty()) journal_.job_changed(id.job_id());
     batch = journal_.number();
   }
   PM_TRY(make_durable(batch));
-  return artifact;
+  return same ? *std::move(same) : artifact;
 }
 
 Status Coordinator::fence(const v1::AttemptId& id) {

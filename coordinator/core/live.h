@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -30,9 +29,8 @@ struct LiveJob {
   std::map<std::string, std::string> gone = {};
   std::set<std::string> after = {};  // ids of jobs that are to succeed first
   int unwritten_files = 0;  // listed, but not in the store yet: it is not to resume without them
-  std::pair<int, int64_t> state = {};  // attempt and step of the last state digest that came
-  int64_t turn = 0;                    // scheduler::Job::turn; a restart hands them out anew
-  std::string avoid = {};              // scheduler::Job::avoid, which a restart forgets
+  int64_t turn = 0;         // scheduler::Job::turn; a restart hands them out anew
+  std::string avoid = {};   // scheduler::Job::avoid, which a restart forgets
 };
 
 struct LiveTenant {

@@ -54,7 +54,6 @@ void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
 
 void apply(const v1::ArtifactEvent& artifact, v1::JobProgress& progress) {
   if (artifact.kind() == store::kBestAdapter) progress.set_best_adapter_step(artifact.step());
-  if (artifact.state_digest().empty()) return;
   set_state(artifact.step(), artifact.state_digest(), progress);
 }
 
@@ -88,6 +87,7 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
 }
 
 void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress) {
+  if (digest.empty() || step < progress.state_step()) return;
   progress.set_state_step(step);
   progress.set_state_digest(digest);
 }

@@ -14,7 +14,8 @@ namespace prefixmem {
 // and tokens of a step that is done again count once.
 void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record);
 
-// The newest checkpoint's step, and the digest of the state in it.
+// The digest of the state in a checkpoint of that step; of one before the newest, which may come
+// late, it is not the job's.
 void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress);
 
 }  // namespace prefixmem

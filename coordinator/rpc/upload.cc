@@ -24,6 +24,16 @@ Status check_sha256(const std::string& name, const std::string& value) {
                                       name, spec::shortened(value, 80)));
 }
 
+// Empty: there is none.
+Status check_state_digest(const v1::UploadHeader& header) {
+  if (header.state_digest().empty()) return {};
+  if (header.artifact().kind() == "checkpoint") {
+    return check_sha256("state_digest", header.state_digest());
+  }
+  return invalid_argument("state_digest is given with an artifact of kind " +
+                          header.artifact().kind() + "; allowed: with a checkpoint");
+}
+
 }  // namespace
 
 Status check_artifact(const v1::Artifact& artifact) {
@@ -73,9 +83,7 @@ Status Upload::open(const v1::UploadHeader& header) {
   if (blob_) return failed_precondition("the header of an upload is sent once, first");
   header_ = header;
   PM_TRY(check_artifact(header.artifact()));
-  if (!header.state_digest().empty()) {
-    PM_TRY(check_sha256("state_digest", header.state_digest()));
-  }
+  PM_TRY(check_state_digest(header));
   PM_TRY(context_.coordinator.may_upload(header.id(), header.artifact()));
   PM_ASSIGN(blob_, context_.coordinator.blobs().begin());
   return {};

@@ -76,7 +76,10 @@ def make_wheel(folder, version):
         shutil.copytree(REPO / "clients" / "python", source, ignore=LEFT_OUT)
         for file, name in (("pyproject.toml", "version"), ("prefixmem/__init__.py", "__version__")):
             text = (source / file).read_text()
-            told = re.sub(f'^{name} = ".*"$', f'{name} = "{version}"', text, flags=re.MULTILINE)
+            line = rf'^{name} = ".*"$'
+            told, lines = re.subn(line, f'{name} = "{version}"', text, flags=re.MULTILINE)
+            if lines != 1:
+                raise LookupError(f"{file} has {lines} lines like {line}; allowed: one")
             (source / file).write_text(told)
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
         run(*pip, "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, source)

@@ -33,8 +33,8 @@ apt() {
     -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 "$@"
 }
 apt update
-# As they are in the bundle, whether what is there is of that version, older or newer; LibTorch, of gigabytes,
-# where another is there or none.
+# As they are in the bundle, whether what is there is of that version, older or newer; LibTorch only
+# where it is of another version or not there: it takes gigabytes.
 in_bundle() { dpkg-deb --field packages/"$1"_*.deb Version; }
 there() { dpkg-query --show --showformat='${Version}' "$1" 2>/dev/null || true; }
 wanted=

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
@@ -118,6 +119,7 @@ void Attempt::prepare(const std::function<void(const Status&)>& done) {
       [this, self = shared_from_this(), metrics, done](const Status& status) {
         if (!status.ok()) return done(status);
         if (host_.world.sabotage != Sabotage::kAgentStartsAnew) step_ = resume_from_->step();
+        checkpointed_ = step_;
         if (!metrics->starts_with(metrics_of(plan_.first, step_))) {
           return done(data_loss("metrics of steps before the checkpoint are missing"));
         }
@@ -160,7 +162,6 @@ void Attempt::train_a_step() {
   append(std::move(event));
   const bool due = plan_.checkpoint_every > 0 && step_ % plan_.checkpoint_every == 0;
   if (due || finished_training()) write_checkpoint();
-  evaluate_if_due();
 }
 
 void Attempt::evaluate_if_due() {
@@ -174,7 +175,8 @@ void Attempt::evaluate_if_due() {
 }
 
 void Attempt::write_checkpoint() {
-  if (step_ > 0) append_artifact("checkpoint", fmt::format("checkpoints/step-{}", step_));
+  if (std::exchange(checkpointed_, step_) == step_) return;
+  append_artifact("checkpoint", fmt::format("checkpoints/step-{}", step_));
 }
 
 void Attempt::tell_result() {

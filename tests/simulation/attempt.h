@@ -64,7 +64,9 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   int64_t step() const { return step_; }
   void begin_training();
   bool finished_training() const { return step_ >= plan_.steps; }
+  // With the checkpoint that is due behind it.
   void train_a_step();
+  void evaluate_if_due();
   void write_checkpoint();
   void tell_result();
   void close(const Status& status, bool shared, bool held);
@@ -93,7 +95,6 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
     std::string state_digest = {};
   };
 
-  void evaluate_if_due();
   void prepare_first(const std::function<void(const Status&)>& done);
   int64_t appended() const { return static_cast<int64_t>(events_.size()); }
   void append(v1::TrainerEvent event);
@@ -112,7 +113,8 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   const Plan plan_;
   const MonotonicTime began_;
   std::optional<v1::Artifact> resume_from_, resume_metrics_;
-  int64_t step_ = 0;  // the last one done
+  int64_t step_ = 0;          // the last one done
+  int64_t checkpointed_ = 0;  // the last one that has a checkpoint
 
   // The spool: acknowledged <= sent <= ready <= appended.
   std::vector<v1::SpooledEvent> events_;

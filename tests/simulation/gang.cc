@@ -69,11 +69,12 @@ void Gang::step(const MemberPtr& member) {
     return close(*member, member->failure);
   }
   attempt.train_a_step();
-  if (attempt.finished_training()) return close(*member, {});
   if (attempt.stopping() && host_.world.sabotage != Sabotage::kAgentGoesOn) {
     attempt.write_checkpoint();
     return close(*member, cancelled("stopped"));
   }
+  attempt.evaluate_if_due();
+  if (attempt.finished_training()) return close(*member, {});
   next_step(member);
 }
 

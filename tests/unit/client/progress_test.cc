@@ -68,6 +68,11 @@ TEST(JobView, ExpectsAsManyEvaluationsAsAreToCome) {
   EXPECT_EQ(eta_at(2), 21.0) << "behind step 3 and at the end";
   EXPECT_EQ(eta_at(4), 10.0) << "that of the last step";
   EXPECT_EQ(eta_evaluated_at(4), 0.0);
+  v1::JobEvent again = step_event("job-1", 5, 4);
+  again.set_attempt(2);
+  again.mutable_trainer()->mutable_step()->set_step_seconds(1);
+  evaluated.mutable_trainer()->mutable_eval()->set_step(4);
+  EXPECT_EQ(*updated(updated(view_at(4), evaluated), again).eta, 10.0) << "another attempt's too";
 }
 
 TEST(JobView, StepsWithoutATimeHaveNoSpeed) {

@@ -148,6 +148,9 @@ TEST_F(RpcWorkers, DamagedUploadsLeaveNothing) {
 TEST_F(RpcWorkers, ACheckpointBringsTheDigestOfItsState) {
   place();
   auto checkpoint = header("abc");
+  checkpoint.set_state_digest(sha256_hex("state"));
+  EXPECT_THAT(upload(checkpoint, {"abc"}).error_message(),
+              HasSubstr("state_digest is given with an artifact of kind adapter"));
   checkpoint.mutable_artifact()->set_kind("checkpoint");
   checkpoint.mutable_artifact()->set_step(20);
   checkpoint.set_state_digest("c0ffee");

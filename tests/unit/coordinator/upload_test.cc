@@ -53,15 +53,32 @@ TEST_F(UploadTest, ACheckpointsDigestIsTheJobsThoughItsEventIsLost) {
 
 // Its worker gave up waiting for an answer, sent it again and went on.
 TEST_F(UploadTest, ACheckpointThatComesLateDoesNotBringItsDigest) {
-  for (const int64_t step : {10, 20, 30, 10}) {
-    const std::string digest = "after " + std::to_string(step);
-    ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), checkpoint(step), digest).ok());
+  const auto bring = [&](const std::string& key, int64_t step, const std::string& digest) {
+    return coordinator().add_artifact(attempt(key), checkpoint(step), digest).ok();
+  };
+  for (const int64_t step : {10, 20, 30}) {
+    ASSERT_TRUE(bring("a/1", step, "after " + std::to_string(step)));
   }
+  restart();
+  ASSERT_TRUE(connect("w", 1, {"a/1"}).ok());
+  ASSERT_TRUE(bring("a/1", 10, "after 10"));
   EXPECT_EQ(job("a").progress().state_digest(), "after 30");
+  // An attempt that could not read the newest; the one after it goes on from that again.
   ASSERT_TRUE(ended("w", "a/1", "UNAVAILABLE", "rank 0 is gone").ok());
-  ASSERT_TRUE(coordinator().add_artifact(attempt("a/2"), checkpoint(20), "anew").ok());
-  EXPECT_EQ(job("a").progress().state_digest(), "anew");
-  EXPECT_EQ(job("a").progress().state_step(), 20);
+  ASSERT_TRUE(bring("a/2", 20, "20 anew"));
+  EXPECT_EQ(job("a").progress().state_digest(), "after 30");
+  ASSERT_TRUE(bring("a/2", 30, "30 anew"));
+  EXPECT_EQ(job("a").progress().state_digest(), "30 anew");
+  EXPECT_EQ(job("a").progress().state_step(), 30);
+}
+
+// It was stored by a coordinator of an older version, which did not know of digests.
+TEST_F(UploadTest, WhatTheStoreHasMayStillBringItsDigest) {
+  ASSERT_TRUE(upload("a/1", 10).ok());
+  EXPECT_EQ(job("a").progress().state_digest(), "");
+  ASSERT_TRUE(coordinator().add_artifact(attempt("a/1"), checkpoint(10), "c0ffee").ok());
+  EXPECT_EQ(job("a").progress().state_digest(), "c0ffee");
+  EXPECT_EQ(listed(), 1u);
 }
 
 TEST_F(UploadTest, AnAttemptThatIsNotCurrentIsRefused) {

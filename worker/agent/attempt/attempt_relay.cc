@@ -135,7 +135,6 @@ Status Attempt::upload_history(const ArtifactEvent& checkpoint) {
   if (!fs::exists(setup_->folder.out() / kMetricsFile, error)) return {};
   ArtifactEvent metrics = checkpoint;
   metrics.kind = ArtifactEvent::Kind::kMetrics;
-  metrics.state_digest.clear();
   return upload_file(metrics, kMetricsFile);
 }
 
@@ -151,7 +150,7 @@ Status Attempt::upload_file(const ArtifactEvent& event, const std::string& path)
   artifact.path = path;
   artifact.kind = event::kNames<ArtifactEvent::Kind>[static_cast<size_t>(event.kind)];
   artifact.step = event.step;
-  artifact.state_digest = event.state_digest;
+  if (event.kind == ArtifactEvent::Kind::kCheckpoint) artifact.state_digest = event.state_digest;
   return retry_while_unavailable(world_.options.transfer_backoff, transfers_.get_token(), [&] {
     const Status status =
         world_.store.upload(key(), artifact, setup_->folder.out(), transfers_.get_token());
