@@ -344,6 +344,31 @@ pathlib.Path(flag("--out"), "result.json").write_text("{}")
   EXPECT_THAT(said_.front(), HasSubstr("checkpoints/step-1 gave way to a newer one"));
 }
 
+// An attempt that resumed from step 25 would compare with the evaluation of step 20.
+TEST_F(RosterTest, NoCheckpointGoesBetweenABestAdapterThatGaveWayAndTheNewerOne) {
+  start_with(R"(
+rank = Rank()
+out = pathlib.Path(flag("--out"))
+(out / "best_adapter" / "step-30").mkdir(parents=True)
+(out / "best_adapter" / "step-30" / "weights").write_text("30")
+for step in (25, 35):
+    (out / "checkpoints" / f"step-{step}").write_text(str(step))
+rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-20", "step": 20})
+rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-25", "step": 25})
+rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-30", "step": 30})
+rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-35", "step": 35})
+(out / "result.json").write_text("{}")
+)");
+  roster_->assign(assignment());
+  EXPECT_TRUE(finish().status.ok());
+  EXPECT_THAT(store_.uploads(),
+              ElementsAre("best_adapter best_adapter/step-30/weights 30",
+                          "checkpoint checkpoints/step-35 35", "result result.json {}"));
+  ASSERT_GE(said_.size(), 2u);
+  EXPECT_THAT(said_[0], HasSubstr("best_adapter/step-20 gave way to a newer one"));
+  EXPECT_THAT(said_[1], HasSubstr("checkpoints/step-25 was not uploaded: the best adapter"));
+}
+
 TEST_F(RosterTest, AnArtifactOutsideTheOutputIsRefused) {
   start_with(R"(
 rank = Rank()

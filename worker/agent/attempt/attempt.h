@@ -139,6 +139,11 @@ class Attempt {
   // The gang's thread.
   int64_t last_step_ = 0;
 
+  // The relay thread. An evaluation has found a best adapter which the store does not have: it gave
+  // way to a newer one. Whoever resumed from a checkpoint behind that evaluation would look for a
+  // better one still, so none goes to the store before the newer one.
+  bool lacks_best_ = false;
+
   // Thread-safe by themselves.
   std::stop_source starting_;   // raised by every stop
   std::stop_source transfers_;  // raised to break off what the coordinator no longer wants

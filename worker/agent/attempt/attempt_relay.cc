@@ -89,15 +89,23 @@ std::optional<Event> Attempt::wait_for_event() {
 std::optional<Event> Attempt::replacement_of(const Event& event) {
   const auto* artifact = std::get_if<ArtifactEvent>(&event);
   if (artifact == nullptr) return std::nullopt;
+  using Kind = ArtifactEvent::Kind;
   const Status earlier = failure();
+  if (earlier.ok() && artifact->kind == Kind::kCheckpoint && lacks_best_) {
+    return Event(LogEvent{0, "info",
+                          artifact->path + " was not uploaded: the best adapter before it gave way "
+                                           "to a newer one, which goes first"});
+  }
   const Status status = earlier.ok() ? guarded([&] { return upload(*artifact); }) : earlier;
+  const bool best = artifact->kind == Kind::kBestAdapter;
   // Files of a folder that is gone by now were perhaps not all found.
-  const bool whole = artifact->kind != ArtifactEvent::Kind::kBestAdapter || !was_pruned(*artifact);
-  if (status.ok() && whole) return std::nullopt;
-  if (was_pruned(*artifact)) {
+  const bool pruned = (best || !status.ok()) && was_pruned(*artifact);
+  if (best) lacks_best_ = pruned;
+  if (pruned) {
     return Event(
         LogEvent{0, "info", artifact->path + " gave way to a newer one before its upload"});
   }
+  if (status.ok()) return std::nullopt;
   if (!abandoned()) fail(status);
   return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
 }
