@@ -19,8 +19,9 @@ from remembered import remembered
 
 def digests(file):
     """{tensor: sha256 of its values in fp32}"""
-    probe = programs.BUILD / "tests" / "gguf_probe"
-    done = subprocess.run([probe, file], capture_output=True, text=True)
+    done = subprocess.run(
+        [programs.built("tests", "gguf_probe"), file], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -8,10 +8,9 @@ import pandas
 import pyarrow
 import pyarrow.parquet
 import pytest
-from chats import BUILD
+from programs import built
 from trl.data_utils import maybe_extract_prompt
 
-PROBE = BUILD / "tests" / "rows_probe"
 TEXTS = ["", " a ", "b,c", 'd "e"', "f\ng\r\nh", "é😀", "'", "\t", "#", "NA", "1.0", "x" * 70_000]
 CHATS = [
     [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": 'é "a"\n'}]
@@ -20,7 +19,6 @@ CHATS = [
 
 
 def read(file, data_format, **data):
-    assert PROBE.exists(), f"{PROBE} is not built; PREFIXMEM_BUILD names the build folder"
     pairs = data_format == "preference"
     spec = {
         "name": "rows",
@@ -32,7 +30,8 @@ def read(file, data_format, **data):
     }
     job = file.with_name("job.yaml")
     job.write_text(json.dumps(spec))
-    done = subprocess.run([PROBE, file, job], capture_output=True, text=True)
+    probe = built("tests", "rows_probe")
+    done = subprocess.run([probe, file, job], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
