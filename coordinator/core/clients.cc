@@ -305,21 +305,21 @@ Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Arti
   artifact.set_attempt(id.attempt());
   *artifact.mutable_create_time() = to_timestamp(environment_.clock.wall());
   PM_ASSIGN(auto same, reader().same_artifact(id.job_id(), artifact));
-  if (same && state_digest.empty()) return *std::move(same);
   int64_t batch = 0;
   {
     const MutexLock lock(mutex_);
-    PM_TRY(Status(failure_));
-    const Status current = fence(id);
-    if (same && !current.ok()) return *std::move(same);
-    PM_TRY(Status(current));
+    const Status taken = failure_.ok() ? fence(id) : failure_;
+    if (same && !taken.ok()) return *std::move(same);
+    PM_TRY(Status(taken));
     LiveJob& job = live_.jobs.at(id.job_id());
+    v1::JobProgress& progress = *job.record.job.mutable_progress();
+    const bool moved = set_state(artifact.step(), state_digest, progress);
+    if (same && !moved) return *std::move(same);
+    if (moved) journal_.job_changed(id.job_id());
     if (!same) {
       journal_.add(id.job_id(), artifact);
       job.unwritten_files += 1;
     }
-    set_state(artifact.step(), state_digest, *job.record.job.mutable_progress());
-    if (!state_digest.empty()) journal_.job_changed(id.job_id());
     batch = journal_.number();
   }
   PM_TRY(make_durable(batch));

@@ -86,10 +86,12 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
   }
 }
 
-void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress) {
-  if (digest.empty() || step < progress.state_step()) return;
+bool set_state(int64_t step, const std::string& digest, v1::JobProgress& progress) {
+  if (digest.empty() || step < progress.state_step()) return false;
+  if (step == progress.state_step() && digest == progress.state_digest()) return false;
   progress.set_state_step(step);
   progress.set_state_digest(digest);
+  return true;
 }
 
 }  // namespace prefixmem

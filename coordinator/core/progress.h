@@ -15,7 +15,7 @@ namespace prefixmem {
 void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRecord& record);
 
 // The digest of the state in a checkpoint of that step; of one before the newest, which may come
-// late, it is not the job's.
-void set_state(int64_t step, const std::string& digest, v1::JobProgress& progress);
+// late, it is not the job's. Whether that changes anything.
+bool set_state(int64_t step, const std::string& digest, v1::JobProgress& progress);
 
 }  // namespace prefixmem

@@ -1,6 +1,8 @@
 #include "coordinator/store/store.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <spdlog/spdlog.h>
 
 #include <system_error>
@@ -33,6 +35,17 @@ Status check_restored(const fs::path& folder) {
 // 0: it has not ended.
 int64_t end_of(const v1::Job& job) {
   return job.has_end_time() ? to_unix_millis(from_timestamp(job.end_time())) : 0;
+}
+
+// The same bytes each time, maps too: a row that is written again as it was costs no page.
+std::string serialized(const google::protobuf::MessageLite& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream text(&bytes);
+  google::protobuf::io::CodedOutputStream coded(&text);
+  coded.SetSerializationDeterministic(true);
+  message.SerializeToCodedStream(&coded);
+  coded.Trim();
+  return bytes;
 }
 
 // With nothing in it: what a crash left of snapshots is of no use.
@@ -169,7 +182,7 @@ void Transaction::insert_job(JobRecord& record) {
       record.retries, code_name(record.stop.code()), record.stop.message(), record.last_event,
       record.steps_timed, record.step_seconds, record.furthest_step, record.run_time.count(),
       record.bank_limit, auth::tenant_of(job), int{job.pinned()}, end_of(job),
-      Blob{job.SerializeAsString()});
+      Blob{serialized(job)});
   if (record.seq == 0) record.seq = store_.writer_.last_row_id();
   for (const auto& [key, value] : job.spec().labels()) {
     run("INSERT INTO labels (seq, key, value) VALUES (?, ?, ?)", record.seq, key, value);
@@ -184,12 +197,12 @@ void Transaction::update_job(const JobRecord& record) {
       static_cast<int>(job.state()), record.retries, code_name(record.stop.code()),
       record.stop.message(), record.last_event, record.steps_timed, record.step_seconds,
       record.furthest_step, record.run_time.count(), record.bank_limit, int{job.pinned()},
-      end_of(job), Blob{job.SerializeAsString()}, record.seq);
+      end_of(job), Blob{serialized(job)}, record.seq);
 }
 
 void Transaction::update_ended_job(const v1::Job& job) {
-  run("UPDATE jobs SET pinned = ?, body = ? WHERE id = ?", int{job.pinned()},
-      Blob{job.SerializeAsString()}, job.id());
+  run("UPDATE jobs SET pinned = ?, body = ? WHERE id = ?", int{job.pinned()}, Blob{serialized(job)},
+      job.id());
 }
 
 // The files first: whose they were stands with the job.
@@ -213,14 +226,14 @@ void Transaction::put_attempt(const AttemptRecord& record) {
 
 void Transaction::add_event(const v1::JobEvent& event) {
   run("INSERT INTO events (job_id, number, is_log, body) VALUES (?, ?, ?, ?)", event.job_id(),
-      event.number(), static_cast<int>(event.trainer().has_log()), Blob{event.SerializeAsString()});
+      event.number(), static_cast<int>(event.trainer().has_log()), Blob{serialized(event)});
 }
 
 void Transaction::add_artifact(const std::string& job_id, const v1::Artifact& artifact) {
   run("INSERT INTO artifacts (job_id, attempt, path, sha256, kind, step, bytes, body)"
       " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
       job_id, artifact.attempt(), artifact.path(), artifact.sha256(), artifact.kind(),
-      int64_t{artifact.step()}, int64_t{artifact.bytes()}, Blob{artifact.SerializeAsString()});
+      int64_t{artifact.step()}, int64_t{artifact.bytes()}, Blob{serialized(artifact)});
 }
 
 template <class... Values>
@@ -315,8 +328,7 @@ int Transaction::drop_content(WallTime before) {
 }
 
 void Transaction::insert_model(const v1::Model& model) {
-  run("INSERT INTO models (name, body) VALUES (?, ?)", model.name(),
-      Blob{model.SerializeAsString()});
+  run("INSERT INTO models (name, body) VALUES (?, ?)", model.name(), Blob{serialized(model)});
 }
 
 void Transaction::drop_model(const std::string& name) {
@@ -325,12 +337,12 @@ void Transaction::drop_model(const std::string& name) {
 
 void Transaction::insert_sweep(const v1::Sweep& sweep) {
   run("INSERT INTO sweeps (id, state, body) VALUES (?, ?, ?)", sweep.id(),
-      static_cast<int>(sweep.state()), Blob{sweep.SerializeAsString()});
+      static_cast<int>(sweep.state()), Blob{serialized(sweep)});
 }
 
 void Transaction::add_told_model(const std::string& sweep_id, const v1::ModelConfig& model) {
   run("INSERT INTO told_models (sweep_id, model, body) VALUES (?, ?, ?)", sweep_id, model.model(),
-      Blob{model.SerializeAsString()});
+      Blob{serialized(model)});
 }
 
 void Transaction::drop_told_models(const std::string& sweep_id) {
@@ -339,7 +351,7 @@ void Transaction::drop_told_models(const std::string& sweep_id) {
 
 void Transaction::update_sweep(const v1::Sweep& sweep) {
   run("UPDATE sweeps SET state = ?, body = ? WHERE id = ?", static_cast<int>(sweep.state()),
-      Blob{sweep.SerializeAsString()}, sweep.id());
+      Blob{serialized(sweep)}, sweep.id());
 }
 
 void Transaction::drop_sweep(const std::string& sweep_id) {
@@ -354,7 +366,7 @@ void Transaction::add_submission(const Submission& submission) {
 
 void Transaction::put_worker(const v1::Worker& worker) {
   run("INSERT OR REPLACE INTO workers (id, body) VALUES (?, ?)", worker.id(),
-      Blob{worker.SerializeAsString()});
+      Blob{serialized(worker)});
 }
 
 void Transaction::drop_worker(const std::string& id) {
@@ -364,7 +376,7 @@ void Transaction::drop_worker(const std::string& id) {
 void Transaction::put_tenant(const v1::Tenant& tenant) {
   run("INSERT INTO tenants (name, body) VALUES (?, ?)"
       " ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-      tenant.name(), Blob{tenant.SerializeAsString()});
+      tenant.name(), Blob{serialized(tenant)});
 }
 
 void Transaction::put_usage(const TenantRecord& record) {
@@ -375,7 +387,7 @@ void Transaction::put_usage(const TenantRecord& record) {
 void Transaction::put_token(const auth::TokenRecord& record) {
   run("INSERT INTO tokens (sha256, body) VALUES (?, ?)"
       " ON CONFLICT (sha256) DO UPDATE SET body = excluded.body",
-      record.sha256, Blob{record.token.SerializeAsString()});
+      record.sha256, Blob{serialized(record.token)});
   run("INSERT INTO tenants (name, body) VALUES (?, x'') ON CONFLICT DO NOTHING",
       auth::tenant_of(record.token));
 }
