@@ -78,6 +78,7 @@ scheduler::Worker worker_of(const LiveWorker& worker, const Live& live) {
           .settled = worker.settled,
           .make = worker.make,
           .allocation = worker.info.allocation(),
+          .host = worker.info.host(),
           .memory = worker.info.memory_bytes(),
           .gpu_memory = worker.info.gpu_memory_bytes()};
 }

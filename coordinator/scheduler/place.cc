@@ -277,21 +277,36 @@ class Placing {
     return ranks_for(*room.worker, job, all ? room.free : std::min(room.free, room.spare));
   }
 
-  // The fewest that have room now, the fullest used first; empty: there is not enough.
+  // On the fewest hosts that have room now, of those the emptiest first, and on each so of its
+  // workers; empty: there is not enough.
   std::vector<Seat> seats_in(const Pool& pool, const Job& job) const {
-    std::vector<Seat> seats;
-    for (const Room* room : pool) seats.push_back({room->worker->id, part(*room, job)});
-    std::stable_sort(seats.begin(), seats.end(),
-                     [](const Seat& a, const Seat& b) { return a.ranks > b.ranks; });
-    int left = job.ranks;
-    size_t used = 0;
-    for (; used < seats.size() && left > 0 && seats[used].ranks > 0; ++used) {
-      seats[used].ranks = std::min(seats[used].ranks, left);
-      left -= seats[used].ranks;
+    struct Host {
+      std::vector<Seat> seats = {};
+      int ranks = 0;
+    };
+    std::vector<Host> hosts;
+    std::map<std::string_view, size_t> named;
+    for (const Room* room : pool) {
+      const Worker& worker = *room->worker;
+      const int ranks = part(*room, job);
+      const bool alone = worker.host.empty() || named.try_emplace(worker.host, hosts.size()).second;
+      Host& host = alone ? hosts.emplace_back() : hosts[named.at(worker.host)];
+      host.seats.push_back({worker.id, ranks});
+      host.ranks += ranks;
     }
-    if (left > 0) return {};
-    seats.resize(used);
-    return seats;
+    const auto emptiest_first = [](const auto& a, const auto& b) { return a.ranks > b.ranks; };
+    std::stable_sort(hosts.begin(), hosts.end(), emptiest_first);
+    std::vector<Seat> seats;
+    int left = job.ranks;
+    for (Host& host : hosts) {
+      std::stable_sort(host.seats.begin(), host.seats.end(), emptiest_first);
+      for (Seat& seat : host.seats) {
+        seat.ranks = std::min(seat.ranks, left);
+        left -= seat.ranks;
+        if (seat.ranks > 0) seats.push_back(std::move(seat));
+      }
+    }
+    return left > 0 ? std::vector<Seat>() : seats;
   }
 
   void start_on_several(const Job& job, const std::vector<Seat>& seats) {

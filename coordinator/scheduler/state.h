@@ -47,6 +47,7 @@ struct Worker {
   MonotonicTime settled{};      // since when nothing has started or ended there
   std::string make = {};        // its devices' models
   std::string allocation = {};  // of a batch system, "slurm:1234"; empty: none
+  std::string host = {};        // workers of one name are near to each other; empty: none is
   // Bytes for jobs, of which each slot has an equal share, and of a GPU for a rank; 0: not known,
   // and never too little.
   int64_t memory = 0;

@@ -159,6 +159,17 @@ def workers(hosts):
     return [{"used_slots": 0, **w} for w in hosts.pmt("workers", "-o", "json").json["workers"]]
 
 
+def test_two_workers_on_one_host(hosts, job_spec, undisturbed, tmp_path):
+    """Such as two allocations of a batch system: their gang is the nearest that can be had."""
+    hosts.start_on("b")
+    eventually(lambda: len(worker_hosts(hosts)) == 4, 20, "four workers")
+    for ranks, on in [(2, ["b", "b"]), (4, ["a", "b", "b", "c"])]:
+        job = submit(hosts, job_spec(ranks))
+        succeeded(hosts, job)
+        assert sorted(hosts_of(hosts, job)) == on
+        same(hosts, job, undisturbed, tmp_path / str(ranks))
+
+
 def test_a_host_is_cut_off(hosts, network, job_spec, undisturbed, tmp_path):
     job = submit(hosts, job_spec(2))
     with hosts.watch(job, seconds=240) as watch:

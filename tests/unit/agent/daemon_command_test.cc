@@ -84,7 +84,8 @@ TEST(DaemonCommand, RefusesWhatIsNotKnownAsHarmless) {
 
 TEST(MpiName, IsThisHostOnlyForTheFirst) {
   EXPECT_EQ(mpi_name(0), "localhost");
-  EXPECT_EQ(mpi_name(2), "pmt2");
+  EXPECT_EQ(mpi_name(2), "pmt-member2");
+  EXPECT_EQ(mpi_name_variable(2), "PMIX_HOSTNAME=pmt-member2");
 }
 
 }  // namespace

@@ -125,17 +125,6 @@ TEST_F(GangRunTest, MembersEndAtDifferentTimesAndTheLastWithTheGang) {
                                                      "result result.json 2"));
 }
 
-TEST_F(GangRunTest, HostsOfOneNameMakeNoGang) {
-  edit_ = [](GangAssignment& gang) {
-    gang.ranks = 3;
-    gang.hosts = {{"w1", "vm", 2}, {"w2", "vm", 1}};
-  };
-  start_with("say('not to be started')", 1);
-  until_all_end();
-  EXPECT_THAT(end_of(0), HasSubstr("FAILED_PRECONDITION: workers w1 and w2 are both on a host "
-                                   "named vm; allowed in a gang over several hosts: a name"));
-}
-
 TEST_F(GangRunTest, EventsGoToTheirTrialAndThoseOfTheGangToAllThatTrain) {
   start_with(R"(
 rank.log("of b", 1)

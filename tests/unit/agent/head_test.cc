@@ -112,7 +112,7 @@ class HeadTest : public testing::Test {
 };
 
 TEST_F(HeadTest, HasTheMemberStartWhatMpirunAsksFor) {
-  const Fd shell = ask("pmt2");
+  const Fd shell = ask("pmt-member2");
   const Note note = next();
   EXPECT_EQ(note.worker, "w2");
   EXPECT_THAT(std::get<StartDaemon>(*note.body).arguments, ElementsAre("-mca", "ess", "env"));
@@ -121,7 +121,7 @@ TEST_F(HeadTest, HasTheMemberStartWhatMpirunAsksFor) {
 }
 
 TEST_F(HeadTest, RefusesAnotherProgramAndFailsTheGang) {
-  const Fd shell = ask("pmt1", "/bin/sh");
+  const Fd shell = ask("pmt-member1", "/bin/sh");
   EXPECT_EQ(answer(shell)["exit"], exit_code(failed_precondition("")));
   EXPECT_THAT(heard(1).front(), HasSubstr("mpirun wants \\\"/bin/sh\\\""));
 }
@@ -142,7 +142,7 @@ TEST_F(HeadTest, RanksOfOtherHostsAreAtTheGangsSocketWithTheirHost) {
 
 TEST_F(HeadTest, AFailureOfAMemberIsTheGangsOnceMpirunHasAsked) {
   say("w1", DaemonEnded{not_found("no such model"), 5});
-  const Fd shell = ask("pmt1");
+  const Fd shell = ask("pmt-member1");
   EXPECT_EQ(answer(shell)["message"], "no such model");
   const std::string line = heard(1).front();
   EXPECT_THAT(line, HasSubstr("NOT_FOUND"));
@@ -150,7 +150,7 @@ TEST_F(HeadTest, AFailureOfAMemberIsTheGangsOnceMpirunHasAsked) {
 }
 
 TEST_F(HeadTest, AMemberThatIsLostEndsTheGangAsUnavailable) {
-  const Fd shell = ask("pmt1");
+  const Fd shell = ask("pmt-member1");
   next();
   head_->on_note({{"job-a", 1}, "w1", 0, 0, MemberGone{"worker w1 is lost"}});
   EXPECT_EQ(answer(shell)["exit"], exit_code(unavailable("")));
@@ -158,7 +158,7 @@ TEST_F(HeadTest, AMemberThatIsLostEndsTheGangAsUnavailable) {
 }
 
 TEST_F(HeadTest, AShellThatMpirunHasEndedStopsTheDaemon) {
-  Fd shell = ask("pmt1");
+  Fd shell = ask("pmt-member1");
   EXPECT_TRUE(std::holds_alternative<StartDaemon>(*next().body));
   shell.reset();
   EXPECT_TRUE(std::holds_alternative<StopDaemon>(*next().body));

@@ -66,6 +66,11 @@ TEST_F(MemberTest, TheHeadHearsWhatItsDaemonEndedWith) {
   EXPECT_FALSE(member_->holds_slots());
 }
 
+TEST_F(MemberTest, ItsDaemonHasANameOfItsOwn) {
+  start_with(R"(sys.exit(0 if os.environ["PMIX_HOSTNAME"] == "pmt-member1" else 1))");
+  EXPECT_EQ(hear<DaemonEnded>().value_or(DaemonEnded{.code = 2}).code, 0);
+}
+
 TEST_F(MemberTest, AStopKillsIt) {
   start_with("wait_for_signals()");
   tell(StopDaemon{});

@@ -117,7 +117,7 @@ TEST_F(TrainerCommandTest, OfTheHeadOfSeveralHostsNamesThemAndNoFile) {
   const std::vector<GangHost> hosts = {{"w0", "a", 2}, {"w1", "b", 1}};
   const Command command = head_command(programs_, folder_, hosts, one_, {.gpus = {"1"}});
   EXPECT_EQ(after(command, "-n"), "3");
-  EXPECT_EQ(after(command, "--host"), "localhost:2,pmt1:1");
+  EXPECT_EQ(after(command, "--host"), "localhost:2,pmt-member1:1");
   EXPECT_EQ(after(command, "plm_rsh_agent"),
             folder_.rsh().string() + " " + folder_.requests().string());
   EXPECT_THAT((std::vector<std::string>(command.argv.end() - 2, command.argv.end())),

@@ -39,6 +39,18 @@ TEST(PlaceHosts, AsFewWorkersAsCanHoldItTheFullestFirst) {
   EXPECT_EQ(placement.starts[0].reason, "5 ranks on 2 workers: 3 on b, 2 on d");
 }
 
+TEST(PlaceHosts, AsFewHostsAsCanHoldIt) {
+  State state{.workers = {worker("a", 3), worker("b", 2), worker("c", 2), worker("d", 1)},
+              .queue = {job("j", 1, 4)}};
+  state.workers[1].host = state.workers[2].host = "near";
+  EXPECT_EQ(seats_of(place(state).starts[0]), "2 on b, 2 on c") << "not 3 on a, 1 on b";
+  state.queue[0].ranks = 6;
+  EXPECT_EQ(seats_of(place(state).starts[0]), "2 on b, 2 on c, 2 on a");
+  state.attempts = {placed(job("r", 0, 2), "b")};
+  state.queue[0].ranks = 4;
+  EXPECT_EQ(seats_of(place(state).starts[0]), "3 on a, 1 on c");
+}
+
 TEST(PlaceHosts, OnlyWhatIsFreeCounts) {
   const State state{.workers = {worker("a", 2), worker("b", 2), worker("c", 2)},
                     .queue = {job("j", 2, 3)},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <random>
 #include <set>
@@ -88,53 +89,62 @@ bool may_be_kept(const Worker& worker, const Job& job, const State& state,
   });
 }
 
-// Ranks of the job that workers had room for at least, the most first, when it took those seats: of
+std::string host_of(const Worker& worker) {
+  return worker.host.empty() ? "of " + worker.id : worker.host;
+}
+
+// Ranks of the job that hosts had room for at least, the most first, when it took those seats: of
 // a worker that may have been kept no more than it got.
 std::vector<int> room_beside(const Job& job, const std::vector<Seat>& seats, const State& then,
                              const std::function<bool(const Worker&)>& is_kept) {
   auto used = used_slots(then);
   const Device device = by_id(then.workers, seats.front().worker_id).device;
-  std::vector<int> room;
+  std::map<std::string, int> on_host;
   for (const Worker& worker : then.workers) {
     const auto seat = std::find_if(seats.begin(), seats.end(),
                                    [&](const Seat& one) { return one.worker_id == worker.id; });
     if (!is_open(worker) || (job.device != Device::kCpu && worker.device != device)) continue;
     if (!is_kept(worker)) {
-      room.push_back(part_of(worker, job, worker.slots - used[worker.id]));
+      on_host[host_of(worker)] += part_of(worker, job, worker.slots - used[worker.id]);
     } else if (seat != seats.end()) {
-      room.push_back(seat->ranks);
+      on_host[host_of(worker)] += seat->ranks;
     }
   }
+  std::vector<int> room;
+  for (const auto& [_, ranks] : on_host) room.push_back(ranks);
   std::sort(room.rbegin(), room.rend());
   return room;
 }
 
-TEST_F(PlaceProperty, AGangOnSeveralWorkersIsOnAsFewAsHadRoomThen) {
-  size_t spread = 0;
+TEST_F(PlaceProperty, AGangOnSeveralWorkersIsOnAsFewHostsAsHadRoomThen) {
+  size_t spread = 0, near = 0;
   in_every_state([&](const State& state, const Placement& placement) {
     State then = state;
     for (const Start& start : placement.starts) {
       const Job& job = by_id(state.queue, start.job_ids.front());
       if (!start.seats.empty()) {
         spread += 1;
-        std::set<std::string> workers;
+        std::set<std::string> workers, hosts;
         int ranks = 0;
         for (const Seat& seat : start.seats) {
           EXPECT_TRUE(workers.insert(seat.worker_id).second) << seat.worker_id << " twice";
+          hosts.insert(host_of(by_id(then.workers, seat.worker_id)));
           ranks += seat.ranks;
         }
+        near += hosts.size() < workers.size() ? 1 : 0;
         EXPECT_EQ(ranks, job.ranks);
         const auto room = room_beside(job, start.seats, then, [&](const Worker& worker) {
           return may_be_kept(worker, job, state, placement);
         });
-        ASSERT_GE(room.size(), start.seats.size());
-        const auto fewer = room.begin() + static_cast<std::ptrdiff_t>(start.seats.size()) - 1;
+        ASSERT_GE(room.size(), hosts.size());
+        const auto fewer = room.begin() + static_cast<std::ptrdiff_t>(hosts.size()) - 1;
         EXPECT_LT(std::accumulate(room.begin(), fewer, 0), job.ranks) << job.id;
       }
       apply(start, {}, then);
     }
   });
   EXPECT_GT(spread, kStates / 80u) << "too few to say much";
+  EXPECT_GT(near, kStates / 800u) << "too few to say much";
 }
 
 TEST_F(PlaceProperty, NoWorkerIsOversubscribed) {

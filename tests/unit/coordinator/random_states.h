@@ -44,6 +44,7 @@ inline std::vector<Worker> any_workers(Random& random) {
     one.draining = random.one_in(8);
     one.cordoned = random.one_in(8);
     one.unhealthy = random.one_in(8);
+    if (random.one_in(2)) one.host = "near";
     workers.push_back(one);
   }
   return workers;

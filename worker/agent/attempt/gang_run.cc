@@ -14,20 +14,6 @@ namespace {
 // it says that one is lost.
 constexpr Millis kPartingPatience{20000};
 
-// Open MPI takes ranks on hosts of one name for neighbours that share memory, and crashes.
-Status check_names(const std::vector<GangHost>& hosts) {
-  std::map<std::string, std::string> workers;  // by the name of their host
-  for (const GangHost& host : hosts) {
-    const auto [other, first] = workers.emplace(host.name, host.worker);
-    if (first) continue;
-    return failed_precondition("workers " + other->second + " and " + host.worker +
-                               " are both on a host named " + host.name +
-                               "; allowed in a gang over several hosts: a name of its own for each "
-                               "(hostname), or one worker with the slots of both");
-  }
-  return {};
-}
-
 }  // namespace
 
 GangRun::GangRun(GangAssignment assignment, std::vector<std::string> gpus,
@@ -249,7 +235,6 @@ Result<GangPlan> GangRun::plan() {
     gang.command = trainer_command(programs, *folder_, ranks_,
                                    bank_ ? std::nullopt : std::optional(files.front()), share);
   } else {
-    PM_TRY(check_names(hosts_));
     if (programs.rsh.empty()) {
       return failed_precondition("worker " + hosts_.front().worker +
                                  " has no pmt-rsh beside its pmt-worker, which a gang over "

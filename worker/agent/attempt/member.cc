@@ -172,6 +172,7 @@ Result<Command> Member::daemon(const StartDaemon& start) {
   command.environment = rank_environment(
       options.programs, *folder_, setup_->files(),
       {setup_->spec.uses_gpu ? gpus_ : std::vector<std::string>(), assignment_.memory_here()});
+  command.environment.push_back(mpi_name_variable(assignment_.self));
   return command;
 }
 

@@ -98,7 +98,11 @@ Status refused(const std::string& what, const std::string& allowed) {
 
 }  // namespace
 
-std::string mpi_name(size_t host) { return host == 0 ? "localhost" : "pmt" + std::to_string(host); }
+std::string mpi_name(size_t host) {
+  return host == 0 ? "localhost" : "pmt-member" + std::to_string(host);
+}
+
+std::string mpi_name_variable(size_t host) { return "PMIX_HOSTNAME=" + mpi_name(host); }
 
 Result<std::vector<std::string>> daemon_arguments(const std::vector<std::string>& shell_words) {
   std::vector<std::string> words;

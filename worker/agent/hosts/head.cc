@@ -35,7 +35,7 @@ void send_unsent(int socket, std::string& unsent) {
   }
 }
 
-// {"host": "pmt1", "words": [" orted", "-mca", …]}, as pmt-rsh says it.
+// {"host": "pmt-member1", "words": [" orted", "-mca", …]}, as pmt-rsh says it.
 struct Request {
   std::string host;
   std::vector<std::string> words;
