@@ -7,6 +7,11 @@ find_package(GTest REQUIRED)
 # brackets: GTEST_SKIP() << "(root) …".
 set(PREFIXMEM_BAD_SKIP ": Skipped\n[^(]")
 
+# What Python compiles lies there and not beside its sources, or each entry would compile all of
+# transformers and PEFT that it imports.
+set(PREFIXMEM_PYTHON_ENVIRONMENT
+    "PREFIXMEM_BUILD=${CMAKE_BINARY_DIR}" "PYTHONPYCACHEPREFIX=${CMAKE_BINARY_DIR}/pycache")
+
 # pytest_test(NAME ARGUMENT …): an entry of pytest's, in which no test is skipped for a reason that
 # tests/run_pytest.py does not know.
 function(pytest_test name)
@@ -17,8 +22,7 @@ function(pytest_test name)
   add_test(NAME ${name}
            COMMAND ${venv}/bin/python ${CMAKE_SOURCE_DIR}/tests/run_pytest.py -q -p no:cacheprovider
                    ${ARGN})
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT
-    "PREFIXMEM_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${PREFIXMEM_PYTHON_ENVIRONMENT}")
 endfunction()
 
 # precompile_torch(NAME): LibTorch's headers, parsed once for all programs that call this. The library
