@@ -12,8 +12,8 @@ REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PREFIXMEM_BUILD", REPO / "build"))
 PROGRAMS = ["pmt", "pmt-coordinator", "pmt-worker", "pmt-trainer", "pmt-adapter"]
 COMMIT = {
-    "GIT_AUTHOR_DATE": "2026-11-30T23:45:00-02:00",
-    "GIT_COMMITTER_DATE": "2026-11-30T23:45:00-02:00",
+    "GIT_AUTHOR_DATE": "2026-11-30T23:45:06-02:00",
+    "GIT_COMMITTER_DATE": "2026-11-30T23:45:06-02:00",
     "GIT_AUTHOR_NAME": "a test",
     "GIT_AUTHOR_EMAIL": "test@example.org",
     "GIT_COMMITTER_NAME": "a test",
@@ -68,11 +68,11 @@ def test_the_release_alone_outside_a_checkout(tree):
 
 def test_a_commit_by_its_time_and_name(tree):
     name = commit(tree)
-    assert version(tree) == f"1.2.3+202612010145.g{name}"
+    assert version(tree) == f"1.2.3+20261201014506.g{name}"
     (tree / "notes").write_text("no file of the checkout")
-    assert version(tree) == f"1.2.3+202612010145.g{name}"
+    assert version(tree) == f"1.2.3+20261201014506.g{name}"
     (tree / "CMakeLists.txt").write_text("project(prefixmem VERSION 1.2.4 LANGUAGES CXX C)\n")
-    assert version(tree) == f"1.2.4+202612010145.g{name}.modified"
+    assert version(tree) == f"1.2.4+20261201014506.g{name}.modified"
 
 
 def test_a_shallow_clone_and_a_worktree_say_the_same(tree, tmp_path_factory):

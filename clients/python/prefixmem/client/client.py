@@ -273,7 +273,7 @@ class Client:
         return values.worker_of(self._channel.call("UncordonWorker", request))
 
     def coordinator_version(self) -> str:
-        """Of the coordinator that answers, e.g. "0.1.0+202611302045.g5a1ea7c"."""
+        """Of the coordinator that answers, e.g. "0.1.0+20261130204507.g5a1ea7c"."""
         request = job_service_pb2.GetVersionRequest()
         return self._channel.call("GetVersion", request).version
 
