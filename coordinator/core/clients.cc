@@ -312,8 +312,7 @@ Result<v1::Artifact> Coordinator::add_artifact(const v1::AttemptId& id, v1::Arti
     if (same && !taken.ok()) return *std::move(same);
     PM_TRY(Status(taken));
     LiveJob& job = live_.jobs.at(id.job_id());
-    v1::JobProgress& progress = *job.record.job.mutable_progress();
-    const bool moved = set_state(artifact.step(), state_digest, progress);
+    const bool moved = set_state(artifact.step(), state_digest, job.record.job);
     if (same && !moved) return *std::move(same);
     if (moved) journal_.job_changed(id.job_id());
     if (!same) {

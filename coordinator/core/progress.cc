@@ -52,9 +52,11 @@ void apply(const v1::EvalEvent& eval, v1::JobProgress& progress) {
   *progress.add_evals() = eval;
 }
 
-void apply(const v1::ArtifactEvent& artifact, v1::JobProgress& progress) {
-  if (artifact.kind() == store::kBestAdapter) progress.set_best_adapter_step(artifact.step());
-  set_state(artifact.step(), artifact.state_digest(), progress);
+void apply(const v1::ArtifactEvent& artifact, v1::Job& job) {
+  if (artifact.kind() == store::kBestAdapter) {
+    job.mutable_progress()->set_best_adapter_step(artifact.step());
+  }
+  set_state(artifact.step(), artifact.state_digest(), job);
 }
 
 void apply(const v1::ResultEvent& result, v1::JobProgress& progress) {
@@ -78,7 +80,7 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
     case v1::TrainerEvent::kEval:
       return apply(event.eval(), progress);
     case v1::TrainerEvent::kArtifact:
-      return apply(event.artifact(), progress);
+      return apply(event.artifact(), record.job);
     case v1::TrainerEvent::kResult:
       return apply(event.result(), progress);
     default:
@@ -86,9 +88,11 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
   }
 }
 
-bool set_state(int64_t step, const std::string& digest, v1::JobProgress& progress) {
-  if (digest.empty() || step < progress.state_step()) return false;
-  if (step == progress.state_step() && digest == progress.state_digest()) return false;
+bool set_state(int64_t step, const std::string& digest, v1::Job& job) {
+  const v1::JobProgress& known = job.progress();
+  if (digest.empty() || step < known.state_step()) return false;
+  if (step == known.state_step() && digest == known.state_digest()) return false;
+  v1::JobProgress& progress = *job.mutable_progress();
   progress.set_state_step(step);
   progress.set_state_digest(digest);
   return true;

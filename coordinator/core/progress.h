@@ -16,6 +16,6 @@ void apply_to_progress(const v1::TrainerEvent& event, WallTime now, store::JobRe
 
 // The digest of the state in a checkpoint of that step; of one before the newest, which may come
 // late, it is not the job's. Whether that changes anything.
-bool set_state(int64_t step, const std::string& digest, v1::JobProgress& progress);
+bool set_state(int64_t step, const std::string& digest, v1::Job& job);
 
 }  // namespace prefixmem

@@ -7,6 +7,7 @@
 #include "common/proto/timestamps.h"
 #include "common/sha256.h"
 #include "coordinator/core/content_files.h"
+#include "coordinator/store/records.h"
 
 namespace prefixmem::simulation {
 namespace {
@@ -52,7 +53,8 @@ std::string checkpoint_content(const std::string& job, int64_t step) {
 Plan plan_of(const std::string& spec_yaml) {
   Plan plan{.steps = number_after(spec_yaml, "max_steps"),
             .checkpoint_every = number_after(spec_yaml, "checkpoint_every"),
-            .eval_every = number_after(spec_yaml, "eval_every")};
+            .eval_every = number_after(spec_yaml, "eval_every"),
+            .keep_best = spec_yaml.find(" keep_best: true") != std::string::npos};
   const size_t at = spec_yaml.find(kContinueFrom);
   if (at == std::string::npos) return plan;
   const size_t begin = at + kContinueFrom.size();
@@ -74,6 +76,26 @@ std::string state_digest_of(int64_t step) { return sha256_hex(std::to_string(ste
 double loss_of(const std::string& job, int64_t step) {
   return static_cast<double>(random_bits({text_key(job)}) >> 11) * 0x1p-53 +
          1.0 / static_cast<double>(step);
+}
+
+int64_t best_step(const std::string& job, const Plan& plan, int64_t last) {
+  int64_t best = 0;
+  uint64_t least = 0;
+  if (!plan.keep_best || plan.eval_every == 0) return best;
+  for (int64_t step = plan.first + 1; step <= last; ++step) {
+    if (step % plan.eval_every != 0) continue;
+    const uint64_t value = random_bits({text_key(job), static_cast<uint64_t>(step)});
+    if (best != 0 && value >= least) continue;
+    best = step;
+    least = value;
+  }
+  return best;
+}
+
+std::string best_adapter_path(int64_t step) { return fmt::format("best_adapter/step-{}", step); }
+
+std::string best_adapter_of(const std::string& job, int64_t step) {
+  return fmt::format("adapter of {} after step {}", job, step);
 }
 
 std::string metrics_of(int64_t first, int64_t steps) {
@@ -120,6 +142,7 @@ void Attempt::prepare(const std::function<void(const Status&)>& done) {
         if (!status.ok()) return done(status);
         if (host_.world.sabotage != Sabotage::kAgentStartsAnew) step_ = resume_from_->step();
         checkpointed_ = step_;
+        best_ = best_step(key_.first, plan_, step_ - 1);
         if (!metrics->starts_with(metrics_of(plan_.first, step_))) {
           return done(data_loss("metrics of steps before the checkpoint are missing"));
         }
@@ -172,6 +195,9 @@ void Attempt::evaluate_if_due() {
   eval.set_metric("loss");
   eval.set_value(loss_of(key_.first, step_));
   append(std::move(event));
+  if (best_step(key_.first, plan_, step_) != step_) return;
+  best_ = step_;
+  append_artifact(store::kBestAdapter, best_adapter_path(step_));
 }
 
 void Attempt::write_checkpoint() {
@@ -205,21 +231,24 @@ void Attempt::append(v1::TrainerEvent event) {
   relay();
 }
 
-Attempt::File Attempt::file_of(const std::string& kind, const std::string& path,
-                               int64_t step) const {
+Attempt::File Attempt::file_of(const v1::ArtifactEvent& named) const {
+  const std::string& kind = named.kind();
+  const int64_t step = named.step();
   File file;
   if (kind == "checkpoint") {
     file.content = checkpoint_content(key_.first, step);
     if (host_.world.sabotage != Sabotage::kAgentTellsStateLate) {
       file.state_digest = state_digest_of(step);
     }
+  } else if (kind == store::kBestAdapter) {
+    file.content = best_adapter_of(key_.first, step);
   } else if (kind == "metrics") {
     file.content = metrics_of(plan_.first, step);
   } else {
     file.content = "result of " + key_.first;
   }
   file.artifact.set_kind(kind);
-  file.artifact.set_path(path);
+  file.artifact.set_path(named.path());
   file.artifact.set_step(step);
   file.artifact.set_bytes(static_cast<int64_t>(file.content.size()));
   file.artifact.set_sha256(sha256_hex(file.content));
@@ -232,22 +261,43 @@ void Attempt::relay() {
     return host_.changed();
   }
   while (!uploading_ && ready_ < appended()) {
-    const v1::TrainerEvent& next = events_[static_cast<size_t>(ready_)].event();
-    if (!next.has_artifact() || !failure_.ok()) {
+    v1::TrainerEvent& next = *events_[static_cast<size_t>(ready_)].mutable_event();
+    if (!failure_.ok() && next.has_artifact()) {
+      next.mutable_log()->set_message("was not uploaded: " + failure_.message());
+    }
+    if (!next.has_artifact()) {
       make_ready();
-      continue;
+    } else if (next.artifact().kind() == "checkpoint" && acknowledged_ < ready_) {
+      break;
+    } else {
+      send(*next.mutable_artifact());
     }
-    const v1::ArtifactEvent& named = next.artifact();
-    std::vector<File> files;  // the last is uploaded first
-    files.push_back(file_of(named.kind(), named.path(), named.step()));
-    if (named.kind() == "checkpoint") {
-      if (acknowledged_ < ready_) break;
-      files.push_back(file_of("metrics", kMetrics, named.step()));
-    }
-    upload(std::move(files));
   }
   if (closing_ && !end_ && ready_ == appended()) end_ = concluded();
   host_.changed();
+}
+
+// In the place of a best adapter that has given way to a newer one goes that, once.
+void Attempt::send(v1::ArtifactEvent& named) {
+  if (named.kind() == store::kBestAdapter) {
+    named.set_step(best_);
+    named.set_path(best_adapter_path(best_));
+    if (std::exchange(best_sent_, best_) == best_) return make_ready();
+    if (host_.world.sabotage == Sabotage::kAgentSendsBestLate) {
+      late_ = file_of(named);
+      return make_ready();
+    }
+  }
+  std::vector<File> files = {file_of(named)};  // the last is uploaded first
+  if (named.kind() == "checkpoint") {
+    v1::ArtifactEvent metrics = named;
+    metrics.set_kind("metrics");
+    metrics.set_path(kMetrics);
+    files.push_back(file_of(metrics));
+  } else if (late_) {
+    files.push_back(*std::exchange(late_, std::nullopt));
+  }
+  upload(std::move(files));
 }
 
 void Attempt::upload(std::vector<File> files) {
@@ -286,10 +336,7 @@ void Attempt::uploaded(const Status& status, std::vector<File> left) {
 }
 
 void Attempt::make_ready() {
-  v1::TrainerEvent& event = *events_[static_cast<size_t>(ready_)].mutable_event();
-  if (event.has_artifact() && !failure_.ok()) {
-    event.mutable_log()->set_message("was not uploaded: " + failure_.message());
-  }
+  const v1::TrainerEvent& event = events_[static_cast<size_t>(ready_)].event();
   facts().told.push_back(event.SerializeAsString());
   ++ready_;
 }

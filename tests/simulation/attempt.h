@@ -20,8 +20,9 @@ struct Plan {
   int64_t steps = 0;
   int64_t checkpoint_every = 0;  // 0: never
   int64_t eval_every = 0;        // likewise
-  std::string from = {};         // content of the checkpoint that it goes on from; empty: none
-  int64_t first = 0;             // its step
+  bool keep_best = false;
+  std::string from = {};  // content of the checkpoint that it goes on from; empty: none
+  int64_t first = 0;      // its step
 };
 Plan plan_of(const std::string& spec_yaml);
 
@@ -34,6 +35,11 @@ std::string metrics_of(int64_t first, int64_t steps);
 std::string state_digest_of(int64_t step);
 // What its evaluation finds there: always the same, as a deterministic trainer's.
 double loss_of(const std::string& job, int64_t step);
+// The last step, up to `last`, whose evaluation was better than all before it, by a value that goes
+// up and down; 0: none was kept.
+int64_t best_step(const std::string& job, const Plan& plan, int64_t last);
+std::string best_adapter_path(int64_t step);
+std::string best_adapter_of(const std::string& job, int64_t step);
 constexpr int64_t kTokensOfStep = 100;
 
 enum class StopKind { kCancel, kShutDown, kAbandon };
@@ -99,8 +105,9 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   int64_t appended() const { return static_cast<int64_t>(events_.size()); }
   void append(v1::TrainerEvent event);
   void append_artifact(const std::string& kind, const std::string& path);
-  File file_of(const std::string& kind, const std::string& path, int64_t step) const;
+  File file_of(const v1::ArtifactEvent& named) const;
   void relay();
+  void send(v1::ArtifactEvent& named);
   void upload(std::vector<File> files);
   void uploaded(const Status& status, std::vector<File> left);
   void make_ready();
@@ -115,11 +122,14 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   std::optional<v1::Artifact> resume_from_, resume_metrics_;
   int64_t step_ = 0;          // the last one done
   int64_t checkpointed_ = 0;  // the last one that has a checkpoint
+  int64_t best_ = 0;          // the one whose adapter is kept; 0: none is
 
   // The spool: acknowledged <= sent <= ready <= appended.
   std::vector<v1::SpooledEvent> events_;
   int64_t ready_ = 0, sent_ = 0, acknowledged_ = 0;
   bool uploading_ = false;
+  int64_t best_sent_ = 0;     // the step of the last one
+  std::optional<File> late_;  // a best adapter, by mistake
 
   std::optional<StopKind> stop_;
   std::string stop_reason_;

@@ -67,6 +67,7 @@ JobSpec Clients::draw_spec(const std::string& name) {
   spec.train.max_steps = random.chance(0.9) ? random.between(3, 10) : random.between(20, 40);
   spec.train.checkpoint_every = random.between(0, 4);
   spec.train.eval_every = spec.sweep ? random.between(1, 2) : random.between(0, 3);
+  spec.train.keep_best = spec.train.eval_every > 0 && random.chance(0.5);
   if (spec.sweep) spec.sweep->seed = random.between(0, 1000);
   spec.resources.ranks = random.between(1, spec.sweep ? 2 : kMostRanks);
   if (random.chance(0.3)) spec.resources.min_ranks = random.between(1, spec.resources.ranks);

@@ -641,6 +641,14 @@ void Invariants::check_files(const v1::Job& job, Coordinator& coordinator) {
     world_.broken("{} has succeeded, its files are not those of {} steps", job.id(),
                   job.spec().train().max_steps());
   }
+  const Plan plan = plan_of(to_yaml(must(job_spec_from_proto(job.spec()), world_, "a spec")));
+  const int64_t best = best_step(job.id(), plan, plan.steps);
+  const int64_t kept = job.progress().best_adapter_step();
+  if (kept != best ||
+      (best > 0 && content(best_adapter_path(best)) != best_adapter_of(job.id(), best))) {
+    world_.broken("{} has succeeded, its best adapter is not that of step {} but of {}", job.id(),
+                  best, kept);
+  }
 }
 
 // As without any fault.

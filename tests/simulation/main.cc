@@ -62,7 +62,8 @@ int main(int argc, char** argv) {
       {"agent-goes-on", Sabotage::kAgentGoesOn},
       {"agent-frees-early", Sabotage::kAgentFreesEarly},
       {"agent-starts-anew", Sabotage::kAgentStartsAnew},
-      {"agent-tells-state-late", Sabotage::kAgentTellsStateLate}};
+      {"agent-tells-state-late", Sabotage::kAgentTellsStateLate},
+      {"agent-sends-best-late", Sabotage::kAgentSendsBestLate}};
   app.add_option("--mistake", options.sabotage, "Made on purpose, to see it found")
       ->transform(CLI::CheckedTransformer(mistakes));
   CLI11_PARSE(app, argc, argv);

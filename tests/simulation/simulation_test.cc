@@ -87,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{Sabotage::kAgentGoesOn, "which is not current"},
                     Mistake{Sabotage::kAgentFreesEarly, "runs gangs of"},
                     Mistake{Sabotage::kAgentStartsAnew, "does step 1 in attempt"},
-                    Mistake{Sabotage::kAgentTellsStateLate, "its digest is of the state"}));
+                    Mistake{Sabotage::kAgentTellsStateLate, "its digest is of the state"},
+                    Mistake{Sabotage::kAgentSendsBestLate, "its best adapter is not that"}));
 
 }  // namespace
 }  // namespace prefixmem::simulation

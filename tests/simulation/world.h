@@ -24,6 +24,7 @@ enum class Sabotage {
   kAgentFreesEarly,         // a gang's last attempt ends before the gang is gone
   kAgentStartsAnew,         // at the first step, whatever it was given to resume from
   kAgentTellsStateLate,     // a checkpoint's digest after its upload, with the event
+  kAgentSendsBestLate,      // a best adapter behind the checkpoints of the steps after it
 };
 
 // The unit of everything that takes its time: workers beat every 3 of them, are lost after 15.

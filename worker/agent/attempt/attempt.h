@@ -114,7 +114,10 @@ class Attempt {
   std::optional<Event> wait_for_event();
   // Uploads what the event names; none: the event may go as it is.
   std::optional<Event> replacement_of(const Event& event);
+  std::optional<Event> replacement_of_best(ArtifactEvent event);
+  std::optional<ArtifactEvent> newer_best(const ArtifactEvent& event) const;
   bool was_pruned(const ArtifactEvent& event) const;
+  Event not_uploaded(const ArtifactEvent& event, const Status& status);
   void replace(const std::optional<Event>& replacement);
   Status wait_until_told();
   Status upload(const ArtifactEvent& event);
@@ -139,10 +142,8 @@ class Attempt {
   // The gang's thread.
   int64_t last_step_ = 0;
 
-  // The relay thread. An evaluation has found a best adapter which the store does not have: it gave
-  // way to a newer one. Whoever resumed from a checkpoint behind that evaluation would look for a
-  // better one still, so none goes to the store before the newer one.
-  bool lacks_best_ = false;
+  // The relay thread: the path of a best adapter that has gone to the store before its event.
+  std::string best_ahead_;
 
   // Thread-safe by themselves.
   std::stop_source starting_;   // raised by every stop

@@ -1,5 +1,6 @@
 // From the spool to the coordinator: uploads first, then the event that names them.
 #include <algorithm>
+#include <charconv>
 #include <system_error>
 #include <vector>
 
@@ -28,6 +29,10 @@ Result<std::vector<std::string>> files_of(const fs::path& out, const std::string
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+Event gave_way(const ArtifactEvent& event) {
+  return LogEvent{0, "info", event.path + " gave way to a newer one before its upload"};
 }
 
 }  // namespace
@@ -91,31 +96,59 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
   if (artifact == nullptr) return std::nullopt;
   using Kind = ArtifactEvent::Kind;
   const Status earlier = failure();
-  if (earlier.ok() && artifact->kind == Kind::kCheckpoint && lacks_best_) {
-    return Event(LogEvent{0, "info",
-                          artifact->path + " was not uploaded: the best adapter before it gave way "
-                                           "to a newer one, which goes first"});
-  }
-  const Status status = earlier.ok() ? guarded([&] { return upload(*artifact); }) : earlier;
-  const bool best = artifact->kind == Kind::kBestAdapter;
-  // Files of a folder that is gone by now were perhaps not all found.
-  const bool pruned = (best || !status.ok()) && was_pruned(*artifact);
-  if (best) lacks_best_ = pruned;
-  if (pruned) {
-    return Event(
-        LogEvent{0, "info", artifact->path + " gave way to a newer one before its upload"});
-  }
+  if (!earlier.ok()) return not_uploaded(*artifact, earlier);
+  if (artifact->kind == Kind::kBestAdapter) return replacement_of_best(*artifact);
+  const Status status = guarded([&] { return upload(*artifact); });
   if (status.ok()) return std::nullopt;
-  if (!abandoned()) fail(status);
-  return Event(LogEvent{0, "error", artifact->path + " was not uploaded: " + status.message()});
+  if (artifact->kind == Kind::kCheckpoint && was_pruned(*artifact)) return gave_way(*artifact);
+  return not_uploaded(*artifact, status);
+}
+
+// In the place of one that gave way to a newer one before it was uploaded goes that: whoever
+// resumed from a checkpoint behind it would only look for a better one still.
+std::optional<Event> Attempt::replacement_of_best(ArtifactEvent event) {
+  if (event.path == best_ahead_) return std::nullopt;
+  for (bool replaced = false;; replaced = true) {
+    const Status status = guarded([&] { return upload(event); });
+    // Of a folder that is gone by now perhaps not all files were found.
+    if (!was_pruned(event)) {
+      if (!status.ok()) return not_uploaded(event, status);
+      if (!replaced) return std::nullopt;
+      best_ahead_ = event.path;
+      return Event(event);
+    }
+    auto newer = newer_best(event);
+    if (!newer) return gave_way(event);  // a newer one is being written, and has an event as well
+    event = *std::move(newer);
+  }
+}
+
+// Lies in best_adapter/step-STEP.
+std::optional<ArtifactEvent> Attempt::newer_best(const ArtifactEvent& event) const {
+  constexpr std::string_view kStep = "step-";
+  const fs::path folder = fs::path(event.path).parent_path();
+  std::optional<ArtifactEvent> newest;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(setup_->folder.out() / folder, error)) {
+    const std::string name = entry.path().filename().string();
+    int64_t step = 0;
+    if (!name.starts_with(kStep)) continue;
+    std::from_chars(name.data() + kStep.size(), name.data() + name.size(), step);
+    if (step <= (newest ? newest->step : event.step)) continue;
+    newest = ArtifactEvent{ArtifactEvent::Kind::kBestAdapter, (folder / name).string(), step};
+  }
+  return newest;
 }
 
 // The trainer keeps only its newest checkpoints, and one best adapter.
 bool Attempt::was_pruned(const ArtifactEvent& event) const {
-  using Kind = ArtifactEvent::Kind;
   std::error_code error;
-  return (event.kind == Kind::kCheckpoint || event.kind == Kind::kBestAdapter) &&
-         !fs::exists(setup_->folder.out() / event.path, error) && !error;
+  return !fs::exists(setup_->folder.out() / event.path, error) && !error;
+}
+
+Event Attempt::not_uploaded(const ArtifactEvent& event, const Status& status) {
+  if (!abandoned()) fail(status);
+  return LogEvent{0, "error", event.path + " was not uploaded: " + status.message()};
 }
 
 void Attempt::replace(const std::optional<Event>& replacement) {
