@@ -85,6 +85,19 @@ class Lab:
         return self.over_rates("population", 1e-5, sweep)
 
 
+class PacedCluster(Cluster):
+    """Its jobs have long steps once they have had as many as most tests want (pace.cc)."""
+
+    def start_worker(self, **flags):
+        trainer = self.folder / "pmt-trainer"
+        if not trainer.exists():
+            pace = self.bin.parent / "tests" / "libpace.so"
+            command = f'LD_PRELOAD={pace} exec {self.bin / "pmt-trainer"} "$@"'
+            trainer.write_text(f"#!/bin/sh\n{command}\n")
+            trainer.chmod(0o755)
+        return super().start_worker(**{"trainer": trainer, **flags})
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     return Lab(tmp_path_factory.mktemp("lab"))
@@ -93,7 +106,7 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="session")
 def service():
     """A coordinator and one worker with two slots."""
-    with Cluster() as cluster:
+    with PacedCluster() as cluster:
         cluster.start_coordinator(**COORDINATOR)
         cluster.start_worker(metrics_retention_seconds=2)
         yield cluster
@@ -102,7 +115,7 @@ def service():
 @pytest.fixture
 def cluster():
     """Nothing started yet."""
-    with Cluster() as cluster:
+    with PacedCluster() as cluster:
         yield cluster
 
 
