@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
+#include <thread>
 
 #include "worker/trainer/collective/watchdog.h"
 
@@ -144,6 +147,24 @@ TEST(Collective, FindsTheRankThatHasSomethingElse) {
 }
 
 TEST(Collective, Barrier) { EXPECT_TRUE(gang->barrier().ok()); }
+
+double seconds_of(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+TEST(Collective, WhoWaitsLeavesTheCore) {
+  ASSERT_TRUE(gang->barrier().ok());
+  const bool late = gang->rank() == gang->size() - 1;
+  const double most = gang->size() > 1 && gang->device().is_cpu() ? 0.5 : 2;  // of the wait
+  const double computed = seconds_of(CLOCK_THREAD_CPUTIME_ID), begin = seconds_of(CLOCK_MONOTONIC);
+  if (late) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  double value = 1;
+  ASSERT_TRUE(gang->all_reduce_sum({&value, 1}).ok());
+  EXPECT_LT(seconds_of(CLOCK_THREAD_CPUTIME_ID) - computed,
+            most * (seconds_of(CLOCK_MONOTONIC) - begin));
+}
 
 TEST(CallBoard, ShowsTheCallWhileItLastsAndItsNumberAfterwards) {
   CallBoard calls;
