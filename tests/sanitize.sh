@@ -20,5 +20,6 @@ for kind in "${kinds[@]}"; do
   build=build-$kind
   cmake -S . -B "$build" -G Ninja "-DPREFIXMEM_SANITIZE=$flags" "-DPREFIXMEM_PARTS=agent;coordinator;client" >/dev/null
   cmake --build "$build" --parallel "${JOBS:-$(nproc)}"
-  ctest --test-dir "$build" --output-on-failure --no-tests=error -L unit --parallel "${JOBS:-$(nproc)}"
+  # Those of scripts ask all programs for their version, the trainer's too.
+  ctest --test-dir "$build" --output-on-failure --no-tests=error -L unit -E '^scripts$' --parallel "${JOBS:-$(nproc)}"
 done
