@@ -68,7 +68,7 @@ TEST_F(MemberTest, TheHeadHearsWhatItsDaemonEndedWith) {
 
 TEST_F(MemberTest, ItsDaemonHasANameOfItsOwn) {
   start_with(R"(sys.exit(0 if os.environ["PMIX_HOSTNAME"] == "pmt-member1" else 1))");
-  EXPECT_EQ(hear<DaemonEnded>().value_or(DaemonEnded{.code = 2}).code, 0);
+  EXPECT_EQ(hear<DaemonEnded>().value_or(DaemonEnded{{}, 2}).code, 0);
 }
 
 TEST_F(MemberTest, AStopKillsIt) {
