@@ -104,4 +104,4 @@ def test_a_program_says_what_it_was_built_from(name):
     done = subprocess.run([BUILD / "bin" / name, "--version"], capture_output=True, text=True)
     assert done.stdout == f"{name} {built_from}\n", done.stderr
     if (REPO / ".git").exists():
-        assert re.fullmatch(r"[0-9.]+\+\d{12}\.g[0-9a-f]{7,}(\.modified)?", built_from), built_from
+        assert re.fullmatch(r"[0-9.]+\+\d{14}\.g[0-9a-f]{7,}(\.modified)?", built_from), built_from
