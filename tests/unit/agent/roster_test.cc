@@ -353,6 +353,7 @@ out = pathlib.Path(flag("--out"))
 (out / "best_adapter" / "step-30" / "weights").write_text("30")
 for step in (25, 35):
     (out / "checkpoints" / f"step-{step}").write_text(str(step))
+rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-10", "step": 10})
 rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-20", "step": 20})
 rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-25", "step": 25})
 rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-30", "step": 30})
@@ -365,9 +366,9 @@ rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-35", "step":
               ElementsAre("best_adapter best_adapter/step-30/weights 30",
                           "checkpoint checkpoints/step-25 25", "checkpoint checkpoints/step-35 35",
                           "result result.json {}"));
-  EXPECT_THAT(said_, ElementsAre("artifact best_adapter/step-30", "artifact checkpoints/step-25",
-                                 "artifact best_adapter/step-30", "artifact checkpoints/step-35",
-                                 "artifact result.json"));
+  EXPECT_THAT(said_, ElementsAre("artifact best_adapter/step-30", "artifact best_adapter/step-30",
+                                 "artifact checkpoints/step-25", "artifact best_adapter/step-30",
+                                 "artifact checkpoints/step-35", "artifact result.json"));
 }
 
 TEST_F(RosterTest, AnArtifactOutsideTheOutputIsRefused) {

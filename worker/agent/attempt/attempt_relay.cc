@@ -31,6 +31,17 @@ Result<std::vector<std::string>> files_of(const fs::path& out, const std::string
   return files;
 }
 
+// Of a folder that may go meanwhile.
+int64_t bytes_in(const fs::path& folder) {
+  int64_t bytes = 0;
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    const auto size = entry.is_regular_file(error) ? entry.file_size(error) : 0;
+    if (!error) bytes += static_cast<int64_t>(size);
+  }
+  return bytes;
+}
+
 Event gave_way(const ArtifactEvent& event) {
   return LogEvent{0, "info", event.path + " gave way to a newer one before its upload"};
 }
@@ -107,11 +118,11 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
 // In the place of one that gave way to a newer one before it was uploaded goes that: whoever
 // resumed from a checkpoint behind it would only look for a better one still.
 std::optional<Event> Attempt::replacement_of_best(ArtifactEvent event) {
-  if (event.path == best_ahead_) return std::nullopt;
   for (bool replaced = false;; replaced = true) {
-    const Status status = guarded([&] { return upload(event); });
+    const bool sent = event.path == best_ahead_;
+    const Status status = sent ? Status() : guarded([&] { return upload(event); });
     // Of a folder that is gone by now perhaps not all files were found.
-    if (!was_pruned(event)) {
+    if (sent || !was_pruned(event)) {
       if (!status.ok()) return not_uploaded(event, status);
       if (!replaced) return std::nullopt;
       best_ahead_ = event.path;
@@ -136,6 +147,7 @@ std::optional<ArtifactEvent> Attempt::newer_best(const ArtifactEvent& event) con
     std::from_chars(name.data() + kStep.size(), name.data() + name.size(), step);
     if (step <= (newest ? newest->step : event.step)) continue;
     newest = ArtifactEvent{ArtifactEvent::Kind::kBestAdapter, (folder / name).string(), step};
+    newest->bytes = bytes_in(entry.path());
   }
   return newest;
 }
