@@ -61,8 +61,8 @@ struct Placement {
 // right device that is neither draining nor cordoned nor unhealthy, and never partly. Among workers
 // that fit, the one to be avoided comes last, and the device wanted first (auto: cuda; cpu: cpu),
 // then the one with the fewest slots left. Only a job that is too big for every worker that is here
-// starts on several (pools_of), as few as can hold it now, the one with most of its ranks first; it
-// has a gang of its own.
+// starts on several (pools_of), on as few hosts as can hold it now, the emptiest first; it has a
+// gang of its own.
 //
 // One that does not fit now keeps every worker that it could ever run on and that no job before it
 // keeps, and its slots of the quota where one of them takes work. One that needs several workers

@@ -1,6 +1,6 @@
-// Preloaded into pmt-trainer: the step of a model that is not tiny. After so many steps as most
-// tests' jobs have, each takes as long as one of a small real model, so that a job that is to run
-// while a test looks on does not take the machine from the tests beside it.
+// Preloaded into pmt-trainer: after more steps than any job of a test has that comes to its end,
+// each takes as long as one of a small real model, so that a job that only runs while a test looks
+// on does not take the machine from the tests beside it.
 #include <dlfcn.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr int kFast = 200;
+constexpr int kFast = 1500;
 constexpr useconds_t kStep = 50'000;  // microseconds
 
 // Whether the trainer tells its agent of a step.

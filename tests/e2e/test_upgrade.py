@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 
 import pytest
+from cluster import Cluster
 from conftest import COORDINATOR, REPO
 from jobs import adapter_bytes, at_step, checkpointed, show, submit, succeeded, trainer_event
 from pages import blocks
@@ -29,6 +30,13 @@ PACKAGES = {
     "pmt-libtorch": [],
 }
 SPEC = {"train__global_batch_size": 23, "resources__ranks": 1}
+
+
+@pytest.fixture
+def cluster():
+    """Whose workers run the trainer of their own release."""
+    with Cluster() as cluster:
+        yield cluster
 
 
 class Host:

@@ -349,8 +349,9 @@ TEST_F(RosterTest, InPlaceOfABestAdapterThatGaveWayGoesTheNewerOne) {
   start_with(R"(
 rank = Rank()
 out = pathlib.Path(flag("--out"))
-(out / "best_adapter" / "step-30").mkdir(parents=True)
-(out / "best_adapter" / "step-30" / "weights").write_text("30")
+for step in (20, 30):
+    (out / "best_adapter" / f"step-{step}").mkdir(parents=True)
+    (out / "best_adapter" / f"step-{step}" / "weights").write_text(str(step))
 for step in (25, 35):
     (out / "checkpoints" / f"step-{step}").write_text(str(step))
 rank.send(artifact={"kind": "best_adapter", "path": "best_adapter/step-10", "step": 10})
@@ -366,7 +367,8 @@ rank.send(artifact={"kind": "checkpoint", "path": "checkpoints/step-35", "step":
               ElementsAre("best_adapter best_adapter/step-30/weights 30",
                           "checkpoint checkpoints/step-25 25", "checkpoint checkpoints/step-35 35",
                           "result result.json {}"));
-  EXPECT_THAT(said_, ElementsAre("artifact best_adapter/step-30", "artifact best_adapter/step-30",
+  EXPECT_THAT(said_, ElementsAre("artifact best_adapter/step-30",
+                                 "best_adapter/step-20 gave way to a newer one before its upload",
                                  "artifact checkpoints/step-25", "artifact best_adapter/step-30",
                                  "artifact checkpoints/step-35", "artifact result.json"));
 }

@@ -142,8 +142,9 @@ class Attempt {
   // The gang's thread.
   int64_t last_step_ = 0;
 
-  // The relay thread: the path of a best adapter that has gone to the store before its event.
-  std::string best_ahead_;
+  // The relay thread: the step of the newest best adapter that has gone to the store, maybe before
+  // its event.
+  int64_t best_sent_ = 0;
 
   // Thread-safe by themselves.
   std::stop_source starting_;   // raised by every stop

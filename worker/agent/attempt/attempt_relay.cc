@@ -35,11 +35,11 @@ Result<std::vector<std::string>> files_of(const fs::path& out, const std::string
 int64_t bytes_in(const fs::path& folder) {
   int64_t bytes = 0;
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    const auto size = entry.is_regular_file(error) ? entry.file_size(error) : 0;
-    if (!error) bytes += static_cast<int64_t>(size);
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->is_regular_file(error)) bytes += static_cast<int64_t>(at->file_size(error));
   }
-  return bytes;
+  return error ? 0 : bytes;
 }
 
 Event gave_way(const ArtifactEvent& event) {
@@ -118,18 +118,19 @@ std::optional<Event> Attempt::replacement_of(const Event& event) {
 // In the place of one that gave way to a newer one before it was uploaded goes that: whoever
 // resumed from a checkpoint behind it would only look for a better one still.
 std::optional<Event> Attempt::replacement_of_best(ArtifactEvent event) {
+  if (event.step < best_sent_) return gave_way(event);
+  if (event.step == best_sent_) return std::nullopt;
   for (bool replaced = false;; replaced = true) {
-    const bool sent = event.path == best_ahead_;
-    const Status status = sent ? Status() : guarded([&] { return upload(event); });
+    const Status status = guarded([&] { return upload(event); });
     // Of a folder that is gone by now perhaps not all files were found.
-    if (sent || !was_pruned(event)) {
+    if (!was_pruned(event)) {
       if (!status.ok()) return not_uploaded(event, status);
-      if (!replaced) return std::nullopt;
-      best_ahead_ = event.path;
-      return Event(event);
+      best_sent_ = event.step;
+      return replaced ? std::optional<Event>(event) : std::nullopt;
     }
     auto newer = newer_best(event);
-    if (!newer) return gave_way(event);  // a newer one is being written, and has an event as well
+    if (!newer)
+      return gave_way(event);  // nobody has kept one: it goes only once the newer is there
     event = *std::move(newer);
   }
 }
@@ -140,14 +141,15 @@ std::optional<ArtifactEvent> Attempt::newer_best(const ArtifactEvent& event) con
   const fs::path folder = fs::path(event.path).parent_path();
   std::optional<ArtifactEvent> newest;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(setup_->folder.out() / folder, error)) {
-    const std::string name = entry.path().filename().string();
+  for (fs::directory_iterator at(setup_->folder.out() / folder, error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
     int64_t step = 0;
     if (!name.starts_with(kStep)) continue;
     std::from_chars(name.data() + kStep.size(), name.data() + name.size(), step);
     if (step <= (newest ? newest->step : event.step)) continue;
     newest = ArtifactEvent{ArtifactEvent::Kind::kBestAdapter, (folder / name).string(), step};
-    newest->bytes = bytes_in(entry.path());
+    newest->bytes = bytes_in(at->path());
   }
   return newest;
 }

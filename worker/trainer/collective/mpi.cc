@@ -1,6 +1,7 @@
 #include <mpi.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <numeric>
@@ -48,20 +49,23 @@ class Block {
 // Until every rank has come here. MPI's own calls keep a core busy while they wait, which others on
 // this host could compute on: another rank, or this one's threads, for which a call may wait long
 // before its peers have as much. So each call is made once all are there.
-int meet() {
+int meet(int ranks) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::microseconds kSpin{1000};
-  constexpr std::chrono::nanoseconds kLongest{std::chrono::milliseconds(1)};
+  constexpr std::chrono::milliseconds kSpin{1}, kLongest{1};
+  constexpr int kLooks = 3;  // what one finds arrived, the next hands on
+  // A barrier's news pass through as many ranks, each of which may be asleep.
+  const auto rounds = std::max<int>(std::bit_width(static_cast<unsigned>(ranks - 1)), 1);
   MPI_Request request;
   if (const int code = MPI_Ibarrier(MPI_COMM_WORLD, &request); code != MPI_SUCCESS) return code;
-  const auto begin = Clock::now();
-  for (int here = 0;;) {
-    const int code = MPI_Test(&request, &here, MPI_STATUS_IGNORE);
-    if (code != MPI_SUCCESS || here != 0) return code;
+  for (const auto begin = Clock::now();;) {
+    for (int i = 0; i < kLooks; ++i) {
+      int here = 0;
+      const int code = MPI_Test(&request, &here, MPI_STATUS_IGNORE);
+      if (code != MPI_SUCCESS || here != 0) return code;
+    }
     const auto waited = Clock::now() - begin;
     if (waited < kSpin) continue;
-    // Late by a thirtieth of the wait at most.
-    std::this_thread::sleep_for(std::min<Clock::duration>(waited / 32, kLongest));
+    std::this_thread::sleep_for(std::min<Clock::duration>(waited / 32, kLongest) / rounds);
   }
 }
 
@@ -91,7 +95,7 @@ class MpiCollective final : public Collective {
   }
   ~MpiCollective() override {
     const CallBoard::Call call(call_board(), "finalize");
-    meet();
+    meet(size_);
     MPI_Finalize();
   }
 
@@ -117,7 +121,7 @@ class MpiCollective final : public Collective {
   Result<std::vector<std::string>> all_gather(const std::string& bytes) override;
   Status barrier() override {
     const CallBoard::Call call(call_board(), "barrier");
-    return mpi_status(meet(), "barrier");
+    return mpi_status(meet(size_), "barrier");
   }
   void abort(int exit_code) override {
     MPI_Abort(MPI_COMM_WORLD, exit_code);
@@ -128,7 +132,7 @@ class MpiCollective final : public Collective {
   template <typename T>
   Status sum(T* data, int64_t count, MPI_Datatype type) {
     const CallBoard::Call call(call_board(), "all_reduce");
-    PM_TRY(mpi_status(meet(), "all_reduce"));
+    PM_TRY(mpi_status(meet(size_), "all_reduce"));
     for (int64_t done = 0; done < count; done += kMaxCount) {
       const int part = static_cast<int>(std::min(kMaxCount, count - done));
       PM_TRY(
@@ -147,7 +151,7 @@ Status MpiCollective::reduce_scatter_sum(torch::Tensor& tensor, torch::Tensor& p
   PM_TRY(check_scatterable(tensor, part, size_, torch::kCPU));
   PM_TRY(check_count(part.numel(), "reduce_scatter"));
   const CallBoard::Call call(call_board(), "reduce_scatter");
-  PM_TRY(mpi_status(meet(), "reduce_scatter"));
+  PM_TRY(mpi_status(meet(size_), "reduce_scatter"));
   return mpi_status(
       MPI_Reduce_scatter_block(tensor.data_ptr<float>(), part.data_ptr<float>(),
                                static_cast<int>(part.numel()), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
@@ -162,7 +166,7 @@ Status MpiCollective::all_gather(torch::Tensor& tensor) {
   if (bytes == 0) return {};
   PM_TRY(check_count(bytes / size, "all_gather"));
   const CallBoard::Call call(call_board(), "all_gather");
-  PM_TRY(mpi_status(meet(), "all_gather"));
+  PM_TRY(mpi_status(meet(size_), "all_gather"));
   const Block block(size);
   return mpi_status(MPI_Allgather(MPI_IN_PLACE, 0, block.type(), tensor.mutable_data_ptr(),
                                   static_cast<int>(bytes / size), block.type(), MPI_COMM_WORLD),
@@ -171,7 +175,7 @@ Status MpiCollective::all_gather(torch::Tensor& tensor) {
 
 Status MpiCollective::broadcast(std::string& bytes) {
   const CallBoard::Call call(call_board(), "broadcast");
-  PM_TRY(mpi_status(meet(), "broadcast"));
+  PM_TRY(mpi_status(meet(size_), "broadcast"));
   int64_t length = static_cast<int64_t>(bytes.size());
   PM_TRY(mpi_status(MPI_Bcast(&length, 1, MPI_INT64_T, 0, MPI_COMM_WORLD), "broadcast"));
   bytes.resize(length);
@@ -185,7 +189,7 @@ Status MpiCollective::broadcast(std::string& bytes) {
 
 Result<std::vector<std::string>> MpiCollective::all_gather(const std::string& bytes) {
   const CallBoard::Call call(call_board(), "all_gather");
-  PM_TRY(mpi_status(meet(), "all_gather"));
+  PM_TRY(mpi_status(meet(size_), "all_gather"));
   const int mine = static_cast<int>(bytes.size());
   std::vector<int> sizes(size_), starts(size_, 0);
   PM_TRY(mpi_status(MPI_Allgather(&mine, 1, MPI_INT, sizes.data(), 1, MPI_INT, MPI_COMM_WORLD),
